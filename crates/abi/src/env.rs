@@ -1,0 +1,25 @@
+//! Constants of Ocre's `env` module.
+
+/// Resource type of timers, in `ocre_get_event` and `ocre_register_dispatcher`.
+pub const RESOURCE_TIMER: u32 = 0;
+/// Resource type of pins.
+pub const RESOURCE_GPIO: u32 = 1;
+/// Resource type of sensors.
+pub const RESOURCE_SENSOR: u32 = 2;
+/// Resource type of messages.
+pub const RESOURCE_MESSAGING: u32 = 3;
+/// Number of resource types.
+pub const RESOURCE_COUNT: u32 = 4;
+
+/// Bytes of each of the six fields that `uname` fills, as Ocre's guest library declares them.
+pub const UNAME_FIELD_BYTES: u32 = 65;
+/// Number of fields that `uname` fills.
+pub const UNAME_FIELDS: u32 = 6;
+
+/// Bytes of a guest's app heap that can be used: one page less its bookkeeping, as WAMR has it.
+pub const APP_HEAP_BYTES: u32 = 64_512;
+
+/// Pin direction: input with pull-up.
+pub const GPIO_INPUT: u32 = 0;
+/// Pin direction: output.
+pub const GPIO_OUTPUT: u32 = 1;

@@ -1,0 +1,15 @@
+//! The records that `thimble.event_wait` writes. All numbers are little-endian.
+//!
+//! Every record opens with a header of 16 bytes: `kind` u32, `id` u32, `time_ns` u64 (monotonic clock).
+
+/// Bytes of the header.
+pub const HEADER_BYTES: u32 = 16;
+
+/// `kind` of a timer's record. After the header: u64, how many firings before this one were missed.
+pub const TIMER: u32 = 1;
+/// `kind` of a message's record. After the header: u32 lengths of topic, content type and payload, then their bytes.
+pub const MESSAGE: u32 = 2;
+/// `kind` of a pin's record. After the header: u32 port, u32 pin, u32 level.
+pub const GPIO: u32 = 3;
+/// `kind` of a request to stop. After the header: u64, the grace in milliseconds before the container is killed.
+pub const STOP: u32 = 4;

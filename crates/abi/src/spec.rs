@@ -1,0 +1,1 @@
+//! Writes `spec/abi.md`: the call table as a document.

@@ -1,0 +1,311 @@
+//! Reads a module's sections.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt::Write as _;
+
+use thimble_abi::{Call, ValueType, calls};
+use wasmparser::{BinaryReaderError, Chunk, CompositeInnerType, ExternalKind, FuncType, Parser, Payload, TypeRef, ValType};
+
+use super::error::ModuleError;
+use super::rewrite::{self, Edits};
+use super::{Export, ExportKind, Import, Memory, Module, PAGE_BYTES, hints};
+
+/// The name under which a memory is exported when the module does not export it itself.
+const HIDDEN_MEMORY: &str = "\u{0}memory";
+
+/// What the sections say, collected on the way.
+#[derive(Default)]
+struct Sections {
+    types: Vec<Option<FuncType>>,
+    function_types: Vec<u32>,
+    imports: Vec<Import>,
+    exports: Vec<Export>,
+    memory: Option<wasmparser::MemoryType>,
+    memory_imported: bool,
+    memory_export: Option<String>,
+    start: Option<u32>,
+    code_offset: usize,
+}
+
+/// See [`Module::parse`].
+pub(super) fn parse(bytes: Arc<[u8]>) -> Result<Module, ModuleError> {
+    check_header(&bytes)?;
+    let sections = read(&bytes)?;
+    let memory = sections.memory.as_ref().map(|memory| describe(memory, &sections)).transpose()?;
+    let app_heap = memory.as_ref().filter(|_| sections.receives_ocre_messages()).and_then(|memory| {
+        let start = u32::try_from(memory.initial_bytes()).ok()?;
+        Some(start..start.checked_add(thimble_abi::env::APP_HEAP_BYTES)?)
+    });
+    let memory = memory.map(|memory| {
+        // One page of the usual size, in pages of the module's own.
+        let extra = if app_heap.is_some() { (PAGE_BYTES / memory.page_bytes).max(1) } else { 0 };
+        let memory = Memory {
+            initial_pages: memory.initial_pages.saturating_add(extra),
+            maximum_pages: memory.maximum_pages.map(|pages| pages.saturating_add(extra)),
+            ..memory
+        };
+        (memory, extra)
+    });
+    let (memory, extra) = memory.map_or((None, 0), |(memory, extra)| (Some(memory), extra));
+    let edits = Edits {
+        memory: memory.as_ref().filter(|memory| memory.imported || extra > 0),
+        export_memory: memory.as_ref().map(|memory| memory.export.as_str()).filter(|_| sections.memory_export.is_none()),
+        start_export: None,
+    };
+    let (bytes, code_shift) = if edits.is_empty() {
+        (bytes, 0)
+    } else {
+        let edited = rewrite::rewrite(&bytes, &edits)?;
+        let shift = read(&edited)?.code_offset as i64 - sections.code_offset as i64;
+        (edited.into(), shift)
+    };
+    Ok(Module {
+        bytes,
+        code_shift,
+        imports: sections.imports,
+        exports: sections.exports,
+        memory,
+        start: sections.start,
+        app_heap,
+    })
+}
+
+fn check_header(bytes: &[u8]) -> Result<(), ModuleError> {
+    match bytes {
+        [] => Err(ModuleError::Empty),
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(()),
+        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Err(ModuleError::Component),
+        [0, b'a', b's', b'm', a, b, c, d, ..] => Err(ModuleError::Version { version: u32::from_le_bytes([*a, *b, *c, *d]) }),
+        _ if b"\0asm\x01\0\0\0".starts_with(bytes) => Err(ModuleError::Truncated { offset: bytes.len() }),
+        _ => Err(ModuleError::NotWasm { looks_like: looks_like(bytes) }),
+    }
+}
+
+fn looks_like(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [0x7f, b'E', b'L', b'F', ..] => "a native ELF program; build for wasm32-wasip1 instead",
+        [0, b'a', b'o', b't', ..] => "a WAMR ahead-of-time file; give the .wasm it was made from",
+        [b'P', b'K', ..] => "a zip archive",
+        [0x1f, 0x8b, ..] => "a gzip file; unpack it first",
+        [b'#', b'!', ..] => "a script",
+        [b'{', ..] => "JSON",
+        [b'(', ..] => "WebAssembly text that could not be read",
+        [b'M', b'Z', ..] => "a Windows program",
+        _ if bytes.iter().all(|byte| *byte == 0) => "zeros; the file was not copied in full",
+        _ => "something else",
+    }
+}
+
+fn malformed(error: &BinaryReaderError) -> ModuleError {
+    let message = error.message();
+    if message.contains("unexpected end") {
+        ModuleError::Truncated { offset: error.offset() }
+    } else {
+        ModuleError::Malformed { reason: message.to_string(), offset: error.offset() }
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Sections, ModuleError> {
+    let mut sections = Sections::default();
+    let mut parser = Parser::new(0);
+    let mut offset = 0_usize;
+    loop {
+        let rest = bytes.get(offset..).unwrap_or_default();
+        let (consumed, payload) = match parser.parse(rest, true).map_err(|error| malformed(&error))? {
+            Chunk::Parsed { consumed, payload } => (consumed, payload),
+            Chunk::NeedMoreData(_) => return Err(ModuleError::Truncated { offset: bytes.len() }),
+        };
+        offset += consumed;
+        match payload {
+            Payload::End(_) => return Ok(sections),
+            Payload::CodeSectionStart { size, .. } => {
+                sections.code_offset = offset;
+                offset += size as usize;
+                if offset > bytes.len() {
+                    return Err(ModuleError::Truncated { offset: bytes.len() });
+                }
+                parser.skip_section();
+            }
+            payload => sections.take(payload)?,
+        }
+    }
+}
+
+impl Sections {
+    fn take(&mut self, payload: Payload<'_>) -> Result<(), ModuleError> {
+        let result = match payload {
+            Payload::TypeSection(reader) => self.take_types(reader),
+            Payload::ImportSection(reader) => return self.take_imports(reader),
+            Payload::FunctionSection(reader) => reader.into_iter().try_for_each(|index| {
+                self.function_types.push(index?);
+                Ok(())
+            }),
+            Payload::MemorySection(reader) => {
+                for memory in reader {
+                    self.set_memory(memory.map_err(|error| malformed(&error))?, false)?;
+                }
+                Ok(())
+            }
+            Payload::ExportSection(reader) => self.take_exports(reader),
+            Payload::StartSection { func, .. } => {
+                self.start = Some(func);
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        result.map_err(|error| malformed(&error))
+    }
+
+    fn take_types(&mut self, reader: wasmparser::TypeSectionReader<'_>) -> Result<(), BinaryReaderError> {
+        for group in reader {
+            for ty in group?.into_types() {
+                self.types.push(match ty.composite_type.inner {
+                    CompositeInnerType::Func(func) => Some(func),
+                    _ => None,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn take_imports(&mut self, reader: wasmparser::ImportSectionReader<'_>) -> Result<(), ModuleError> {
+        for import in reader.into_imports() {
+            let import = import.map_err(|error| malformed(&error))?;
+            match import.ty {
+                TypeRef::Func(index) | TypeRef::FuncExact(index) => {
+                    self.imports.push(self.resolve(import.module, import.name, index)?);
+                    self.function_types.push(index);
+                }
+                TypeRef::Memory(memory) => self.set_memory(memory, true)?,
+                TypeRef::Table(_) => return Err(import_kind(&import, "table")),
+                TypeRef::Global(_) => return Err(import_kind(&import, "global")),
+                TypeRef::Tag(_) => return Err(import_kind(&import, "exception tag")),
+            }
+        }
+        Ok(())
+    }
+
+    fn resolve(&self, module: &str, name: &str, type_index: u32) -> Result<Import, ModuleError> {
+        let Some(ty) = self.function_type(type_index) else {
+            return Err(ModuleError::Malformed { reason: format!("import `{module}.{name}` has no function type"), offset: 0 });
+        };
+        let (parameters, results, has_references) = signature(ty);
+        if let Some(spec) = calls::resolve(module, name, &parameters, &results).filter(|_| !has_references) {
+            return Ok(Import { spec });
+        }
+        match calls::named(module, name).next() {
+            None => Err(ModuleError::UnknownImport {
+                module: module.to_string(),
+                name: name.to_string(),
+                hint: hints::for_unknown_import(module, name),
+            }),
+            Some(spec) => Err(ModuleError::WrongImportSignature {
+                module: module.to_string(),
+                name: name.to_string(),
+                declared: text(&parameters, &results),
+                expected: text(
+                    &spec.parameters.iter().map(|parameter| parameter.kind.value_type()).collect::<Vec<_>>(),
+                    spec.returns.value_type().as_slice(),
+                ),
+            }),
+        }
+    }
+
+    fn function_type(&self, type_index: u32) -> Option<&FuncType> {
+        self.types.get(type_index as usize)?.as_ref()
+    }
+
+    fn take_exports(&mut self, reader: wasmparser::ExportSectionReader<'_>) -> Result<(), BinaryReaderError> {
+        for export in reader {
+            let export = export?;
+            let kind = match export.kind {
+                ExternalKind::Func | ExternalKind::FuncExact => {
+                    let ty = self.function_types.get(export.index as usize).and_then(|index| self.function_type(*index));
+                    let (parameters, results, has_references) = ty.map(signature).unwrap_or_default();
+                    ExportKind::Function { parameters, results, has_references }
+                }
+                ExternalKind::Memory => {
+                    self.memory_export.get_or_insert_with(|| export.name.to_string());
+                    ExportKind::Memory
+                }
+                ExternalKind::Table => ExportKind::Table,
+                ExternalKind::Global => ExportKind::Global,
+                ExternalKind::Tag => ExportKind::Tag,
+            };
+            self.exports.push(Export { name: export.name.to_string(), kind });
+        }
+        Ok(())
+    }
+
+    fn set_memory(&mut self, memory: wasmparser::MemoryType, imported: bool) -> Result<(), ModuleError> {
+        if memory.shared {
+            return Err(ModuleError::Unsupported { feature: "shared memory (threads)" });
+        }
+        if memory.memory64 {
+            return Err(ModuleError::Unsupported { feature: "64-bit memory" });
+        }
+        if self.memory.replace(memory).is_some() {
+            return Err(ModuleError::Unsupported { feature: "more than one memory" });
+        }
+        self.memory_imported = imported;
+        Ok(())
+    }
+
+    fn receives_ocre_messages(&self) -> bool {
+        self.imports.iter().any(|import| import.spec.call == Call::Env(calls::EnvCall::SubscribeMessage))
+    }
+}
+
+fn describe(memory: &wasmparser::MemoryType, sections: &Sections) -> Result<Memory, ModuleError> {
+    let page_bytes = match memory.page_size_log2 {
+        None => PAGE_BYTES,
+        Some(log2) => 1_u64.checked_shl(log2).ok_or(ModuleError::Unsupported { feature: "pages of this size" })?,
+    };
+    Ok(Memory {
+        page_bytes,
+        initial_pages: memory.initial,
+        maximum_pages: memory.maximum,
+        imported: sections.memory_imported,
+        export: sections.memory_export.clone().unwrap_or_else(|| HIDDEN_MEMORY.to_string()),
+    })
+}
+
+fn import_kind(import: &wasmparser::Import<'_>, kind: &'static str) -> ModuleError {
+    ModuleError::ImportKind { module: import.module.to_string(), name: import.name.to_string(), kind }
+}
+
+/// Parameters, results, and whether there are types beyond numbers, which are left out.
+fn signature(ty: &FuncType) -> (Vec<ValueType>, Vec<ValueType>, bool) {
+    let convert = |types: &[ValType]| types.iter().filter_map(|ty| value_type(*ty)).collect::<Vec<_>>();
+    let (parameters, results) = (convert(ty.params()), convert(ty.results()));
+    let has_references = parameters.len() != ty.params().len() || results.len() != ty.results().len();
+    (parameters, results, has_references)
+}
+
+fn value_type(ty: ValType) -> Option<ValueType> {
+    match ty {
+        ValType::I32 => Some(ValueType::I32),
+        ValType::I64 => Some(ValueType::I64),
+        ValType::F32 => Some(ValueType::F32),
+        ValType::F64 => Some(ValueType::F64),
+        ValType::V128 | ValType::Ref(_) => None,
+    }
+}
+
+/// A signature as people write it.
+fn text(parameters: &[ValueType], results: &[ValueType]) -> String {
+    let mut text = String::from("(");
+    for (index, parameter) in parameters.iter().enumerate() {
+        let separator = if index == 0 { "" } else { ", " };
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{separator}{}", parameter.name());
+    }
+    text.push(')');
+    for result in results {
+        let _ = write!(text, " -> {}", result.name());
+    }
+    text
+}

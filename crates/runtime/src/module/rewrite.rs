@@ -1,0 +1,203 @@
+//! Small edits of a module's sections; everything else is copied byte for byte.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use wasmparser::{BinaryReader, TypeRef};
+
+use super::Memory;
+use super::error::ModuleError;
+
+const SECTION_CUSTOM: u8 = 0;
+const SECTION_IMPORT: u8 = 2;
+const SECTION_MEMORY: u8 = 5;
+const SECTION_EXPORT: u8 = 7;
+const SECTION_START: u8 = 8;
+const SECTION_TAG: u8 = 13;
+
+const KIND_FUNCTION: u8 = 0;
+const KIND_MEMORY: u8 = 2;
+
+/// What to change. Function, type and memory indices stay as they are.
+#[derive(Default)]
+pub(super) struct Edits<'a> {
+    /// Replaces the only memory, imported or not, by this one, defined by the module itself.
+    pub(super) memory: Option<&'a Memory>,
+    /// Exports memory 0 under this name.
+    pub(super) export_memory: Option<&'a str>,
+    /// Drops the start section and exports this function under this name instead.
+    pub(super) start_export: Option<(&'a str, u32)>,
+}
+
+impl Edits<'_> {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.memory.is_none() && self.export_memory.is_none() && self.start_export.is_none()
+    }
+
+    const fn adds_exports(&self) -> bool {
+        self.export_memory.is_some() || self.start_export.is_some()
+    }
+}
+
+/// The module without its start section, and with the start function exported as `name` instead: for
+/// engines that cannot suspend a start function.
+///
+/// # Errors
+/// [`ModuleError::Malformed`], which a module that [`super::Module::parse`] accepted never gives.
+pub fn start_as_export(bytes: &[u8], start: u32, name: &str) -> Result<Vec<u8>, ModuleError> {
+    rewrite(bytes, &Edits { start_export: Some((name, start)), ..Edits::default() })
+}
+
+/// Applies the edits.
+pub(super) fn rewrite(bytes: &[u8], edits: &Edits<'_>) -> Result<Vec<u8>, ModuleError> {
+    let mut out = Vec::with_capacity(bytes.len() + 64);
+    let (header, sections) = bytes.split_at_checked(8).ok_or(ModuleError::Truncated { offset: bytes.len() })?;
+    out.extend_from_slice(header);
+    let mut reader = BinaryReader::new(sections, 8);
+    let mut inserter = Inserter { edits, memory_done: edits.memory.is_none(), exports_done: !edits.adds_exports() };
+    while !reader.eof() {
+        let id = reader.read_u8().map_err(malformed)?;
+        let size = reader.read_var_u32().map_err(malformed)?;
+        let body = reader.read_bytes(size as usize).map_err(malformed)?;
+        inserter.before(id, &mut out);
+        inserter.copy(id, body, &mut out)?;
+    }
+    inserter.finish(&mut out);
+    Ok(out)
+}
+
+/// Puts new sections where the binary format wants them.
+struct Inserter<'a> {
+    edits: &'a Edits<'a>,
+    memory_done: bool,
+    exports_done: bool,
+}
+
+impl Inserter<'_> {
+    /// Inserts what must stand before a section and is not there yet.
+    fn before(&mut self, id: u8, out: &mut Vec<u8>) {
+        if id == SECTION_CUSTOM {
+            return;
+        }
+        let after_memory = id > SECTION_MEMORY || id == SECTION_TAG;
+        if !self.memory_done && after_memory {
+            self.put_memory(out);
+        }
+        if !self.exports_done && id != SECTION_TAG && id > SECTION_EXPORT {
+            self.put_exports(&[], 0, out);
+        }
+    }
+
+    fn copy(&mut self, id: u8, body: &[u8], out: &mut Vec<u8>) -> Result<(), ModuleError> {
+        match id {
+            SECTION_IMPORT if self.edits.memory.is_some_and(|memory| memory.imported) => {
+                put_section(out, id, &imports_without_memory(body)?);
+            }
+            SECTION_MEMORY if self.edits.memory.is_some() => self.put_memory(out),
+            SECTION_EXPORT if self.edits.adds_exports() => {
+                let mut reader = BinaryReader::new(body, 0);
+                let count = reader.read_var_u32().map_err(malformed)?;
+                let entries = body.get(reader.original_position()..).unwrap_or_default();
+                self.put_exports(entries, count, out);
+            }
+            SECTION_START if self.edits.start_export.is_some() => {}
+            _ => put_section(out, id, body),
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        if !self.memory_done {
+            self.put_memory(out);
+        }
+        if !self.exports_done {
+            self.put_exports(&[], 0, out);
+        }
+    }
+
+    fn put_memory(&mut self, out: &mut Vec<u8>) {
+        self.memory_done = true;
+        let Some(memory) = self.edits.memory else { return };
+        let custom_page = memory.page_bytes != super::PAGE_BYTES;
+        let mut body = Vec::new();
+        put_u64(&mut body, 1);
+        body.push(u8::from(memory.maximum_pages.is_some()) | if custom_page { 0x08 } else { 0 });
+        put_u64(&mut body, memory.initial_pages);
+        if let Some(pages) = memory.maximum_pages {
+            put_u64(&mut body, pages.min(u64::from(u32::MAX)).min((1_u64 << 32) / memory.page_bytes));
+        }
+        if custom_page {
+            put_u64(&mut body, u64::from(memory.page_bytes.trailing_zeros()));
+        }
+        put_section(out, SECTION_MEMORY, &body);
+    }
+
+    fn put_exports(&mut self, entries: &[u8], count: u32, out: &mut Vec<u8>) {
+        self.exports_done = true;
+        let added = u64::from(self.edits.export_memory.is_some()) + u64::from(self.edits.start_export.is_some());
+        let mut body = Vec::with_capacity(entries.len() + 32);
+        put_u64(&mut body, u64::from(count) + added);
+        body.extend_from_slice(entries);
+        if let Some(name) = self.edits.export_memory {
+            put_export(&mut body, name, KIND_MEMORY, 0);
+        }
+        if let Some((name, function)) = self.edits.start_export {
+            put_export(&mut body, name, KIND_FUNCTION, function);
+        }
+        put_section(out, SECTION_EXPORT, &body);
+    }
+}
+
+/// The import section's body without its memory.
+fn imports_without_memory(body: &[u8]) -> Result<Vec<u8>, ModuleError> {
+    let reader = wasmparser::ImportSectionReader::new(BinaryReader::new(body, 0)).map_err(malformed)?;
+    let mut kept = Vec::with_capacity(body.len());
+    let mut count = 0_u64;
+    let mut entries = reader.into_imports_with_offsets().peekable();
+    while let Some(entry) = entries.next() {
+        let (start, import) = entry.map_err(malformed)?;
+        let end = match entries.peek() {
+            Some(Ok((next, _))) => *next,
+            Some(Err(error)) => return Err(malformed(error.clone())),
+            None => body.len(),
+        };
+        if !matches!(import.ty, TypeRef::Memory(_)) {
+            kept.extend_from_slice(body.get(start..end).unwrap_or_default());
+            count += 1;
+        }
+    }
+    let mut out = Vec::with_capacity(kept.len() + 5);
+    put_u64(&mut out, count);
+    out.extend_from_slice(&kept);
+    Ok(out)
+}
+
+fn put_section(out: &mut Vec<u8>, id: u8, body: &[u8]) {
+    out.push(id);
+    put_u64(out, body.len() as u64);
+    out.extend_from_slice(body);
+}
+
+fn put_export(body: &mut Vec<u8>, name: &str, kind: u8, index: u32) {
+    put_u64(body, name.len() as u64);
+    body.extend_from_slice(name.as_bytes());
+    body.push(kind);
+    put_u64(body, u64::from(index));
+}
+
+/// LEB128, unsigned.
+fn put_u64(out: &mut Vec<u8>, mut value: u64) {
+    loop {
+        let low = (value & 0x7f) as u8;
+        value >>= 7;
+        if value == 0 {
+            out.push(low);
+            return;
+        }
+        out.push(low | 0x80);
+    }
+}
+
+fn malformed(error: wasmparser::BinaryReaderError) -> ModuleError {
+    ModuleError::Malformed { reason: error.message().to_string(), offset: error.offset() }
+}
