@@ -1,0 +1,3 @@
+module example/http-server
+
+go 1.21
