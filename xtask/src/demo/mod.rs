@@ -1,0 +1,175 @@
+//! `cargo xtask demo`: from a clone to every example seen running, in one command.
+//!
+//! Shows only real runs: the command as a person would type it, and what it printed. What is shown is data, in
+//! `steps`.
+
+mod client;
+mod steps;
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use self::steps::{PORT, STEPS, Show, Step};
+use crate::guests;
+use crate::metadata::Metadata;
+use crate::process;
+use crate::workspace::Workspace;
+
+/// No example takes longer, even on a slow machine.
+const STEP_WAIT: Duration = Duration::from_secs(60);
+/// How long a server may take to stop when asked to.
+const STOP_WAIT: Duration = Duration::from_secs(5);
+
+/// Builds everything and shows every step.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    if !Metadata::of_members(workspace)?.has_member("thimble-cli") {
+        bail!("there is no thimble-cli in the workspace yet, so nothing can be shown");
+    }
+    println!("Building the examples");
+    guests::build(workspace, &[])?;
+    println!("\nBuilding thimble");
+    process::run(workspace.cargo("build").args([
+        "--quiet",
+        "--release",
+        "--package",
+        "thimble-cli",
+    ]))?;
+    let stage = Stage {
+        workspace,
+        thimble: workspace.target.join("release/thimble"),
+    };
+    let mut failures = Vec::new();
+    for (number, step) in STEPS.iter().enumerate() {
+        println!("\n── {} of {}: {} ──", number + 1, STEPS.len(), step.title);
+        println!("{}\n", step.says);
+        if let Err(error) = stage.show(step) {
+            println!("error: {error:#}");
+            failures.push(step.title);
+        }
+    }
+    if !failures.is_empty() {
+        bail!(
+            "{} of {} steps failed: {}",
+            failures.len(),
+            STEPS.len(),
+            failures.join("; ")
+        );
+    }
+    stage.farewell();
+    Ok(())
+}
+
+/// Where the examples are shown.
+struct Stage<'a> {
+    workspace: &'a Workspace,
+    thimble: PathBuf,
+}
+
+impl Stage<'_> {
+    fn show(&self, step: &Step) -> Result<()> {
+        match step.show {
+            Show::Run { exit } => {
+                let mut child = self.start(step, None)?;
+                let code = wait(&mut child, STEP_WAIT)?;
+                ensure!(
+                    code == Some(exit),
+                    "it ended with {code:?} instead of {exit}"
+                );
+                Ok(())
+            }
+            Show::Serve(request) => {
+                let port = free_port()?;
+                let mut child = self.start(step, Some(port))?;
+                let answer = client::ask(port, request, &mut child);
+                stop(&mut child)?;
+                for line in answer?.lines() {
+                    println!("  < {line}");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Shows the command line and starts it.
+    fn start(&self, step: &Step, port: Option<u16>) -> Result<Child> {
+        let port = port.map(|port| port.to_string()).unwrap_or_default();
+        let words = step.command.iter().map(|word| self.fill_in(word, &port));
+        let mut command = Command::new(&self.thimble);
+        command
+            .current_dir(&self.workspace.root)
+            .args(words)
+            .stdin(Stdio::null());
+        let typed = process::line(&command);
+        let typed = typed.split_once(' ').map_or("", |(_, arguments)| arguments);
+        println!("$ thimble {typed}");
+        command
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.thimble.display()))
+    }
+
+    /// A word of a step with its guest's path and its port in place.
+    fn fill_in(&self, word: &str, port: &str) -> String {
+        let word = word.replace(PORT, port);
+        match word.strip_suffix(".wasm") {
+            Some(_) => self.short(&self.workspace.guests().join(word)),
+            None => word,
+        }
+    }
+
+    fn short(&self, path: &Path) -> String {
+        self.workspace.short(path).to_string()
+    }
+
+    fn farewell(&self) {
+        println!("\n── All {} steps shown ──\n", STEPS.len());
+        for step in STEPS {
+            println!("  {}", step.title);
+        }
+        println!(
+            "\nNext:\n  \
+             {} run --help                 every option\n  \
+             examples/                       the sources of what you saw\n  \
+             docs/guide/                     write a container of your own\n  \
+             cargo xtask test                every test",
+            self.short(&self.thimble)
+        );
+    }
+}
+
+/// A port that nothing listens on now; taken by the server a moment later.
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free loopback port")?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// Waits for the end; a program that takes too long is ended, and that is an error.
+fn wait(child: &mut Child, limit: Duration) -> Result<Option<i32>> {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status.code());
+        }
+        if Instant::now() >= deadline {
+            child.kill()?;
+            child.wait()?;
+            bail!("it did not end within {} s", limit.as_secs());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Asks a server to stop, as Ctrl-C does.
+fn stop(child: &mut Child) -> Result<()> {
+    if child.try_wait()?.is_some() {
+        return Ok(());
+    }
+    process::run(Command::new("kill").args(["-INT", &child.id().to_string()]))?;
+    wait(child, STOP_WAIT)
+        .map(drop)
+        .context("it was asked to stop")
+}

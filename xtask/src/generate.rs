@@ -1,0 +1,114 @@
+//! The files that are written by a program and reviewed by people: `spec/`.
+//!
+//! `--check` changes nothing and fails when a file is not what the program would write now.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace::Workspace;
+
+/// Whether to write the files or only to compare.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Writes what differs.
+    Write,
+    /// Fails if something differs.
+    Check,
+}
+
+/// A file and what should be in it.
+struct Generated {
+    path: &'static str,
+    text: String,
+}
+
+/// Writes or checks every generated file.
+pub(crate) fn run(workspace: &Workspace, mode: Mode) -> Result<()> {
+    let mut stale = Vec::new();
+    for Generated { path, text } in generated() {
+        let file = workspace.root.join(path);
+        let old = fs::read_to_string(&file).unwrap_or_default();
+        let Some(difference) = first_difference(&old, &text) else {
+            println!("{path} is up to date");
+            continue;
+        };
+        match mode {
+            Mode::Check => stale.push(format!("{path}: {difference}")),
+            Mode::Write => {
+                if let Some(folder) = file.parent() {
+                    fs::create_dir_all(folder)?;
+                }
+                fs::write(&file, text).with_context(|| format!("cannot write {path}"))?;
+                println!("{path} written");
+            }
+        }
+    }
+    if !stale.is_empty() {
+        bail!(
+            "generated files are not what the code says now:\n  {}\nrun `cargo xtask gen`, read the difference, and \
+             commit it with the change that made it",
+            stale.join("\n  ")
+        );
+    }
+    Ok(())
+}
+
+fn generated() -> Vec<Generated> {
+    vec![Generated {
+        path: "spec/abi.md",
+        text: abi(),
+    }]
+}
+
+fn abi() -> String {
+    String::new()
+}
+
+/// Where two texts part, if they do.
+fn first_difference(old: &str, new: &str) -> Option<String> {
+    if old == new {
+        return None;
+    }
+    let (mut old_lines, mut new_lines) = (old.lines(), new.lines());
+    let mut number = 1;
+    loop {
+        match (old_lines.next(), new_lines.next()) {
+            (None, None) => return Some("only the end of the last line differs".to_owned()),
+            (a, b) if a == b => number += 1,
+            (a, b) => {
+                let show = |line: Option<&str>| {
+                    line.map_or("nothing".to_owned(), |line| format!("`{line}`"))
+                };
+                return Some(format!(
+                    "line {number} is {}, should be {}",
+                    show(a),
+                    show(b)
+                ));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_difference;
+
+    #[test]
+    fn shows_where_two_texts_part() {
+        assert_eq!(first_difference("a\nb\n", "a\nb\n"), None);
+        assert_eq!(
+            first_difference("a\nb\n", "a\nc\n").unwrap(),
+            "line 2 is `b`, should be `c`"
+        );
+        assert_eq!(
+            first_difference("", "a\n").unwrap(),
+            "line 1 is nothing, should be `a`"
+        );
+        assert_eq!(
+            first_difference("a\nb\n", "a\n").unwrap(),
+            "line 2 is `b`, should be nothing"
+        );
+        assert!(first_difference("a", "a\n").unwrap().contains("end"));
+    }
+}

@@ -1,0 +1,49 @@
+//! `cargo xtask bench` and `fuzz`: starting the programs that do it, built for speed.
+
+use std::ffi::OsString;
+
+use anyhow::{Result, bail};
+
+use crate::metadata::Metadata;
+use crate::process;
+use crate::workspace::Workspace;
+
+const BENCH: &str = "thimble-bench";
+const FUZZ: &str = "thimble-fuzz";
+
+/// Measures against `benches/budgets.toml`.
+pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    launch(workspace, BENCH, arguments)
+}
+
+/// Feeds the decoders what nobody would send.
+pub(crate) fn fuzz(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    launch(workspace, FUZZ, arguments)
+}
+
+/// A short run of both, where they exist; says so where they do not.
+pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
+    let metadata = Metadata::of_members(workspace)?;
+    for package in [FUZZ, BENCH] {
+        match metadata.has_member(package) {
+            true => run(workspace, package, &["--smoke".into()])?,
+            false => println!("skipped: there is no {package} in the workspace yet"),
+        }
+    }
+    Ok(())
+}
+
+fn launch(workspace: &Workspace, package: &str, arguments: &[OsString]) -> Result<()> {
+    if !Metadata::of_members(workspace)?.has_member(package) {
+        bail!("there is no package `{package}` in the workspace yet, so there is nothing to run");
+    }
+    run(workspace, package, arguments)
+}
+
+fn run(workspace: &Workspace, package: &str, arguments: &[OsString]) -> Result<()> {
+    let mut command = workspace.cargo("run");
+    command
+        .args(["--quiet", "--release", "--package", package, "--"])
+        .args(arguments);
+    process::run(&mut command)
+}

@@ -1,0 +1,169 @@
+//! `cargo xtask`: the one command for everything around the code.
+//!
+//! Owns the command line only; each command is a module. Never asks a question, so that it runs the same at a
+//! desk and in CI, and says for every failure what is wrong, why it matters and what to do.
+
+#![forbid(unsafe_code)]
+
+mod bare;
+mod demo;
+mod generate;
+mod guests;
+mod launch;
+mod layers;
+mod licences;
+mod lint;
+mod metadata;
+mod process;
+mod report;
+mod rust_target;
+mod sanitize;
+mod setup;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use pico_args::Arguments;
+
+use crate::report::Report;
+use crate::setup::Need;
+use crate::workspace::Workspace;
+
+const HELP: &str = "\
+Everything around Thimble's code. Run from anywhere in the repository.
+
+Usage: cargo xtask <command>
+
+  demo                     build Thimble and the examples, run each, and show it
+  test                     everything that must pass: tests, layers, bare, gen, smoke runs
+  ci                       lint, sanitize and test
+  lint                     rustfmt, clippy, licences
+  sanitize                 the crates with unsafe code under AddressSanitizer
+  setup                    find what the project needs, and install what is missing
+  guests [NAME...]         build the example guests into <target>/guests
+  bare                     build the core crates without std for microcontrollers
+  layers                   check which crate may depend on which
+  gen [--check]            write the generated files (spec/), or check that they are up to date
+  bench [--smoke] [ARG...] measure against benches/budgets.toml
+  fuzz [--smoke] [TARGET] [--seconds N]
+                           feed the decoders what nobody would send
+  help                     this text
+
+Environment:
+  CARGO_TARGET_DIR         where everything is built (default: target)
+  WASI_SDK_PATH            a wasi-sdk to compile C guests with (default: /opt/wasi-sdk, then Debian's clang-19)
+  THIMBLE_RUST_TARGETS     `rustup` or `debian`: insist on one way to build for other targets
+";
+
+fn main() -> ExitCode {
+    match run(Arguments::from_env()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(mut arguments: Arguments) -> Result<ExitCode> {
+    let command = arguments.subcommand()?;
+    if arguments.contains(["-h", "--help"]) {
+        print!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let workspace = Workspace::locate()?;
+    match command.as_deref() {
+        None | Some("help") => {
+            print!("{HELP}");
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some("setup") => {
+            no_more(arguments)?;
+            setup::prepare(&workspace, Need::ALL)?;
+        }
+        Some("guests") => {
+            let names = free_arguments(arguments)?;
+            guests::build(&workspace, &names)?;
+        }
+        Some("bare") => {
+            no_more(arguments)?;
+            bare::build(&workspace)?;
+        }
+        Some("layers") => {
+            no_more(arguments)?;
+            layers::check(&workspace)?;
+        }
+        Some("gen") => {
+            let mode = match arguments.contains("--check") {
+                true => generate::Mode::Check,
+                false => generate::Mode::Write,
+            };
+            no_more(arguments)?;
+            generate::run(&workspace, mode)?;
+        }
+        Some("lint") => {
+            no_more(arguments)?;
+            let mut report = Report::default();
+            lint::run(&workspace, &mut report);
+            return Ok(report.finish());
+        }
+        Some("sanitize") => {
+            no_more(arguments)?;
+            sanitize::run(&workspace)?;
+        }
+        Some("test") => {
+            no_more(arguments)?;
+            let mut report = Report::default();
+            test::run(&workspace, &mut report);
+            return Ok(report.finish_with_summary());
+        }
+        Some("ci") => {
+            no_more(arguments)?;
+            return Ok(ci(&workspace));
+        }
+        Some("demo") => {
+            no_more(arguments)?;
+            demo::run(&workspace)?;
+        }
+        Some("bench") => launch::bench(&workspace, &arguments.finish())?,
+        Some("fuzz") => launch::fuzz(&workspace, &arguments.finish())?,
+        Some(unknown) => {
+            eprintln!("{HELP}");
+            bail!("there is no command `{unknown}`; the commands are listed above");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Everything a change must pass, in one run; the tests come last because they end with the summary.
+fn ci(workspace: &Workspace) -> ExitCode {
+    let mut report = Report::default();
+    lint::run(workspace, &mut report);
+    report.step("sanitize", || sanitize::run(workspace));
+    test::run(workspace, &mut report);
+    report.finish_with_summary()
+}
+
+fn no_more(arguments: Arguments) -> Result<()> {
+    match arguments.finish().first() {
+        None => Ok(()),
+        Some(extra) => bail!(
+            "unexpected argument `{}`; see `cargo xtask help`",
+            extra.display()
+        ),
+    }
+}
+
+fn free_arguments(arguments: Arguments) -> Result<Vec<String>> {
+    arguments
+        .finish()
+        .into_iter()
+        .map(|argument| match argument.into_string() {
+            Ok(text) if !text.starts_with('-') => Ok(text),
+            Ok(text) => bail!("unknown option `{text}`; see `cargo xtask help`"),
+            Err(raw) => bail!("`{}` is not UTF-8; names are", raw.display()),
+        })
+        .collect()
+}

@@ -1,0 +1,203 @@
+//! What the project needs from the machine: found, or installed, or named with a reason and a way to get it.
+//!
+//! Probing changes nothing. Installing happens once per run, with Debian's packages, and only where that needs no
+//! password. Never asks a question.
+
+mod debian;
+mod tools;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::rust_target::{self, RustTarget};
+use crate::workspace::Workspace;
+
+pub(crate) use self::tools::CCompiler;
+
+/// The target of Rust guests.
+pub(crate) const WASM: &str = "wasm32-unknown-unknown";
+/// The microcontrollers the core crates are built for.
+pub(crate) const BARE_TARGETS: [&str; 2] =
+    ["thumbv7em-none-eabihf", "riscv32imac-unknown-none-elf"];
+
+/// Something a command cannot do without.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Need {
+    /// A C compiler for WebAssembly with a libc.
+    WasmC,
+    /// Go with its WASI port.
+    Go,
+    /// Rust's libraries for a target other than this machine.
+    Rust(&'static str),
+    /// `cargo fmt` or `cargo clippy`.
+    Component(&'static str),
+}
+
+impl Need {
+    /// Everything, for `cargo xtask setup`.
+    pub(crate) const ALL: &'static [Need] = &[
+        Need::WasmC,
+        Need::Go,
+        Need::Rust(WASM),
+        Need::Rust(BARE_TARGETS[0]),
+        Need::Rust(BARE_TARGETS[1]),
+        Need::Component("fmt"),
+        Need::Component("clippy"),
+    ];
+    /// What builds the core crates for microcontrollers.
+    pub(crate) const BARE: &'static [Need] =
+        &[Need::Rust(BARE_TARGETS[0]), Need::Rust(BARE_TARGETS[1])];
+    /// What the lints need.
+    pub(crate) const LINT: &'static [Need] = &[Need::Component("fmt"), Need::Component("clippy")];
+}
+
+/// The tools that were found.
+#[derive(Default)]
+pub(crate) struct Toolbox {
+    c: Option<CCompiler>,
+    go: Option<PathBuf>,
+    rust: BTreeMap<&'static str, RustTarget>,
+}
+
+impl Toolbox {
+    /// The C compiler for WebAssembly; an error if it was not asked for.
+    pub(crate) fn c(&self) -> Result<&CCompiler> {
+        self.c.as_ref().context("the C compiler was not prepared")
+    }
+
+    /// The `go` program.
+    pub(crate) fn go(&self) -> Result<&PathBuf> {
+        self.go.as_ref().context("Go was not prepared")
+    }
+
+    /// The way to build Rust for a target.
+    pub(crate) fn rust(&self, triple: &str) -> Result<&RustTarget> {
+        self.rust
+            .get(triple)
+            .with_context(|| format!("Rust for {triple} was not prepared"))
+    }
+}
+
+/// A need that is not met, and what could be done.
+struct Missing {
+    what: String,
+    why: &'static str,
+    packages: &'static [&'static str],
+    how: &'static str,
+}
+
+/// Makes sure that everything needed is there; a line for each thing found or installed.
+pub(crate) fn prepare(workspace: &Workspace, needs: &[Need]) -> Result<Toolbox> {
+    let mut toolbox = Toolbox::default();
+    let missing = probe(workspace, needs, &mut toolbox);
+    if missing.is_empty() {
+        return Ok(toolbox);
+    }
+    let mut packages: Vec<&str> = missing
+        .iter()
+        .flat_map(|(_, missing)| missing.packages)
+        .copied()
+        .collect();
+    packages.sort_unstable();
+    packages.dedup();
+    let mut hint = String::new();
+    if !packages.is_empty() {
+        match debian::Apt::find() {
+            Ok(apt) => apt.install(&packages)?,
+            Err(reason) => hint = reason,
+        }
+    }
+    let open: Vec<Need> = missing.iter().map(|(need, _)| *need).collect();
+    let missing = probe(workspace, &open, &mut toolbox);
+    if missing.is_empty() {
+        return Ok(toolbox);
+    }
+    bail!(describe(&missing, &hint));
+}
+
+fn probe(workspace: &Workspace, needs: &[Need], toolbox: &mut Toolbox) -> Vec<(Need, Missing)> {
+    let mut open = Vec::new();
+    for &need in needs {
+        let outcome = match need {
+            Need::WasmC => tools::c_compiler().map(|compiler| {
+                say("C for wasm", &compiler.to_string());
+                toolbox.c = Some(compiler);
+            }),
+            Need::Go => tools::go().map(|(path, version)| {
+                say("Go", &format!("{version}, {}", path.display()));
+                toolbox.go = Some(path);
+            }),
+            Need::Rust(triple) => rust_target::find(workspace, triple).map_err(|()| Missing {
+                what: format!("Rust's libraries for {triple}"),
+                why: "the examples and the microcontroller builds are not for this machine's own processor",
+                packages: &["rustc-web", "cargo-web", "rust-web-src", "lld-19"],
+                how: "`rustup target add` with access to rustup's server, or Debian's rustc-web, cargo-web and \
+                      rust-web-src",
+            })
+            .map(|target| {
+                say(&format!("Rust {triple}"), &target.to_string());
+                toolbox.rust.insert(triple, target);
+            }),
+            Need::Component(name) => tools::component(workspace, name).map(|version| {
+                say(&format!("cargo {name}"), &version);
+            }),
+        };
+        if let Err(missing) = outcome {
+            open.push((need, missing));
+        }
+    }
+    open
+}
+
+fn say(what: &str, found: &str) {
+    println!("{what:<34} {found}");
+}
+
+fn describe(missing: &[(Need, Missing)], hint: &str) -> String {
+    let mut text = String::from("this machine lacks what the project needs:");
+    for (
+        _,
+        Missing {
+            what,
+            why,
+            packages,
+            how,
+        },
+    ) in missing
+    {
+        text.push_str(&format!("\n  {what}\n    why: {why}\n    get it: {how}"));
+        if !packages.is_empty() {
+            text.push_str(&format!(
+                "\n    on Debian: apt-get install {}",
+                packages.join(" ")
+            ));
+        }
+    }
+    if !hint.is_empty() {
+        text.push_str(&format!("\nIt was not installed by itself: {hint}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Missing, Need, describe};
+
+    #[test]
+    fn says_what_why_and_how() {
+        let missing = Missing {
+            what: "Go 1.21 or later".to_owned(),
+            why: "one example is written in Go",
+            packages: &["golang-go"],
+            how: "your system's package",
+        };
+        assert_eq!(
+            describe(&[(Need::Go, missing)], "there is no apt-get"),
+            "this machine lacks what the project needs:\n  Go 1.21 or later\n    why: one example is written in Go\n    \
+             get it: your system's package\n    on Debian: apt-get install golang-go\nIt was not installed by itself: \
+             there is no apt-get"
+        );
+    }
+}
