@@ -18,9 +18,19 @@
 
 extern crate alloc;
 
+pub mod bus;
+pub mod config;
 pub mod engine;
+pub mod grant;
+pub mod host;
+pub mod kernel;
+pub mod limits;
 pub mod memory;
 pub mod module;
+pub mod port;
+pub mod record;
 pub mod time;
 
+pub use config::{ContainerConfig, ContainerId};
+pub use limits::Limits;
 pub use time::Instant;

@@ -1,0 +1,1 @@
+//! Files of a Linux device.

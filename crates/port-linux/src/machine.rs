@@ -1,0 +1,1 @@
+//! Machine of a Linux device.

@@ -1,0 +1,191 @@
+//! Grants: what a container may do, deny by default.
+//!
+//! A grant is parsed once, at the edge, into [`Grants`]; host calls ask it questions. Unknown names and bad
+//! scopes are errors with a hint, never ignored.
+
+mod net;
+mod parse;
+mod topic;
+#[cfg(test)]
+mod tests;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use thimble_abi::GrantKind;
+
+use crate::port::{PinName, Protocol};
+
+pub use net::{HostPattern, PortRange};
+pub use parse::GrantError;
+pub use topic::{TopicFilter, TopicError, check_topic};
+
+/// One grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Grant {
+    /// Use the files of the mounts.
+    Files,
+    /// Bind and listen; `None` stands for either protocol.
+    Listen(Option<Protocol>, PortRange),
+    /// Connect and send to; `None` stands for either protocol.
+    Connect(Option<Protocol>, HostPattern, PortRange),
+    /// Look names up.
+    Resolve(HostPattern),
+    /// Publish.
+    Publish(TopicFilter),
+    /// Subscribe.
+    Subscribe(TopicFilter),
+    /// Use pins: a name, `port.pin` or `*`.
+    Gpio(String),
+    /// Read sensors: a name or `*`.
+    Sensor(String),
+    /// Create timers.
+    Timer,
+    /// Use the key-value store.
+    KeyValue,
+}
+
+/// All grants of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants(Vec<Grant>);
+
+impl Grants {
+    /// Reads grants as people write them: `fs`, `net.connect:host:443`, `gpio:led0`, Ocre's aliases.
+    ///
+    /// # Errors
+    /// [`GrantError`] names the text and says what would be right.
+    pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, GrantError> {
+        let mut grants = Vec::new();
+        for text in texts {
+            parse::parse(text, &mut grants)?;
+        }
+        Ok(Self(grants))
+    }
+
+    /// Adds a grant.
+    pub fn add(&mut self, grant: Grant) {
+        self.0.push(grant);
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Grant] {
+        &self.0
+    }
+
+    /// Whether there is any grant of this kind; for [`GrantKind::Network`], any about the network.
+    #[must_use]
+    pub fn any(&self, kind: GrantKind) -> bool {
+        self.0.iter().any(|grant| match kind {
+            GrantKind::Network => matches!(grant, Grant::Listen(..) | Grant::Connect(..) | Grant::Resolve(_)),
+            kind => grant.kind() == kind,
+        })
+    }
+
+    /// Whether the files of mounts may be used.
+    #[must_use]
+    pub fn files(&self) -> bool {
+        self.any(GrantKind::Files)
+    }
+
+    /// Whether timers may be made.
+    #[must_use]
+    pub fn timer(&self) -> bool {
+        self.any(GrantKind::Timer)
+    }
+
+    /// Whether the key-value store may be used.
+    #[must_use]
+    pub fn key_value(&self) -> bool {
+        self.any(GrantKind::KeyValue)
+    }
+
+    /// Whether it may bind this local port; 0 is one the device chooses.
+    #[must_use]
+    pub fn listen(&self, protocol: Protocol, port: u16) -> bool {
+        self.0.iter().any(|grant| matches!(grant, Grant::Listen(of, ports) if of.is_none_or(|of| of == protocol) && ports.contains(port)))
+    }
+
+    /// Whether it may connect or send to this address. `names` are the host names that this container
+    /// looked up and that gave this address.
+    #[must_use]
+    pub fn connect<'a>(
+        &self,
+        protocol: Protocol,
+        address: IpAddr,
+        port: u16,
+        names: impl Iterator<Item = &'a str> + Clone,
+    ) -> bool {
+        self.0.iter().any(|grant| match grant {
+            Grant::Connect(of, host, ports) => {
+                of.is_none_or(|of| of == protocol)
+                    && ports.contains(port)
+                    && (host.matches_address(address) || names.clone().any(|name| host.matches_name(name)))
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether it may look this name up: a grant to connect to a name implies it.
+    #[must_use]
+    pub fn resolve(&self, name: &str) -> bool {
+        self.0.iter().any(|grant| match grant {
+            Grant::Resolve(host) | Grant::Connect(_, host, _) => host.matches_name(name),
+            _ => false,
+        })
+    }
+
+    /// Whether it may publish on this topic.
+    #[must_use]
+    pub fn publish(&self, topic: &str) -> bool {
+        self.0.iter().any(|grant| matches!(grant, Grant::Publish(filter) if filter.matches(topic)))
+    }
+
+    /// Whether it may receive messages of this topic.
+    #[must_use]
+    pub fn receive(&self, topic: &str) -> bool {
+        self.0.iter().any(|grant| matches!(grant, Grant::Subscribe(filter) if filter.matches(topic)))
+    }
+
+    /// Whether every topic that `filter` matches may be received.
+    #[must_use]
+    pub fn subscribe(&self, filter: &TopicFilter) -> bool {
+        self.0.iter().any(|grant| matches!(grant, Grant::Subscribe(granted) if granted.covers(filter)))
+    }
+
+    /// Whether it may use this pin.
+    #[must_use]
+    pub fn gpio(&self, pin: &PinName) -> bool {
+        let place = alloc::format!("{}.{}", pin.port, pin.pin);
+        self.0.iter().any(|grant| {
+            matches!(grant, Grant::Gpio(scope) if scope == "*" || *scope == place || Some(scope) == pin.name.as_ref())
+        })
+    }
+
+    /// Whether it may read this sensor.
+    #[must_use]
+    pub fn sensor(&self, name: &str) -> bool {
+        self.0.iter().any(|grant| matches!(grant, Grant::Sensor(scope) if scope == "*" || scope == name))
+    }
+}
+
+impl Grant {
+    /// What it is about.
+    #[must_use]
+    pub const fn kind(&self) -> GrantKind {
+        match self {
+            Self::Files => GrantKind::Files,
+            Self::Listen(..) => GrantKind::NetListen,
+            Self::Connect(..) => GrantKind::NetConnect,
+            Self::Resolve(_) => GrantKind::NetResolve,
+            Self::Publish(_) => GrantKind::BusPublish,
+            Self::Subscribe(_) => GrantKind::BusSubscribe,
+            Self::Gpio(_) => GrantKind::Gpio,
+            Self::Sensor(_) => GrantKind::Sensor,
+            Self::Timer => GrantKind::Timer,
+            Self::KeyValue => GrantKind::KeyValue,
+        }
+    }
+}

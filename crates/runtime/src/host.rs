@@ -1,0 +1,217 @@
+//! The host interface: carries out what guests call, over the ports, apart from any engine.
+//!
+//! [`HostState`] is a container's side of it between calls. For each slice the kernel binds it to the
+//! ports with [`HostState::bind`], and the engine calls the result. A call that cannot finish says
+//! `Blocked`; the engine repeats it with the same arguments when the container is resumed.
+//!
+//! # Invariants
+//!
+//! Every offset and length a guest gives is checked in full before use. A refused call returns an error
+//! code and tells the observer once which grant was missing. No call blocks the thread.
+
+mod arguments;
+mod descriptors;
+mod env;
+mod output;
+mod sock;
+mod thimble;
+mod wasi;
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Range;
+use core::task::Waker;
+use core::time::Duration;
+
+use thimble_abi::Call;
+
+use crate::config::{ContainerConfig, ContainerId};
+use crate::engine::{CallOutcome, Host};
+use crate::port::{Directory, Ports, Socket, Stream};
+use crate::record::Trace;
+use crate::time::Instant;
+
+pub(crate) use arguments::Arguments;
+use descriptors::Descriptors;
+use output::Tail;
+
+/// What a container has open from the start.
+pub struct Resources {
+    /// Standard input.
+    pub stdin: Box<dyn Stream>,
+    /// Standard output.
+    pub stdout: Box<dyn Stream>,
+    /// Standard error.
+    pub stderr: Box<dyn Stream>,
+    /// Mounts: the path the guest sees, the directory, and whether it can be written. They become
+    /// descriptors 3, 4, …
+    pub mounts: Vec<Mount>,
+    /// Listening sockets, the descriptors after the mounts.
+    pub listeners: Vec<Box<dyn Socket>>,
+}
+
+/// A directory of the device inside a container.
+pub struct Mount {
+    /// The path under which the guest knows it.
+    pub path: String,
+    /// The directory.
+    pub directory: Box<dyn Directory>,
+    /// Whether it is read-only.
+    pub read_only: bool,
+}
+
+/// A container's side of the host interface.
+pub struct HostState {
+    id: ContainerId,
+    config: Arc<ContainerConfig>,
+    app_heap: Option<Range<u32>>,
+    descriptors: Descriptors,
+    env: env::State,
+    thimble: thimble::State,
+    sock: sock::State,
+    wasi: wasi::State,
+    tail: Tail,
+    /// When the call under way was first made, if it asked.
+    began: Option<Instant>,
+    /// Until when the call under way waits at most.
+    wait_until: Option<Instant>,
+    /// Grants whose want was told.
+    refused: BTreeSet<String>,
+    /// Limits whose breaking was told.
+    limits_told: BTreeSet<&'static str>,
+    memory_refused: bool,
+    /// The grace of a stop that was requested and not yet told.
+    stop_requested: Option<Duration>,
+}
+
+impl HostState {
+    /// The state of a container that has not begun.
+    #[must_use]
+    pub fn new(
+        id: ContainerId,
+        config: Arc<ContainerConfig>,
+        resources: Resources,
+        app_heap: Option<Range<u32>>,
+    ) -> Self {
+        Self {
+            id,
+            descriptors: Descriptors::new(resources, &config),
+            env: env::State::default(),
+            thimble: thimble::State::default(),
+            sock: sock::State::default(),
+            wasi: wasi::State::default(),
+            tail: Tail::new(config.limits.output_tail_bytes),
+            config,
+            app_heap,
+            began: None,
+            wait_until: None,
+            refused: BTreeSet::new(),
+            limits_told: BTreeSet::new(),
+            memory_refused: false,
+            stop_requested: None,
+        }
+    }
+
+    /// The container.
+    #[must_use]
+    pub const fn id(&self) -> ContainerId {
+        self.id
+    }
+
+    /// Binds it to the ports for one slice. `waker` makes the container runnable again.
+    pub fn bind<'a>(&'a mut self, ports: &'a Ports<'a>, waker: &'a Waker) -> Context<'a> {
+        Context { state: self, ports, waker }
+    }
+
+    /// Until when the call that blocked waits at most; without one, it waits for its waker alone.
+    #[must_use]
+    pub const fn wait_until(&self) -> Option<Instant> {
+        self.wait_until
+    }
+
+    /// Asks the guest to stop within `grace`; it hears of it with its next event.
+    pub fn request_stop(&mut self, grace: Duration) {
+        self.stop_requested = Some(grace);
+    }
+
+    /// Whether memory was refused because of the limit.
+    #[must_use]
+    pub const fn memory_refused(&self) -> bool {
+        self.memory_refused
+    }
+
+    /// The end of what the guest wrote to its standard output and error.
+    #[must_use]
+    pub fn last_output(&self) -> String {
+        self.tail.text()
+    }
+
+    /// Gives back what it holds of things shared with others: pins and the bus.
+    pub fn release(&mut self, ports: &Ports<'_>) {
+        ports.board.release(self.id);
+        ports.bus.with_bus(&mut |bus| bus.detach(self.id));
+    }
+}
+
+/// A container's host interface for the length of one slice.
+pub struct Context<'a> {
+    state: &'a mut HostState,
+    ports: &'a Ports<'a>,
+    waker: &'a Waker,
+}
+
+impl Context<'_> {
+    /// When the call under way was first made: now, unless it is being repeated.
+    fn began(&mut self) -> Instant {
+        *self.state.began.get_or_insert_with(|| self.ports.clock.now())
+    }
+
+    /// The call under way need not wait for longer than until `instant`.
+    fn wait_until(&mut self, instant: Instant) {
+        let until = self.state.wait_until.map_or(instant, |until| until.min(instant));
+        self.state.wait_until = Some(until);
+    }
+
+    /// Tells, once for each, that a grant was missing. `grant` is written as it would be granted.
+    fn refuse(&mut self, grant: &str) {
+        const TOLD_MAX: usize = 64;
+        if self.state.refused.len() < TOLD_MAX && self.state.refused.insert(grant.to_string()) {
+            self.ports.observer.trace(self.state.id, Trace::Refused { grant });
+        }
+    }
+
+    /// Tells, once for each, that a limit was reached.
+    fn limit_reached(&mut self, limit: &'static str) {
+        if self.state.limits_told.insert(limit) {
+            self.ports.observer.trace(self.state.id, Trace::LimitReached { limit });
+        }
+    }
+}
+
+impl Host for Context<'_> {
+    fn call(&mut self, call: Call, args: &[u64], memory: &mut [u8]) -> CallOutcome {
+        self.state.wait_until = None;
+        let arguments = Arguments::new(args);
+        let outcome = match call {
+            Call::Wasi(call) => wasi::call(self, call, arguments, memory),
+            Call::Sock(call) => sock::call(self, call, arguments, memory),
+            Call::Env(call) => env::call(self, call, arguments, memory),
+            Call::Thimble(call) => thimble::call(self, call, arguments, memory),
+        };
+        if !matches!(outcome, CallOutcome::Blocked) {
+            self.state.began = None;
+        }
+        outcome
+    }
+
+    fn memory_refused(&mut self, wanted_bytes: u64) {
+        if !self.state.memory_refused {
+            self.state.memory_refused = true;
+            let limit_bytes = self.state.config.limits.memory_bytes;
+            self.ports.observer.trace(self.state.id, Trace::MemoryRefused { wanted_bytes, limit_bytes });
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Every container's state; decides who runs next and for how long.

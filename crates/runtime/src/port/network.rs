@@ -1,0 +1,161 @@
+//! Sockets and name look-up.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+use core::task::{Context, Poll};
+
+use thimble_abi::Errno;
+
+use super::streams::{Interest, Readiness};
+
+/// What a socket speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Protocol {
+    /// A stream of bytes.
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
+/// The device's network.
+pub trait Network: Sync {
+    /// Makes a socket.
+    ///
+    /// # Errors
+    /// What the device says.
+    fn socket(&self, protocol: Protocol, ipv6: bool) -> Result<Box<dyn Socket>, Errno>;
+
+    /// Begins to look a name up.
+    ///
+    /// # Errors
+    /// What the device says.
+    fn lookup(&self, name: &str) -> Result<Box<dyn Lookup>, Errno>;
+}
+
+/// A look-up under way.
+pub trait Lookup: Send {
+    /// The addresses, or [`Errno::NoEntry`] if the name has none, or [`Errno::Again`] if it cannot be told now.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Vec<IpAddr>, Errno>>;
+}
+
+/// A socket.
+pub trait Socket: Send {
+    /// What it speaks.
+    fn protocol(&self) -> Protocol;
+
+    /// Whether its addresses are IPv6.
+    fn is_ipv6(&self) -> bool;
+
+    /// Gives it a local address.
+    ///
+    /// # Errors
+    /// What the device says.
+    fn bind(&mut self, address: SocketAddr) -> Result<(), Errno>;
+
+    /// Makes it listen.
+    ///
+    /// # Errors
+    /// What the device says.
+    fn listen(&mut self, backlog: u32) -> Result<(), Errno>;
+
+    /// Connects; repeated until done.
+    fn poll_connect(&mut self, context: &mut Context<'_>, address: SocketAddr) -> Poll<Result<(), Errno>>;
+
+    /// Takes a connection.
+    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Result<Box<dyn Socket>, Errno>>;
+
+    /// Receives some bytes or one datagram, and whether a datagram was cut, and its sender where known;
+    /// `peek` leaves them there.
+    fn poll_receive(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+        peek: bool,
+    ) -> Poll<Result<(usize, bool, Option<SocketAddr>), Errno>>;
+
+    /// Sends some bytes or one datagram, to `address` if given.
+    fn poll_send(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+        address: Option<SocketAddr>,
+    ) -> Poll<Result<usize, Errno>>;
+
+    /// Waits until it can be read from (or accepted from), or written to.
+    fn poll_ready(&mut self, context: &mut Context<'_>, interest: Interest) -> Poll<Result<Readiness, Errno>>;
+
+    /// The local address.
+    ///
+    /// # Errors
+    /// What the device says.
+    fn local_address(&self) -> Result<SocketAddr, Errno>;
+
+    /// The other side's address.
+    ///
+    /// # Errors
+    /// [`Errno::NotConnected`] when there is none.
+    fn remote_address(&self) -> Result<SocketAddr, Errno>;
+
+    /// Shuts down the reading side, the writing side, or both.
+    ///
+    /// # Errors
+    /// What the device says.
+    fn shutdown(&mut self, read: bool, write: bool) -> Result<(), Errno>;
+
+    /// Sets an option.
+    ///
+    /// # Errors
+    /// [`Errno::NoProtocolOption`] when the device does not have it, [`Errno::Invalid`] for a bad value.
+    fn set_option(&mut self, option: SocketOption) -> Result<(), Errno>;
+
+    /// Reads the option of the same kind; the value given in is not used.
+    ///
+    /// # Errors
+    /// [`Errno::NoProtocolOption`] when the device does not have it.
+    fn option(&self, kind: SocketOption) -> Result<SocketOption, Errno>;
+}
+
+/// A socket option and its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SocketOption {
+    /// May send to broadcast addresses.
+    Broadcast(bool),
+    /// Sends keep-alive probes.
+    KeepAlive(bool),
+    /// Seconds to linger on close, `None` for off.
+    LingerSeconds(Option<u32>),
+    /// Bytes of the receive buffer.
+    ReceiveBufferBytes(u32),
+    /// Bytes of the send buffer.
+    SendBufferBytes(u32),
+    /// May bind an address in use by a connection that ended.
+    ReuseAddress(bool),
+    /// May share a port.
+    ReusePort(bool),
+    /// TCP Fast Open on connect.
+    TcpFastOpenConnect(bool),
+    /// Seconds of silence before keep-alive probes.
+    TcpKeepIdleSeconds(u32),
+    /// Seconds between keep-alive probes.
+    TcpKeepIntervalSeconds(u32),
+    /// No Nagle delay.
+    TcpNoDelay(bool),
+    /// Acknowledge at once.
+    TcpQuickAck(bool),
+    /// IPv6 only.
+    Ipv6Only(bool),
+    /// Time to live.
+    TimeToLive(u8),
+    /// Time to live of multicast.
+    MulticastTimeToLive(u8),
+    /// Own multicast comes back (IPv4).
+    MulticastLoopV4(bool),
+    /// Own multicast comes back (IPv6).
+    MulticastLoopV6(bool),
+    /// Join a group: IPv4 interface address as a u32 in network order, IPv6 interface index.
+    JoinGroup(IpAddr, u32),
+    /// Leave a group.
+    LeaveGroup(IpAddr, u32),
+}
