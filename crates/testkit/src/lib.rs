@@ -1,0 +1,12 @@
+//! What tests share. Never a dependency of anything that ships.
+//!
+//! [`engine_conformance`] holds the checks that every engine must pass, and the scripted host they use.
+
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "everything here runs inside a test and may stop at the first surprise"
+)]
+
+pub mod engine_conformance;
