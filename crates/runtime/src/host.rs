@@ -27,9 +27,11 @@ use core::task::Waker;
 use core::time::Duration;
 
 use thimble_abi::Call;
+use thimble_abi::calls::ThimbleCall;
 
 use crate::config::{ContainerConfig, ContainerId};
 use crate::engine::{CallOutcome, Host};
+use crate::module::Module;
 use crate::port::{Directory, Ports, Socket, Stream};
 use crate::record::Trace;
 use crate::time::Instant;
@@ -83,6 +85,7 @@ pub struct HostState {
     /// Limits whose breaking was told.
     limits_told: BTreeSet<&'static str>,
     memory_refused: bool,
+    hears_stop: bool,
     /// The grace of a stop that was requested and not yet told.
     stop_requested: Option<Duration>,
 }
@@ -94,7 +97,7 @@ impl HostState {
         id: ContainerId,
         config: Arc<ContainerConfig>,
         resources: Resources,
-        app_heap: Option<Range<u32>>,
+        module: &Module,
     ) -> Self {
         Self {
             id,
@@ -105,7 +108,8 @@ impl HostState {
             wasi: wasi::State::default(),
             tail: Tail::new(config.limits.output_tail_bytes),
             config,
-            app_heap,
+            app_heap: module.app_heap(),
+            hears_stop: module.imports().iter().any(|import| import.spec.call == Call::Thimble(ThimbleCall::EventWait)),
             began: None,
             wait_until: None,
             refused: BTreeSet::new(),
@@ -135,6 +139,12 @@ impl HostState {
     /// Asks the guest to stop within `grace`; it hears of it with its next event.
     pub fn request_stop(&mut self, grace: Duration) {
         self.stop_requested = Some(grace);
+    }
+
+    /// Whether the guest can hear that it should stop: it waits for events of our own module.
+    #[must_use]
+    pub const fn hears_stop(&self) -> bool {
+        self.hears_stop
     }
 
     /// Whether memory was refused because of the limit.

@@ -1,1 +1,444 @@
 //! Every container's state; decides who runs next and for how long.
+//!
+//! A worker asks [`Kernel::next`] for something to do, runs the [`Lease`] it gets without holding any
+//! lock, and hands it back to [`Kernel::finish`]. Whoever stops, kills or wakes a container does so at any
+//! moment and is told whom to interrupt. The kernel owns no thread and no clock: with one worker it is a
+//! single-threaded runtime, with several it stands behind a lock.
+//!
+//! # Invariants
+//!
+//! A container is in exactly one of these places: leased to a worker, in the ready queue, waiting, or
+//! ended. Processor time is shared by weight among those that are ready; a container that has waited is
+//! served before those that have not, but cannot save up time it did not ask for.
+
+mod queue;
+mod slot;
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::task::Waker;
+use core::time::Duration;
+
+use crate::config::{ContainerConfig, ContainerId};
+use crate::engine::{Budget, Guest, Interrupt, Yield};
+use crate::host::HostState;
+use crate::port::Ports;
+use crate::record::{End, ExitRecord};
+use crate::time::Instant;
+
+use queue::{Deadline, Deadlines, ReadyQueue};
+use slot::Slot;
+
+pub use slot::{State, Usage};
+
+/// How the processor is divided.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    /// The longest a container runs while others could want the processor.
+    pub shared_slice: Duration,
+    /// The longest a container runs while it is the only one.
+    pub lone_slice: Duration,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self { shared_slice: Duration::from_millis(2), lone_slice: Duration::from_millis(10) }
+    }
+}
+
+/// A container that runs or could: its guest, its host state and how to wake it.
+pub struct Body {
+    /// The guest.
+    pub guest: alloc::boxed::Box<dyn Guest>,
+    /// Its side of the host interface.
+    pub host: HostState,
+    /// Makes it ready again.
+    pub waker: Waker,
+}
+
+/// A container on loan to a worker, for one slice.
+pub struct Lease {
+    /// Which container.
+    pub id: ContainerId,
+    body: Body,
+    budget: Budget,
+    began: Instant,
+}
+
+impl Lease {
+    /// Runs the slice.
+    pub fn run(&mut self, ports: &Ports<'_>) -> Yield {
+        let Body { guest, host, waker } = &mut self.body;
+        guest.resume(&mut host.bind(ports, waker), self.budget)
+    }
+}
+
+/// What a worker should do.
+pub enum Next {
+    /// Run this.
+    Run(Lease),
+    /// Drop this container that has ended, after releasing what it holds.
+    Dispose(Body),
+    /// Nothing until this time, or until something is woken.
+    Idle {
+        /// The next deadline.
+        until: Option<Instant>,
+    },
+}
+
+/// What to do after a container was told something.
+#[derive(Default)]
+pub struct Effect {
+    /// Interrupt this guest: it is running.
+    pub interrupt: Option<Arc<dyn Interrupt>>,
+    /// Drop this container that has ended, after releasing what it holds.
+    pub dispose: Option<Body>,
+    /// Whether a worker that has nothing to do should ask again.
+    pub notify: bool,
+}
+
+/// Why something could not be done to a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StateError {
+    /// There is none of this id.
+    Unknown,
+    /// It is in a state in which this cannot be done.
+    Wrong {
+        /// The state.
+        state: State,
+    },
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => formatter.write_str("there is no such container"),
+            Self::Wrong { state } => write!(formatter, "the container is {}", state.name()),
+        }
+    }
+}
+
+impl core::error::Error for StateError {}
+
+/// The containers and their schedule.
+pub struct Kernel {
+    schedule: Schedule,
+    slots: BTreeMap<ContainerId, Slot>,
+    ready: ReadyQueue,
+    deadlines: Deadlines,
+    last_id: u64,
+    /// Containers that have been started and have not ended.
+    live: usize,
+    ended: Vec<Body>,
+}
+
+impl Kernel {
+    /// A kernel without containers.
+    #[must_use]
+    pub fn new(schedule: Schedule) -> Self {
+        Self {
+            schedule,
+            slots: BTreeMap::new(),
+            ready: ReadyQueue::default(),
+            deadlines: Deadlines::default(),
+            last_id: 0,
+            live: 0,
+            ended: Vec::new(),
+        }
+    }
+
+    /// Adds a container in the state created.
+    pub fn create(&mut self, config: Arc<ContainerConfig>) -> ContainerId {
+        self.last_id += 1;
+        let id = ContainerId::new(self.last_id);
+        self.slots.insert(id, Slot::new(config));
+        id
+    }
+
+    /// Starts a created or ended container with a fresh body.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is running or paused; the body comes back with it.
+    pub fn start(
+        &mut self,
+        id: ContainerId,
+        body: Body,
+        now: Instant,
+        realtime_nanos: u64,
+    ) -> Result<(), (StateError, alloc::boxed::Box<Body>)> {
+        let Some(slot) = self.slots.get_mut(&id) else {
+            return Err((StateError::Unknown, alloc::boxed::Box::new(body)));
+        };
+        if slot.is_live() {
+            return Err((StateError::Wrong { state: slot.state() }, alloc::boxed::Box::new(body)));
+        }
+        slot.start(body, realtime_nanos, self.ready.floor());
+        self.live += 1;
+        if let Some(timeout) = slot.config.timeout {
+            self.deadlines.insert(Deadline::timeout(now + timeout, id));
+        }
+        self.ready.insert(id, slot);
+        Ok(())
+    }
+
+    /// The next thing for a worker to do.
+    pub fn next(&mut self, now: Instant, realtime_nanos: impl Fn() -> u64) -> Next {
+        self.expire(now, &realtime_nanos);
+        if let Some(body) = self.ended.pop() {
+            return Next::Dispose(body);
+        }
+        let Some(id) = self.ready.pop() else {
+            return Next::Idle { until: self.deadlines.next() };
+        };
+        let time = self.slice(now);
+        let Some((body, fuel)) = self.slots.get_mut(&id).and_then(|slot| slot.lease(time)) else {
+            return Next::Idle { until: Some(now) };
+        };
+        Next::Run(Lease { id, body, budget: Budget { time, fuel }, began: now })
+    }
+
+    /// The length of a slice that begins now: short when others may want the processor, and never past
+    /// the next deadline.
+    fn slice(&self, now: Instant) -> Duration {
+        const SLICE_MIN: Duration = Duration::from_micros(50);
+        let slice = if self.live > 1 { self.schedule.shared_slice } else { self.schedule.lone_slice };
+        let until_deadline = self.deadlines.next().map_or(Duration::MAX, |deadline| deadline.since(now));
+        slice.min(until_deadline.max(SLICE_MIN))
+    }
+
+    /// Takes back a lease after its slice.
+    pub fn finish(&mut self, lease: Lease, yielded: Yield, now: Instant, realtime_nanos: impl Fn() -> u64) {
+        let Lease { id, body, budget, began } = lease;
+        let Some(slot) = self.slots.get_mut(&id) else {
+            self.ended.push(body);
+            return;
+        };
+        slot.account(&body, now.since(began), budget, &yielded);
+        let end = match (slot.doom.take(), yielded) {
+            (_, Yield::Exited(code)) => Some(End::Exited(code)),
+            (_, Yield::Trapped(trap)) => Some(End::Trapped(trap)),
+            (Some(end), _) => Some(end),
+            (None, yielded) => {
+                self.put_back(id, body, &yielded);
+                return;
+            }
+        };
+        if let Some(end) = end {
+            self.end(id, body, end, realtime_nanos());
+        }
+    }
+
+    /// Puts a container that goes on where it belongs.
+    fn put_back(&mut self, id: ContainerId, body: Body, yielded: &Yield) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let wait_until = body.host.wait_until();
+        slot.body = Some(body);
+        if matches!(yielded, Yield::Blocked) && !slot.woken {
+            slot.waiting_until = wait_until;
+            slot.waiting = true;
+            if let Some(until) = wait_until {
+                self.deadlines.insert(Deadline::wait(until, id));
+            }
+        } else if !slot.paused {
+            self.ready.insert(id, slot);
+        }
+    }
+
+    fn end(&mut self, id: ContainerId, body: Body, end: End, realtime_nanos: u64) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.end(&body, end, realtime_nanos);
+            self.live -= 1;
+        }
+        self.ended.push(body);
+    }
+
+    /// Acts on every deadline that has passed.
+    fn expire(&mut self, now: Instant, realtime_nanos: &impl Fn() -> u64) {
+        while let Some(deadline) = self.deadlines.pop_due(now) {
+            let Some(slot) = self.slots.get_mut(&deadline.id) else { continue };
+            match deadline.kind {
+                queue::DeadlineKind::Wait => {
+                    if slot.waiting && slot.waiting_until == Some(deadline.at) {
+                        slot.waiting_until = None;
+                        self.make_ready(deadline.id);
+                    }
+                }
+                queue::DeadlineKind::Timeout => self.doom(deadline.id, End::TimedOut, realtime_nanos()),
+                queue::DeadlineKind::Grace => self.doom(deadline.id, End::Killed, realtime_nanos()),
+            }
+        }
+    }
+
+    /// Moves a waiting container to the ready queue.
+    fn make_ready(&mut self, id: ContainerId) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        slot.waiting = false;
+        if let Some(until) = slot.waiting_until.take() {
+            self.deadlines.remove(Deadline::wait(until, id));
+        }
+        if slot.body.is_some() && !slot.paused {
+            slot.virtual_time = slot.virtual_time.max(self.ready.wake_time());
+            self.ready.insert(id, slot);
+        }
+    }
+
+    /// Something a container may wait for has happened. Whether an idle worker should ask again.
+    pub fn wake(&mut self, id: ContainerId) -> bool {
+        let Some(slot) = self.slots.get_mut(&id) else { return false };
+        slot.woken = true;
+        if !slot.waiting || slot.body.is_none() {
+            return false;
+        }
+        self.make_ready(id);
+        true
+    }
+
+    /// Ends a live container: at once if it is not running, at the end of its slice otherwise.
+    fn doom(&mut self, id: ContainerId, end: End, realtime_nanos: u64) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        if !slot.is_live() {
+            return;
+        }
+        let Some(body) = slot.body.take() else {
+            slot.doom.get_or_insert(end);
+            return;
+        };
+        self.ready.remove(id, slot);
+        slot.waiting = false;
+        if let Some(until) = slot.waiting_until.take() {
+            self.deadlines.remove(Deadline::wait(until, id));
+        }
+        self.end(id, body, end, realtime_nanos);
+    }
+
+    fn live_slot(&mut self, id: ContainerId) -> Result<&mut Slot, StateError> {
+        let slot = self.slots.get_mut(&id).ok_or(StateError::Unknown)?;
+        if slot.is_live() { Ok(slot) } else { Err(StateError::Wrong { state: slot.state() }) }
+    }
+
+    fn effect(&mut self, id: ContainerId, notify: bool) -> Effect {
+        let interrupt = self.slots.get(&id).filter(|slot| slot.is_leased()).and_then(|slot| slot.interrupt.clone());
+        Effect { interrupt, dispose: self.ended.pop(), notify }
+    }
+
+    /// Kills a container.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is not running or paused.
+    pub fn kill(&mut self, id: ContainerId, realtime_nanos: u64) -> Result<Effect, StateError> {
+        self.live_slot(id)?;
+        self.doom(id, End::Killed, realtime_nanos);
+        Ok(self.effect(id, false))
+    }
+
+    /// Stops a container: one that can hear of it is asked and killed after its grace, any other is ended
+    /// at once, as a process without a signal handler would be.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is not running or paused.
+    pub fn stop(&mut self, id: ContainerId, now: Instant, realtime_nanos: u64) -> Result<Effect, StateError> {
+        let slot = self.live_slot(id)?;
+        let grace = slot.config.stop_grace;
+        if !slot.hears_stop || grace.is_zero() {
+            self.doom(id, End::Stopped, realtime_nanos);
+            return Ok(self.effect(id, false));
+        }
+        if slot.stop.replace(grace).is_none() {
+            self.deadlines.insert(Deadline::grace(now + grace, id));
+        }
+        let notify = self.wake(id);
+        Ok(self.effect(id, notify))
+    }
+
+    /// Keeps a container from running until [`Kernel::unpause`]. Its deadlines go on.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is not running.
+    pub fn pause(&mut self, id: ContainerId) -> Result<Effect, StateError> {
+        let slot = self.live_slot(id)?;
+        if slot.paused {
+            return Err(StateError::Wrong { state: State::Paused });
+        }
+        slot.paused = true;
+        if let Some(slot) = self.slots.get(&id) {
+            self.ready.remove(id, slot);
+        }
+        Ok(self.effect(id, false))
+    }
+
+    /// Lets a paused container run again.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is not paused.
+    pub fn unpause(&mut self, id: ContainerId) -> Result<Effect, StateError> {
+        let slot = self.live_slot(id)?;
+        if !slot.paused {
+            return Err(StateError::Wrong { state: slot.state() });
+        }
+        slot.paused = false;
+        // Whatever it waited for may have come meanwhile: it asks again.
+        if slot.body.is_some() {
+            self.make_ready(id);
+        }
+        Ok(self.effect(id, true))
+    }
+
+    /// Forgets a container that is not live.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is live or unknown.
+    pub fn remove(&mut self, id: ContainerId) -> Result<(), StateError> {
+        let slot = self.slots.get(&id).ok_or(StateError::Unknown)?;
+        if slot.is_live() {
+            return Err(StateError::Wrong { state: slot.state() });
+        }
+        self.slots.remove(&id);
+        Ok(())
+    }
+
+    /// A container's state.
+    #[must_use]
+    pub fn state(&self, id: ContainerId) -> Option<State> {
+        self.slots.get(&id).map(Slot::state)
+    }
+
+    /// A container's configuration.
+    #[must_use]
+    pub fn config(&self, id: ContainerId) -> Option<&Arc<ContainerConfig>> {
+        self.slots.get(&id).map(|slot| &slot.config)
+    }
+
+    /// How a container's last run ended.
+    #[must_use]
+    pub fn record(&self, id: ContainerId) -> Option<&ExitRecord> {
+        self.slots.get(&id)?.record.as_ref()
+    }
+
+    /// What a container's current or last run has used.
+    #[must_use]
+    pub fn usage(&self, id: ContainerId) -> Option<Usage> {
+        self.slots.get(&id).map(Slot::usage)
+    }
+
+    /// All containers, in the order of their creation.
+    pub fn ids(&self) -> impl Iterator<Item = ContainerId> + '_ {
+        self.slots.keys().copied()
+    }
+
+    /// Containers that have been started and have not ended.
+    #[must_use]
+    pub const fn live(&self) -> usize {
+        self.live
+    }
+
+    /// Containers that could run now if there were a worker.
+    #[must_use]
+    pub fn ready(&self) -> usize {
+        self.ready.len()
+    }
+}

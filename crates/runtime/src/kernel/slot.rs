@@ -1,0 +1,183 @@
+//! What the kernel knows of one container.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use crate::config::ContainerConfig;
+use crate::engine::{Budget, Interrupt, Yield};
+use crate::record::{End, ExitRecord};
+
+use super::Body;
+
+/// Where a container is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// It has not been started.
+    Created,
+    /// It runs, or waits for something.
+    Running,
+    /// It is kept from running.
+    Paused,
+    /// It ended by itself with exit code 0, or was stopped.
+    Exited,
+    /// It ended otherwise.
+    Failed,
+}
+
+impl State {
+    /// The word that users read.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Exited => "exited",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What a run has used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time.
+    pub cpu: Duration,
+    /// Linear memory now, in bytes.
+    pub memory_bytes: u64,
+    /// The most linear memory it had, in bytes.
+    pub memory_bytes_max: u64,
+    /// Slices it ran.
+    pub slices: u64,
+}
+
+/// One container.
+pub(super) struct Slot {
+    pub(super) config: Arc<ContainerConfig>,
+    /// Where its guest is: here, or on loan to a worker while it is live.
+    pub(super) body: Option<Body>,
+    /// Interrupts its guest; there while it is live.
+    pub(super) interrupt: Option<Arc<dyn Interrupt>>,
+    pub(super) hears_stop: bool,
+    pub(super) virtual_time: u64,
+    pub(super) waiting: bool,
+    pub(super) waiting_until: Option<crate::time::Instant>,
+    /// Something happened since its slice began.
+    pub(super) woken: bool,
+    pub(super) paused: bool,
+    /// The grace of a stop it has been asked for.
+    pub(super) stop: Option<Duration>,
+    /// How it is to end after the slice that is running.
+    pub(super) doom: Option<End>,
+    pub(super) record: Option<ExitRecord>,
+    usage: Usage,
+    /// Fuel that lasts about a microsecond, learned from its slices.
+    fuel_per_microsecond: u64,
+    started_nanos: u64,
+}
+
+/// What a slow interpreter burns in a microsecond: a cautious beginning.
+const FUEL_PER_MICROSECOND: u64 = 200;
+
+impl Slot {
+    pub(super) fn new(config: Arc<ContainerConfig>) -> Self {
+        Self {
+            config,
+            body: None,
+            interrupt: None,
+            hears_stop: false,
+            virtual_time: 0,
+            waiting: false,
+            waiting_until: None,
+            woken: false,
+            paused: false,
+            stop: None,
+            doom: None,
+            record: None,
+            usage: Usage::default(),
+            fuel_per_microsecond: FUEL_PER_MICROSECOND,
+            started_nanos: 0,
+        }
+    }
+
+    pub(super) fn start(&mut self, body: Body, realtime_nanos: u64, virtual_time: u64) {
+        *self = Self {
+            interrupt: Some(body.guest.interrupter()),
+            hears_stop: body.host.hears_stop(),
+            body: Some(body),
+            virtual_time,
+            started_nanos: realtime_nanos,
+            ..Self::new(self.config.clone())
+        };
+    }
+
+    pub(super) const fn is_live(&self) -> bool {
+        self.interrupt.is_some()
+    }
+
+    pub(super) const fn is_leased(&self) -> bool {
+        self.is_live() && self.body.is_none()
+    }
+
+    pub(super) fn state(&self) -> State {
+        match (&self.record, self.is_live()) {
+            (_, true) if self.paused => State::Paused,
+            (_, true) => State::Running,
+            (None, false) => State::Created,
+            (Some(record), false) => match record.end {
+                End::Exited(0) | End::Stopped => State::Exited,
+                _ => State::Failed,
+            },
+        }
+    }
+
+    pub(super) const fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// Takes the body out for a slice, with the fuel that should last for it.
+    pub(super) fn lease(&mut self, time: Duration) -> Option<(Body, u64)> {
+        let mut body = self.body.take()?;
+        self.woken = false;
+        if let Some(grace) = self.stop.filter(|grace| !grace.is_zero()) {
+            // Told once; a zero grace marks that it was.
+            body.host.request_stop(grace);
+            self.stop = Some(Duration::ZERO);
+        }
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
+        Some((body, micros.saturating_mul(self.fuel_per_microsecond)))
+    }
+
+    /// Books a slice.
+    pub(super) fn account(&mut self, body: &Body, ran: Duration, budget: Budget, yielded: &Yield) {
+        let nanos = u64::try_from(ran.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let share = u64::from(self.config.cpu_share.thousandths());
+        self.virtual_time = self.virtual_time.saturating_add((nanos.saturating_mul(1000) / share).max(1));
+        self.usage.cpu += ran;
+        self.usage.slices += 1;
+        self.usage.memory_bytes = body.guest.memory_bytes();
+        self.usage.memory_bytes_max = self.usage.memory_bytes_max.max(self.usage.memory_bytes);
+        if matches!(yielded, Yield::Preempted) && nanos > 10_000 {
+            // A slice that was cut short burnt less than its budget, so one measurement counts for little.
+            let measured = (budget.fuel.saturating_mul(1000) / nanos).clamp(1, self.fuel_per_microsecond * 2);
+            self.fuel_per_microsecond = (self.fuel_per_microsecond * 3 + measured) / 4;
+        }
+    }
+
+    pub(super) fn end(&mut self, body: &Body, end: End, realtime_nanos: u64) {
+        self.interrupt = None;
+        self.paused = false;
+        self.waiting = false;
+        self.record = Some(ExitRecord {
+            end,
+            started_nanos: self.started_nanos,
+            ended_nanos: realtime_nanos,
+            cpu: self.usage.cpu,
+            memory_bytes_max: self.usage.memory_bytes_max,
+            memory_refused: body.host.memory_refused(),
+            last_output: body.host.last_output(),
+        });
+        self.usage.memory_bytes = 0;
+    }
+}
