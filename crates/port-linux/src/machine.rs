@@ -1,1 +1,351 @@
-//! Machine of a Linux device.
+//! Runs containers on threads of a Linux device.
+//!
+//! A [`Machine`] joins the kernel with the ports. Workers take leases from it: the calling thread with
+//! [`Machine::run_until`], or any number of threads with [`Machine::spawn_workers`]. One idle worker waits
+//! in the reactor, the others on a condition; whatever becomes ready wakes one of them.
+
+mod waker;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use parking_lot::{Condvar, Mutex};
+use thimble_runtime::bus::{Bus, BusAccess};
+use thimble_runtime::config::{ContainerConfig, ContainerId};
+use thimble_runtime::engine::{InstanceSpec, InstantiateError, LoadedModule};
+use thimble_runtime::host::{HostState, Resources};
+use thimble_runtime::kernel::{Body, Effect, Kernel, Schedule, State, StateError, Usage};
+use thimble_runtime::module::{ExportKind, Module};
+use thimble_runtime::port::{Board, Clock, KeyValue, Network, Observer, Ports};
+use thimble_runtime::record::ExitRecord;
+
+use crate::clock::{SystemClock, SystemRandom};
+use crate::reactor::Reactor;
+
+/// The device's parts that a machine uses.
+pub struct Devices {
+    /// Sockets and name look-up.
+    pub network: Box<dyn Network + Send>,
+    /// Pins and sensors.
+    pub board: Box<dyn Board + Send>,
+    /// Key-value data.
+    pub store: Box<dyn KeyValue + Send>,
+    /// Where traces go.
+    pub observer: Box<dyn Observer + Send>,
+    /// Readiness of descriptors: the one that the other parts were made with.
+    pub reactor: Reactor,
+}
+
+/// Runs containers. Clones are the same machine.
+#[derive(Clone)]
+pub struct Machine(Arc<Shared>);
+
+struct Shared {
+    kernel: Mutex<Kernel>,
+    /// Told when there may be work, and when workers should end.
+    work: Condvar,
+    /// Told when a container has ended.
+    ended: Condvar,
+    devices: Devices,
+    bus: SharedBus,
+    /// Whether a worker is waiting in the reactor.
+    turning: AtomicBool,
+    ending: AtomicBool,
+}
+
+#[derive(Default)]
+struct SharedBus(Mutex<Bus>);
+
+impl BusAccess for SharedBus {
+    fn with_bus(&self, use_bus: &mut dyn FnMut(&mut Bus)) {
+        use_bus(&mut self.0.lock());
+    }
+}
+
+/// Threads that run containers; they end when this is dropped.
+pub struct Workers {
+    machine: Machine,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Why a container could not be started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Its state does not allow it.
+    State(StateError),
+    /// Its module has nothing that could be run.
+    NoEntry {
+        /// The functions it exports.
+        exports: Vec<String>,
+    },
+    /// The engine could not make a guest.
+    Instantiate(InstantiateError),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::State(error) => error.fmt(formatter),
+            Self::NoEntry { exports } if exports.is_empty() => {
+                formatter.write_str("the module exports no function, so there is nothing to run; it needs `_start`")
+            }
+            Self::NoEntry { exports } => write!(
+                formatter,
+                "the module exports neither `_start` nor `_initialize`; choose one of its functions with --entry: {}",
+                exports.join(", ")
+            ),
+            Self::Instantiate(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<StateError> for StartError {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
+}
+
+impl Machine {
+    /// A machine without containers.
+    #[must_use]
+    pub fn new(devices: Devices, schedule: Schedule) -> Self {
+        Self(Arc::new(Shared {
+            kernel: Mutex::new(Kernel::new(schedule)),
+            work: Condvar::new(),
+            ended: Condvar::new(),
+            devices,
+            bus: SharedBus::default(),
+            turning: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
+        }))
+    }
+
+    /// The ports as host calls see them.
+    fn ports(&self) -> Ports<'_> {
+        let Shared { devices, bus, .. } = &*self.0;
+        Ports {
+            clock: &SystemClock,
+            random: &SystemRandom,
+            network: &*devices.network,
+            board: &*devices.board,
+            store: &*devices.store,
+            bus,
+            observer: &*devices.observer,
+        }
+    }
+
+    /// The reactor that serves this machine.
+    #[must_use]
+    pub fn reactor(&self) -> &Reactor {
+        &self.0.devices.reactor
+    }
+
+    /// Adds a container in the state created.
+    #[must_use]
+    pub fn create(&self, config: Arc<ContainerConfig>) -> ContainerId {
+        self.0.kernel.lock().create(config)
+    }
+
+    /// Starts a container.
+    ///
+    /// # Errors
+    /// [`StartError`]; the container stays as it was.
+    pub fn start(
+        &self,
+        id: ContainerId,
+        module: &Module,
+        loaded: &dyn LoadedModule,
+        resources: Resources,
+    ) -> Result<(), StartError> {
+        let config = self.0.kernel.lock().config(id).cloned().ok_or(StateError::Unknown)?;
+        let spec = InstanceSpec {
+            memory_bytes_max: config.limits.memory_bytes,
+            table_elements_max: config.limits.table_elements,
+            entries: entries(module, &config)?,
+        };
+        let guest = loaded.instantiate(&spec).map_err(StartError::Instantiate)?;
+        let host = HostState::new(id, config, resources, module);
+        let body = Body { guest, host, waker: waker::container(self, id) };
+        let started = self.0.kernel.lock().start(id, body, SystemClock.now(), SystemClock.realtime_nanos());
+        match started {
+            Ok(()) => {
+                self.notify();
+                Ok(())
+            }
+            Err((error, body)) => {
+                self.dispose(*body);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Kills a container.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is neither running nor paused.
+    pub fn kill(&self, id: ContainerId) -> Result<(), StateError> {
+        let effect = self.0.kernel.lock().kill(id, SystemClock.realtime_nanos())?;
+        self.carry_out(effect);
+        Ok(())
+    }
+
+    /// Asks a container to stop, and kills it after its grace.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is neither running nor paused.
+    pub fn stop(&self, id: ContainerId) -> Result<(), StateError> {
+        let effect = self.0.kernel.lock().stop(id, SystemClock.now(), SystemClock.realtime_nanos())?;
+        self.carry_out(effect);
+        Ok(())
+    }
+
+    /// Keeps a container from running.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is not running.
+    pub fn pause(&self, id: ContainerId) -> Result<(), StateError> {
+        let effect = self.0.kernel.lock().pause(id)?;
+        self.carry_out(effect);
+        Ok(())
+    }
+
+    /// Lets a paused container run again.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is not paused.
+    pub fn unpause(&self, id: ContainerId) -> Result<(), StateError> {
+        let effect = self.0.kernel.lock().unpause(id)?;
+        self.carry_out(effect);
+        Ok(())
+    }
+
+    /// Forgets a container that is not running.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is running, paused or unknown.
+    pub fn remove(&self, id: ContainerId) -> Result<(), StateError> {
+        self.0.kernel.lock().remove(id)
+    }
+
+    /// A container's state.
+    #[must_use]
+    pub fn state(&self, id: ContainerId) -> Option<State> {
+        self.0.kernel.lock().state(id)
+    }
+
+    /// How a container's last run ended.
+    #[must_use]
+    pub fn record(&self, id: ContainerId) -> Option<ExitRecord> {
+        self.0.kernel.lock().record(id).cloned()
+    }
+
+    /// What a container's current or last run has used.
+    #[must_use]
+    pub fn usage(&self, id: ContainerId) -> Option<Usage> {
+        self.0.kernel.lock().usage(id)
+    }
+
+    /// Waits on this thread, without running anything, until a container has ended; workers run it.
+    /// `None` if there is no such container or it has not been started.
+    #[must_use]
+    pub fn wait(&self, id: ContainerId) -> Option<ExitRecord> {
+        let mut kernel = self.0.kernel.lock();
+        loop {
+            match kernel.state(id)? {
+                State::Running | State::Paused => self.0.ended.wait(&mut kernel),
+                _ => return kernel.record(id).cloned(),
+            }
+        }
+    }
+
+    /// Runs containers on this thread until `done` says so; it is asked between any two slices and after
+    /// every event of the reactor.
+    pub fn run_until(&self, mut done: impl FnMut(&Self) -> bool) {
+        worker::run(self, &mut done);
+    }
+
+    /// Runs containers on threads of their own until the result is dropped.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn spawn_workers(&self, count: usize) -> std::io::Result<Workers> {
+        let mut workers = Workers { machine: self.clone(), threads: Vec::with_capacity(count) };
+        for number in 0..count {
+            let machine = self.clone();
+            let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+                machine.run_until(|machine| machine.0.ending.load(Ordering::Acquire));
+            })?;
+            workers.threads.push(thread);
+        }
+        Ok(workers)
+    }
+
+    fn carry_out(&self, effect: Effect) {
+        if let Some(interrupt) = effect.interrupt {
+            interrupt.interrupt();
+        }
+        if let Some(body) = effect.dispose {
+            self.dispose(body);
+        }
+        if effect.notify {
+            self.notify();
+        }
+    }
+
+    /// Drops a container that has ended, and tells whoever waits for that.
+    fn dispose(&self, mut body: Body) {
+        body.host.release(&self.ports());
+        drop(body);
+        // Waiters check under the lock; holding it here closes the gap between their check and their wait.
+        drop(self.0.kernel.lock());
+        self.0.ended.notify_all();
+        self.notify();
+    }
+
+    /// Something became ready: an idle worker should look.
+    fn notify(&self) {
+        self.0.work.notify_one();
+        // Whoever turns the reactor looks by itself when its turn is over.
+        if self.0.turning.load(Ordering::SeqCst) && !worker::turns_reactor() {
+            self.0.devices.reactor.interrupt();
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.machine.0.ending.store(true, Ordering::Release);
+        drop(self.machine.0.kernel.lock());
+        self.machine.0.work.notify_all();
+        self.machine.0.devices.reactor.interrupt();
+        for thread in self.threads.drain(..) {
+            // A worker that panicked has said so on standard error already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The functions to call: the one that was asked for, or what commands and reactors have.
+fn entries(module: &Module, config: &ContainerConfig) -> Result<Vec<String>, StartError> {
+    let has = |name: &str| module.exported_function(name).is_some();
+    let mut entries = Vec::new();
+    let entry = config.entry.as_deref();
+    if has("_initialize") && entry != Some("_initialize") {
+        entries.push("_initialize".to_owned());
+    }
+    match entry {
+        Some(entry) => entries.push(entry.to_owned()),
+        None if has("_start") => entries.push("_start".to_owned()),
+        None if entries.is_empty() && module.start().is_none() => {
+            let functions = module.exports().iter().filter(|export| matches!(export.kind, ExportKind::Function { .. }));
+            return Err(StartError::NoEntry { exports: functions.map(|export| export.name.clone()).collect() });
+        }
+        None => {}
+    }
+    Ok(entries)
+}
