@@ -26,10 +26,10 @@ pub trait Network: Sync {
     /// What the device says.
     fn socket(&self, protocol: Protocol, ipv6: bool) -> Result<Box<dyn Socket>, Errno>;
 
-    /// Begins to look a name up.
+    /// Begins to look a name up: neither an address nor empty.
     ///
     /// # Errors
-    /// What the device says.
+    /// What the device says; [`Errno::Again`] when too many look-ups are under way.
     fn lookup(&self, name: &str) -> Result<Box<dyn Lookup>, Errno>;
 }
 
@@ -39,7 +39,18 @@ pub trait Lookup: Send {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Vec<IpAddr>, Errno>>;
 }
 
-/// A socket.
+/// What was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Bytes in the buffer; 0 from a stream is its end.
+    pub bytes: usize,
+    /// Whether a datagram was longer than the buffer, and its rest is lost.
+    pub truncated: bool,
+    /// Who sent the datagram; `None` for streams.
+    pub sender: Option<SocketAddr>,
+}
+
+/// A socket. Dropping it closes it, and never waits.
 pub trait Socket: Send {
     /// What it speaks.
     fn protocol(&self) -> Protocol;
@@ -47,7 +58,8 @@ pub trait Socket: Send {
     /// Whether its addresses are IPv6.
     fn is_ipv6(&self) -> bool;
 
-    /// Gives it a local address.
+    /// Gives it a local address. TCP may take over one that an ended connection still holds, unless
+    /// [`SocketOption::ReuseAddress`] was set to false.
     ///
     /// # Errors
     /// What the device says.
@@ -59,22 +71,25 @@ pub trait Socket: Send {
     /// What the device says.
     fn listen(&mut self, backlog: u32) -> Result<(), Errno>;
 
-    /// Connects; repeated until done.
-    fn poll_connect(&mut self, context: &mut Context<'_>, address: SocketAddr) -> Poll<Result<(), Errno>>;
+    /// Connects; repeated until done. While a connection is being made, the address is not looked at.
+    fn poll_connect(
+        &mut self,
+        context: &mut Context<'_>,
+        address: SocketAddr,
+    ) -> Poll<Result<(), Errno>>;
 
     /// Takes a connection.
     fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Result<Box<dyn Socket>, Errno>>;
 
-    /// Receives some bytes or one datagram, and whether a datagram was cut, and its sender where known;
-    /// `peek` leaves them there.
+    /// Receives some bytes or one datagram; `peek` leaves them there.
     fn poll_receive(
         &mut self,
         context: &mut Context<'_>,
         buffer: &mut [u8],
         peek: bool,
-    ) -> Poll<Result<(usize, bool, Option<SocketAddr>), Errno>>;
+    ) -> Poll<Result<Received, Errno>>;
 
-    /// Sends some bytes or one datagram, to `address` if given.
+    /// Sends some bytes or one datagram, to `address` if given and the protocol is UDP.
     fn poll_send(
         &mut self,
         context: &mut Context<'_>,
@@ -83,7 +98,11 @@ pub trait Socket: Send {
     ) -> Poll<Result<usize, Errno>>;
 
     /// Waits until it can be read from (or accepted from), or written to.
-    fn poll_ready(&mut self, context: &mut Context<'_>, interest: Interest) -> Poll<Result<Readiness, Errno>>;
+    fn poll_ready(
+        &mut self,
+        context: &mut Context<'_>,
+        interest: Interest,
+    ) -> Poll<Result<Readiness, Errno>>;
 
     /// The local address.
     ///
@@ -124,7 +143,8 @@ pub enum SocketOption {
     Broadcast(bool),
     /// Sends keep-alive probes.
     KeepAlive(bool),
-    /// Seconds to linger on close, `None` for off.
+    /// Seconds to keep unsent bytes after closing, `None` for as the device likes; closing never waits
+    /// for them. 0 resets the connection on close.
     LingerSeconds(Option<u32>),
     /// Bytes of the receive buffer.
     ReceiveBufferBytes(u32),
