@@ -26,7 +26,11 @@ pub const fn stderr() -> Console {
 impl Console {
     /// Writes a line, in pieces of at most 256 bytes.
     pub fn line(self, text: fmt::Arguments<'_>) {
-        let mut gathered = Gathered { console: self, bytes: [0; LINE_BYTES], used: 0 };
+        let mut gathered = Gathered {
+            console: self,
+            bytes: [0; LINE_BYTES],
+            used: 0,
+        };
         // The sink below never fails; a Display that does is cut short.
         let _ = gathered.write_fmt(text);
         let _ = gathered.write_char('\n');

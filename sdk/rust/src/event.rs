@@ -69,7 +69,9 @@ pub fn wait(timeout_ms: Option<u32>, buffer: &mut [u8]) -> Result<Option<Event<'
     if bytes == 0 {
         return Ok(None);
     }
-    let record = usize::try_from(bytes).ok().and_then(|bytes| buffer.get(..bytes));
+    let record = usize::try_from(bytes)
+        .ok()
+        .and_then(|bytes| buffer.get(..bytes));
     record.and_then(parse).map(Some).ok_or(Error::BAD_MESSAGE)
 }
 
@@ -80,7 +82,11 @@ pub(crate) fn parse(record: &[u8]) -> Option<Event<'_>> {
     let id = reader.u32()?;
     let time_ns = reader.u64()?;
     Some(match kind {
-        TIMER => Event::Timer { id, time_ns, missed: reader.u64()? },
+        TIMER => Event::Timer {
+            id,
+            time_ns,
+            missed: reader.u64()?,
+        },
         MESSAGE => {
             let (topic, content_type, payload) = (reader.u32()?, reader.u32()?, reader.u32()?);
             Event::Message(Message {
@@ -93,9 +99,15 @@ pub(crate) fn parse(record: &[u8]) -> Option<Event<'_>> {
         }
         GPIO => {
             let (_port, _pin, level) = (reader.u32()?, reader.u32()?, reader.u32()?);
-            Event::Pin { id, time_ns, high: level != 0 }
+            Event::Pin {
+                id,
+                time_ns,
+                high: level != 0,
+            }
         }
-        STOP => Event::Stop { grace_ms: reader.u64()? },
+        STOP => Event::Stop {
+            grace_ms: reader.u64()?,
+        },
         kind => Event::Unknown { kind },
     })
 }

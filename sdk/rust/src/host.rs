@@ -12,7 +12,12 @@ mod wasi {
 
     #[link(wasm_import_module = "wasi_snapshot_preview1")]
     unsafe extern "C" {
-        pub(super) fn fd_write(fd: i32, slices: *const Slice, count: usize, written: *mut usize) -> i32;
+        pub(super) fn fd_write(
+            fd: i32,
+            slices: *const Slice,
+            count: usize,
+            written: *mut usize,
+        ) -> i32;
         pub(super) fn environ_sizes_get(count: *mut usize, bytes: *mut usize) -> i32;
         pub(super) fn environ_get(pointers: *mut *mut u8, bytes: *mut u8) -> i32;
         pub(super) fn proc_exit(code: i32) -> !;
@@ -37,8 +42,18 @@ mod thimble {
         ) -> i32;
         pub(super) fn bus_subscribe(filter: *const u8, bytes: usize) -> i32;
         pub(super) fn bus_unsubscribe(id: i32) -> i32;
-        pub(super) fn kv_get(key: *const u8, key_bytes: usize, buffer: *mut u8, capacity: usize) -> i32;
-        pub(super) fn kv_set(key: *const u8, key_bytes: usize, value: *const u8, bytes: usize) -> i32;
+        pub(super) fn kv_get(
+            key: *const u8,
+            key_bytes: usize,
+            buffer: *mut u8,
+            capacity: usize,
+        ) -> i32;
+        pub(super) fn kv_set(
+            key: *const u8,
+            key_bytes: usize,
+            value: *const u8,
+            bytes: usize,
+        ) -> i32;
         pub(super) fn kv_delete(key: *const u8, key_bytes: usize) -> i32;
         pub(super) fn health_report(status: i32, message: *const u8, bytes: usize) -> i32;
         pub(super) fn log(level: i32, message: *const u8, bytes: usize) -> i32;
@@ -53,7 +68,10 @@ mod thimble {
 
 /// Writes to a descriptor; the bytes written, or `None` on failure.
 pub(crate) fn write(fd: i32, bytes: &[u8]) -> Option<usize> {
-    let slice = wasi::Slice { start: bytes.as_ptr(), bytes: bytes.len() };
+    let slice = wasi::Slice {
+        start: bytes.as_ptr(),
+        bytes: bytes.len(),
+    };
     let mut written = 0;
     // SAFETY: `slice` describes `bytes`, and both it and `written` outlive the call.
     let errno = unsafe { wasi::fd_write(fd, &raw const slice, 1, &raw mut written) };

@@ -9,7 +9,9 @@ use crate::{Error, Result, host};
 pub fn get<'buffer>(key: &str, buffer: &'buffer mut [u8]) -> Result<Option<&'buffer [u8]>> {
     match Error::check(host::kv_get(key, buffer)) {
         Ok(bytes) => {
-            let value = usize::try_from(bytes).ok().and_then(|bytes| buffer.get(..bytes));
+            let value = usize::try_from(bytes)
+                .ok()
+                .and_then(|bytes| buffer.get(..bytes));
             value.map(Some).ok_or(Error::BAD_MESSAGE)
         }
         Err(Error::NOT_FOUND) => Ok(None),

@@ -25,6 +25,9 @@ pub fn environment<'buffer>(name: &str, buffer: &'buffer mut [u8]) -> Option<&'b
 /// Finds `NAME=VALUE` among texts that each end with a zero byte.
 pub(crate) fn find<'bytes>(name: &str, bytes: &'bytes [u8]) -> Option<&'bytes str> {
     bytes.split(|byte| *byte == 0).find_map(|text| {
-        core::str::from_utf8(text).ok()?.strip_prefix(name)?.strip_prefix('=')
+        core::str::from_utf8(text)
+            .ok()?
+            .strip_prefix(name)?
+            .strip_prefix('=')
     })
 }

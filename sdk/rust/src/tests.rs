@@ -13,10 +13,24 @@ fn record(kind: u32, id: u32, rest: &[u8]) -> ([u8; 96], usize) {
 #[test]
 fn reads_every_kind() {
     let (bytes, end) = record(1, 3, &2_u64.to_le_bytes());
-    assert_eq!(parse(&bytes[..end]), Some(Event::Timer { id: 3, time_ns: 7, missed: 2 }));
+    assert_eq!(
+        parse(&bytes[..end]),
+        Some(Event::Timer {
+            id: 3,
+            time_ns: 7,
+            missed: 2
+        })
+    );
 
     let (bytes, end) = record(3, 9, &[1, 0, 0, 0, 13, 0, 0, 0, 1, 0, 0, 0]);
-    assert_eq!(parse(&bytes[..end]), Some(Event::Pin { id: 9, time_ns: 7, high: true }));
+    assert_eq!(
+        parse(&bytes[..end]),
+        Some(Event::Pin {
+            id: 9,
+            time_ns: 7,
+            high: true
+        })
+    );
 
     let (bytes, end) = record(4, 0, &5000_u64.to_le_bytes());
     assert_eq!(parse(&bytes[..end]), Some(Event::Stop { grace_ms: 5000 }));
@@ -25,7 +39,13 @@ fn reads_every_kind() {
     assert_eq!(parse(&bytes[..end]), Some(Event::Unknown { kind: 77 }));
 
     let (bytes, end) = record(2, 4, b"\x03\0\0\0\x02\0\0\0\x01\0\0\0a/bxy\xff");
-    let message = Message { subscription: 4, time_ns: 7, topic: "a/b", content_type: "xy", payload: &[0xff] };
+    let message = Message {
+        subscription: 4,
+        time_ns: 7,
+        topic: "a/b",
+        content_type: "xy",
+        payload: &[0xff],
+    };
     assert_eq!(parse(&bytes[..end]), Some(Event::Message(message)));
 }
 

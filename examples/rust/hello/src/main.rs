@@ -25,7 +25,10 @@ const STANDARD_OUTPUT: i32 = 1;
 #[unsafe(no_mangle)]
 pub extern "C" fn _start() {
     let text = b"Hello from Rust!\n";
-    let slice = Slice { start: text.as_ptr(), bytes: text.len() };
+    let slice = Slice {
+        start: text.as_ptr(),
+        bytes: text.len(),
+    };
     let mut written = 0;
     // SAFETY: `slice` describes `text`; both and `written` live until after the call.
     let errno = unsafe { fd_write(STANDARD_OUTPUT, &raw const slice, 1, &raw mut written) };

@@ -25,11 +25,17 @@ entry!(main);
 
 fn main() -> i32 {
     let mut variables = [0; 1024];
-    let rounds = environment("ROUNDS", &mut variables).and_then(|text| text.parse().ok()).unwrap_or(5);
+    let rounds = environment("ROUNDS", &mut variables)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(5);
     println!("run {}", count_runs());
 
-    let sensor = Sensor::open("temp").inspect_err(|error| println!("no sensor: {error}")).ok();
-    let led = Pin::open("led0").inspect_err(|error| println!("no LED: {error}")).ok();
+    let sensor = Sensor::open("temp")
+        .inspect_err(|error| println!("no sensor: {error}"))
+        .ok();
+    let led = Pin::open("led0")
+        .inspect_err(|error| println!("no LED: {error}"))
+        .ok();
     let timer = match Timer::every(PERIOD_MS) {
         Ok(timer) => timer,
         Err(error) => {
@@ -82,7 +88,12 @@ fn take_round(round: u32, missed: u64, sensor: Option<&Sensor>, led: Option<&Pin
 
     let mut line = Line::default();
     let note = if warm && lit { ", LED on" } else { "" };
-    let _ = write!(line, "round {round}: {}.{} C{note}", tenths / 10, tenths.rem_euclid(10));
+    let _ = write!(
+        line,
+        "round {round}: {}.{} C{note}",
+        tenths / 10,
+        tenths.rem_euclid(10)
+    );
     println!("{}", line.text());
     let _ = log(Level::Info, line.text());
     report(Health::Healthy, line.text());
@@ -120,7 +131,10 @@ struct Line {
 
 impl Line {
     fn text(&self) -> &str {
-        self.bytes.get(..self.used).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or("")
+        self.bytes
+            .get(..self.used)
+            .and_then(|bytes| core::str::from_utf8(bytes).ok())
+            .unwrap_or("")
     }
 }
 
