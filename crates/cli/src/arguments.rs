@@ -1,0 +1,148 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Run application containers on devices too small for Docker.
+#[derive(Parser)]
+#[command(name = "thimble", version, propagate_version = true, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run a container in the foreground.
+    Run(RunArguments),
+    /// Show what a module imports and exports, its memory, and the grants it will need.
+    Inspect(InspectArguments),
+    /// Write a completion script for a shell to standard output.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the manual page to standard output, or all pages into a folder.
+    Man {
+        /// The folder.
+        folder: Option<PathBuf>,
+    },
+}
+
+/// What executes the WebAssembly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineName {
+    /// Native code, compiled once and cached.
+    Wasmtime,
+    /// A portable interpreter: nothing is compiled or cached.
+    Wasmi,
+}
+
+#[derive(Args)]
+#[command(after_help = RUN_HELP)]
+pub(crate) struct RunArguments {
+    /// Name of the container; its key-value data is kept under it. Without a name nothing is kept.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// Set an environment variable; NAME alone takes its value from here.
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<String>,
+
+    /// Read environment variables from a file, one NAME=VALUE a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Vec<PathBuf>,
+
+    /// Mount a folder of this machine; `:ro` makes it read-only.
+    #[arg(short, long, value_name = "SRC:DST[:ro]")]
+    pub(crate) volume: Vec<String>,
+
+    /// Grant something, for example net.connect:example.org:443, gpio:led0 or timer.
+    #[arg(long, value_name = "GRANT")]
+    pub(crate) allow: Vec<String>,
+
+    /// Limit of linear memory, for example 512k, 64m or 1g.
+    #[arg(short, long, value_name = "SIZE", default_value = "128m")]
+    pub(crate) memory: String,
+
+    /// Share of the processor among the containers that want it.
+    #[arg(long, value_name = "SHARE", default_value = "1")]
+    pub(crate) cpus: String,
+
+    /// End the container after this time, for example 500ms, 10s or 2m.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<String>,
+
+    /// Time between asking the container to stop and killing it.
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub(crate) stop_grace: String,
+
+    /// Open a listening socket for the container: tcp/PORT or tcp/ADDRESS:PORT. Port 0 lets the system choose.
+    #[arg(long, value_name = "tcp/[ADDRESS:]PORT")]
+    pub(crate) listen: Vec<String>,
+
+    /// What executes the WebAssembly.
+    #[arg(long, value_name = "ENGINE", default_value = "wasmtime")]
+    pub(crate) engine: EngineName,
+
+    /// Exported function to run instead of `_start`.
+    #[arg(long, value_name = "FUNCTION")]
+    pub(crate) entry: Option<String>,
+
+    /// Simulate the pins and sensors that this file describes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) board: Option<PathBuf>,
+
+    /// Run another container beside this one, with the same options; both share the bus and the board.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) with: Vec<PathBuf>,
+
+    /// Pass standard input to the container; without this it reads the end at once.
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
+
+    /// Tell what the container used, after its end, on standard error.
+    #[arg(long)]
+    pub(crate) stats: bool,
+
+    /// Write what happens to the container to standard error as JSON, one object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// The container: a .wasm or .wat file.
+    #[arg(value_name = "FILE|WAT")]
+    pub(crate) file: PathBuf,
+
+    /// Arguments for the container.
+    #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) args: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct InspectArguments {
+    /// Write JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// The module: a .wasm or .wat file.
+    #[arg(value_name = "FILE|WAT")]
+    pub(crate) file: PathBuf,
+}
+
+const RUN_HELP: &str = "\
+Ctrl-C asks the container to stop, a second Ctrl-C kills it.
+
+Exit codes:
+  the container's own, or
+  124  it ran for longer than --timeout       134  it trapped; the reason is on standard error
+  125  Thimble could not do what was asked    137  it was killed
+  126  the file cannot be run                 143  it was stopped (130 after Ctrl-C)
+  127  there is no such file
+
+Examples:
+  thimble run hello.wasm
+  thimble run -v ./data:/data -e MODE=fast app.wasm --verbose
+  thimble run --listen tcp/8080 webserver.wasm
+  thimble run --board desk.toml --allow timer --allow gpio:led0 blinky.wasm";

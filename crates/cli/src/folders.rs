@@ -1,0 +1,35 @@
+//! Where Thimble keeps things on this machine.
+
+use std::env;
+use std::path::PathBuf;
+
+/// The folder of data: `$THIMBLE_ROOT`, else `/var/lib/thimble` for root, else the XDG data folder.
+pub(crate) fn data() -> Option<PathBuf> {
+    if let Some(root) = set("THIMBLE_ROOT") {
+        return Some(root);
+    }
+    if is_root() {
+        return Some("/var/lib/thimble".into());
+    }
+    set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share"))).map(|folder| folder.join("thimble"))
+}
+
+/// The folder of compiled modules: below `$THIMBLE_ROOT`, else `/var/cache/thimble` for root, else the XDG
+/// cache folder.
+pub(crate) fn cache() -> Option<PathBuf> {
+    if let Some(root) = set("THIMBLE_ROOT") {
+        return Some(root.join("cache"));
+    }
+    if is_root() {
+        return Some("/var/cache/thimble".into());
+    }
+    set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))).map(|folder| folder.join("thimble"))
+}
+
+fn set(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+fn is_root() -> bool {
+    thimble_port_linux::is_root()
+}

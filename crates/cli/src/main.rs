@@ -1,0 +1,54 @@
+//! The command `thimble`.
+//!
+//! Errors say what is wrong, why, and what to do. Exit codes are docker's: 125 when Thimble itself cannot
+//! do what was asked, 126 when the file cannot be run, 127 when it is not there, else the container's own.
+
+mod arguments;
+mod compile;
+mod documents;
+mod engines;
+mod failure;
+mod folders;
+mod inspect;
+mod load;
+mod observer;
+mod report;
+mod run;
+mod signals;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    if let Some(code) = compile::if_child() {
+        return code;
+    }
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Printing fails only if nobody reads it.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(failure::OURS) } else { ExitCode::SUCCESS };
+        }
+    };
+    let result = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Inspect(arguments) => inspect::inspect(&arguments),
+        Command::Completions { shell } => documents::completions(shell),
+        Command::Man { folder } => documents::man(folder.as_deref()),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => report_failure(&failure),
+    }
+}
+
+fn report_failure(failure: &Failure) -> ExitCode {
+    eprintln!("thimble: {failure}");
+    ExitCode::from(failure.exit_code())
+}
