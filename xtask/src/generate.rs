@@ -2,6 +2,9 @@
 //!
 //! `--check` changes nothing and fails when a file is not what the program would write now.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 
 use anyhow::{Context, Result, bail};
@@ -87,28 +90,5 @@ fn first_difference(old: &str, new: &str) -> Option<String> {
                 ));
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::first_difference;
-
-    #[test]
-    fn shows_where_two_texts_part() {
-        assert_eq!(first_difference("a\nb\n", "a\nb\n"), None);
-        assert_eq!(
-            first_difference("a\nb\n", "a\nc\n").unwrap(),
-            "line 2 is `b`, should be `c`"
-        );
-        assert_eq!(
-            first_difference("", "a\n").unwrap(),
-            "line 1 is nothing, should be `a`"
-        );
-        assert_eq!(
-            first_difference("a\nb\n", "a\n").unwrap(),
-            "line 2 is `b`, should be nothing"
-        );
-        assert!(first_difference("a", "a\n").unwrap().contains("end"));
     }
 }

@@ -68,34 +68,15 @@ fn main() -> ExitCode {
 }
 
 fn run(mut arguments: Arguments) -> Result<ExitCode> {
-    let command = arguments.subcommand()?;
-    if arguments.contains(["-h", "--help"]) {
-        print!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
-    }
+    let command = arguments.subcommand()?.unwrap_or_else(|| "help".to_owned());
     let workspace = Workspace::locate()?;
-    match command.as_deref() {
-        None | Some("help") => {
-            print!("{HELP}");
-            return Ok(ExitCode::SUCCESS);
-        }
-        Some("setup") => {
-            no_more(arguments)?;
-            setup::prepare(&workspace, Need::ALL)?;
-        }
-        Some("guests") => {
-            let names = free_arguments(arguments)?;
-            guests::build(&workspace, &names)?;
-        }
-        Some("bare") => {
-            no_more(arguments)?;
-            bare::build(&workspace)?;
-        }
-        Some("layers") => {
-            no_more(arguments)?;
-            layers::check(&workspace)?;
-        }
-        Some("gen") => {
+    match command.as_str() {
+        // Programs of their own, with options of their own.
+        "bench" => launch::bench(&workspace, &arguments.finish())?,
+        "fuzz" => launch::fuzz(&workspace, &arguments.finish())?,
+        _ if arguments.contains(["-h", "--help"]) => print!("{HELP}"),
+        "guests" => guests::build(&workspace, &free_arguments(arguments)?)?,
+        "gen" => {
             let mode = match arguments.contains("--check") {
                 true => generate::Mode::Check,
                 false => generate::Mode::Write,
@@ -103,33 +84,34 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
             no_more(arguments)?;
             generate::run(&workspace, mode)?;
         }
-        Some("lint") => {
+        _ => {
             no_more(arguments)?;
-            let mut report = Report::default();
-            lint::run(&workspace, &mut report);
+            return run_plain(&command, &workspace);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a command that takes no arguments.
+fn run_plain(command: &str, workspace: &Workspace) -> Result<ExitCode> {
+    let mut report = Report::default();
+    match command {
+        "help" => print!("{HELP}"),
+        "setup" => setup::prepare(workspace, Need::ALL).map(drop)?,
+        "bare" => bare::build(workspace)?,
+        "layers" => layers::check(workspace)?,
+        "sanitize" => sanitize::run(workspace)?,
+        "demo" => demo::run(workspace)?,
+        "lint" => {
+            lint::run(workspace, &mut report);
             return Ok(report.finish());
         }
-        Some("sanitize") => {
-            no_more(arguments)?;
-            sanitize::run(&workspace)?;
-        }
-        Some("test") => {
-            no_more(arguments)?;
-            let mut report = Report::default();
-            test::run(&workspace, &mut report);
+        "test" => {
+            test::run(workspace, &mut report);
             return Ok(report.finish_with_summary());
         }
-        Some("ci") => {
-            no_more(arguments)?;
-            return Ok(ci(&workspace));
-        }
-        Some("demo") => {
-            no_more(arguments)?;
-            demo::run(&workspace)?;
-        }
-        Some("bench") => launch::bench(&workspace, &arguments.finish())?,
-        Some("fuzz") => launch::fuzz(&workspace, &arguments.finish())?,
-        Some(unknown) => {
+        "ci" => return Ok(ci(workspace, report)),
+        unknown => {
             eprintln!("{HELP}");
             bail!("there is no command `{unknown}`; the commands are listed above");
         }
@@ -138,8 +120,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
 }
 
 /// Everything a change must pass, in one run; the tests come last because they end with the summary.
-fn ci(workspace: &Workspace) -> ExitCode {
-    let mut report = Report::default();
+fn ci(workspace: &Workspace, mut report: Report) -> ExitCode {
     lint::run(workspace, &mut report);
     report.step("sanitize", || sanitize::run(workspace));
     test::run(workspace, &mut report);

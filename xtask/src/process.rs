@@ -2,6 +2,9 @@
 //!
 //! Standard input is always closed: nothing that xtask starts may ask a question.
 
+#[cfg(test)]
+mod tests;
+
 use std::env;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -103,26 +106,4 @@ fn not_started(command: &Command) -> String {
         "cannot start `{}`; `cargo xtask setup` tells what is missing",
         line(command)
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{line, quote};
-    use std::process::Command;
-
-    #[test]
-    fn quotes_only_what_a_shell_would_split() {
-        assert_eq!(quote("net.listen:tcp/8080"), "net.listen:tcp/8080");
-        assert_eq!(quote("two words"), "'two words'");
-        assert_eq!(quote("it's"), r"'it'\''s'");
-        assert_eq!(quote(""), "''");
-    }
-
-    #[test]
-    fn shows_a_command_as_typed() {
-        assert_eq!(
-            line(Command::new("thimble").args(["run", "a b"])),
-            "thimble run 'a b'"
-        );
-    }
 }

@@ -6,15 +6,16 @@
 mod client;
 mod steps;
 
+use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
-use self::steps::{PORT, STEPS, Show, Step};
+use self::steps::{DATA, Exit, PORT, STEPS, Show, Step};
 use crate::guests;
 use crate::metadata::Metadata;
 use crate::process;
@@ -39,8 +40,14 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         "--package",
         "thimble-cli",
     ]))?;
+    let data = workspace.target.join("demo/data");
+    if data.exists() {
+        fs::remove_dir_all(&data)?;
+    }
+    fs::create_dir_all(&data).with_context(|| format!("cannot create {}", data.display()))?;
     let stage = Stage {
         workspace,
+        data,
         thimble: workspace.target.join("release/thimble"),
     };
     let mut failures = Vec::new();
@@ -68,18 +75,21 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 struct Stage<'a> {
     workspace: &'a Workspace,
     thimble: PathBuf,
+    data: PathBuf,
 }
 
 impl Stage<'_> {
     fn show(&self, step: &Step) -> Result<()> {
         match step.show {
-            Show::Run { exit } => {
+            Show::Run(expected) => {
                 let mut child = self.start(step, None)?;
                 let code = wait(&mut child, STEP_WAIT)?;
-                ensure!(
-                    code == Some(exit),
-                    "it ended with {code:?} instead of {exit}"
-                );
+                match (expected, code) {
+                    (Exit::Code(expected), Some(code)) if code == expected => {}
+                    (Exit::Failure, Some(code)) if code != 0 => {}
+                    _ => bail!("its exit code was {code:?}, and should have been {expected:?}"),
+                }
+                println!("(exit code {})", code.unwrap_or_default());
                 Ok(())
             }
             Show::Serve(request) => {
@@ -90,6 +100,7 @@ impl Stage<'_> {
                 for line in answer?.lines() {
                     println!("  < {line}");
                 }
+                println!("(stopped)");
                 Ok(())
             }
         }
@@ -114,7 +125,9 @@ impl Stage<'_> {
 
     /// A word of a step with its guest's path and its port in place.
     fn fill_in(&self, word: &str, port: &str) -> String {
-        let word = word.replace(PORT, port);
+        let word = word
+            .replace(PORT, port)
+            .replace(DATA, &self.short(&self.data));
         match word.strip_suffix(".wasm") {
             Some(_) => self.short(&self.workspace.guests().join(word)),
             None => word,

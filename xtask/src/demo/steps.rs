@@ -1,7 +1,12 @@
 //! What the demo shows, in order.
 
+#[cfg(test)]
+mod tests;
+
 /// Stands for a free port in a command and is filled in when the step is shown.
 pub(super) const PORT: &str = "{port}";
+/// Stands for a folder that is empty when the demo begins.
+pub(super) const DATA: &str = "{data}";
 
 /// One thing to see.
 pub(super) struct Step {
@@ -16,10 +21,19 @@ pub(super) struct Step {
 /// How a step is shown.
 #[derive(Clone, Copy)]
 pub(super) enum Show {
-    /// Runs to its end, which has this exit code.
-    Run { exit: i32 },
+    /// Runs to its end.
+    Run(Exit),
     /// Serves until it has answered one request.
     Serve(Request),
+}
+
+/// How a command should end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// With the guest's own exit code.
+    Code(i32),
+    /// With any other than 0: the step shows something being stopped.
+    Failure,
 }
 
 /// What a server is asked.
@@ -31,38 +45,138 @@ pub(super) enum Request {
     Get(&'static str),
 }
 
+const OK: Show = Show::Run(Exit::Code(0));
+
 pub(super) const STEPS: &[Step] = &[
     Step {
-        title: "hello from C",
-        says: "A C program, compiled once, runs on every device.",
-        command: &["run", "hello-c.wasm"],
-        show: Show::Run { exit: 0 },
+        title: "a C program in a container",
+        says: "It gets arguments and an environment; its exit code, the number of its arguments, comes back.",
+        command: &["run", "-e", "COLOUR=blue", "hello-c.wasm", "one", "two"],
+        show: Show::Run(Exit::Code(2)),
     },
     Step {
-        title: "a TCP echo server",
-        says: "It may listen on the one port it was given, and on no other.",
-        command: &["run", "--listen", "tcp/{port}", "tcp-echo.wasm", "{port}"],
+        title: "the same in Rust, in 600 bytes",
+        says: "A guest without any library, for the smallest devices.",
+        command: &["run", "hello-rust.wasm"],
+        show: OK,
+    },
+    Step {
+        title: "an ordinary Go program",
+        says: "Built with the Go compiler as it is.",
+        command: &["run", "-e", "COLOUR=green", "hello-go.wasm", "one"],
+        show: OK,
+    },
+    Step {
+        title: "what is in a container",
+        says: "What it asks for, before anyone runs it.",
+        command: &["inspect", "blinky-c.wasm"],
+        show: OK,
+    },
+    Step {
+        title: "nothing is allowed by default",
+        says: "Without a directory of its own, a program that writes files is refused, and told which flag helps.",
+        command: &["run", "filesystem-c.wasm"],
+        show: Show::Run(Exit::Failure),
+    },
+    Step {
+        title: "files, in the one directory it was given",
+        says: "It writes, reads, lists and removes, and counts its runs in a file.",
+        command: &["run", "-v", "{data}:/data", "filesystem-c.wasm"],
+        show: OK,
+    },
+    Step {
+        title: "data survives",
+        says: "The second run of the same container finds the file of the first.",
+        command: &["run", "-v", "{data}:/data", "filesystem-c.wasm"],
+        show: OK,
+    },
+    Step {
+        title: "an LED on a simulated board",
+        says: "An Ocre program, unchanged: one timer and one pin, both granted by name.",
+        command: &[
+            "run",
+            "--board",
+            "examples/boards/desk.toml",
+            "--allow",
+            "timer",
+            "--allow",
+            "gpio:led0",
+            "blinky-c.wasm",
+            "4",
+            "250",
+        ],
+        show: OK,
+    },
+    Step {
+        title: "a sensor, a pin and a stored value",
+        says: "Thimble's own interface: it sleeps until something happens instead of polling.",
+        command: &[
+            "run",
+            "--board",
+            "examples/boards/desk.toml",
+            "--allow",
+            "timer",
+            "--allow",
+            "sensor:temp",
+            "--allow",
+            "gpio:led0",
+            "--allow",
+            "kv",
+            "-e",
+            "ROUNDS=3",
+            "sensor-loop-rust.wasm",
+        ],
+        show: OK,
+    },
+    Step {
+        title: "a TCP server",
+        says: "It may serve the one port it was given, and no other.",
+        command: &["run", "--listen", "tcp/{port}", "tcp-echo-c.wasm"],
         show: Show::Serve(Request::Echo("what goes in comes out")),
     },
+    Step {
+        title: "a web server in C",
+        says: "HTTP/1.1 for 64 clients at once, in one container.",
+        command: &["run", "--listen", "tcp/{port}", "webserver-c.wasm"],
+        show: Show::Serve(Request::Get("/")),
+    },
+    Step {
+        title: "a web server with Go's net/http",
+        says: "The standard library of Go, on a listener that the runtime opened.",
+        command: &["run", "--listen", "tcp/{port}", "http-server-go.wasm"],
+        show: Show::Serve(Request::Get("/")),
+    },
+    Step {
+        title: "a crash stays inside",
+        says: "It divides by zero three calls deep: the functions are named, and it is never exit code 0.",
+        command: &["run", "trap.wasm"],
+        show: Show::Run(Exit::Failure),
+    },
+    Step {
+        title: "a busy loop is stopped",
+        says: "It never calls anyone, and still ends when its time is over.",
+        command: &["run", "--timeout", "500ms", "spin.wasm"],
+        show: Show::Run(Exit::Failure),
+    },
+    Step {
+        title: "memory has a limit",
+        says: "It takes memory until it is refused, counts the pages of 64 KiB, and goes on living.",
+        command: &["run", "--memory", "4MiB", "--stats", "grow.wasm"],
+        show: OK,
+    },
+    Step {
+        title: "the engine for small devices",
+        says: "The same file on the portable engine: same output, same exit code.",
+        command: &[
+            "run",
+            "--engine",
+            "wasmi",
+            "-e",
+            "COLOUR=blue",
+            "hello-c.wasm",
+            "one",
+            "two",
+        ],
+        show: Show::Run(Exit::Code(2)),
+    },
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::{PORT, STEPS, Show};
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_step_can_be_told_apart_and_served() {
-        let titles: BTreeSet<&str> = STEPS.iter().map(|step| step.title).collect();
-        assert_eq!(titles.len(), STEPS.len());
-        for step in STEPS {
-            let takes_port = step.command.iter().any(|word| word.contains(PORT));
-            assert_eq!(
-                takes_port,
-                matches!(step.show, Show::Serve(_)),
-                "{}",
-                step.title
-            );
-        }
-    }
-}

@@ -102,10 +102,11 @@ fn c(workspace: &Workspace, toolbox: &Toolbox, guest: &Guest, source: &Path) -> 
     if let Some(sysroot) = &compiler.sysroot {
         command.arg(format!("--sysroot={}", sysroot.display()));
     }
+    let sdk = workspace.root.join("sdk/c/include");
+    inputs.extend(fingerprint::files_below(&sdk)?);
+    command.arg("-I").arg(sdk);
     if guest.abi == Some(Abi::Ocre) {
-        let sdk = workspace.root.join("sdk/c/include");
-        inputs.extend(fingerprint::files_below(&sdk)?);
-        command.arg("-I").arg(sdk).args(OCRE_LINK);
+        command.args(OCRE_LINK);
     }
     command.args(&guest.flags).args(sources);
     Ok((command, compiler.to_string(), inputs))

@@ -16,9 +16,11 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 
 use self::compile::Recipe;
-use self::manifest::{Guest, Language, Manifest};
+use self::manifest::{Guest, Language};
 use crate::setup::{self, Need, Toolbox, WASM};
 use crate::workspace::Workspace;
+
+pub(crate) use self::manifest::Manifest;
 
 /// Builds the guests of these names, or all of them.
 pub(crate) fn build(workspace: &Workspace, names: &[String]) -> Result<()> {

@@ -1,5 +1,8 @@
 //! Installing Debian's packages, where that can be done without a password.
 
+#[cfg(test)]
+mod tests;
+
 use std::process::Command;
 use std::time::Duration;
 
@@ -89,18 +92,4 @@ fn candidate(policy: &str) -> Option<(u32, u32)> {
         .map_or(version, |(_, upstream)| upstream);
     let mut numbers = upstream.split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::candidate;
-
-    #[test]
-    fn reads_the_version_that_would_be_installed() {
-        let policy = "golang-go:\n  Installed: (none)\n  Candidate: 2:1.19~1\n  Version table:\n";
-        assert_eq!(candidate(policy), Some((1, 19)));
-        assert_eq!(candidate("x:\n  Candidate: 2:1.24~2\n"), Some((1, 24)));
-        assert_eq!(candidate("x:\n  Candidate: (none)\n"), None);
-        assert_eq!(candidate(""), None);
-    }
 }

@@ -4,6 +4,8 @@
 //! password. Never asks a question.
 
 mod debian;
+#[cfg(test)]
+mod tests;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -179,25 +181,4 @@ fn describe(missing: &[(Need, Missing)], hint: &str) -> String {
         text.push_str(&format!("\nIt was not installed by itself: {hint}"));
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Missing, Need, describe};
-
-    #[test]
-    fn says_what_why_and_how() {
-        let missing = Missing {
-            what: "Go 1.21 or later".to_owned(),
-            why: "one example is written in Go",
-            packages: &["golang-go"],
-            how: "your system's package",
-        };
-        assert_eq!(
-            describe(&[(Need::Go, missing)], "there is no apt-get"),
-            "this machine lacks what the project needs:\n  Go 1.21 or later\n    why: one example is written in Go\n    \
-             get it: your system's package\n    on Debian: apt-get install golang-go\nIt was not installed by itself: \
-             there is no apt-get"
-        );
-    }
 }

@@ -1,5 +1,8 @@
 //! Finding the tools that are not Rust for other targets: a C compiler for WebAssembly, Go, cargo's components.
 
+#[cfg(test)]
+mod tests;
+
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -118,21 +121,4 @@ fn go_version(line: &str) -> Option<(u32, u32)> {
         .find_map(|word| word.strip_prefix("go1."))?;
     let minor = numbers.split(|c: char| !c.is_ascii_digit()).next()?;
     Some((1, minor.parse().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{go_is_new_enough, go_version};
-
-    #[test]
-    fn reads_the_version_of_go() {
-        assert_eq!(go_version("go version go1.26.8 linux/amd64"), Some((1, 26)));
-        assert_eq!(
-            go_version("go version go1.21rc2 linux/arm64"),
-            Some((1, 21))
-        );
-        assert_eq!(go_version("go version devel"), None);
-        assert!(go_is_new_enough((1, 21)));
-        assert!(!go_is_new_enough((1, 19)));
-    }
 }
