@@ -1,4 +1,39 @@
-//! The message bus: topics, subscriptions, retained messages and one bounded queue per container.
+//! The message bus: subscriptions, retained messages and one bounded queue per container.
+//!
+//! A message is stored once, however many containers receive it. A container with several subscriptions
+//! that match gets it once, under the subscription it made first. A container that does not take its
+//! messages loses its own, counted, and harms nobody else.
+//!
+//! # Invariants
+//!
+//! Pure: no lock and no clock. Nothing is woken from inside: wakers are handed to the caller, who wakes
+//! them when it has let go of the bus ([`Wakers`]).
+
+mod index;
+mod member;
+mod message;
+mod retained;
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::BTreeMap;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::task::Waker;
+
+use crate::config::ContainerId;
+use crate::grant::TopicFilter;
+use crate::limits::Limits;
+use crate::time::Instant;
+
+use index::{Index, Place};
+use member::Member;
+use retained::Retained;
+
+pub use index::{FILTER_LEVELS_MAX, Subscription};
+pub use member::{Counters, Delivery, QueuePolicy};
+pub use message::{Draft, Message};
+pub use retained::RetainedLimits;
 
 /// Gives host calls the bus that all containers share; a port wraps it in whatever lock it needs.
 pub trait BusAccess: Sync {
@@ -6,13 +41,250 @@ pub trait BusAccess: Sync {
     fn with_bus(&self, use_bus: &mut dyn FnMut(&mut Bus));
 }
 
+/// Containers to wake, once the bus is no longer held: a waker may take the scheduler's lock.
+#[derive(Debug, Default)]
+pub struct Wakers(Vec<Waker>);
+
+impl Wakers {
+    /// Wakes them all. Never call this inside [`BusAccess::with_bus`].
+    pub fn wake(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
+    }
+}
+
+/// What became of a message that was published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Containers that got it.
+    pub delivered: u32,
+    /// Containers whose queue refused it.
+    pub refused: u32,
+}
+
+/// Why the bus did not do what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BusError {
+    /// The container has as many subscriptions as it may have.
+    Subscriptions {
+        /// How many that is.
+        limit: u32,
+    },
+    /// The filter has more levels than the bus looks at.
+    Levels {
+        /// How many it may have.
+        limit: usize,
+    },
+    /// There is no room to retain another message.
+    Retained,
+}
+
+impl core::fmt::Display for BusError {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Subscriptions { limit } => write!(
+                formatter,
+                "the container has its {limit} subscriptions already"
+            ),
+            Self::Levels { limit } => write!(formatter, "the filter has more than {limit} levels"),
+            Self::Retained => formatter.write_str("no room to retain another message"),
+        }
+    }
+}
+
+impl core::error::Error for BusError {}
+
 /// The bus.
 #[derive(Debug, Default)]
-pub struct Bus {}
+pub struct Bus {
+    members: BTreeMap<ContainerId, Member>,
+    index: Index,
+    retained: Retained,
+    /// Matches of the message under way; kept to spare an allocation for each.
+    matches: Vec<Place>,
+    scratch: Vec<u8>,
+}
 
 impl Bus {
-    /// Removes a container, its subscriptions and its queue.
-    pub fn detach(&mut self, container: crate::config::ContainerId) {
-        let _ = container;
+    /// A bus with other limits for retained messages than the usual.
+    #[must_use]
+    pub fn new(limits: RetainedLimits) -> Self {
+        Self {
+            retained: Retained::new(limits),
+            ..Self::default()
+        }
+    }
+
+    /// Publishes a message: gives it to every container that subscribed to it, and keeps it for later
+    /// subscribers if `retain`. Retaining an empty payload forgets what was kept.
+    ///
+    /// # Errors
+    /// [`BusError::Retained`] when there is no room to keep it; nobody gets it then.
+    pub fn publish(
+        &mut self,
+        publisher: ContainerId,
+        draft: Draft<'_>,
+        retain: bool,
+        wakers: &mut Wakers,
+    ) -> Result<Published, BusError> {
+        self.matches.clear();
+        self.index.matches(draft.topic, &mut self.matches);
+        // By container, the subscription it made first in front.
+        self.matches.sort_unstable();
+        self.matches.dedup_by_key(|place| place.container);
+        if self.matches.is_empty() && !retain {
+            return Ok(Published::default());
+        }
+        let message = Message::store(draft, &mut self.scratch);
+        if retain {
+            self.retained.keep(publisher, &message)?;
+        }
+        let mut published = Published::default();
+        for place in &self.matches {
+            let Some(member) = self.members.get_mut(&place.container) else {
+                continue;
+            };
+            if member.push(place.subscription, &message, &mut wakers.0) {
+                published.delivered = published.delivered.saturating_add(1);
+            } else {
+                published.refused = published.refused.saturating_add(1);
+            }
+        }
+        Ok(published)
+    }
+
+    /// Subscribes a container and queues the retained messages that match. The subscription's number
+    /// counts from 1 in each container and is never used twice there.
+    ///
+    /// # Errors
+    /// [`BusError::Subscriptions`] and [`BusError::Levels`].
+    pub fn subscribe(
+        &mut self,
+        container: ContainerId,
+        limits: &Limits,
+        subscription: Subscription,
+    ) -> Result<u32, BusError> {
+        if let Subscription::Filter(filter) = &subscription
+            && filter.as_str().split('/').count() > FILTER_LEVELS_MAX
+        {
+            return Err(BusError::Levels {
+                limit: FILTER_LEVELS_MAX,
+            });
+        }
+        let member = self
+            .members
+            .entry(container)
+            .or_insert_with(|| Member::new(limits));
+        let number = member.subscribe(limits.subscriptions, subscription.clone())?;
+        for message in self.retained.matching(&subscription) {
+            // Whoever subscribes is running, so there is nobody to wake.
+            member.push(number, message, &mut Vec::new());
+        }
+        self.index.insert(
+            subscription,
+            Place {
+                container,
+                subscription: number,
+            },
+        );
+        Ok(number)
+    }
+
+    /// The number of a container's equal subscription, if it has one.
+    #[must_use]
+    pub fn subscribed(&self, container: ContainerId, subscription: &Subscription) -> Option<u32> {
+        self.members.get(&container)?.number_of(subscription)
+    }
+
+    /// Ends a subscription and drops its messages that wait. False if there is none of this number.
+    pub fn unsubscribe(&mut self, container: ContainerId, number: u32) -> bool {
+        let Some(subscription) = self
+            .members
+            .get_mut(&container)
+            .and_then(|member| member.unsubscribe(number))
+        else {
+            return false;
+        };
+        self.index.remove(
+            &subscription,
+            Place {
+                container,
+                subscription: number,
+            },
+        );
+        true
+    }
+
+    /// Chooses what happens when a container's queue is full.
+    pub fn set_policy(&mut self, container: ContainerId, policy: QueuePolicy) {
+        if let Some(member) = self.members.get_mut(&container) {
+            member.policy = policy;
+        }
+    }
+
+    /// Takes a container's oldest message. If there is none, `waker` is handed out when one arrives.
+    pub fn take(&mut self, container: ContainerId, waker: &Waker) -> Option<Delivery> {
+        self.members.get_mut(&container)?.take(waker)
+    }
+
+    /// What has happened to a container's queue so far.
+    #[must_use]
+    pub fn counters(&self, container: ContainerId) -> Counters {
+        self.members
+            .get(&container)
+            .map(|member| member.counters)
+            .unwrap_or_default()
+    }
+
+    /// Messages that wait for a container.
+    #[must_use]
+    pub fn waiting(&self, container: ContainerId) -> usize {
+        self.members.get(&container).map_or(0, Member::waiting)
+    }
+
+    /// Removes a container, its subscriptions and its queue. What it retained stays.
+    pub fn detach(&mut self, container: ContainerId) {
+        let Some(member) = self.members.remove(&container) else {
+            return;
+        };
+        for (number, subscription) in member.into_subscriptions() {
+            self.index.remove(
+                &subscription,
+                Place {
+                    container,
+                    subscription: number,
+                },
+            );
+        }
+    }
+}
+
+impl Subscription {
+    /// A subscription to every topic that begins with `prefix`. Where `granted` is not empty, only
+    /// topics that one of these filters matches are delivered.
+    #[must_use]
+    pub fn prefix(prefix: &str, granted: Vec<TopicFilter>) -> Self {
+        Self::Prefix {
+            prefix: prefix.to_string(),
+            granted,
+        }
+    }
+}
+
+impl<'a> Draft<'a> {
+    /// Puts one together.
+    #[must_use]
+    pub const fn new(
+        topic: &'a str,
+        content_type: &'a str,
+        payload: &'a [u8],
+        at: Instant,
+    ) -> Self {
+        Self {
+            topic,
+            content_type,
+            payload,
+            at,
+        }
     }
 }

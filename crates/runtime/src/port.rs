@@ -13,7 +13,7 @@ mod streams;
 
 use thimble_abi::Errno;
 
-pub use board::{Board, Direction, Level, PinEdge, PinName, SensorReading};
+pub use board::{Board, Direction, Level, NoBoard, PinEdge, PinName, SensorReading};
 pub use files::{
     Directory, DirectoryReply, DirectoryRequest, Entry, File, FileReply, FileRequest, Metadata, Opened, Position, Times,
 };

@@ -72,12 +72,22 @@ pub trait Board: Sync {
     /// The pin at this place.
     fn pin_at(&self, port: u32, pin: u32) -> Option<PinName>;
 
+    /// Whether it has any pins.
+    fn has_pins(&self) -> bool;
+
     /// Takes a pin for a container, as input or output.
     ///
     /// # Errors
     /// [`Errno::Busy`] if another container holds it, [`Errno::NoDevice`] if there is none,
-    /// [`Errno::NotSupported`] if it cannot be that.
-    fn configure(&self, container: ContainerId, port: u32, pin: u32, direction: Direction) -> Result<(), Errno>;
+    /// [`Errno::NotSupported`] if it cannot be that; it stays as it was then.
+    fn configure(
+        &self,
+        container: ContainerId,
+        port: u32,
+        pin: u32,
+        direction: Direction,
+        now: Instant,
+    ) -> Result<(), Errno>;
 
     /// Drives a pin the container holds as an output.
     ///
@@ -89,17 +99,35 @@ pub trait Board: Sync {
     ///
     /// # Errors
     /// [`Errno::Permission`] if it does not hold it, [`Errno::NoDevice`] if there is none.
-    fn get(&self, container: ContainerId, port: u32, pin: u32, now: Instant) -> Result<Level, Errno>;
+    fn get(
+        &self,
+        container: ContainerId,
+        port: u32,
+        pin: u32,
+        now: Instant,
+    ) -> Result<Level, Errno>;
 
-    /// Turns edges of a pin the container holds as an input on or off.
+    /// Turns edges of a pin the container holds as an input on, from now on, or off.
     ///
     /// # Errors
     /// [`Errno::Permission`] if it does not hold it so, [`Errno::NoDevice`] if there is none.
-    fn watch(&self, container: ContainerId, port: u32, pin: u32, on: bool) -> Result<(), Errno>;
+    fn watch(
+        &self,
+        container: ContainerId,
+        port: u32,
+        pin: u32,
+        on: bool,
+        now: Instant,
+    ) -> Result<(), Errno>;
 
     /// The next edge of the pins a container watches that has happened by now. If there is none, the
     /// time of the next one where that is known, and `waker` is woken at others.
-    fn next_edge(&self, container: ContainerId, now: Instant, waker: &Waker) -> Result<PinEdge, Option<Instant>>;
+    fn next_edge(
+        &self,
+        container: ContainerId,
+        now: Instant,
+        waker: &Waker,
+    ) -> Result<PinEdge, Option<Instant>>;
 
     /// Gives back everything a container holds; outputs go back to their first state.
     fn release(&self, container: ContainerId);
@@ -107,9 +135,65 @@ pub trait Board: Sync {
     /// The sensors.
     fn sensors(&self) -> Vec<SensorReading>;
 
-    /// Reads a channel of a sensor.
+    /// Reads a channel of a sensor; channels are numbered from 0, in the order of
+    /// [`SensorReading::channels`].
     ///
     /// # Errors
     /// [`Errno::NoDevice`] if there is no such sensor, [`Errno::Invalid`] if it has no such channel.
     fn read_sensor(&self, id: u32, channel: u32) -> Result<f64, Errno>;
+}
+
+/// The board of a device that has neither pins nor sensors.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoBoard;
+
+impl Board for NoBoard {
+    fn pin_named(&self, _: &str) -> Option<PinName> {
+        None
+    }
+
+    fn pin_at(&self, _: u32, _: u32) -> Option<PinName> {
+        None
+    }
+
+    fn has_pins(&self) -> bool {
+        false
+    }
+
+    fn configure(
+        &self,
+        _: ContainerId,
+        _: u32,
+        _: u32,
+        _: Direction,
+        _: Instant,
+    ) -> Result<(), Errno> {
+        Err(Errno::NoDevice)
+    }
+
+    fn set(&self, _: ContainerId, _: u32, _: u32, _: Level) -> Result<(), Errno> {
+        Err(Errno::NoDevice)
+    }
+
+    fn get(&self, _: ContainerId, _: u32, _: u32, _: Instant) -> Result<Level, Errno> {
+        Err(Errno::NoDevice)
+    }
+
+    fn watch(&self, _: ContainerId, _: u32, _: u32, _: bool, _: Instant) -> Result<(), Errno> {
+        Err(Errno::NoDevice)
+    }
+
+    fn next_edge(&self, _: ContainerId, _: Instant, _: &Waker) -> Result<PinEdge, Option<Instant>> {
+        Err(None)
+    }
+
+    fn release(&self, _: ContainerId) {}
+
+    fn sensors(&self) -> Vec<SensorReading> {
+        Vec::new()
+    }
+
+    fn read_sensor(&self, _: u32, _: u32) -> Result<f64, Errno> {
+        Err(Errno::NoDevice)
+    }
 }

@@ -1,0 +1,1 @@
+//! The bus against a naive model, and its limits.
