@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"syscall"
 )
 
 func main() {
@@ -36,9 +37,13 @@ func serve() error {
 		}
 		fd = number
 	}
+	// A blocking accept would hold up the goroutines that serve: Go has one thread here.
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		return fmt.Errorf("no listener at descriptor %d (start me with --listen): %w", fd, err)
+	}
 	listener, err := net.FileListener(os.NewFile(uintptr(fd), "listener"))
 	if err != nil {
-		return fmt.Errorf("no listener at descriptor %d (start me with --listen): %w", fd, err)
+		return fmt.Errorf("no listener at descriptor %d: %w", fd, err)
 	}
 
 	var mux http.ServeMux
