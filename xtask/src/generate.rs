@@ -2,10 +2,13 @@
 //!
 //! `--check` changes nothing and fails when a file is not what the program would write now.
 
+mod abi;
+mod command_line;
 #[cfg(test)]
 mod tests;
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -22,27 +25,29 @@ pub(crate) enum Mode {
 
 /// A file and what should be in it.
 struct Generated {
-    path: &'static str,
+    /// Below the repository.
+    path: String,
     text: String,
 }
 
 /// Writes or checks every generated file.
 pub(crate) fn run(workspace: &Workspace, mode: Mode) -> Result<()> {
+    let mut generated = vec![Generated {
+        path: "spec/abi.md".to_owned(),
+        text: abi::markdown(),
+    }];
+    generated.extend(command_line::files(workspace)?);
     let mut stale = Vec::new();
-    for Generated { path, text } in generated() {
+    for Generated { path, text } in &generated {
         let file = workspace.root.join(path);
         let old = fs::read_to_string(&file).unwrap_or_default();
-        let Some(difference) = first_difference(&old, &text) else {
-            println!("{path} is up to date");
+        let Some(difference) = first_difference(&old, text) else {
             continue;
         };
         match mode {
             Mode::Check => stale.push(format!("{path}: {difference}")),
             Mode::Write => {
-                if let Some(folder) = file.parent() {
-                    fs::create_dir_all(folder)?;
-                }
-                fs::write(&file, text).with_context(|| format!("cannot write {path}"))?;
+                write(&file, text)?;
                 println!("{path} written");
             }
         }
@@ -54,18 +59,16 @@ pub(crate) fn run(workspace: &Workspace, mode: Mode) -> Result<()> {
             stale.join("\n  ")
         );
     }
+    println!("{} generated files are up to date", generated.len());
     Ok(())
 }
 
-fn generated() -> Vec<Generated> {
-    vec![Generated {
-        path: "spec/abi.md",
-        text: abi(),
-    }]
-}
-
-fn abi() -> String {
-    String::new()
+fn write(file: &Path, text: &str) -> Result<()> {
+    let cannot = || format!("cannot write {}", file.display());
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).with_context(cannot)?;
+    }
+    fs::write(file, text).with_context(cannot)
 }
 
 /// Where two texts part, if they do.

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use pico_args::Arguments;
 
+use crate::guests::WithoutGo;
 use crate::report::Report;
 use crate::setup::Need;
 use crate::workspace::Workspace;
@@ -75,7 +76,10 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         "bench" => launch::bench(&workspace, &arguments.finish())?,
         "fuzz" => launch::fuzz(&workspace, &arguments.finish())?,
         _ if arguments.contains(["-h", "--help"]) => print!("{HELP}"),
-        "guests" => guests::build(&workspace, &free_arguments(arguments)?)?,
+        "guests" => {
+            let names = free_arguments(arguments)?;
+            guests::build(&workspace, &names, WithoutGo::Skip)?;
+        }
         "gen" => {
             let mode = match arguments.contains("--check") {
                 true => generate::Mode::Check,

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::bare;
 use crate::generate;
-use crate::guests;
+use crate::guests::{self, WithoutGo};
 use crate::launch;
 use crate::layers;
 use crate::process;
@@ -24,7 +24,7 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
         return;
     }
     let has_guests = report
-        .step("guests", || guests::build(workspace, &[]))
+        .step("guests", || guests::build(workspace, &[], WithoutGo::Fail))
         .is_some();
     let is_built = report.step("build", || build(workspace)).is_some();
     // Without the guests or a build there would only be the same complaint again, a hundred times.

@@ -18,22 +18,22 @@ pub(super) struct Step {
     pub(super) show: Show,
 }
 
+impl Step {
+    /// The guests it runs.
+    pub(super) fn guests(&self) -> impl Iterator<Item = &'static str> {
+        self.command
+            .iter()
+            .filter_map(|word| word.strip_suffix(".wasm"))
+    }
+}
+
 /// How a step is shown.
 #[derive(Clone, Copy)]
 pub(super) enum Show {
-    /// Runs to its end.
-    Run(Exit),
+    /// Runs to its end, which has this exit code.
+    Run { exit: i32 },
     /// Serves until it has answered one request.
     Serve(Request),
-}
-
-/// How a command should end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Exit {
-    /// With the guest's own exit code.
-    Code(i32),
-    /// With any other than 0: the step shows something being stopped.
-    Failure,
 }
 
 /// What a server is asked.
@@ -45,14 +45,14 @@ pub(super) enum Request {
     Get(&'static str),
 }
 
-const OK: Show = Show::Run(Exit::Code(0));
+const OK: Show = Show::Run { exit: 0 };
 
 pub(super) const STEPS: &[Step] = &[
     Step {
         title: "a C program in a container",
         says: "It gets arguments and an environment; its exit code, the number of its arguments, comes back.",
         command: &["run", "-e", "COLOUR=blue", "hello-c.wasm", "one", "two"],
-        show: Show::Run(Exit::Code(2)),
+        show: Show::Run { exit: 2 },
     },
     Step {
         title: "the same in Rust, in 600 bytes",
@@ -76,7 +76,7 @@ pub(super) const STEPS: &[Step] = &[
         title: "nothing is allowed by default",
         says: "Without a directory of its own, a program that writes files is refused, and told which flag helps.",
         command: &["run", "filesystem-c.wasm"],
-        show: Show::Run(Exit::Failure),
+        show: Show::Run { exit: 1 },
     },
     Step {
         title: "files, in the one directory it was given",
@@ -129,6 +129,25 @@ pub(super) const STEPS: &[Step] = &[
         show: OK,
     },
     Step {
+        title: "two containers that talk",
+        says: "One publishes, one subscribes; each was granted its side of the one topic.",
+        command: &[
+            "run",
+            "--allow",
+            "timer",
+            "--allow",
+            "bus.pub:demo/#",
+            "--allow",
+            "bus.sub:demo/#",
+            "--with",
+            "subscriber-c.wasm",
+            "publisher-c.wasm",
+            "5",
+            "200",
+        ],
+        show: OK,
+    },
+    Step {
         title: "a TCP server",
         says: "It may serve the one port it was given, and no other.",
         command: &["run", "--listen", "tcp/{port}", "tcp-echo-c.wasm"],
@@ -150,18 +169,18 @@ pub(super) const STEPS: &[Step] = &[
         title: "a crash stays inside",
         says: "It divides by zero three calls deep: the functions are named, and it is never exit code 0.",
         command: &["run", "trap.wasm"],
-        show: Show::Run(Exit::Failure),
+        show: Show::Run { exit: 134 },
     },
     Step {
         title: "a busy loop is stopped",
         says: "It never calls anyone, and still ends when its time is over.",
         command: &["run", "--timeout", "500ms", "spin.wasm"],
-        show: Show::Run(Exit::Failure),
+        show: Show::Run { exit: 124 },
     },
     Step {
         title: "memory has a limit",
         says: "It takes memory until it is refused, counts the pages of 64 KiB, and goes on living.",
-        command: &["run", "--memory", "4MiB", "--stats", "grow.wasm"],
+        command: &["run", "--memory", "4m", "--stats", "grow.wasm"],
         show: OK,
     },
     Step {
@@ -177,6 +196,6 @@ pub(super) const STEPS: &[Step] = &[
             "one",
             "two",
         ],
-        show: Show::Run(Exit::Code(2)),
+        show: Show::Run { exit: 2 },
     },
 ];

@@ -19,3 +19,18 @@ fn shows_where_two_texts_part() {
     );
     assert!(first_difference("a", "a\n").unwrap().contains("end"));
 }
+
+#[test]
+fn the_contract_names_every_call_and_grant() {
+    let text = super::abi::markdown();
+    for spec in thimble_abi::calls::all() {
+        assert!(text.contains(&format!("`{}(", spec.name)), "{}", spec.name);
+    }
+    for grant in thimble_abi::grant::GRANTS {
+        assert!(
+            text.contains(&format!("| `{}` |", grant.name)),
+            "{}",
+            grant.name
+        );
+    }
+}

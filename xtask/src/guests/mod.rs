@@ -22,36 +22,37 @@ use crate::workspace::Workspace;
 
 pub(crate) use self::manifest::Manifest;
 
-/// Builds the guests of these names, or all of them.
-pub(crate) fn build(workspace: &Workspace, names: &[String]) -> Result<()> {
+/// What to do about the guests in Go when there is no Go: the one tool that not every system has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WithoutGo {
+    /// An error.
+    Fail,
+    /// Says so and builds the others.
+    Skip,
+}
+
+/// Builds the guests of these names, or all of them; gives the names of those that are there now.
+pub(crate) fn build(
+    workspace: &Workspace,
+    names: &[String],
+    without_go: WithoutGo,
+) -> Result<BTreeSet<String>> {
     let manifest = Manifest::read(&workspace.root.join("examples/guests.toml"))?;
-    let guests = chosen(&manifest, names)?;
-    let toolbox = setup::prepare(workspace, &needs(&guests))?;
+    let mut guests = chosen(&manifest, names)?;
+    let toolbox = match setup::prepare(workspace, &needs(&guests)) {
+        Err(error) if without_go == WithoutGo::Skip && needs(&guests).contains(&Need::Go) => {
+            guests.retain(|guest| guest.language != Language::Go);
+            let toolbox = setup::prepare(workspace, &needs(&guests))?;
+            println!("SKIPPED the guests in Go: {error:#}");
+            toolbox
+        }
+        outcome => outcome?,
+    };
     let kitchen = Kitchen::open(workspace, &toolbox)?;
     if names.is_empty() {
         kitchen.forget_others(&guests)?;
     }
-    // Cargo keeps all cores busy by itself and holds one lock; the others take one core each.
-    let (by_cargo, by_one_core): (Vec<&Guest>, Vec<&Guest>) = guests
-        .iter()
-        .partition(|guest| guest.language == Language::Rust);
-    let workers = thread::available_parallelism().map_or(1, usize::from);
-    let queue = Mutex::new(by_one_core.into_iter());
-    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
-    let failures: Vec<String> = thread::scope(|scope| {
-        let mut threads = vec![scope.spawn(|| kitchen.build_all(by_cargo.into_iter()))];
-        for _ in 0..workers {
-            threads.push(scope.spawn(|| kitchen.build_all(std::iter::from_fn(next))));
-        }
-        threads
-            .into_iter()
-            .flat_map(|thread| {
-                thread
-                    .join()
-                    .unwrap_or_else(|_| vec!["a thread that builds guests panicked".to_owned()])
-            })
-            .collect()
-    });
+    let failures = kitchen.build_all(&guests);
     if !failures.is_empty() {
         bail!(
             "{} of {} guests were not built:\n{}",
@@ -65,7 +66,7 @@ pub(crate) fn build(workspace: &Workspace, names: &[String]) -> Result<()> {
         guests.len(),
         workspace.short(&workspace.guests())
     );
-    Ok(())
+    Ok(guests.iter().map(|guest| guest.name.clone()).collect())
 }
 
 fn chosen<'a>(manifest: &'a Manifest, names: &[String]) -> Result<Vec<&'a Guest>> {
@@ -136,8 +137,30 @@ impl<'a> Kitchen<'a> {
         })
     }
 
+    /// Builds all of them; gives what went wrong.
+    fn build_all(&self, guests: &[&Guest]) -> Vec<String> {
+        // Cargo keeps all cores busy by itself and holds one lock; the others take one core each.
+        let (by_cargo, by_one_core): (Vec<&Guest>, Vec<&Guest>) = guests
+            .iter()
+            .partition(|guest| guest.language == Language::Rust);
+        let workers = thread::available_parallelism().map_or(1, usize::from);
+        let queue = Mutex::new(by_one_core.into_iter());
+        let next = || queue.lock().ok().and_then(|mut queue| queue.next());
+        thread::scope(|scope| {
+            let mut threads = vec![scope.spawn(|| self.build_each(by_cargo.into_iter()))];
+            for _ in 0..workers {
+                threads.push(scope.spawn(|| self.build_each(std::iter::from_fn(next))));
+            }
+            let panicked = || vec!["a thread that builds guests panicked".to_owned()];
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap_or_else(|_| panicked()))
+                .collect()
+        })
+    }
+
     /// Builds one guest after the other; gives what went wrong.
-    fn build_all<'g>(&self, guests: impl Iterator<Item = &'g Guest>) -> Vec<String> {
+    fn build_each<'g>(&self, guests: impl Iterator<Item = &'g Guest>) -> Vec<String> {
         guests
             .filter_map(|guest| match self.build(guest) {
                 Ok(Made::New(bytes)) => {

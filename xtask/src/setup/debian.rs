@@ -35,24 +35,21 @@ impl Apt {
         Err("apt-get needs root, and sudo asks for a password".to_owned())
     }
 
-    /// Brings the lists up to date once, then installs.
-    pub(crate) fn install(&self, packages: &[&str]) -> Result<()> {
-        println!("installing {}", packages.join(" "));
+    /// Brings the lists up to date once, then installs what is to be had; gives what is not.
+    pub(crate) fn install<'p>(&self, packages: &[&'p str]) -> Result<Vec<&'p str>> {
         process::capture(self.apt_get().arg("update"))?;
-        let wanted: Vec<&str> = packages
+        let (wanted, refused): (Vec<&str>, Vec<&str>) = packages
             .iter()
-            .copied()
-            .filter(|package| is_worth_installing(package))
-            .collect();
-        if wanted.is_empty() {
-            return Ok(());
+            .partition(|package| is_worth_installing(package));
+        if !wanted.is_empty() {
+            println!("installing {}", wanted.join(" "));
+            let mut command = self.apt_get();
+            command
+                .args(["install", "-y", "--no-install-recommends"])
+                .args(wanted);
+            process::capture(&mut command)?;
         }
-        let mut command = self.apt_get();
-        command
-            .args(["install", "-y", "--no-install-recommends"])
-            .args(wanted);
-        process::capture(&mut command)?;
-        Ok(())
+        Ok(refused)
     }
 
     fn apt_get(&self) -> Command {
@@ -72,13 +69,13 @@ impl Apt {
     }
 }
 
-/// Debian 12's Go is too old to build for WASI: several hundred megabytes for nothing.
+/// Whether the system has the package at all, and new enough: Debian 12's Go cannot build for WASI.
 fn is_worth_installing(package: &str) -> bool {
-    if package != "golang-go" {
-        return true;
-    }
     let policy = process::capture(Command::new("apt-cache").args(["policy", package]));
-    policy.is_ok_and(|text| candidate(&text).is_some_and(go_is_new_enough))
+    match policy.as_deref().map(candidate) {
+        Ok(Some(version)) => package != "golang-go" || go_is_new_enough(version),
+        Ok(None) | Err(_) => false,
+    }
 }
 
 /// The major and minor number of the version that would be installed.

@@ -104,19 +104,32 @@ pub(crate) fn prepare(workspace: &Workspace, needs: &[Need]) -> Result<Toolbox> 
         .collect();
     packages.sort_unstable();
     packages.dedup();
-    let mut hint = String::new();
-    if !packages.is_empty() {
-        match debian::Apt::find() {
-            Ok(apt) => apt.install(&packages)?,
-            Err(reason) => hint = reason,
-        }
-    }
+    let hint = match packages.is_empty() {
+        true => String::new(),
+        false => install(&packages),
+    };
     let open: Vec<Need> = missing.iter().map(|(need, _)| *need).collect();
     let missing = probe(workspace, &open, &mut toolbox);
     if missing.is_empty() {
         return Ok(toolbox);
     }
     bail!(describe(&missing, &hint));
+}
+
+/// Installs packages; gives the reason why something was not installed, if so.
+fn install(packages: &[&str]) -> String {
+    let apt = match debian::Apt::find() {
+        Ok(apt) => apt,
+        Err(reason) => return reason,
+    };
+    match apt.install(packages) {
+        Ok(refused) if refused.is_empty() => String::new(),
+        Ok(refused) => format!(
+            "this system's packages have no {}, or only one that is too old",
+            refused.join(", ")
+        ),
+        Err(error) => format!("{error:#}"),
+    }
 }
 
 fn probe(workspace: &Workspace, needs: &[Need], toolbox: &mut Toolbox) -> Vec<(Need, Missing)> {
@@ -159,26 +172,23 @@ fn say(what: &str, found: &str) {
 
 fn describe(missing: &[(Need, Missing)], hint: &str) -> String {
     let mut text = String::from("this machine lacks what the project needs:");
-    for (
-        _,
-        Missing {
+    for (_, missing) in missing {
+        let Missing {
             what,
             why,
             packages,
             how,
-        },
-    ) in missing
-    {
+        } = missing;
         text.push_str(&format!("\n  {what}\n    why: {why}\n    get it: {how}"));
         if !packages.is_empty() {
             text.push_str(&format!(
-                "\n    on Debian: apt-get install {}",
+                "\n    or, on a Debian that has it: apt-get install {}",
                 packages.join(" ")
             ));
         }
     }
     if !hint.is_empty() {
-        text.push_str(&format!("\nIt was not installed by itself: {hint}"));
+        text.push_str(&format!("\nNothing more was installed, because {hint}"));
     }
     text
 }

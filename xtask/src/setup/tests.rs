@@ -13,7 +13,7 @@ fn says_what_why_and_how() {
     assert_eq!(
         describe(&[(Need::Go, missing)], "there is no apt-get"),
         "this machine lacks what the project needs:\n  Go 1.21 or later\n    why: one example is written in Go\n    \
-         get it: your system's package\n    on Debian: apt-get install golang-go\nIt was not installed by itself: \
+         get it: your system's package\n    or, on a Debian that has it: apt-get install golang-go\nNothing more was installed, because \
          there is no apt-get"
     );
 }
