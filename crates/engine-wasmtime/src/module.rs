@@ -1,0 +1,260 @@
+//! A module in native code, ready to be instantiated.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use thimble_runtime::engine::{Guest, InstanceSpec, InstantiateError, LoadError, LoadedModule};
+use thimble_runtime::module::Module;
+use wasmtime::{Engine, ExternType, FuncType, Instance, PoolConcurrencyLimitError, Store, ValType};
+
+use crate::guest::{Entry, NativeGuest};
+use crate::link::Links;
+use crate::preempt::Slice;
+use crate::shape::ModuleShape;
+use crate::state::{Shared, State};
+use crate::trap;
+
+/// The export that a module's start function becomes, so that it can be suspended.
+pub(crate) const START_EXPORT: &str = "\0start";
+
+/// What the engine compiles: the module, with its start function as an export.
+pub(crate) struct Source {
+    pub(crate) bytes: Arc<[u8]>,
+    /// By how much its code lies behind that of the module.
+    code_shift: u32,
+}
+
+impl Source {
+    pub(crate) fn of(module: &Module) -> Result<Self, LoadError> {
+        let Some(start) = module.start() else {
+            return Ok(Self {
+                bytes: Arc::clone(module.bytes()),
+                code_shift: 0,
+            });
+        };
+        let bytes = thimble_runtime::module::start_as_export(module.bytes(), start, START_EXPORT)
+            .map_err(|error| LoadError::Invalid {
+            reason: error.to_string(),
+        })?;
+        // The sections that differ all lie before the code.
+        let longer = bytes.len().saturating_sub(module.bytes().len());
+        Ok(Self {
+            bytes: bytes.into(),
+            code_shift: u32::try_from(longer).unwrap_or(0),
+        })
+    }
+}
+
+/// A loaded module.
+pub(crate) struct NativeModule {
+    engine: Engine,
+    native: wasmtime::Module,
+    links: Links,
+    memory: Option<OwnMemory>,
+    table_elements: u64,
+    has_start: bool,
+    code_shift: u32,
+}
+
+struct OwnMemory {
+    export: String,
+    initial_bytes: u64,
+}
+
+impl NativeModule {
+    /// Links native code to the host.
+    pub(crate) fn link(
+        engine: &Engine,
+        native: &wasmtime::Module,
+        module: &Module,
+        source: &Source,
+        shape: ModuleShape,
+    ) -> Result<Self, LoadError> {
+        if module.start().is_some() && !starts(native) {
+            return Err(LoadError::Invalid {
+                reason: "the start function has parameters or results".into(),
+            });
+        }
+        let links =
+            Links::new(engine, native, module.imports()).map_err(|error| LoadError::Failed {
+                reason: format!("{error:#}"),
+            })?;
+        Ok(Self {
+            engine: engine.clone(),
+            native: native.clone(),
+            links,
+            memory: module.memory().map(|memory| OwnMemory {
+                export: memory.export.clone(),
+                initial_bytes: memory.initial_bytes(),
+            }),
+            table_elements: shape.table_elements,
+            has_start: module.start().is_some(),
+            code_shift: source.code_shift,
+        })
+    }
+
+    fn check_limits(&self, spec: &InstanceSpec) -> Result<(), InstantiateError> {
+        let needed_bytes = self
+            .memory
+            .as_ref()
+            .map_or(0, |memory| memory.initial_bytes);
+        if needed_bytes > spec.memory_bytes_max {
+            return Err(InstantiateError::MemoryLimit {
+                needed_bytes,
+                limit_bytes: spec.memory_bytes_max,
+            });
+        }
+        if self.table_elements > u64::from(spec.table_elements_max) {
+            return Err(InstantiateError::TableLimit {
+                needed_elements: self.table_elements,
+                limit_elements: spec.table_elements_max,
+            });
+        }
+        spec.entries
+            .iter()
+            .try_for_each(|name| self.check_entry(name))
+    }
+
+    fn check_entry(&self, name: &str) -> Result<(), InstantiateError> {
+        let Some(ExternType::Func(signature)) = self.native.get_export(name) else {
+            return Err(InstantiateError::MissingEntry { name: name.into() });
+        };
+        let fits = signature.params().len() == 0
+            && match signature.results().len() {
+                0 => true,
+                1 => matches!(signature.result(0), Some(ValType::I32)),
+                _ => false,
+            };
+        if fits {
+            return Ok(());
+        }
+        Err(InstantiateError::WrongEntrySignature {
+            name: name.into(),
+            signature: signature_text(&signature),
+        })
+    }
+
+    /// The functions to call, in order.
+    fn entries(
+        &self,
+        instance: &Instance,
+        store: &mut Store<State>,
+        spec: &InstanceSpec,
+    ) -> Result<Vec<Entry>, InstantiateError> {
+        let mut entries = Vec::with_capacity(spec.entries.len() + 1);
+        for name in self
+            .has_start
+            .then_some(START_EXPORT)
+            .into_iter()
+            .chain(spec.entries.iter().map(String::as_str))
+        {
+            let function = instance
+                .get_func(&mut *store, name)
+                .ok_or_else(|| InstantiateError::MissingEntry { name: name.into() })?;
+            entries.push(match function.typed::<(), ()>(&*store) {
+                Ok(function) => Entry::Plain(function),
+                Err(_) => Entry::Code(function.typed(&*store).map_err(|error| failed(&error))?),
+            });
+        }
+        Ok(entries)
+    }
+}
+
+impl LoadedModule for NativeModule {
+    fn instantiate(&self, spec: &InstanceSpec) -> Result<Box<dyn Guest>, InstantiateError> {
+        self.check_limits(spec)?;
+        let (shared, slice) = (Shared::new(), Slice::new(&self.engine));
+        if let Some(memory) = &self.memory {
+            shared.set_memory_bytes(usize::try_from(memory.initial_bytes).unwrap_or(usize::MAX));
+        }
+        let state = State::new(
+            Arc::clone(&shared),
+            spec.memory_bytes_max,
+            spec.table_elements_max,
+        );
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| state);
+        slice.attach(&mut store);
+        let instance = match poll_once(self.links.instantiate(&self.native, &mut store)) {
+            Some(Ok(instance)) => instance,
+            Some(Err(error)) if error.is::<wasmtime::Trap>() => {
+                // Its data or elements do not fit: the guest's fault, to be told when it runs.
+                let trap = trap::from_error(&error, self.code_shift);
+                return Ok(Box::new(NativeGuest::ended(trap, shared, slice)));
+            }
+            Some(Err(error)) => return Err(no_room_or_failed(&error)),
+            None => {
+                return Err(InstantiateError::Failed {
+                    reason: "instantiation waits".into(),
+                });
+            }
+        };
+        store.data_mut().memory = self
+            .memory
+            .as_ref()
+            .and_then(|memory| instance.get_memory(&mut store, &memory.export));
+        let entries = self.entries(&instance, &mut store, spec)?;
+        Ok(Box::new(NativeGuest::new(
+            store,
+            entries,
+            self.code_shift,
+            shared,
+            slice,
+        )))
+    }
+}
+
+/// The result of a future that has nothing to wait for.
+fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+fn failed(error: &wasmtime::Error) -> InstantiateError {
+    InstantiateError::Failed {
+        reason: format!("{error:#}"),
+    }
+}
+
+fn no_room_or_failed(error: &wasmtime::Error) -> InstantiateError {
+    let memory_ran_out = || {
+        error.chain().any(|cause| {
+            cause.downcast_ref::<rustix::io::Errno>() == Some(&rustix::io::Errno::NOMEM)
+                || cause
+                    .downcast_ref::<std::io::Error>()
+                    .and_then(std::io::Error::raw_os_error)
+                    == Some(libc::ENOMEM)
+        })
+    };
+    if error.is::<PoolConcurrencyLimitError>() || memory_ran_out() {
+        InstantiateError::NoRoom {
+            reason: format!("{error:#}"),
+        }
+    } else {
+        failed(error)
+    }
+}
+
+/// Whether the start function takes and gives nothing, as the export that it became no longer must.
+fn starts(native: &wasmtime::Module) -> bool {
+    match native.get_export(START_EXPORT) {
+        Some(ExternType::Func(signature)) => {
+            signature.params().len() == 0 && signature.results().len() == 0
+        }
+        _ => false,
+    }
+}
+
+fn signature_text(signature: &FuncType) -> String {
+    let join = |types: Vec<String>| types.join(", ");
+    let parameters = join(signature.params().map(|ty| ty.to_string()).collect());
+    let results: Vec<String> = signature.results().map(|ty| ty.to_string()).collect();
+    match results.as_slice() {
+        [] => format!("({parameters})"),
+        [result] => format!("({parameters}) -> {result}"),
+        _ => format!("({parameters}) -> ({})", join(results)),
+    }
+}

@@ -1,0 +1,61 @@
+//! What a module's sections say about the room it needs.
+
+use wasmparser::{Parser, Payload, TypeRef, ValType};
+
+/// What a module needs that its bytes tell before they are compiled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ModuleShape {
+    /// How many tables it has.
+    pub(crate) tables: u32,
+    /// Elements they begin with, over all of them.
+    pub(crate) table_elements: u64,
+    /// Whether it declares references to host objects, for which Wasmtime keeps a heap.
+    pub(crate) has_host_references: bool,
+}
+
+impl ModuleShape {
+    /// Reads a module that was parsed before; what cannot be read counts as absent and is refused later.
+    pub(crate) fn of(module: &[u8]) -> Self {
+        let mut shape = Self::default();
+        for payload in Parser::new(0).parse_all(module) {
+            match payload {
+                Ok(Payload::TypeSection(section)) => {
+                    for signature in section.into_iter_err_on_gc_types().flatten() {
+                        shape.note(signature.params());
+                        shape.note(signature.results());
+                    }
+                }
+                Ok(Payload::ImportSection(section)) => {
+                    for import in section.into_imports().flatten() {
+                        if let TypeRef::Global(global) = import.ty {
+                            shape.note(&[global.content_type]);
+                        }
+                    }
+                }
+                Ok(Payload::TableSection(section)) => {
+                    for table in section.into_iter().flatten() {
+                        shape.tables = shape.tables.saturating_add(1);
+                        shape.table_elements =
+                            shape.table_elements.saturating_add(table.ty.initial);
+                        shape.note(&[ValType::Ref(table.ty.element_type)]);
+                    }
+                }
+                Ok(Payload::GlobalSection(section)) => {
+                    for global in section.into_iter().flatten() {
+                        shape.note(&[global.ty.content_type]);
+                    }
+                }
+                // Everything of interest comes before the code.
+                Ok(Payload::CodeSectionStart { .. }) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        shape
+    }
+
+    fn note(&mut self, types: &[ValType]) {
+        self.has_host_references |= types
+            .iter()
+            .any(|ty| matches!(ty, ValType::Ref(reference) if reference.is_extern_ref()));
+    }
+}

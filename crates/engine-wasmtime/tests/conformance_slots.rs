@@ -1,0 +1,22 @@
+//! The checks that every engine must pass. Guests in slots.
+
+mod support;
+
+use std::sync::LazyLock;
+
+use thimble_engine_wasmtime::{Settings, WasmtimeEngine};
+
+static ENGINE: LazyLock<WasmtimeEngine> = LazyLock::new(|| {
+    WasmtimeEngine::new(Settings {
+        slots: 64,
+        ..support::settings()
+    })
+    .unwrap()
+});
+
+thimble_testkit::engine_conformance_tests!(*ENGINE);
+
+#[test]
+fn simd_works() {
+    thimble_testkit::engine_conformance::simd_works(&*ENGINE);
+}
