@@ -76,6 +76,10 @@ pub struct HostState {
     sock: sock::State,
     wasi: wasi::State,
     tail: Tail,
+    /// Processor time used before this slice.
+    cpu: Duration,
+    /// When this slice began.
+    slice_began: Instant,
     /// When the call under way was first made, if it asked.
     began: Option<Instant>,
     /// Until when the call under way waits at most.
@@ -107,6 +111,8 @@ impl HostState {
             sock: sock::State::default(),
             wasi: wasi::State::default(),
             tail: Tail::new(config.limits.output_tail_bytes),
+            cpu: Duration::ZERO,
+            slice_began: Instant::default(),
             config,
             app_heap: module.app_heap(),
             hears_stop: module.imports().iter().any(|import| import.spec.call == Call::Thimble(ThimbleCall::EventWait)),
@@ -127,7 +133,18 @@ impl HostState {
 
     /// Binds it to the ports for one slice. `waker` makes the container runnable again.
     pub fn bind<'a>(&'a mut self, ports: &'a Ports<'a>, waker: &'a Waker) -> Context<'a> {
+        self.slice_began = ports.clock.now();
         Context { state: self, ports, waker }
+    }
+
+    /// Tells the processor time used so far, before a slice; the guest can ask for it.
+    pub fn set_cpu_used(&mut self, cpu: Duration) {
+        self.cpu = cpu;
+    }
+
+    /// Processor time used until now, within a slice.
+    fn cpu_used(&self, now: Instant) -> Duration {
+        self.cpu.saturating_add(now.since(self.slice_began))
     }
 
     /// Until when the call that blocked waits at most; without one, it waits for its waker alone.

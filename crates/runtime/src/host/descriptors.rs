@@ -14,9 +14,7 @@ use crate::config::ContainerConfig;
 
 use super::Resources;
 
-pub(super) use entry::{
-    Descriptor, FdFlags, Kind, Name, OpenDirectory, OpenFile, OpenSocket, OpenStream,
-};
+pub(super) use entry::{Descriptor, FdFlags, Kind, Name, OpenDirectory, OpenFile, OpenSocket};
 
 /// The table of open descriptors.
 pub(super) struct Descriptors {

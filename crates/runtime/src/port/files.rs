@@ -12,10 +12,16 @@ use core::task::{Context, Poll};
 
 use thimble_abi::Errno;
 
+use super::streams::{Interest, Readiness};
+
 /// A directory inside a mount.
 pub trait Directory: Send {
     /// Carries out a request, or as much of it as is possible without waiting.
-    fn poll(&mut self, context: &mut Context<'_>, request: DirectoryRequest<'_>) -> Poll<Result<DirectoryReply, Errno>>;
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        request: DirectoryRequest<'_>,
+    ) -> Poll<Result<DirectoryReply, Errno>>;
 
     /// This object as its port knows it, for requests that name two directories.
     fn as_any(&self) -> &dyn Any;
@@ -24,7 +30,11 @@ pub trait Directory: Send {
 /// An open file.
 pub trait File: Send {
     /// Carries out a request, or as much of it as is possible without waiting.
-    fn poll(&mut self, context: &mut Context<'_>, request: FileRequest<'_>) -> Poll<Result<FileReply, Errno>>;
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        request: FileRequest<'_>,
+    ) -> Poll<Result<FileReply, Errno>>;
 }
 
 /// What can be asked of a directory. Paths are relative to it.
@@ -112,10 +122,10 @@ pub enum DirectoryRequest<'a> {
         /// Where it is.
         path: &'a str,
     },
-    /// Entries from a cookie on, at most `count`; answered by [`DirectoryReply::Entries`]. Cookie 0 begins
-    /// anew; an entry's place is stable while the directory is not changed.
+    /// Entries from a cookie on, `.` and `..` among them, at most `count` (at least 1); answered by
+    /// [`DirectoryReply::Entries`].
     Entries {
-        /// Entries to skip.
+        /// 0 for the first, or an entry's [`Entry::next`].
         cookie: u64,
         /// Entries wanted at most.
         count: u32,
@@ -135,7 +145,7 @@ pub enum DirectoryReply {
     Metadata(Metadata),
     /// A symbolic link's target.
     Target(String),
-    /// Entries; fewer than wanted means that these were the last.
+    /// Entries, as many as were at hand; none means that there are no more.
     Entries(Vec<Entry>),
 }
 
@@ -182,6 +192,9 @@ pub enum FileRequest<'a> {
         /// Whether attributes matter.
         attributes: bool,
     },
+    /// Wait until a read or write would not wait; answered by [`FileReply::Ready`]. Only asked of what is
+    /// not a regular file: a named pipe or a device.
+    Ready(Interest),
 }
 
 /// Where to write.
@@ -210,6 +223,8 @@ pub enum FileReply {
     },
     /// The attributes.
     Metadata(Metadata),
+    /// It can be read or written.
+    Ready(Readiness),
 }
 
 /// Attributes of a file or directory.
@@ -251,4 +266,6 @@ pub struct Entry {
     pub inode: u64,
     /// WASI's file type number.
     pub filetype: u8,
+    /// The cookie of the entry after it; stays good while the directory is changed.
+    pub next: u64,
 }

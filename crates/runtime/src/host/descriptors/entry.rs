@@ -175,7 +175,8 @@ impl Descriptor {
         };
         Self {
             rights: rights::DIRECTORY & allowed,
-            inheriting: (rights::DIRECTORY | rights::FILE) & allowed,
+            // All of them: opening for writing then says `rofs`, not `notcapable`, as guests expect.
+            inheriting: rights::DIRECTORY | rights::FILE,
             flags: FdFlags::default(),
             kind: Kind::Directory(OpenDirectory {
                 directory,
