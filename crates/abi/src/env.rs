@@ -23,3 +23,12 @@ pub const APP_HEAP_BYTES: u32 = 64_512;
 pub const GPIO_INPUT: u32 = 0;
 /// Pin direction: output.
 pub const GPIO_OUTPUT: u32 = 1;
+
+/// The longest interval of a timer, in milliseconds.
+pub const TIMER_INTERVAL_MS_MAX: u32 = 65_535;
+
+/// Firings of one timer that wait to be received; earlier ones are forgotten.
+pub const EVENT_BACKLOG: u32 = 32;
+
+/// Bytes of each name that `ocre_sensors_get_list` writes, its NUL included.
+pub const SENSOR_NAME_BYTES: u32 = 125;

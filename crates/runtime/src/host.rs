@@ -12,7 +12,10 @@
 mod arguments;
 mod descriptors;
 mod env;
+mod events;
+mod messages;
 mod output;
+mod pins;
 mod sock;
 mod thimble;
 mod wasi;
@@ -22,7 +25,6 @@ use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::ops::Range;
 use core::task::Waker;
 use core::time::Duration;
 
@@ -69,12 +71,12 @@ pub struct Mount {
 pub struct HostState {
     id: ContainerId,
     config: Arc<ContainerConfig>,
-    app_heap: Option<Range<u32>>,
     descriptors: Descriptors,
     env: env::State,
     thimble: thimble::State,
     sock: sock::State,
     wasi: wasi::State,
+    events: events::Pending,
     tail: Tail,
     /// Processor time used before this slice.
     cpu: Duration,
@@ -106,15 +108,15 @@ impl HostState {
         Self {
             id,
             descriptors: Descriptors::new(resources, &config),
-            env: env::State::default(),
+            env: env::State::new(module),
             thimble: thimble::State::default(),
             sock: sock::State::default(),
             wasi: wasi::State::default(),
+            events: events::Pending::default(),
             tail: Tail::new(config.limits.output_tail_bytes),
             cpu: Duration::ZERO,
             slice_began: Instant::default(),
             config,
-            app_heap: module.app_heap(),
             hears_stop: module.imports().iter().any(|import| import.spec.call == Call::Thimble(ThimbleCall::EventWait)),
             began: None,
             wait_until: None,
