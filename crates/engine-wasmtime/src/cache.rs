@@ -5,6 +5,9 @@
 //! used whose seal does not match, or that anybody else could have written. The folder may vanish, fill up
 //! or be shared with other processes at any moment: at worst something is compiled again.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;

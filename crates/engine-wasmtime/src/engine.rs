@@ -127,13 +127,15 @@ impl WasmtimeEngine {
             &self.settings.compile_limits,
             self.code,
         )?;
+        let native = self
+            .map(&artifact, shape)
+            .map_err(|error| LoadError::Failed {
+                reason: format!("{error:#}"),
+            })?;
         if let Some(cache) = &self.cache {
             cache.put(digest, &artifact);
         }
-        self.map(&artifact, shape)
-            .map_err(|error| LoadError::Failed {
-                reason: format!("{error:#}"),
-            })
+        Ok(native)
     }
 
     /// Maps native code, for slots if it fits into them.
