@@ -6,7 +6,8 @@ use core::mem;
 
 use thimble_runtime::engine::{Budget, CallOutcome, Guest, Host, Interrupt, Trap, TrapKind, Yield};
 use wasmi::{
-    AsContextMut, Error, Func, ResumableCall, ResumableCallHostTrap, ResumableCallOutOfFuel, Store, Val,
+    AsContextMut, Error, Func, ResumableCall, ResumableCallHostTrap, ResumableCallOutOfFuel, Store,
+    Val,
 };
 
 use crate::lend::lend;
@@ -68,7 +69,17 @@ type Ran = Result<ResumableCall, Error>;
 
 impl WasmiGuest {
     pub(crate) fn new(store: Store<State>, entries: Vec<Entry>, settings: Settings) -> Self {
-        Self { course: Course { phase: Phase::Between, entries, done: 0, code: 0, aside: 0, settings }, store }
+        Self {
+            course: Course {
+                phase: Phase::Between,
+                entries,
+                done: 0,
+                code: 0,
+                aside: 0,
+                settings,
+            },
+            store,
+        }
     }
 
     /// A guest whose first resume reports this trap.
@@ -87,7 +98,9 @@ impl Guest for WasmiGuest {
 
     fn memory_bytes(&self) -> u64 {
         let memory = self.store.data().memory;
-        memory.map_or(0, |memory| u64::try_from(memory.data_size(&self.store)).unwrap_or(u64::MAX))
+        memory.map_or(0, |memory| {
+            u64::try_from(memory.data_size(&self.store)).unwrap_or(u64::MAX)
+        })
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupt> {
@@ -116,7 +129,9 @@ impl Course {
                 return Some(Yield::Preempted);
             }
             Phase::Between => {
-                let Some(entry) = self.entries.get(self.done) else { return Some(Yield::Exited(self.code)) };
+                let Some(entry) = self.entries.get(self.done) else {
+                    return Some(Yield::Exited(self.code));
+                };
                 let (function, outputs) = (entry.function, outputs(&mut output, entry.has_result));
                 if !slice.fill(store, 0) {
                     return Some(self.preempted(slice, Phase::Between));
@@ -130,15 +145,16 @@ impl Course {
                 call.resume(&mut *store, outputs(&mut output, self.has_result()))
             }
             Phase::Waiting(pending, rest) => {
-                let slot = match link::ask(&mut store.as_context_mut(), pending.spec, pending.args()) {
-                    CallOutcome::Done(slot) => slot,
-                    CallOutcome::Blocked => {
-                        self.phase = Phase::Waiting(pending, rest);
-                        return Some(Yield::Blocked);
-                    }
-                    CallOutcome::Exit(code) => return Some(Yield::Exited(code)),
-                    CallOutcome::Trap(trap) => return Some(Yield::Trapped(trap)),
-                };
+                let slot =
+                    match link::ask(&mut store.as_context_mut(), pending.spec, pending.args()) {
+                        CallOutcome::Done(slot) => slot,
+                        CallOutcome::Blocked => {
+                            self.phase = Phase::Waiting(pending, rest);
+                            return Some(Yield::Blocked);
+                        }
+                        CallOutcome::Exit(code) => return Some(Yield::Exited(code)),
+                        CallOutcome::Trap(trap) => return Some(Yield::Trapped(trap)),
+                    };
                 let Rest::Code(call) = rest else {
                     self.returned(link::low_half(slot).cast_signed());
                     return None;
@@ -146,7 +162,11 @@ impl Course {
                 // Whatever is left is enough to begin with: the code says what it needs.
                 slice.fill(store, 0);
                 let result = link::result(pending.spec, slot);
-                call.resume(&mut *store, result.as_slice(), outputs(&mut output, self.has_result()))
+                call.resume(
+                    &mut *store,
+                    result.as_slice(),
+                    outputs(&mut output, self.has_result()),
+                )
             }
         };
         slice.settle(store);
@@ -199,13 +219,19 @@ impl Course {
 
     /// Whether the current entry has a result.
     fn has_result(&self) -> bool {
-        self.entries.get(self.done).is_some_and(|entry| entry.has_result)
+        self.entries
+            .get(self.done)
+            .is_some_and(|entry| entry.has_result)
     }
 }
 
 /// Where wasmi writes the results of an entry.
 fn outputs(output: &mut Val, has_result: bool) -> &mut [Val] {
-    if has_result { core::slice::from_mut(output) } else { &mut [] }
+    if has_result {
+        core::slice::from_mut(output)
+    } else {
+        &mut []
+    }
 }
 
 fn engine_trap(detail: &str) -> Yield {

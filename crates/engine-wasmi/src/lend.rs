@@ -34,7 +34,11 @@ impl HostSlot {
 }
 
 /// Runs `run` with the host in the store's slot.
-pub(crate) fn lend<R>(store: &mut Store<State>, host: &mut dyn Host, run: impl FnOnce(&mut Store<State>) -> R) -> R {
+pub(crate) fn lend<R>(
+    store: &mut Store<State>,
+    host: &mut dyn Host,
+    run: impl FnOnce(&mut Store<State>) -> R,
+) -> R {
     /// Empties the slot on every way out.
     struct Lent<'a>(&'a mut Store<State>);
 
@@ -45,7 +49,8 @@ pub(crate) fn lend<R>(store: &mut Store<State>, host: &mut dyn Host, run: impl F
     }
 
     // SAFETY: only the lifetime changes. The slot is emptied by `Lent` before `host`'s borrow ends.
-    let pointer = unsafe { mem::transmute::<NonNull<dyn Host + '_>, NonNull<dyn Host>>(NonNull::from(host)) };
+    let pointer =
+        unsafe { mem::transmute::<NonNull<dyn Host + '_>, NonNull<dyn Host>>(NonNull::from(host)) };
     store.data_mut().host = HostSlot(Some(pointer));
     let lent = Lent(store);
     run(lent.0)

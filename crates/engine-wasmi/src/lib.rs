@@ -15,6 +15,7 @@
 
 extern crate alloc;
 
+mod grow;
 mod guest;
 mod lend;
 mod link;
@@ -55,7 +56,13 @@ impl Settings {
             stack_bytes_max: 1 << 20,
             call_depth_max: 16_384,
             stacks_kept: 1,
-            fuel_between_checks: 100_000,
+            // With debug assertions wasmi's instructions call each other without returning in between, and
+            // each chunk begins again at the bottom of the native stack.
+            fuel_between_checks: if cfg!(debug_assertions) {
+                1_000
+            } else {
+                20_000
+            },
             fuel_per_microsecond: 1_000,
         }
     }

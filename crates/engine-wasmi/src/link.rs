@@ -6,7 +6,9 @@ use core::fmt;
 use thimble_abi::{CallSpec, ValueType};
 use thimble_runtime::engine::{CallOutcome, Trap, TrapKind};
 use wasmi::errors::HostError;
-use wasmi::{AsContextMut, Caller, Error, Extern, F64, Func, FuncType, Store, StoreContextMut, Val, ValType};
+use wasmi::{
+    AsContextMut, Caller, Error, Extern, F64, Func, FuncType, Store, StoreContextMut, Val, ValType,
+};
 
 use crate::state::{PARAMETERS_MAX, PendingCall, State, Stop};
 
@@ -17,18 +19,27 @@ const HOST_CALL_FUEL: u64 = 100;
 /// The type of a call.
 pub(crate) fn function_type(spec: &CallSpec) -> FuncType {
     FuncType::new(
-        spec.parameters.iter().map(|parameter| value_type(parameter.kind.value_type())),
+        spec.parameters
+            .iter()
+            .map(|parameter| value_type(parameter.kind.value_type())),
         spec.returns.value_type().map(value_type),
     )
 }
 
 /// The host functions for these imports, in order.
 pub(crate) fn functions(store: &mut Store<State>, imports: &[&'static CallSpec]) -> Vec<Extern> {
-    imports.iter().map(|spec| Extern::Func(function(store, spec))).collect()
+    imports
+        .iter()
+        .map(|spec| Extern::Func(function(store, spec)))
+        .collect()
 }
 
 /// Makes one call, or makes it again.
-pub(crate) fn ask(context: &mut StoreContextMut<'_, State>, spec: &CallSpec, args: &[u64]) -> CallOutcome {
+pub(crate) fn ask(
+    context: &mut StoreContextMut<'_, State>,
+    spec: &CallSpec,
+    args: &[u64],
+) -> CallOutcome {
     let (bytes, state) = match context.data().memory {
         Some(memory) => memory.data_and_store_mut(&mut *context),
         None => (&mut [][..], context.data_mut()),
@@ -36,7 +47,12 @@ pub(crate) fn ask(context: &mut StoreContextMut<'_, State>, spec: &CallSpec, arg
     state
         .host
         .with(|host| host.call(spec.call, args, bytes))
-        .unwrap_or_else(|| CallOutcome::Trap(Trap::with_detail(TrapKind::Engine, "host call outside of a slice")))
+        .unwrap_or_else(|| {
+            CallOutcome::Trap(Trap::with_detail(
+                TrapKind::Engine,
+                "host call outside of a slice",
+            ))
+        })
 }
 
 /// The result of a call as a value.
@@ -50,7 +66,10 @@ pub(crate) fn result(spec: &CallSpec, slot: u64) -> Option<Val> {
 }
 
 /// The value of an `i32` in a slot.
-#[expect(clippy::cast_possible_truncation, reason = "an i32 is the lower half of its slot")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "an i32 is the lower half of its slot"
+)]
 pub(crate) const fn low_half(slot: u64) -> u32 {
     slot as u32
 }
@@ -68,11 +87,19 @@ impl fmt::Display for Stopped {
 impl HostError for Stopped {}
 
 /// Answers one call of the guest.
-fn answer(mut caller: Caller<'_, State>, spec: &'static CallSpec, args: &[u64]) -> Result<u64, Error> {
+fn answer(
+    mut caller: Caller<'_, State>,
+    spec: &'static CallSpec,
+    args: &[u64],
+) -> Result<u64, Error> {
     let outcome = ask(&mut caller.as_context_mut(), spec, args);
     let stop = match outcome {
         CallOutcome::Done(slot) => {
-            let fuel = if caller.data().flag.is_set() { 0 } else { caller.get_fuel()?.saturating_sub(HOST_CALL_FUEL) };
+            let fuel = if caller.data().flag.is_set() {
+                0
+            } else {
+                caller.get_fuel()?.saturating_sub(HOST_CALL_FUEL)
+            };
             caller.set_fuel(fuel)?;
             return Ok(slot);
         }
@@ -100,7 +127,10 @@ fn function(store: &mut Store<State>, spec: &'static CallSpec) -> Func {
         return untyped(store, spec);
     }
     let mut types = [I32; PARAMETERS_MAX];
-    types.iter_mut().zip(spec.parameters).for_each(|(ty, parameter)| *ty = parameter.kind.value_type());
+    types
+        .iter_mut()
+        .zip(spec.parameters)
+        .for_each(|(ty, parameter)| *ty = parameter.kind.value_type());
     match types.get(..spec.parameters.len()).unwrap_or_default() {
         [] => typed!(store, spec,),
         [I32] => typed!(store, spec, a: u32),
@@ -115,15 +145,22 @@ fn function(store: &mut Store<State>, spec: &'static CallSpec) -> Func {
 }
 
 fn untyped(store: &mut Store<State>, spec: &'static CallSpec) -> Func {
-    Func::new(store, function_type(spec), move |caller, values, results| {
-        let mut slots = [0; PARAMETERS_MAX];
-        slots.iter_mut().zip(values).for_each(|(slot, value)| *slot = bits(value));
-        let slot = answer(caller, spec, slots.get(..values.len()).unwrap_or(&slots))?;
-        if let (Some(place), Some(value)) = (results.first_mut(), result(spec, slot)) {
-            *place = value;
-        }
-        Ok(())
-    })
+    Func::new(
+        store,
+        function_type(spec),
+        move |caller, values, results| {
+            let mut slots = [0; PARAMETERS_MAX];
+            slots
+                .iter_mut()
+                .zip(values)
+                .for_each(|(slot, value)| *slot = bits(value));
+            let slot = answer(caller, spec, slots.get(..values.len()).unwrap_or(&slots))?;
+            if let (Some(place), Some(value)) = (results.first_mut(), result(spec, slot)) {
+                *place = value;
+            }
+            Ok(())
+        },
+    )
 }
 
 /// A value as a slot. References do not occur: the call table has none.

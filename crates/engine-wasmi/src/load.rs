@@ -13,11 +13,14 @@ use core::fmt::Write as _;
 use thimble_abi::CallSpec;
 use thimble_runtime::engine::{Guest, InstanceSpec, InstantiateError, LoadError, LoadedModule};
 use thimble_runtime::module::{Module, start_as_export};
-use wasmi::{CompilationMode, Config, CustomFuelCosts, Engine, Extern, ExternType, FuncType, Instance, Store, ValType};
+use wasmi::{
+    CompilationMode, Config, CustomFuelCosts, Engine, Extern, ExternType, FuncType, Instance,
+    Store, ValType,
+};
 
 use crate::guest::{Entry, WasmiGuest};
 use crate::state::{PARAMETERS_MAX, State};
-use crate::{Settings, link, shim, trap};
+use crate::{Settings, grow, link, shim, trap};
 
 /// Bytes of operand stack that each guest begins with.
 const STACK_BYTES_MIN: usize = 1 << 10;
@@ -47,18 +50,28 @@ struct MemoryFacts {
 /// Loads a module.
 pub(crate) fn load(module: &Module, settings: Settings) -> Result<Loaded, LoadError> {
     let imports: Vec<_> = module.imports().iter().map(|import| import.spec).collect();
-    if let Some(spec) = imports.iter().find(|spec| spec.parameters.len() > PARAMETERS_MAX) {
-        return Err(LoadError::Failed { reason: alloc::format!("`{}` has too many parameters", spec.name) });
+    if let Some(spec) = imports
+        .iter()
+        .find(|spec| spec.parameters.len() > PARAMETERS_MAX)
+    {
+        return Err(LoadError::Failed {
+            reason: alloc::format!("`{}` has too many parameters", spec.name),
+        });
     }
-    let start = module.start().map(|function| (hidden_name(module), function));
+    let start = module
+        .start()
+        .map(|function| (hidden_name(module), function));
     let rewritten = match &start {
-        Some((name, function)) => Some(
-            start_as_export(module.bytes(), *function, name)
-                .map_err(|error| LoadError::Invalid { reason: error.to_string() })?,
-        ),
+        Some((name, function)) => Some(start_as_export(module.bytes(), *function, name).map_err(
+            |error| LoadError::Invalid {
+                reason: error.to_string(),
+            },
+        )?),
         None => None,
     };
     let bytes = rewritten.as_deref().unwrap_or(module.bytes());
+    let apart = grow::apart(bytes).map_err(invalid)?;
+    let bytes = apart.as_deref().unwrap_or(bytes);
     let table_elements = table_elements(bytes)?;
     let (engine, compiled, tail_calls) = compile(bytes, settings)?;
     let start = start.map(|(name, _)| name);
@@ -66,13 +79,25 @@ pub(crate) fn load(module: &Module, settings: Settings) -> Result<Loaded, LoadEr
         check_start(&compiled, name)?;
     }
     let shim = match tail_calls && !imports.is_empty() {
-        true => Some(wasmi::Module::new(&engine, shim::module(&imports)).map_err(|error| failed(&error))?),
+        true => Some(
+            wasmi::Module::new(&engine, shim::module(&imports)).map_err(|error| failed(&error))?,
+        ),
         false => None,
     };
-    let memory = module
-        .memory()
-        .map(|memory| MemoryFacts { export: memory.export.clone(), initial_bytes: memory.initial_bytes() });
-    Ok(Loaded { engine, module: compiled, shim, imports, memory, table_elements, start, settings })
+    let memory = module.memory().map(|memory| MemoryFacts {
+        export: memory.export.clone(),
+        initial_bytes: memory.initial_bytes(),
+    });
+    Ok(Loaded {
+        engine,
+        module: compiled,
+        shim,
+        imports,
+        memory,
+        table_elements,
+        start,
+        settings,
+    })
 }
 
 /// Compiles, and tells whether the module makes tail calls: then it is invalid without them.
@@ -121,7 +146,6 @@ fn hidden_name(module: &Module) -> String {
 
 /// Elements that the module's tables begin with.
 fn table_elements(bytes: &[u8]) -> Result<u64, LoadError> {
-    let invalid = |error: wasmparser::BinaryReaderError| LoadError::Invalid { reason: error.to_string() };
     let mut elements = 0_u64;
     for payload in wasmparser::Parser::new(0).parse_all(bytes) {
         match payload.map_err(invalid)? {
@@ -141,12 +165,23 @@ fn table_elements(bytes: &[u8]) -> Result<u64, LoadError> {
 fn check_start(module: &wasmi::Module, name: &str) -> Result<(), LoadError> {
     match module.get_export(name) {
         Some(ExternType::Func(ty)) if ty.params().is_empty() && ty.results().is_empty() => Ok(()),
-        _ => Err(LoadError::Invalid { reason: "the start function takes parameters or returns something".to_string() }),
+        _ => Err(LoadError::Invalid {
+            reason: "the start function takes parameters or returns something".to_string(),
+        }),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn invalid(error: wasmparser::BinaryReaderError) -> LoadError {
+    LoadError::Invalid {
+        reason: error.to_string(),
     }
 }
 
 fn failed(error: &wasmi::Error) -> LoadError {
-    LoadError::Failed { reason: error.to_string() }
+    LoadError::Failed {
+        reason: error.to_string(),
+    }
 }
 
 impl LoadedModule for Loaded {
@@ -175,9 +210,15 @@ impl LoadedModule for Loaded {
 
 impl Loaded {
     fn check_limits(&self, spec: &InstanceSpec) -> Result<(), InstantiateError> {
-        let needed_bytes = self.memory.as_ref().map_or(0, |memory| memory.initial_bytes);
+        let needed_bytes = self
+            .memory
+            .as_ref()
+            .map_or(0, |memory| memory.initial_bytes);
         if needed_bytes > spec.memory_bytes_max {
-            return Err(InstantiateError::MemoryLimit { needed_bytes, limit_bytes: spec.memory_bytes_max });
+            return Err(InstantiateError::MemoryLimit {
+                needed_bytes,
+                limit_bytes: spec.memory_bytes_max,
+            });
         }
         if self.table_elements > spec.table_elements_max.into() {
             return Err(InstantiateError::TableLimit {
@@ -190,11 +231,18 @@ impl Loaded {
 
     fn check_entry(&self, name: &str) -> Result<(), InstantiateError> {
         match self.module.get_export(name) {
-            Some(ExternType::Func(ty)) if ty.params().is_empty() && matches!(ty.results(), [] | [ValType::I32]) => Ok(()),
-            Some(ExternType::Func(ty)) => {
-                Err(InstantiateError::WrongEntrySignature { name: name.to_string(), signature: signature(&ty) })
+            Some(ExternType::Func(ty))
+                if ty.params().is_empty() && matches!(ty.results(), [] | [ValType::I32]) =>
+            {
+                Ok(())
             }
-            _ => Err(InstantiateError::MissingEntry { name: name.to_string() }),
+            Some(ExternType::Func(ty)) => Err(InstantiateError::WrongEntrySignature {
+                name: name.to_string(),
+                signature: signature(&ty),
+            }),
+            _ => Err(InstantiateError::MissingEntry {
+                name: name.to_string(),
+            }),
         }
     }
 
@@ -223,7 +271,10 @@ impl Loaded {
                 let function = instance
                     .get_func(store, name)
                     .ok_or_else(|| InstantiateError::MissingEntry { name: name.clone() })?;
-                Ok(Entry { function, has_result: !function.ty(store).results().is_empty() })
+                Ok(Entry {
+                    function,
+                    has_result: !function.ty(store).results().is_empty(),
+                })
             })
             .collect()
     }

@@ -35,7 +35,13 @@ pub(crate) fn module(imports: &[&'static CallSpec]) -> Vec<u8> {
         put_body(&mut code, position, spec.parameters.len());
     }
     let mut out = b"\0asm\x01\0\0\0".to_vec();
-    for (id, entries) in [(1, types), (2, imported), (3, functions), (7, exports), (10, code)] {
+    for (id, entries) in [
+        (1, types),
+        (2, imported),
+        (3, functions),
+        (7, exports),
+        (10, code),
+    ] {
         let mut count = Vec::new();
         put_number(&mut count, imports.len());
         out.push(id);
@@ -49,7 +55,11 @@ pub(crate) fn module(imports: &[&'static CallSpec]) -> Vec<u8> {
 fn put_type(out: &mut Vec<u8>, spec: &CallSpec) {
     out.push(0x60);
     put_number(out, spec.parameters.len());
-    out.extend(spec.parameters.iter().map(|parameter| type_code(parameter.kind.value_type())));
+    out.extend(
+        spec.parameters
+            .iter()
+            .map(|parameter| type_code(parameter.kind.value_type())),
+    );
     let results = spec.returns.value_type();
     put_number(out, usize::from(results.is_some()));
     out.extend(results.map(type_code));
@@ -79,7 +89,7 @@ const fn type_code(ty: ValueType) -> u8 {
 }
 
 /// LEB128, unsigned.
-fn put_number(out: &mut Vec<u8>, mut value: usize) {
+pub(crate) fn put_number(out: &mut Vec<u8>, mut value: usize) {
     while value > 0x7f {
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;

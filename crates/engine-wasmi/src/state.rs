@@ -60,13 +60,18 @@ impl PendingCall {
     /// Remembers a call. Arguments beyond [`PARAMETERS_MAX`] do not occur: loading refuses such calls.
     pub(crate) fn new(spec: &'static CallSpec, args: &[u64]) -> Self {
         let mut slots = [0; PARAMETERS_MAX];
-        slots.iter_mut().zip(args).for_each(|(slot, arg)| *slot = *arg);
+        slots
+            .iter_mut()
+            .zip(args)
+            .for_each(|(slot, arg)| *slot = *arg);
         Self { spec, slots }
     }
 
     /// The arguments.
     pub(crate) fn args(&self) -> &[u64] {
-        self.slots.get(..self.spec.parameters.len()).unwrap_or(&self.slots)
+        self.slots
+            .get(..self.spec.parameters.len())
+            .unwrap_or(&self.slots)
     }
 }
 
@@ -90,7 +95,12 @@ impl State {
 }
 
 impl ResourceLimiter for State {
-    fn memory_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> Result<bool, LimiterError> {
+    fn memory_growing(
+        &mut self,
+        _: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool, LimiterError> {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
@@ -107,7 +117,12 @@ impl ResourceLimiter for State {
         Ok(())
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool, LimiterError> {
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> Result<bool, LimiterError> {
         let more = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
         let total = self.limits.table_elements.saturating_add(more);
         if total > self.limits.table_elements_max {
@@ -120,7 +135,11 @@ impl ResourceLimiter for State {
 
     fn table_grow_failed(&mut self, _: &TableError) -> Result<(), LimiterError> {
         // Comes right after the growth it is about, out of fuel included, which is tried again.
-        let Limits { table_elements, table_elements_pending, .. } = &mut self.limits;
+        let Limits {
+            table_elements,
+            table_elements_pending,
+            ..
+        } = &mut self.limits;
         *table_elements = table_elements.saturating_sub(core::mem::take(table_elements_pending));
         Ok(())
     }

@@ -38,21 +38,32 @@ pub(crate) fn load(error: &Error) -> LoadError {
 /// The validator's message; a vector instruction is an unknown opcode to it where they are left out.
 fn named(message: &str, offset: usize) -> String {
     let vectors = message.contains("0xfd") || message.contains("v128");
-    let name = if vectors && !cfg!(feature = "simd") { "vector instructions (simd) are not supported: " } else { "" };
+    let name = if vectors && !cfg!(feature = "simd") {
+        "vector instructions (simd) are not supported: "
+    } else {
+        ""
+    };
     alloc::format!("{name}{message} (at byte {offset})")
 }
 
 /// What initialization did: a trap of the guest, or an error.
 pub(crate) fn initialization(error: &Error) -> Result<Trap, InstantiateError> {
     match error.kind() {
-        ErrorKind::Memory(MemoryError::OutOfBoundsAccess) => Ok(Trap::new(TrapKind::MemoryOutOfBounds)),
+        ErrorKind::Memory(MemoryError::OutOfBoundsAccess) => {
+            Ok(Trap::new(TrapKind::MemoryOutOfBounds))
+        }
         ErrorKind::Table(TableError::InitOutOfBounds)
         | ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) => {
             Ok(Trap::new(TrapKind::TableOutOfBounds))
         }
         ErrorKind::Instantiation(
-            InstantiationError::FailedToInstantiateMemory(_) | InstantiationError::FailedToInstantiateTable(_),
-        ) => Err(InstantiateError::NoRoom { reason: error.to_string() }),
-        _ => Err(InstantiateError::Failed { reason: error.to_string() }),
+            InstantiationError::FailedToInstantiateMemory(_)
+            | InstantiationError::FailedToInstantiateTable(_),
+        ) => Err(InstantiateError::NoRoom {
+            reason: error.to_string(),
+        }),
+        _ => Err(InstantiateError::Failed {
+            reason: error.to_string(),
+        }),
     }
 }

@@ -11,8 +11,8 @@ mod limits;
 mod modules;
 mod slices;
 
-pub use modules::simd_works;
 pub use fixture::{Answers, Outcome, drive, forever, instantiate, load, parse, roomy, run, short};
+pub use modules::simd_works;
 
 use thimble_runtime::engine::Engine;
 

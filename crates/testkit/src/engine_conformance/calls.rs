@@ -37,11 +37,14 @@ pub fn arguments_and_results_keep_their_bits(engine: &dyn Engine) {
     let mut guest = instantiate(engine, text, &["_start"]);
     assert_eq!(drive(&mut *guest, &mut host, roomy()).exit(), -11);
     let arguments: Vec<&[u64]> = host.calls.iter().map(|(_, args)| args.as_slice()).collect();
-    assert_eq!(arguments, [
-        &[0xffff_ffff, 0x8123_4567_89ab_cdef, 0x8000_0000, 4][..],
-        &[1, 0x7fff_ffff],
-        &[1, 2, 3, 4, 5, -6_i64 as u64, -7_i64 as u64, 8, 0xffff_fff7],
-    ]);
+    assert_eq!(
+        arguments,
+        [
+            &[0xffff_ffff, 0x8123_4567_89ab_cdef, 0x8000_0000, 4][..],
+            &[1, 0x7fff_ffff],
+            &[1, 2, 3, 4, 5, -6_i64 as u64, -7_i64 as u64, 8, 0xffff_fff7],
+        ]
+    );
     drop(host);
     assert_eq!(seen.get(8..16), Some(&float.to_le_bytes()[..]));
 }
@@ -51,32 +54,62 @@ pub fn every_call_can_be_imported(engine: &dyn Engine) {
     let mut imports = String::new();
     let mut body = String::new();
     for (index, spec) in calls::all().enumerate() {
-        let parameters: Vec<_> = spec.parameters.iter().map(|parameter| parameter.kind.value_type()).collect();
+        let parameters: Vec<_> = spec
+            .parameters
+            .iter()
+            .map(|parameter| parameter.kind.value_type())
+            .collect();
         let result = spec.returns.value_type();
         let names: Vec<_> = parameters.iter().map(|ty| ty.name()).collect();
         let result_text = result.map_or(String::new(), |ty| format!("(result {})", ty.name()));
         let (module, name) = (spec.module, spec.name);
-        writeln!(imports, r#"(import "{module}" "{name}" (func $f{index} (param {}) {result_text}))"#, names.join(" ")).unwrap();
+        writeln!(
+            imports,
+            r#"(import "{module}" "{name}" (func $f{index} (param {}) {result_text}))"#,
+            names.join(" ")
+        )
+        .unwrap();
         for (position, ty) in parameters.iter().enumerate() {
             write!(body, "({}.const {}) ", ty.name(), index * 10 + position).unwrap();
         }
         writeln!(body, "call $f{index}").unwrap();
         match result {
-            Some(ty) => writeln!(body, "({0}.const {index}) {0}.ne if unreachable end", ty.name()).unwrap(),
+            Some(ty) => writeln!(
+                body,
+                "({0}.const {index}) {0}.ne if unreachable end",
+                ty.name()
+            )
+            .unwrap(),
             None => writeln!(body, "nop").unwrap(),
         }
     }
-    let text = format!(r#"(module {imports} (memory (export "memory") 1) (func (export "_start") {body}))"#);
+    let text = format!(
+        r#"(module {imports} (memory (export "memory") 1) (func (export "_start") {body}))"#
+    );
     let specs: Vec<_> = calls::all().collect();
     let mut next = 0;
     let mut host = Answers::new(|call, args, _| {
         let spec = specs[next];
         assert_eq!(call, spec.call, "{}.{}", spec.module, spec.name);
-        let expected = spec.parameters.iter().enumerate().map(|(position, parameter)| {
-            let value = next * 10 + position;
-            if parameter.kind.value_type() == ValueType::F64 { (value as f64).to_bits() } else { value as u64 }
-        });
-        assert_eq!(args, expected.collect::<Vec<_>>(), "{}.{}", spec.module, spec.name);
+        let expected = spec
+            .parameters
+            .iter()
+            .enumerate()
+            .map(|(position, parameter)| {
+                let value = next * 10 + position;
+                if parameter.kind.value_type() == ValueType::F64 {
+                    (value as f64).to_bits()
+                } else {
+                    value as u64
+                }
+            });
+        assert_eq!(
+            args,
+            expected.collect::<Vec<_>>(),
+            "{}.{}",
+            spec.module,
+            spec.name
+        );
         let result = match spec.returns.value_type() {
             Some(ValueType::F64) => (next as f64).to_bits(),
             _ => next as u64,
@@ -105,12 +138,20 @@ pub fn a_blocked_call_is_made_again(engine: &dyn Engine) {
         let mut host = Answers::new(|_, _, memory: &mut [u8]| {
             let counter = &mut memory[64];
             *counter += 1;
-            if *counter < 9 { CallOutcome::Blocked } else { CallOutcome::Done(100) }
+            if *counter < 9 {
+                CallOutcome::Blocked
+            } else {
+                CallOutcome::Done(100)
+            }
         });
         let outcome = drive(&mut *guest, &mut host, budget);
         assert_eq!((outcome.exit(), outcome.blocked), (1_109, 3));
         assert_eq!(host.calls.len(), 4);
-        assert!(host.calls.iter().all(|(_, args)| *args == [-2_i64 as u64, 64, 4]));
+        assert!(
+            host.calls
+                .iter()
+                .all(|(_, args)| *args == [-2_i64 as u64, 64, 4])
+        );
     }
 }
 
@@ -130,7 +171,11 @@ pub fn a_blocked_call_in_nested_frames_keeps_them(engine: &dyn Engine) {
         let mut again = false;
         let mut host = Answers::new(|_, args: &[u64], _| {
             again = !again;
-            if blocks && again { CallOutcome::Blocked } else { CallOutcome::Done(args[0] * 3) }
+            if blocks && again {
+                CallOutcome::Blocked
+            } else {
+                CallOutcome::Done(args[0] * 3)
+            }
         });
         let mut guest = instantiate(engine, text, &["_start"]);
         let outcome = drive(&mut *guest, &mut host, short());
@@ -161,11 +206,19 @@ pub fn a_blocked_tail_call_returns_to_the_right_frame(engine: &dyn Engine) {
         let mut again = false;
         let mut host = Answers::new(|_, args: &[u64], _| {
             again = !again;
-            if again { CallOutcome::Blocked } else { CallOutcome::Done(args[0]) }
+            if again {
+                CallOutcome::Blocked
+            } else {
+                CallOutcome::Done(args[0])
+            }
         });
         let mut guest = instantiate(engine, text, &[entry]);
         let outcome = drive(&mut *guest, &mut host, roomy());
-        assert_eq!((outcome.exit(), outcome.blocked), (code, blocked), "{entry}");
+        assert_eq!(
+            (outcome.exit(), outcome.blocked),
+            (code, blocked),
+            "{entry}"
+        );
     }
 }
 
@@ -207,7 +260,11 @@ pub fn the_host_reads_and_writes_memory(engine: &dyn Engine) {
     let mut host = Answers::new(|_, args: &[u64], memory: &mut [u8]| {
         lengths.push(memory.len());
         let end = memory.len();
-        let expected: [u8; 4] = if args[0] == 0 { [4, 3, 2, 1] } else { [8, 7, 6, 5] };
+        let expected: [u8; 4] = if args[0] == 0 {
+            [4, 3, 2, 1]
+        } else {
+            [8, 7, 6, 5]
+        };
         assert_eq!(memory[end - 4..], expected);
         memory[100..104].copy_from_slice(&[1 + args[0] as u8, 0, 0, 0]);
         CallOutcome::Done(0)
@@ -231,7 +288,11 @@ pub fn hidden_memory_is_found(engine: &dyn Engine) {
 
 /// The host sees two pages with a byte in them.
 fn memory_is_found(engine: &dyn Engine, memory: &str) {
-    let (import, definition) = if memory.contains("import") { (memory, "") } else { ("", memory) };
+    let (import, definition) = if memory.contains("import") {
+        (memory, "")
+    } else {
+        ("", memory)
+    };
     let text = format!(
         r#"(module {import}
             (import "wasi_snapshot_preview1" "sched_yield" (func $y (result i32)))

@@ -15,7 +15,10 @@ pub fn exit_codes(engine: &dyn Engine) {
         let text = format!(r#"(module (func (export "_start") (result i32) (i32.const {code})))"#);
         assert_eq!(run(engine, &text).exit(), code);
     }
-    assert_eq!(run(engine, r#"(module (func (export "_start")))"#).exit(), 0);
+    assert_eq!(
+        run(engine, r#"(module (func (export "_start")))"#).exit(),
+        0
+    );
 }
 
 /// The host ends the guest with an exit code.
@@ -31,13 +34,19 @@ pub fn host_traps(engine: &dyn Engine) {
     let trap = Trap::with_detail(TrapKind::Signal, "SIGABRT");
     let mut guest = instantiate(engine, ONE_CALL, &["_start"]);
     let mut host = Answers::new(|_, _, _| CallOutcome::Trap(trap.clone()));
-    let Err(got) = drive(&mut *guest, &mut host, roomy()).end else { panic!("no trap") };
+    let Err(got) = drive(&mut *guest, &mut host, roomy()).end else {
+        panic!("no trap")
+    };
     assert_eq!((got.kind, got.detail), (trap.kind, trap.detail.clone()));
     // The same where the host traps after it had blocked.
     let mut first = true;
     let mut guest = instantiate(engine, ONE_CALL, &["_start"]);
     let mut host = Answers::new(|_, _, _| {
-        if std::mem::take(&mut first) { CallOutcome::Blocked } else { CallOutcome::Trap(trap.clone()) }
+        if std::mem::take(&mut first) {
+            CallOutcome::Blocked
+        } else {
+            CallOutcome::Trap(trap.clone())
+        }
     });
     let outcome = drive(&mut *guest, &mut host, roomy());
     assert_eq!((outcome.trap(), outcome.blocked), (TrapKind::Signal, 1));
@@ -47,20 +56,62 @@ pub fn host_traps(engine: &dyn Engine) {
 pub fn each_trap_has_its_kind(engine: &dyn Engine) {
     let cases = [
         ("unreachable", TrapKind::Unreachable),
-        ("(drop (i32.load (i32.const 65533)))", TrapKind::MemoryOutOfBounds),
-        ("(i64.store (i32.const -1) (i64.const 1))", TrapKind::MemoryOutOfBounds),
-        ("(memory.fill (i32.const 65000) (i32.const 1) (i32.const 1000))", TrapKind::MemoryOutOfBounds),
-        ("(memory.copy (i32.const 0) (i32.const 65000) (i32.const 1000))", TrapKind::MemoryOutOfBounds),
-        ("(drop (table.get $t (i32.const 4)))", TrapKind::TableOutOfBounds),
-        ("(table.set $t (i32.const -1) (ref.null func))", TrapKind::TableOutOfBounds),
-        ("(call_indirect $t (i32.const 4))", TrapKind::TableOutOfBounds),
-        ("(call_indirect $t (i32.const 3))", TrapKind::IndirectCallToNull),
-        ("(drop (call_indirect $t (result i32) (i32.const 0)))", TrapKind::BadSignature),
-        ("(drop (i32.div_s (i32.const 1) (global.get $zero)))", TrapKind::IntegerDivisionByZero),
-        ("(drop (i64.rem_u (i64.const 1) (i64.extend_i32_u (global.get $zero))))", TrapKind::IntegerDivisionByZero),
-        ("(drop (i32.div_s (i32.const 0x80000000) (i32.sub (global.get $zero) (i32.const 1))))", TrapKind::IntegerOverflow),
-        ("(drop (i32.trunc_f64_s (f64.const 1e10)))", TrapKind::IntegerOverflow),
-        ("(drop (i32.trunc_f32_u (f32.const nan)))", TrapKind::BadConversionToInteger),
+        (
+            "(drop (i32.load (i32.const 65533)))",
+            TrapKind::MemoryOutOfBounds,
+        ),
+        (
+            "(i64.store (i32.const -1) (i64.const 1))",
+            TrapKind::MemoryOutOfBounds,
+        ),
+        (
+            "(memory.fill (i32.const 65000) (i32.const 1) (i32.const 1000))",
+            TrapKind::MemoryOutOfBounds,
+        ),
+        (
+            "(memory.copy (i32.const 0) (i32.const 65000) (i32.const 1000))",
+            TrapKind::MemoryOutOfBounds,
+        ),
+        (
+            "(drop (table.get $t (i32.const 4)))",
+            TrapKind::TableOutOfBounds,
+        ),
+        (
+            "(table.set $t (i32.const -1) (ref.null func))",
+            TrapKind::TableOutOfBounds,
+        ),
+        (
+            "(call_indirect $t (i32.const 4))",
+            TrapKind::TableOutOfBounds,
+        ),
+        (
+            "(call_indirect $t (i32.const 3))",
+            TrapKind::IndirectCallToNull,
+        ),
+        (
+            "(drop (call_indirect $t (result i32) (i32.const 0)))",
+            TrapKind::BadSignature,
+        ),
+        (
+            "(drop (i32.div_s (i32.const 1) (global.get $zero)))",
+            TrapKind::IntegerDivisionByZero,
+        ),
+        (
+            "(drop (i64.rem_u (i64.const 1) (i64.extend_i32_u (global.get $zero))))",
+            TrapKind::IntegerDivisionByZero,
+        ),
+        (
+            "(drop (i32.div_s (i32.const 0x80000000) (i32.sub (global.get $zero) (i32.const 1))))",
+            TrapKind::IntegerOverflow,
+        ),
+        (
+            "(drop (i32.trunc_f64_s (f64.const 1e10)))",
+            TrapKind::IntegerOverflow,
+        ),
+        (
+            "(drop (i32.trunc_f32_u (f32.const nan)))",
+            TrapKind::BadConversionToInteger,
+        ),
         ("(call $forever)", TrapKind::StackOverflow),
     ];
     for (body, kind) in cases {
@@ -87,12 +138,21 @@ pub fn endless_recursion_is_a_stack_overflow(engine: &dyn Engine) {
         "(func $f (result i32) (i32.add (call $f) (i32.const 1)))".to_string(),
         format!("(func $f (local {many_locals}) (call $f))"),
         "(func $f (call $g)) (func $g (call $f))".to_string(),
-        "(table 1 funcref) (elem (i32.const 0) $f) (func $f (call_indirect (i32.const 0)))".to_string(),
+        "(table 1 funcref) (elem (i32.const 0) $f) (func $f (call_indirect (i32.const 0)))"
+            .to_string(),
     ];
     for functions in cases {
-        let result = if functions.contains("(result i32)") { "(result i32)" } else { "" };
+        let result = if functions.contains("(result i32)") {
+            "(result i32)"
+        } else {
+            ""
+        };
         let text = format!(r#"(module {functions} (func (export "_start") {result} (call $f)))"#);
-        assert_eq!(run(engine, &text).trap(), TrapKind::StackOverflow, "{functions}");
+        assert_eq!(
+            run(engine, &text).trap(),
+            TrapKind::StackOverflow,
+            "{functions}"
+        );
     }
 }
 

@@ -87,31 +87,62 @@ pub fn start_function_loops(engine: &dyn Engine) {
 /// A missing entry is named before anything runs.
 pub fn missing_entry_is_named(engine: &dyn Engine) {
     let loaded = load(engine, STEPS);
-    let Err(error) = loaded.instantiate(&spec(&["_initialize", "nothing"])) else { panic!("no error") };
-    assert_eq!(error, InstantiateError::MissingEntry { name: "nothing".into() });
+    let Err(error) = loaded.instantiate(&spec(&["_initialize", "nothing"])) else {
+        panic!("no error")
+    };
+    assert_eq!(
+        error,
+        InstantiateError::MissingEntry {
+            name: "nothing".into()
+        }
+    );
 }
 
 /// An entry takes nothing and returns nothing or one `i32`.
 pub fn wrong_entry_signatures_are_refused(engine: &dyn Engine) {
     let cases = [
         ("(param i32)", "nop", "(i32)"),
-        ("(param i64 f32) (result i32)", "(i32.const 1)", "(i64, f32) -> i32"),
+        (
+            "(param i64 f32) (result i32)",
+            "(i32.const 1)",
+            "(i64, f32) -> i32",
+        ),
         ("(result i64)", "(i64.const 1)", "() -> i64"),
         ("(result f64)", "(f64.const 1)", "() -> f64"),
     ];
     for (signature, body, expected) in cases {
-        let text = format!(r#"(module (func (export "good")) (func (export "bad") {signature} {body}))"#);
+        let text =
+            format!(r#"(module (func (export "good")) (func (export "bad") {signature} {body}))"#);
         let loaded = load(engine, &text);
-        let Err(error) = loaded.instantiate(&spec(&["good", "bad"])) else { panic!("{signature} is accepted") };
-        assert_eq!(error, InstantiateError::WrongEntrySignature { name: "bad".into(), signature: expected.into() });
+        let Err(error) = loaded.instantiate(&spec(&["good", "bad"])) else {
+            panic!("{signature} is accepted")
+        };
+        assert_eq!(
+            error,
+            InstantiateError::WrongEntrySignature {
+                name: "bad".into(),
+                signature: expected.into()
+            }
+        );
     }
-    for signature in ["(result i32 i32) (i32.const 1) (i32.const 2)", "(result externref) (ref.null extern)", "(param funcref)"] {
+    for signature in [
+        "(result i32 i32) (i32.const 1) (i32.const 2)",
+        "(result externref) (ref.null extern)",
+        "(param funcref)",
+    ] {
         let text = format!(r#"(module (func (export "good")) (func (export "bad") {signature}))"#);
-        let Err(error) = load(engine, &text).instantiate(&spec(&["bad", "good"])) else { panic!("{signature} is accepted") };
-        assert!(matches!(&error, InstantiateError::WrongEntrySignature { name, .. } if name == "bad"), "{error}");
+        let Err(error) = load(engine, &text).instantiate(&spec(&["bad", "good"])) else {
+            panic!("{signature} is accepted")
+        };
+        assert!(
+            matches!(&error, InstantiateError::WrongEntrySignature { name, .. } if name == "bad"),
+            "{error}"
+        );
     }
     let text = r#"(module (memory (export "bad") 1))"#;
-    let Err(error) = load(engine, text).instantiate(&spec(&["bad"])) else { panic!("a memory is an entry") };
+    let Err(error) = load(engine, text).instantiate(&spec(&["bad"])) else {
+        panic!("a memory is an entry")
+    };
     assert_eq!(error, InstantiateError::MissingEntry { name: "bad".into() });
 }
 

@@ -27,13 +27,20 @@ where
 {
     /// A host that answers with `answer`.
     pub fn new(answer: F) -> Self {
-        Self { answer, calls: Vec::new(), refused: Vec::new() }
+        Self {
+            answer,
+            calls: Vec::new(),
+            refused: Vec::new(),
+        }
     }
 
     /// The first argument of every call so far.
     #[must_use]
     pub fn first_arguments(&self) -> Vec<u64> {
-        self.calls.iter().filter_map(|(_, args)| args.first().copied()).collect()
+        self.calls
+            .iter()
+            .filter_map(|(_, args)| args.first().copied())
+            .collect()
     }
 }
 
@@ -85,19 +92,28 @@ impl Outcome {
 /// A budget that no check's guest uses up by accident.
 #[must_use]
 pub fn roomy() -> Budget {
-    Budget { time: Duration::from_secs(20), fuel: 4_000_000_000 }
+    Budget {
+        time: Duration::from_secs(20),
+        fuel: 4_000_000_000,
+    }
 }
 
 /// A budget that is used up over and over.
 #[must_use]
 pub fn short() -> Budget {
-    Budget { time: Duration::from_micros(50), fuel: 100 }
+    Budget {
+        time: Duration::from_micros(50),
+        fuel: 100,
+    }
 }
 
 /// A budget that only an interrupt ends.
 #[must_use]
 pub fn forever() -> Budget {
-    Budget { time: Duration::from_secs(3_600), fuel: u64::MAX }
+    Budget {
+        time: Duration::from_secs(3_600),
+        fuel: u64::MAX,
+    }
 }
 
 /// The module of a text.
@@ -110,13 +126,17 @@ pub fn parse(text: &str) -> Module {
 /// Loads a text.
 #[must_use]
 pub fn load(engine: &dyn Engine, text: &str) -> Arc<dyn LoadedModule> {
-    engine.load(&parse(text)).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    engine
+        .load(&parse(text))
+        .unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// A guest with these entries, 64 MiB of memory and 10,000 table elements at most.
 #[must_use]
 pub fn instantiate(engine: &dyn Engine, text: &str, entries: &[&str]) -> Box<dyn Guest> {
-    load(engine, text).instantiate(&spec(entries)).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    load(engine, text)
+        .instantiate(&spec(entries))
+        .unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// The limits of [`instantiate`].
@@ -136,8 +156,20 @@ pub fn drive(guest: &mut dyn Guest, host: &mut dyn Host, budget: Budget) -> Outc
         match guest.resume(host, budget) {
             Yield::Preempted => preempted += 1,
             Yield::Blocked => blocked += 1,
-            Yield::Exited(code) => return Outcome { end: Ok(code), preempted, blocked },
-            Yield::Trapped(trap) => return Outcome { end: Err(trap), preempted, blocked },
+            Yield::Exited(code) => {
+                return Outcome {
+                    end: Ok(code),
+                    preempted,
+                    blocked,
+                };
+            }
+            Yield::Trapped(trap) => {
+                return Outcome {
+                    end: Err(trap),
+                    preempted,
+                    blocked,
+                };
+            }
         }
     }
     panic!("the guest hangs: {preempted} times preempted, {blocked} times blocked")
@@ -147,5 +179,9 @@ pub fn drive(guest: &mut dyn Guest, host: &mut dyn Host, budget: Budget) -> Outc
 #[must_use]
 pub fn run(engine: &dyn Engine, text: &str) -> Outcome {
     let mut guest = instantiate(engine, text, &["_start"]);
-    drive(&mut *guest, &mut Answers::new(|_, _, _| CallOutcome::Done(0)), roomy())
+    drive(
+        &mut *guest,
+        &mut Answers::new(|_, _, _| CallOutcome::Done(0)),
+        roomy(),
+    )
 }

@@ -14,17 +14,37 @@ const GROWS: &str = r#"(module
     (func (export "past_its_own") (result i32) (memory.grow (i32.const 4))))"#;
 
 fn limited(memory_bytes_max: u64, table_elements_max: u32, entry: &str) -> InstanceSpec {
-    InstanceSpec { memory_bytes_max, table_elements_max, entries: vec![entry.to_string()] }
+    InstanceSpec {
+        memory_bytes_max,
+        table_elements_max,
+        entries: vec![entry.to_string()],
+    }
 }
 
 /// A module that begins with more memory than its limit is refused, with both numbers.
 pub fn initial_memory_over_the_limit(engine: &dyn Engine) {
     let loaded = load(engine, GROWS);
-    let Err(error) = loaded.instantiate(&limited(2 * PAGE - 1, 100, "_start")) else { panic!("no error") };
-    assert_eq!(error, InstantiateError::MemoryLimit { needed_bytes: 2 * PAGE, limit_bytes: 2 * PAGE - 1 });
-    assert!(loaded.instantiate(&limited(2 * PAGE, 100, "_start")).is_ok());
+    let Err(error) = loaded.instantiate(&limited(2 * PAGE - 1, 100, "_start")) else {
+        panic!("no error")
+    };
+    assert_eq!(
+        error,
+        InstantiateError::MemoryLimit {
+            needed_bytes: 2 * PAGE,
+            limit_bytes: 2 * PAGE - 1
+        }
+    );
+    assert!(
+        loaded
+            .instantiate(&limited(2 * PAGE, 100, "_start"))
+            .is_ok()
+    );
     // A limit above what 32 bits can address is no limit.
-    assert!(loaded.instantiate(&limited(u64::MAX, u32::MAX, "_start")).is_ok());
+    assert!(
+        loaded
+            .instantiate(&limited(u64::MAX, u32::MAX, "_start"))
+            .is_ok()
+    );
 }
 
 /// A module that begins with more table elements than its limit, over all tables, is refused.
@@ -34,8 +54,16 @@ pub fn initial_tables_over_the_limit(engine: &dyn Engine) {
         (func (export "_start")))"#;
     let loaded = load(engine, text);
     for limit in [0, 39, 40, 119] {
-        let Err(error) = loaded.instantiate(&limited(0, limit, "_start")) else { panic!("no error") };
-        assert_eq!(error, InstantiateError::TableLimit { needed_elements: 120, limit_elements: limit });
+        let Err(error) = loaded.instantiate(&limited(0, limit, "_start")) else {
+            panic!("no error")
+        };
+        assert_eq!(
+            error,
+            InstantiateError::TableLimit {
+                needed_elements: 120,
+                limit_elements: limit
+            }
+        );
     }
     assert!(loaded.instantiate(&limited(0, 120, "_start")).is_ok());
 }
@@ -44,7 +72,9 @@ pub fn initial_tables_over_the_limit(engine: &dyn Engine) {
 pub fn growth_to_the_limit_works(engine: &dyn Engine) {
     for budget in [roomy(), short()] {
         let mut host = Answers::new(|_, _, _| CallOutcome::Done(0));
-        let mut guest = load(engine, GROWS).instantiate(&limited(3 * PAGE, 0, "_start")).unwrap_or_else(|error| panic!("{error}"));
+        let mut guest = load(engine, GROWS)
+            .instantiate(&limited(3 * PAGE, 0, "_start"))
+            .unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(guest.memory_bytes(), 2 * PAGE);
         assert_eq!(drive(&mut *guest, &mut host, budget).exit(), 2);
         assert_eq!(guest.memory_bytes(), 3 * PAGE);
@@ -55,7 +85,9 @@ pub fn growth_to_the_limit_works(engine: &dyn Engine) {
 /// Growth over the limit gives -1, and the host hears of it.
 pub fn growth_over_the_limit_is_refused(engine: &dyn Engine) {
     let mut host = Answers::new(|_, _, _| CallOutcome::Done(0));
-    let mut guest = load(engine, GROWS).instantiate(&limited(3 * PAGE - 1, 0, "_start")).unwrap_or_else(|error| panic!("{error}"));
+    let mut guest = load(engine, GROWS)
+        .instantiate(&limited(3 * PAGE - 1, 0, "_start"))
+        .unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(drive(&mut *guest, &mut host, roomy()).exit(), -1);
     assert_eq!(guest.memory_bytes(), 2 * PAGE);
     assert_eq!(host.refused, [3 * PAGE]);
@@ -65,7 +97,9 @@ pub fn growth_over_the_limit_is_refused(engine: &dyn Engine) {
 pub fn growth_over_the_modules_maximum_is_refused(engine: &dyn Engine) {
     for entry in ["past_its_own", "much"] {
         let mut host = Answers::new(|_, _, _| CallOutcome::Done(0));
-        let mut guest = load(engine, GROWS).instantiate(&limited(u64::MAX, 0, entry)).unwrap_or_else(|error| panic!("{error}"));
+        let mut guest = load(engine, GROWS)
+            .instantiate(&limited(u64::MAX, 0, entry))
+            .unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(drive(&mut *guest, &mut host, roomy()).exit(), -1);
         assert_eq!(guest.memory_bytes(), 2 * PAGE);
         assert!(host.refused.is_empty(), "{:?}", host.refused);
@@ -86,7 +120,9 @@ pub fn table_growth_over_the_limit_is_refused(engine: &dyn Engine) {
             (i32.add (table.size $a) (table.size $b))))"#;
     for budget in [roomy(), short()] {
         let mut host = Answers::new(|_, _, _| CallOutcome::Done(0));
-        let mut guest = load(engine, text).instantiate(&limited(0, 30, "_start")).unwrap_or_else(|error| panic!("{error}"));
+        let mut guest = load(engine, text)
+            .instantiate(&limited(0, 30, "_start"))
+            .unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(drive(&mut *guest, &mut host, budget).exit(), 30);
         assert!(host.refused.is_empty());
     }

@@ -33,17 +33,31 @@ pub fn invalid_modules_are_refused(engine: &dyn Engine) {
 pub fn refused_features_are_named(engine: &dyn Engine) {
     let cases = [
         ("(module (memory 1 1 shared))", "thread"),
-        ("(module (memory 1) (func (drop (i32.atomic.load (i32.const 0)))))", "thread"),
+        (
+            "(module (memory 1) (func (drop (i32.atomic.load (i32.const 0)))))",
+            "thread",
+        ),
         ("(module (memory i64 1))", "64-bit memory"),
         ("(module (memory 1) (memory 1))", "memor"),
-        ("(module (func (drop (f32x4.relaxed_madd (v128.const i64x2 0 0) (v128.const i64x2 0 0) (v128.const i64x2 0 0)))))", "simd"),
-        ("(module (type $s (struct (field i32))) (func (drop (struct.new $s (i32.const 1)))))", "gc"),
+        (
+            "(module (func (drop (f32x4.relaxed_madd (v128.const i64x2 0 0) (v128.const i64x2 0 0) (v128.const i64x2 0 0)))))",
+            "simd",
+        ),
+        (
+            "(module (type $s (struct (field i32))) (func (drop (struct.new $s (i32.const 1)))))",
+            "gc",
+        ),
         ("(module (func (drop (ref.i31 (i32.const 1)))))", "gc"),
         ("(module (tag $t) (func (throw $t)))", "exception"),
     ];
     for (text, word) in cases {
-        let Some(reason) = refusal(engine, text) else { panic!("accepted: {text}") };
-        assert!(reason.to_lowercase().contains(word), "`{reason}` does not say `{word}`: {text}");
+        let Some(reason) = refusal(engine, text) else {
+            panic!("accepted: {text}")
+        };
+        assert!(
+            reason.to_lowercase().contains(word),
+            "`{reason}` does not say `{word}`: {text}"
+        );
     }
 }
 
@@ -66,19 +80,60 @@ pub fn accepted_features_work(engine: &dyn Engine) {
     let cases = [
         ("", "(i32.extend8_s (i32.const 0xff))", -1),
         ("", "(i32.trunc_sat_f64_s (f64.const 1e30))", i32::MAX),
-        ("(func $two (result i32 i32) (i32.const 40) (i32.const 2))", "(call $two) i32.add", 42),
-        ("(func $swap (param i32 i32) (result i32 i32) (local.get 1) (local.get 0))", "(i32.const 1) (i32.const 10) (call $swap) i32.sub", 9),
-        ("", "(i32.const 5) (block (param i32) (result i32) (i32.const 1) (i32.add))", 6),
-        ("(memory 1) (data $d \"\\01\\02\")", "(memory.init $d (i32.const 9) (i32.const 0) (i32.const 2)) (data.drop $d) (i32.load16_u (i32.const 9))", 0x201),
-        ("(table $t 2 externref)", "(ref.is_null (table.get $t (i32.const 1)))", 1),
-        ("(table $t 2 funcref) (elem $e func $f) (func $f (result i32) (i32.const 8))", "(table.init $t $e (i32.const 1) (i32.const 0) (i32.const 1)) (call_indirect $t (result i32) (i32.const 1))", 8),
-        ("(func $count (param i32) (result i32) (if (i32.eqz (local.get 0)) (then (return (i32.const 3)))) (return_call $count (i32.sub (local.get 0) (i32.const 1))))", "(call $count (i32.const 1000000))", 3),
-        ("(global $a i32 (i32.const 4)) (global $g i32 (i32.add (i32.mul (global.get $a) (i32.const 10)) (i32.const 2)))", "(global.get $g)", 42),
-        ("(global $g (mut i32) (i32.const 1))", "(global.set $g (i32.const 6)) (global.get $g)", 6),
-        ("", "(select (result i32) (i32.const 1) (i32.const 2) (i32.const 0))", 2),
+        (
+            "(func $two (result i32 i32) (i32.const 40) (i32.const 2))",
+            "(call $two) i32.add",
+            42,
+        ),
+        (
+            "(func $swap (param i32 i32) (result i32 i32) (local.get 1) (local.get 0))",
+            "(i32.const 1) (i32.const 10) (call $swap) i32.sub",
+            9,
+        ),
+        (
+            "",
+            "(i32.const 5) (block (param i32) (result i32) (i32.const 1) (i32.add))",
+            6,
+        ),
+        (
+            "(memory 1) (data $d \"\\01\\02\")",
+            "(memory.init $d (i32.const 9) (i32.const 0) (i32.const 2)) (data.drop $d) (i32.load16_u (i32.const 9))",
+            0x201,
+        ),
+        (
+            "(table $t 2 externref)",
+            "(ref.is_null (table.get $t (i32.const 1)))",
+            1,
+        ),
+        (
+            "(table $t 2 funcref) (elem $e func $f) (func $f (result i32) (i32.const 8))",
+            "(table.init $t $e (i32.const 1) (i32.const 0) (i32.const 1)) (call_indirect $t (result i32) (i32.const 1))",
+            8,
+        ),
+        (
+            "(func $count (param i32) (result i32) (if (i32.eqz (local.get 0)) (then (return (i32.const 3)))) (return_call $count (i32.sub (local.get 0) (i32.const 1))))",
+            "(call $count (i32.const 1000000))",
+            3,
+        ),
+        (
+            "(global $g i32 (i32.add (i32.mul (i32.const 4) (i32.const 10)) (i32.const 2)))",
+            "(global.get $g)",
+            42,
+        ),
+        (
+            "(global $g (mut i32) (i32.const 1))",
+            "(global.set $g (i32.const 6)) (global.get $g)",
+            6,
+        ),
+        (
+            "",
+            "(select (result i32) (i32.const 1) (i32.const 2) (i32.const 0))",
+            2,
+        ),
     ];
     for (definitions, body, code) in cases {
-        let text = format!(r#"(module {definitions} (func (export "_start") (result i32) {body}))"#);
+        let text =
+            format!(r#"(module {definitions} (func (export "_start") (result i32) {body}))"#);
         assert_eq!(run(engine, &text).exit(), code, "{text}");
     }
 }
@@ -95,7 +150,11 @@ pub fn simd_works(engine: &dyn Engine) {
     let mut blocked = false;
     let mut host = Answers::new(|_, _, _| {
         blocked = !blocked;
-        if blocked { CallOutcome::Blocked } else { CallOutcome::Done(100) }
+        if blocked {
+            CallOutcome::Blocked
+        } else {
+            CallOutcome::Done(100)
+        }
     });
     let mut guest = instantiate(engine, text, &["_start"]);
     assert_eq!(drive(&mut *guest, &mut host, roomy()).exit(), 150);
@@ -111,17 +170,26 @@ pub fn small_pages_work(engine: &dyn Engine) {
             (if (i32.ne (memory.grow (i32.const 600)) (i32.const -1)) (then unreachable))
             (memory.size))
         (func (export "past") (drop (i32.load8_u (i32.const 1000)))))"#;
-    let loaded = engine.load(&parse(text)).unwrap_or_else(|error| panic!("{error}"));
+    let loaded = engine
+        .load(&parse(text))
+        .unwrap_or_else(|error| panic!("{error}"));
     let mut limits = spec(&["_start"]);
     limits.memory_bytes_max = 2_500;
-    let mut guest = loaded.instantiate(&limits).unwrap_or_else(|error| panic!("{error}"));
+    let mut guest = loaded
+        .instantiate(&limits)
+        .unwrap_or_else(|error| panic!("{error}"));
     let mut host = Answers::new(|_, _, _| CallOutcome::Done(0));
     assert_eq!(guest.memory_bytes(), 1_000);
     assert_eq!(drive(&mut *guest, &mut host, roomy()).exit(), 2_000);
     assert_eq!(guest.memory_bytes(), 2_000);
     assert_eq!(host.refused, [2_600]);
-    let mut guest = loaded.instantiate(&spec(&["past"])).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(drive(&mut *guest, &mut host, roomy()).trap(), TrapKind::MemoryOutOfBounds);
+    let mut guest = loaded
+        .instantiate(&spec(&["past"]))
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(
+        drive(&mut *guest, &mut host, roomy()).trap(),
+        TrapKind::MemoryOutOfBounds
+    );
 }
 
 /// A branch table with tens of thousands of targets loads and branches.
@@ -148,8 +216,14 @@ pub fn a_huge_branch_table_works(engine: &dyn Engine) {
 /// Data or elements that do not fit trap at the first resume: the module is at fault, not the engine.
 pub fn segments_that_do_not_fit_trap(engine: &dyn Engine) {
     let cases = [
-        ("(memory 1) (data (i32.const 65535) \"ab\")", TrapKind::MemoryOutOfBounds),
-        ("(table 1 funcref) (elem (i32.const 1) $f) (func $f)", TrapKind::TableOutOfBounds),
+        (
+            "(memory 1) (data (i32.const 65535) \"ab\")",
+            TrapKind::MemoryOutOfBounds,
+        ),
+        (
+            "(table 1 funcref) (elem (i32.const 1) $f) (func $f)",
+            TrapKind::TableOutOfBounds,
+        ),
     ];
     for (definitions, kind) in cases {
         let text = format!(

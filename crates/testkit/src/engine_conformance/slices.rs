@@ -59,12 +59,19 @@ const BULK: &str = r#"(module
 pub fn tiny_budgets_do_not_change_results(engine: &dyn Engine) {
     let run = |budget: Budget| {
         let mut guest = instantiate(engine, MIXED, &["_start"]);
-        drive(&mut *guest, &mut Answers::new(|_, _, _| CallOutcome::Done(0)), budget)
+        drive(
+            &mut *guest,
+            &mut Answers::new(|_, _, _| CallOutcome::Done(0)),
+            budget,
+        )
     };
     let whole = run(roomy());
     assert_eq!(whole.preempted, 0);
     for (micros, fuel) in [(20, 1), (30, 37), (50, 1_000), (200, 65_537)] {
-        let sliced = run(Budget { time: Duration::from_micros(micros), fuel });
+        let sliced = run(Budget {
+            time: Duration::from_micros(micros),
+            fuel,
+        });
         assert_eq!(sliced.exit(), whole.exit(), "{fuel} units of fuel");
     }
 }
@@ -74,7 +81,13 @@ pub fn a_busy_loop_is_preempted(engine: &dyn Engine) {
     let mut guest = instantiate(engine, BUSY, &["_start"]);
     let mut host = Answers::new(|_, _, _| CallOutcome::Done(0));
     for _ in 0..20 {
-        let result = guest.resume(&mut host, Budget { time: Duration::from_millis(1), fuel: 500_000 });
+        let result = guest.resume(
+            &mut host,
+            Budget {
+                time: Duration::from_millis(1),
+                fuel: 500_000,
+            },
+        );
         assert!(matches!(result, Yield::Preempted), "{result:?}");
     }
     assert_eq!(host.calls.len(), 1);
@@ -133,12 +146,21 @@ pub fn an_early_interrupt_does_no_harm(engine: &dyn Engine) {
     let mut guest = instantiate(engine, MIXED, &["_start"]);
     let expected = {
         let mut guest = instantiate(engine, MIXED, &["_start"]);
-        drive(&mut *guest, &mut Answers::new(|_, _, _| CallOutcome::Done(0)), roomy()).exit()
+        drive(
+            &mut *guest,
+            &mut Answers::new(|_, _, _| CallOutcome::Done(0)),
+            roomy(),
+        )
+        .exit()
     };
     let interrupter = guest.interrupter();
     interrupter.interrupt();
     interrupter.interrupt();
-    let outcome = drive(&mut *guest, &mut Answers::new(|_, _, _| CallOutcome::Done(0)), roomy());
+    let outcome = drive(
+        &mut *guest,
+        &mut Answers::new(|_, _, _| CallOutcome::Done(0)),
+        roomy(),
+    );
     assert!(outcome.preempted <= 1, "{outcome:?}");
     assert_eq!(outcome.exit(), expected);
     drop(guest);
@@ -151,7 +173,10 @@ pub fn bulk_operations_make_progress(engine: &dyn Engine) {
     for budget in [short(), roomy()] {
         let mut guest = instantiate(engine, BULK, &["_start"]);
         let mut host = Answers::new(|_, _, _| CallOutcome::Done(0));
-        assert_eq!(drive(&mut *guest, &mut host, budget).exit(), 10_000 + 1 + 512);
+        assert_eq!(
+            drive(&mut *guest, &mut host, budget).exit(),
+            10_000 + 1 + 512
+        );
     }
 }
 
@@ -167,7 +192,9 @@ pub fn dropping_is_clean_anywhere(engine: &dyn Engine) {
         (func (export "_start") (result i32) (call $down (i32.const 200))))"#;
     let loaded = load(engine, deep);
     for slices in [0, 1, 2, 5] {
-        let mut guest = loaded.instantiate(&spec(&["_start"])).unwrap_or_else(|error| panic!("{error}"));
+        let mut guest = loaded
+            .instantiate(&spec(&["_start"]))
+            .unwrap_or_else(|error| panic!("{error}"));
         let mut host = Answers::new(|_, _, _| CallOutcome::Blocked);
         for _ in 0..slices {
             assert!(matches!(guest.resume(&mut host, roomy()), Yield::Blocked));
@@ -180,7 +207,9 @@ pub fn dropping_is_clean_anywhere(engine: &dyn Engine) {
             assert!(matches!(guest.resume(&mut host, short()), Yield::Preempted));
         }
     }
-    let mut guest = loaded.instantiate(&spec(&["_start"])).unwrap_or_else(|error| panic!("{error}"));
+    let mut guest = loaded
+        .instantiate(&spec(&["_start"]))
+        .unwrap_or_else(|error| panic!("{error}"));
     // The module may go first.
     drop(loaded);
     let mut host = Answers::new(|_, _, _| CallOutcome::Done(0));
@@ -202,7 +231,11 @@ pub fn guests_of_one_module_are_separate(engine: &dyn Engine) {
             (i32.add (global.get $n) (i32.load (i32.const 0)))))"#;
     let loaded = load(engine, text);
     let mut guests: Vec<_> = (0..4)
-        .map(|_| loaded.instantiate(&spec(&["_start"])).unwrap_or_else(|error| panic!("{error}")))
+        .map(|_| {
+            loaded
+                .instantiate(&spec(&["_start"]))
+                .unwrap_or_else(|error| panic!("{error}"))
+        })
         .collect();
     // Interleaved on this thread first, then each one on its own.
     for guest in &mut guests {
