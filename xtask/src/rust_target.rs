@@ -83,7 +83,7 @@ impl RustTarget {
 }
 
 /// The way to build for a target, or nothing if packages are missing.
-pub(crate) fn find(workspace: &Workspace, triple: &str) -> Result<RustTarget, ()> {
+pub(crate) fn find(workspace: &Workspace, triple: &str) -> Option<RustTarget> {
     let wish = env::var("THIMBLE_RUST_TARGETS").unwrap_or_default();
     let found = |way| RustTarget {
         triple: triple.to_owned(),
@@ -91,10 +91,10 @@ pub(crate) fn find(workspace: &Workspace, triple: &str) -> Result<RustTarget, ()
     };
     if wish != "debian" {
         if is_installed(triple) || added_by_rustup(workspace, triple) {
-            return Ok(found(Way::Rustup));
+            return Some(found(Way::Rustup));
         }
         if wish == "rustup" {
-            return Err(());
+            return None;
         }
     }
     let whole = [DEBIAN_CARGO, DEBIAN_RUSTC, DEBIAN_SOURCES]
@@ -103,9 +103,9 @@ pub(crate) fn find(workspace: &Workspace, triple: &str) -> Result<RustTarget, ()
     match rust_lld(workspace) {
         Ok(lld) if whole => {
             let target_dir = workspace.target.join("web");
-            Ok(found(Way::Debian { lld, target_dir }))
+            Some(found(Way::Debian { lld, target_dir }))
         }
-        _ => Err(()),
+        _ => None,
     }
 }
 

@@ -41,7 +41,8 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
     }
 }
 
-fn build(workspace: &Workspace) -> Result<()> {
+/// Builds everything that the tests need, all of it ours.
+pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     process::run(
         workspace
             .cargo("build")

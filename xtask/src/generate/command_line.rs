@@ -1,12 +1,14 @@
 //! `spec/cli/`: completion scripts and manual pages, as `thimble` writes them itself.
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use super::Generated;
 use crate::metadata::Metadata;
 use crate::process;
+use crate::test;
 use crate::workspace::Workspace;
 
 /// The shells, and what their scripts are called where they are installed.
@@ -22,15 +24,12 @@ pub(super) fn files(workspace: &Workspace) -> Result<Vec<Generated>> {
         println!("not in the workspace yet: thimble-cli, so neither completions nor manual");
         return Ok(Vec::new());
     }
-    process::run(
-        workspace
-            .cargo("build")
-            .args(["--quiet", "--package", "thimble-cli"]),
-    )?;
+    // As the tests build it: another selection of packages would compile everything a second time.
+    test::build(workspace)?;
     let thimble = workspace.target.join("debug/thimble");
     let mut files = Vec::new();
     for (shell, name) in SHELLS {
-        let mut command = std::process::Command::new(&thimble);
+        let mut command = Command::new(&thimble);
         let text = process::capture(command.args(["completions", shell]))?;
         files.push(Generated {
             path: format!("spec/cli/{name}"),
@@ -42,7 +41,7 @@ pub(super) fn files(workspace: &Workspace) -> Result<Vec<Generated>> {
         // A page of a command that is gone must not come back.
         fs::remove_dir_all(&folder)?;
     }
-    process::capture(std::process::Command::new(&thimble).arg("man").arg(&folder))?;
+    process::capture(Command::new(&thimble).arg("man").arg(&folder))?;
     for page in fs::read_dir(&folder).context("`thimble man` wrote no folder")? {
         let page = page?;
         let text = fs::read_to_string(page.path())?;

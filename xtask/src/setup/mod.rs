@@ -144,7 +144,7 @@ fn probe(workspace: &Workspace, needs: &[Need], toolbox: &mut Toolbox) -> Vec<(N
                 say("Go", &format!("{version}, {}", path.display()));
                 toolbox.go = Some(path);
             }),
-            Need::Rust(triple) => rust_target::find(workspace, triple).map_err(|()| Missing {
+            Need::Rust(triple) => rust_target::find(workspace, triple).ok_or_else(|| Missing {
                 what: format!("Rust's libraries for {triple}"),
                 why: "the examples and the microcontroller builds are not for this machine's own processor",
                 packages: &["rustc-web", "cargo-web", "rust-web-src", "lld-19"],
