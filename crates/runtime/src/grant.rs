@@ -17,6 +17,7 @@ use thimble_abi::GrantKind;
 
 use crate::port::{PinName, Protocol};
 
+pub(crate) use net::is_host_name;
 pub use net::{HostPattern, PortRange};
 pub use parse::GrantError;
 pub use topic::{TopicFilter, TopicError, check_topic};

@@ -17,7 +17,7 @@ pub use board::{Board, Direction, Level, NoBoard, PinEdge, PinName, SensorReadin
 pub use files::{
     Directory, DirectoryReply, DirectoryRequest, Entry, File, FileReply, FileRequest, Metadata, Opened, Position, Times,
 };
-pub use network::{Lookup, Network, Protocol, Received, Socket, SocketOption};
+pub use network::{Group, Lookup, Network, Protocol, Received, Socket, SocketOption};
 pub use store::{KeyValue, StoreReply, StoreRequest};
 pub use streams::{Interest, Readiness, Stream};
 

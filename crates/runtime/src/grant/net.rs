@@ -1,7 +1,8 @@
 //! Hosts and ports in grants.
 
 use alloc::string::String;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::str::FromStr;
 
 /// Ports from a first to a last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +13,10 @@ pub struct PortRange {
 
 impl PortRange {
     /// Every port.
-    pub const ALL: Self = Self { first: 0, last: u16::MAX };
+    pub const ALL: Self = Self {
+        first: 0,
+        last: u16::MAX,
+    };
 
     /// Reads `8080`, `8000-8099` or `*`.
     #[must_use]
@@ -21,7 +25,7 @@ impl PortRange {
             return Some(Self::ALL);
         }
         let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        let (first, last): (u16, u16) = (digits(first)?, digits(last)?);
         (first <= last).then_some(Self { first, last })
     }
 
@@ -41,7 +45,7 @@ pub enum HostPattern {
     Name(String),
     /// Every host below this domain, which begins with a dot.
     Below(String),
-    /// Every address that shares its first bits with this one.
+    /// Every address that shares its first bits with this one. IPv4 is never written as IPv6.
     Network(IpAddr, u8),
 }
 
@@ -52,23 +56,32 @@ impl HostPattern {
         if text == "*" {
             return Some(Self::Any);
         }
-        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'))
+            .unwrap_or(text);
         if let Ok(address) = bare.parse::<IpAddr>() {
-            return Some(Self::Network(address, address_bits(address)));
+            return network(address, address_bits(address));
         }
         if let Some((address, bits)) = bare.split_once('/') {
-            let (address, bits) = (address.parse::<IpAddr>().ok()?, bits.parse().ok()?);
-            return (bits <= address_bits(address)).then_some(Self::Network(address, bits));
+            return network(address.parse().ok()?, digits(bits)?);
         }
         let lower = text.to_ascii_lowercase();
-        let (wildcard, name) = lower.strip_prefix("*.").map_or((false, lower.as_str()), |name| (true, name));
+        let (wildcard, name) = lower
+            .strip_prefix("*.")
+            .map_or((false, lower.as_str()), |name| (true, name));
+        let name = name.strip_suffix('.').unwrap_or(name);
         if !is_host_name(name) {
             return None;
         }
-        Some(if wildcard { Self::Below(alloc::format!(".{name}")) } else { Self::Name(name.into()) })
+        Some(if wildcard {
+            Self::Below(alloc::format!(".{name}"))
+        } else {
+            Self::Name(name.into())
+        })
     }
 
-    /// Whether a host name is meant.
+    /// Whether a host name is meant. `localhost` is meant by a network that holds a loopback address.
     #[must_use]
     pub fn matches_name(&self, name: &str) -> bool {
         let name = name.strip_suffix('.').unwrap_or(name);
@@ -77,9 +90,17 @@ impl HostPattern {
             Self::Name(host) => host.eq_ignore_ascii_case(name),
             Self::Below(domain) => {
                 name.len() > domain.len()
-                    && name.get(name.len() - domain.len()..).is_some_and(|end| end.eq_ignore_ascii_case(domain))
+                    && name
+                        .get(name.len() - domain.len()..)
+                        .is_some_and(|end| end.eq_ignore_ascii_case(domain))
             }
-            Self::Network(..) => name.parse().is_ok_and(|address| self.matches_address(address)),
+            Self::Network(..) if name.eq_ignore_ascii_case("localhost") => {
+                self.matches_address(Ipv4Addr::LOCALHOST.into())
+                    || self.matches_address(Ipv6Addr::LOCALHOST.into())
+            }
+            Self::Network(..) => name
+                .parse()
+                .is_ok_and(|address| self.matches_address(address)),
         }
     }
 
@@ -96,6 +117,27 @@ impl HostPattern {
     }
 }
 
+/// A number without a sign.
+fn digits<T: FromStr>(text: &str) -> Option<T> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().ok()
+    } else {
+        None
+    }
+}
+
+fn network(address: IpAddr, bits: u8) -> Option<HostPattern> {
+    if bits > address_bits(address) {
+        return None;
+    }
+    // Addresses are compared in their canonical form, so networks must have it too.
+    let (address, bits) = match address.to_canonical() {
+        IpAddr::V4(mapped) if address.is_ipv6() => (IpAddr::V4(mapped), bits.checked_sub(96)?),
+        canonical => (canonical, bits),
+    };
+    Some(HostPattern::Network(address, bits))
+}
+
 const fn address_bits(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
@@ -104,19 +146,33 @@ fn shares_bits(network: IpAddr, address: IpAddr, bits: u8) -> bool {
     match (network, address) {
         (IpAddr::V4(network), IpAddr::V4(address)) => {
             let difference = network.to_bits() ^ address.to_bits();
-            difference.checked_shr(32 - u32::from(bits.min(32))).unwrap_or(0) == 0
+            difference
+                .checked_shr(32 - u32::from(bits.min(32)))
+                .unwrap_or(0)
+                == 0
         }
         (IpAddr::V6(network), IpAddr::V6(address)) => {
             let difference = network.to_bits() ^ address.to_bits();
-            difference.checked_shr(128 - u32::from(bits.min(128))).unwrap_or(0) == 0
+            difference
+                .checked_shr(128 - u32::from(bits.min(128)))
+                .unwrap_or(0)
+                == 0
         }
         _ => false,
     }
 }
 
-fn is_host_name(name: &str) -> bool {
+/// Whether a text can be a host's name (RFC 1123, section 2.1; underscores are seen in practice). Its last
+/// label is no number: that would be an address with a mistake in it.
+pub(crate) fn is_host_name(name: &str) -> bool {
+    const NAME_BYTES_MAX: usize = 253;
+    const LABEL_BYTES_MAX: usize = 63;
     let label = |label: &str| {
-        !label.is_empty() && label.len() <= 63 && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        !label.is_empty() && label.len() <= LABEL_BYTES_MAX && label.bytes().all(letter)
     };
-    name.len() <= 253 && name.split('.').all(label)
+    let numeric = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    name.len() <= NAME_BYTES_MAX
+        && name.split('.').all(label)
+        && !name.rsplit('.').next().is_some_and(numeric)
 }

@@ -9,9 +9,9 @@ use thimble_abi::grant::{GRANT_ALIASES, GRANTS, GrantSpec};
 
 use crate::port::Protocol;
 
+use super::Grant;
 use super::net::{HostPattern, PortRange};
 use super::topic::{TopicError, TopicFilter};
-use super::Grant;
 
 /// Why a text is not a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,19 +52,41 @@ impl fmt::Display for GrantError {
                     None => {
                         formatter.write_str("; grants are ")?;
                         for (index, spec) in GRANTS.iter().enumerate() {
-                            write!(formatter, "{}{}", if index == 0 { "" } else { ", " }, spec.name)?;
+                            write!(
+                                formatter,
+                                "{}{}",
+                                if index == 0 { "" } else { ", " },
+                                spec.name
+                            )?;
                         }
                         Ok(())
                     }
                 }
             }
-            Self::BadScope { text, form, example } if form.is_empty() => {
-                write!(formatter, "the grant `{text}` takes no scope; write `{example}`")
+            Self::BadScope {
+                text,
+                form: "",
+                example,
+            } => {
+                write!(
+                    formatter,
+                    "the grant `{text}` takes no scope; write `{example}`"
+                )
             }
-            Self::BadScope { text, form, example } => {
-                write!(formatter, "the scope of the grant `{text}` must have the form {form}, for example `{example}`")
+            Self::BadScope {
+                text,
+                form,
+                example,
+            } => {
+                write!(
+                    formatter,
+                    "the scope of the grant `{text}` must have the form {form}, for example `{example}`"
+                )
             }
-            Self::BadTopic { text, error } => write!(formatter, "the topic filter of the grant `{text}` is wrong: {error}"),
+            Self::BadTopic { text, error } => write!(
+                formatter,
+                "the topic filter of the grant `{text}` is wrong: {error}"
+            ),
         }
     }
 }
@@ -75,11 +97,18 @@ impl core::error::Error for GrantError {}
 pub(super) fn parse(text: &str, grants: &mut Vec<Grant>) -> Result<(), GrantError> {
     let text = text.trim();
     if let Some((_, meanings)) = GRANT_ALIASES.iter().find(|(alias, _)| *alias == text) {
-        return meanings.iter().try_for_each(|meaning| parse(meaning, grants));
+        return meanings
+            .iter()
+            .try_for_each(|meaning| parse(meaning, grants));
     }
-    let (name, scope) = text.split_once(':').map_or((text, None), |(name, scope)| (name, Some(scope)));
+    let (name, scope) = text
+        .split_once(':')
+        .map_or((text, None), |(name, scope)| (name, Some(scope)));
     let Some(spec) = GRANTS.iter().find(|spec| spec.name == name) else {
-        return Err(GrantError::UnknownName { text: text.to_string(), near: near(name) });
+        return Err(GrantError::UnknownName {
+            text: text.to_string(),
+            near: near(name),
+        });
     };
     if spec.kind == GrantKind::Network && scope.is_none() {
         grants.push(Grant::Listen(None, PortRange::ALL));
@@ -91,9 +120,16 @@ pub(super) fn parse(text: &str, grants: &mut Vec<Grant>) -> Result<(), GrantErro
 }
 
 fn one(text: &str, spec: &GrantSpec, scope: Option<&str>) -> Result<Grant, GrantError> {
-    let bad = || GrantError::BadScope { text: text.to_string(), form: spec.scope, example: spec.example };
+    let bad = || GrantError::BadScope {
+        text: text.to_string(),
+        form: spec.scope,
+        example: spec.example,
+    };
     let filter = || {
-        TopicFilter::parse(scope.unwrap_or("#")).map_err(|error| GrantError::BadTopic { text: text.to_string(), error })
+        TopicFilter::parse(scope.unwrap_or("#")).map_err(|error| GrantError::BadTopic {
+            text: text.to_string(),
+            error,
+        })
     };
     let name = || match scope {
         None => Ok("*".to_string()),
@@ -106,15 +142,24 @@ fn one(text: &str, spec: &GrantSpec, scope: Option<&str>) -> Result<Grant, Grant
         (GrantKind::KeyValue, None) => Ok(Grant::KeyValue),
         (GrantKind::NetListen, scope) => {
             let (protocol, ports) = protocol(scope.unwrap_or("*"));
-            Ok(Grant::Listen(protocol, PortRange::parse(ports).ok_or_else(bad)?))
+            Ok(Grant::Listen(
+                protocol,
+                PortRange::parse(ports).ok_or_else(bad)?,
+            ))
         }
         (GrantKind::NetConnect, scope) => {
             let (protocol, target) = protocol(scope.unwrap_or("*"));
             let (host, ports) = host_and_ports(target);
             let host = HostPattern::parse(host).ok_or_else(bad)?;
-            Ok(Grant::Connect(protocol, host, PortRange::parse(ports).ok_or_else(bad)?))
+            Ok(Grant::Connect(
+                protocol,
+                host,
+                PortRange::parse(ports).ok_or_else(bad)?,
+            ))
         }
-        (GrantKind::NetResolve, scope) => Ok(Grant::Resolve(HostPattern::parse(scope.unwrap_or("*")).ok_or_else(bad)?)),
+        (GrantKind::NetResolve, scope) => Ok(Grant::Resolve(
+            HostPattern::parse(scope.unwrap_or("*")).ok_or_else(bad)?,
+        )),
         (GrantKind::BusPublish, _) => Ok(Grant::Publish(filter()?)),
         (GrantKind::BusSubscribe, _) => Ok(Grant::Subscribe(filter()?)),
         (GrantKind::Gpio, _) => Ok(Grant::Gpio(name()?)),
@@ -149,7 +194,13 @@ fn host_and_ports(text: &str) -> (&str, &str) {
 
 /// The grant whose name shares the longest beginning with a wrong one, if any does.
 fn near(name: &str) -> Option<&'static str> {
-    let shared = |spec: &GrantSpec| spec.name.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+    let shared = |spec: &GrantSpec| {
+        spec.name
+            .bytes()
+            .zip(name.bytes())
+            .take_while(|(a, b)| a == b)
+            .count()
+    };
     let best = GRANTS.iter().max_by_key(|spec| shared(spec))?;
     (shared(best) >= 2).then_some(best.example)
 }

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use core::fmt;
 
 /// Bytes of a topic or filter.
-pub const TOPIC_BYTES_MAX: usize = 1024;
+pub(crate) const TOPIC_BYTES_MAX: usize = 1024;
 
 /// A filter that topics can match: levels divided by `/`, `+` for any one level, `#` for all that follow.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,7 +16,7 @@ pub struct TopicFilter(String);
 pub enum TopicError {
     /// It is empty.
     Empty,
-    /// It has more than [`TOPIC_BYTES_MAX`] bytes.
+    /// It has more than 1024 bytes.
     TooLong,
     /// It holds a NUL.
     Nul,
@@ -30,7 +30,9 @@ impl fmt::Display for TopicError {
             Self::Empty => "it is empty",
             Self::TooLong => "it has more than 1024 bytes",
             Self::Nul => "it holds a NUL",
-            Self::Wildcard => "`+` and `#` must stand alone between slashes, and `#` only at the end",
+            Self::Wildcard => {
+                "`+` and `#` must stand alone between slashes, and `#` only at the end"
+            }
         })
     }
 }
@@ -43,7 +45,11 @@ impl core::error::Error for TopicError {}
 /// [`TopicError`] when it is not one.
 pub fn check_topic(topic: &str) -> Result<(), TopicError> {
     check_text(topic)?;
-    if topic.contains(['+', '#']) { Err(TopicError::Wildcard) } else { Ok(()) }
+    if topic.contains(['+', '#']) {
+        Err(TopicError::Wildcard)
+    } else {
+        Ok(())
+    }
 }
 
 fn check_text(text: &str) -> Result<(), TopicError> {
@@ -65,7 +71,9 @@ impl TopicFilter {
         let mut levels = text.split('/').peekable();
         while let Some(level) = levels.next() {
             let last = levels.peek().is_none();
-            if (level.contains('#') && !(level == "#" && last)) || (level.contains('+') && level != "+") {
+            if (level.contains('#') && !(level == "#" && last))
+                || (level.contains('+') && level != "+")
+            {
                 return Err(TopicError::Wildcard);
             }
         }
@@ -103,6 +111,10 @@ impl TopicFilter {
     pub fn covers(&self, other: &Self) -> bool {
         if other.0.starts_with('$') && self.0.starts_with(['+', '#']) {
             return false;
+        }
+        // Alone, `#` matches nothing without a first level, unlike behind other levels.
+        if other.0 == "#" && self.0 == "+/#" {
+            return true;
         }
         let mut theirs = other.0.split('/');
         for mine in self.0.split('/') {

@@ -13,7 +13,6 @@ mod path;
 mod poll;
 mod process;
 mod readdir;
-mod socket;
 mod transfer;
 
 use core::task::Poll;
@@ -24,7 +23,9 @@ use thimble_abi::calls::WasiCall;
 use crate::engine::CallOutcome;
 use crate::port::Times;
 
-use super::{Arguments, Context};
+use super::{Arguments, Context, sock};
+
+pub(super) use transfer::{BUFFERS_MAX, TURN_BYTES, give_turn};
 
 /// What this module keeps while a call waits.
 #[derive(Default)]
@@ -98,7 +99,7 @@ fn attempt(context: &mut Context<'_>, call: WasiCall, arguments: Arguments<'_>, 
         WasiCall::ClockTimeGet => clock::time(context, arguments, memory),
         WasiCall::PollOneoff => poll::poll_oneoff(context, arguments, memory),
         WasiCall::SockAccept | WasiCall::SockRecv | WasiCall::SockSend | WasiCall::SockShutdown => {
-            Err(Stop::Failed(Errno::NotSupportedCall))
+            sock::standard(context, call, arguments, memory)
         }
         call => descriptor(context, call, arguments, memory),
     }

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::task::{Context, Poll};
 
 use thimble_abi::Errno;
@@ -174,8 +174,17 @@ pub enum SocketOption {
     MulticastLoopV4(bool),
     /// Own multicast comes back (IPv6).
     MulticastLoopV6(bool),
-    /// Join a group: IPv4 interface address as a u32 in network order, IPv6 interface index.
-    JoinGroup(IpAddr, u32),
-    /// Leave a group.
-    LeaveGroup(IpAddr, u32),
+    /// Join a multicast group.
+    JoinGroup(Group),
+    /// Leave a multicast group.
+    LeaveGroup(Group),
+}
+
+/// A multicast group on an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// An IPv4 group, on the interface that has this address; unspecified for the device's choice.
+    V4(Ipv4Addr, Ipv4Addr),
+    /// An IPv6 group, on the interface of this index; 0 for the device's choice.
+    V6(Ipv6Addr, u32),
 }

@@ -9,6 +9,7 @@ use thimble_abi::Errno;
 use thimble_abi::wasi::{filetype, rights};
 
 use crate::host::Mount;
+use crate::host::sock::Binding;
 use crate::port::{Directory, File, Protocol, Socket, Stream};
 
 /// An open descriptor.
@@ -94,6 +95,8 @@ pub(in crate::host) struct OpenSocket {
     pub(in crate::host) receive_timeout: Option<Duration>,
     /// How long a send or connect waits, `None` for without end.
     pub(in crate::host) send_timeout: Option<Duration>,
+    /// What it was bound to, and whom it may answer.
+    pub(in crate::host) binding: Binding,
 }
 
 impl FdFlags {
@@ -200,6 +203,7 @@ impl Descriptor {
                 connected: false,
                 receive_timeout: None,
                 send_timeout: None,
+                binding: Binding::default(),
             }),
         }
     }

@@ -11,9 +11,9 @@ use thimble_abi::Errno;
 use thimble_abi::wasi::{filetype, rights};
 
 use super::layout::check;
-use super::{Attempt, Stop, ready, socket};
+use super::{Attempt, Stop, ready};
 use crate::host::descriptors::{FdFlags, Kind, Name, OpenFile};
-use crate::host::{Arguments, Context, HostState};
+use crate::host::{Arguments, Context, HostState, sock};
 use crate::memory::{self, Buffer};
 use crate::port::{FileReply, FileRequest, Position};
 use crate::time::Instant;
@@ -25,7 +25,7 @@ pub(in crate::host) const BUFFERS_MAX: u32 = 1024;
 const GATHER_BYTES: usize = 64 << 10;
 
 /// Bytes moved before others get a turn.
-const TURN_BYTES: u32 = 1 << 20;
+pub(in crate::host) const TURN_BYTES: u32 = 1 << 20;
 
 pub(super) fn read(
     context: &mut Context<'_>,
@@ -122,7 +122,7 @@ fn read_into(
                 _ => Err(Errno::Io.into()),
             }
         }
-        Kind::Socket(_) => socket::read(context, number, buffers, memory),
+        Kind::Socket(_) => sock::read(context, number, buffers, memory),
         Kind::Directory(_) => Err(Errno::IsDirectory.into()),
     }
 }
@@ -184,7 +184,7 @@ fn write_from(
         _ => descriptor.require(right)?,
     }
     if matches!(descriptor.kind, Kind::Socket(_)) {
-        return socket::write(context, number, buffers, memory);
+        return sock::write(context, number, buffers, memory);
     }
     write_all(context, number, buffers, at, memory)
 }
@@ -291,7 +291,7 @@ pub(super) fn waiting<T>(answer: Poll<Result<T, Errno>>, flags: FdFlags) -> Atte
 }
 
 /// Suspends the guest for as long as it takes to give others a turn.
-fn give_turn(context: &mut Context<'_>) -> Stop {
+pub(in crate::host) fn give_turn(context: &mut Context<'_>) -> Stop {
     context.wait_until(Instant::from_nanos(0));
     context.waker.wake_by_ref();
     Stop::Blocked
