@@ -1,0 +1,290 @@
+//! Directories.
+
+use std::any::Any;
+use std::fs;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
+use cap_std::fs::{Dir, OpenOptions};
+use rustix::fs::AtFlags;
+use thimble_abi::Errno;
+use thimble_runtime::port::{Directory, DirectoryReply, DirectoryRequest, Metadata, Opened, Times};
+
+use super::attributes::{metadata, timestamps};
+use super::file::HostFile;
+use super::special::SpecialFile;
+use super::{Request, Work, listing};
+use crate::errno::{from_io, from_rustix};
+use crate::pool::Pool;
+use crate::reactor::Reactor;
+
+/// A directory of the device.
+pub(super) struct HostDirectory {
+    dir: Arc<Dir>,
+    reactor: Reactor,
+    work: Work<DirectoryReply>,
+}
+
+/// What a job does with a directory.
+type Task = Box<dyn FnOnce(&Dir) -> Result<DirectoryReply, Errno> + Send>;
+
+impl HostDirectory {
+    /// The directory behind a descriptor, which must be open for reading.
+    pub(super) fn new(descriptor: fs::File, pool: &Pool, reactor: &Reactor) -> Self {
+        Self {
+            dir: Arc::new(Dir::from_std_file(descriptor)),
+            reactor: reactor.clone(),
+            work: Work::new(pool),
+        }
+    }
+
+    fn task(&self, request: DirectoryRequest<'_>) -> Result<(Request, Task), Errno> {
+        Ok(match request {
+            DirectoryRequest::Metadata { path, follow } => {
+                let path = path.to_owned();
+                (
+                    Request::Metadata,
+                    Box::new(move |dir| {
+                        attributes(dir, &path, follow).map(DirectoryReply::Metadata)
+                    }),
+                )
+            }
+            DirectoryRequest::ReadLink { path } => {
+                let path = path.to_owned();
+                (
+                    Request::ReadLink,
+                    Box::new(move |dir| read_link(dir, &path)),
+                )
+            }
+            DirectoryRequest::Entries { cookie, count } => (
+                Request::Entries,
+                Box::new(move |dir| {
+                    listing::entries(dir, cookie, count).map(DirectoryReply::Entries)
+                }),
+            ),
+            DirectoryRequest::Sync => (
+                Request::Sync,
+                Box::new(|dir| {
+                    rustix::fs::fsync(dir)
+                        .map(|()| DirectoryReply::Done)
+                        .map_err(from_rustix)
+                }),
+            ),
+            DirectoryRequest::Open { .. } => (Request::Open, self.open_task(request)?),
+            request => (Request::Change, change_task(request)?),
+        })
+    }
+
+    fn open_task(&self, request: DirectoryRequest<'_>) -> Result<Task, Errno> {
+        let DirectoryRequest::Open {
+            path,
+            follow,
+            create,
+            exclusive,
+            truncate,
+            directory,
+            read,
+            write,
+            sync,
+        } = request
+        else {
+            return Err(Errno::NotSupported);
+        };
+        let mut options = OpenOptions::new();
+        // Making or cutting a file takes a descriptor that may write, whatever the guest's may.
+        options
+            .read(read)
+            .write(write || create || truncate)
+            .create(create)
+            .truncate(truncate);
+        options.create_new(create && exclusive);
+        options.follow(if follow {
+            FollowSymlinks::Yes
+        } else {
+            FollowSymlinks::No
+        });
+        // A named pipe or a device must not make the open wait; regular files do not mind.
+        options.nonblock(true).sync(sync);
+        let path = path.to_owned();
+        let (pool, reactor) = (self.work.pool.clone(), self.reactor.clone());
+        Ok(Box::new(move |dir| {
+            let file = dir
+                .open_with(&path, &options)
+                .map_err(|error| from_io(&error))?
+                .into_std();
+            opened(file, directory, &pool, &reactor).map(DirectoryReply::Opened)
+        }))
+    }
+}
+
+impl Directory for HostDirectory {
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        request: DirectoryRequest<'_>,
+    ) -> Poll<Result<DirectoryReply, Errno>> {
+        let (kind, task) = match self.task(request) {
+            Ok(task) => task,
+            Err(errno) => return Poll::Ready(Err(errno)),
+        };
+        let dir = Arc::clone(&self.dir);
+        self.work.poll(context, kind, move || task(&dir))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The tasks that change a directory.
+fn change_task(request: DirectoryRequest<'_>) -> Result<Task, Errno> {
+    Ok(match request {
+        DirectoryRequest::SetTimes {
+            path,
+            follow,
+            times,
+        } => {
+            let path = path.to_owned();
+            Box::new(move |dir| done(set_times(dir, &path, follow, times)))
+        }
+        DirectoryRequest::CreateDirectory { path } => {
+            let path = path.to_owned();
+            Box::new(move |dir| done(dir.create_dir(&path)))
+        }
+        DirectoryRequest::RemoveDirectory { path } => {
+            let path = path.to_owned();
+            Box::new(move |dir| done(dir.remove_dir(&path)))
+        }
+        DirectoryRequest::RemoveFile { path } => {
+            let path = path.to_owned();
+            Box::new(move |dir| done(dir.remove_file_or_symlink(&path)))
+        }
+        DirectoryRequest::Symlink { target, path } => {
+            let (target, path) = (target.to_owned(), path.to_owned());
+            Box::new(move |dir| done(DirExt::symlink(dir, &target, &path)))
+        }
+        DirectoryRequest::Rename {
+            from,
+            to_directory,
+            to,
+        } => {
+            let (from, to, target) = (from.to_owned(), to.to_owned(), other(to_directory)?);
+            Box::new(move |dir| done(dir.rename(&from, target.as_deref().unwrap_or(dir), &to)))
+        }
+        DirectoryRequest::Link {
+            from,
+            to_directory,
+            to,
+        } => {
+            let (from, to, target) = (from.to_owned(), to.to_owned(), other(to_directory)?);
+            Box::new(move |dir| done(dir.hard_link(&from, target.as_deref().unwrap_or(dir), &to)))
+        }
+        _ => return Err(Errno::NotSupported),
+    })
+}
+
+fn done(result: io::Result<()>) -> Result<DirectoryReply, Errno> {
+    result
+        .map(|()| DirectoryReply::Done)
+        .map_err(|error| from_io(&error))
+}
+
+/// The second directory of a request, which must be one of ours.
+fn other(directory: Option<&dyn Directory>) -> Result<Option<Arc<Dir>>, Errno> {
+    let Some(directory) = directory else {
+        return Ok(None);
+    };
+    let directory = directory
+        .as_any()
+        .downcast_ref::<HostDirectory>()
+        .ok_or(Errno::CrossDevice)?;
+    Ok(Some(Arc::clone(&directory.dir)))
+}
+
+/// What a descriptor that was just opened is.
+fn opened(
+    file: fs::File,
+    directory: bool,
+    pool: &Pool,
+    reactor: &Reactor,
+) -> Result<Opened, Errno> {
+    let stat = rustix::fs::fstat(&file).map_err(from_rustix)?;
+    let metadata = metadata(&stat);
+    match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
+        rustix::fs::FileType::Directory => Ok(Opened::Directory(Box::new(HostDirectory::new(
+            file, pool, reactor,
+        )))),
+        _ if directory => Err(Errno::NotDirectory),
+        rustix::fs::FileType::RegularFile | rustix::fs::FileType::BlockDevice => {
+            Ok(Opened::File(Box::new(HostFile::new(file, pool)), metadata))
+        }
+        _ => Ok(Opened::File(
+            Box::new(SpecialFile::new(file.into(), reactor)),
+            metadata,
+        )),
+    }
+}
+
+fn attributes(dir: &Dir, path: &str, follow: bool) -> Result<Metadata, Errno> {
+    if path.is_empty() {
+        return rustix::fs::fstat(dir)
+            .map(|stat| metadata(&stat))
+            .map_err(from_rustix);
+    }
+    let found = if follow {
+        dir.metadata(path)
+    } else {
+        dir.symlink_metadata(path)
+    };
+    found
+        .map(|found| from_cap(&found))
+        .map_err(|error| from_io(&error))
+}
+
+fn from_cap(found: &cap_std::fs::Metadata) -> Metadata {
+    use cap_std::fs::MetadataExt;
+    use rustix::fs::FileType;
+    let nanos = |seconds: i64, nanos: i64| {
+        u64::try_from(seconds.saturating_mul(1_000_000_000).saturating_add(nanos)).unwrap_or(0)
+    };
+    Metadata {
+        device: found.dev(),
+        inode: found.ino(),
+        filetype: super::attributes::filetype(FileType::from_raw_mode(found.mode())),
+        links: found.nlink(),
+        size: found.size(),
+        accessed_nanos: nanos(found.atime(), found.atime_nsec()),
+        modified_nanos: nanos(found.mtime(), found.mtime_nsec()),
+        changed_nanos: nanos(found.ctime(), found.ctime_nsec()),
+    }
+}
+
+fn set_times(dir: &Dir, path: &str, follow: bool, times: Times) -> io::Result<()> {
+    if path.is_empty() {
+        rustix::fs::utimensat(dir, ".", &timestamps(times), AtFlags::empty())?;
+        return Ok(());
+    }
+    let spec = |nanos: Option<u64>| {
+        nanos.map(|nanos| {
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_nanos(nanos);
+            cap_fs_ext::SystemTimeSpec::Absolute(cap_std::time::SystemTime::from_std(time))
+        })
+    };
+    let (accessed, modified) = (spec(times.accessed_nanos), spec(times.modified_nanos));
+    if follow {
+        dir.set_times(path, accessed, modified)
+    } else {
+        dir.set_symlink_times(path, accessed, modified)
+    }
+}
+
+fn read_link(dir: &Dir, path: &str) -> Result<DirectoryReply, Errno> {
+    let target = dir.read_link(path).map_err(|error| from_io(&error))?;
+    target
+        .into_os_string()
+        .into_string()
+        .map(DirectoryReply::Target)
+        .map_err(|_| Errno::IllegalSequence)
+}
