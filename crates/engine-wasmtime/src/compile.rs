@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
+use std::num::NonZeroUsize;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -17,6 +18,8 @@ use crate::settings::{CompileLimits, CompilerProgram};
 
 /// Bytes of the child's words that are kept.
 const WORDS_BYTES_MAX: u64 = 4096;
+/// Threads of one compilation where nothing else was chosen.
+const THREADS_MAX: usize = 8;
 
 /// Compiles `module`.
 ///
@@ -65,11 +68,7 @@ fn run_child(
         .args(&compiler.arguments)
         .args(arguments(limits, code))
         .env_clear()
-        .envs(
-            limits
-                .threads
-                .map(|threads| ("RAYON_NUM_THREADS", threads.to_string())),
-        )
+        .env("RAYON_NUM_THREADS", threads(limits).to_string())
         .current_dir("/")
         .stdin(input)
         .stdout(Stdio::from(native.to_child()?))
@@ -83,6 +82,15 @@ fn run_child(
         native,
         String::from_utf8_lossy(&text).trim().to_owned(),
     ))
+}
+
+/// Each thread takes its share of the address space, so there are never very many.
+fn threads(limits: &CompileLimits) -> usize {
+    let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    limits
+        .threads
+        .map_or_else(|| processors().min(THREADS_MAX), usize::from)
+        .max(1)
 }
 
 /// How a child ended that gave no answer.

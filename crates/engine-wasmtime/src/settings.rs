@@ -79,7 +79,7 @@ pub struct CompileLimits {
     pub processor_time: Duration,
     /// Native code, in bytes.
     pub output_bytes: u64,
-    /// Threads; `None` for one per processor.
+    /// Threads; `None` for one per processor, eight at most.
     pub threads: Option<u16>,
 }
 
@@ -173,7 +173,9 @@ impl fmt::Display for Notice {
 
 /// Who hears notices.
 #[derive(Clone, Default)]
-pub struct NoticeSink(Option<Arc<dyn Fn(&Notice) + Send + Sync>>);
+pub struct NoticeSink(Option<Arc<Hear>>);
+
+type Hear = dyn Fn(&Notice) + Send + Sync;
 
 impl NoticeSink {
     /// A sink that calls this function.

@@ -1,5 +1,11 @@
 //! The compile child and the cache, end to end.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests may stop at the first surprise"
+)]
+
 mod support;
 
 use std::fmt::Write as _;

@@ -1,5 +1,7 @@
 //! The checks that every engine must pass. Guests without spare address space, bounds checked in code.
 
+#![expect(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
+
 mod support;
 
 use std::sync::LazyLock;

@@ -1,5 +1,7 @@
 //! Guests: room for them, how they end, and very many of them.
 
+#![expect(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
+
 mod support;
 
 use thimble_engine_wasmtime::{AddressSpace, Notice, NoticeSink, Settings, WasmtimeEngine};

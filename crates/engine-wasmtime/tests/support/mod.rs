@@ -3,7 +3,7 @@
 use thimble_engine_wasmtime::{CompilerProgram, Settings};
 
 /// Settings with this crate's own compile child.
-pub fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings {
         compiler: CompilerProgram {
             program: env!("CARGO_BIN_EXE_thimble-compile-child").into(),
