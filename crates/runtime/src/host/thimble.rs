@@ -3,8 +3,6 @@
 mod board;
 mod event;
 mod store;
-#[cfg(test)]
-mod tests;
 mod timers;
 
 use thimble_abi::calls::ThimbleCall;

@@ -1,0 +1,8 @@
+//! What guests get from the modules `env` and `thimble`, over the simulated board, a real bus and store,
+//! and a clock that stands still unless told otherwise.
+
+mod defects;
+mod env;
+mod fixture;
+mod pointers;
+mod thimble;
