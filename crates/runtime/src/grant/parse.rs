@@ -201,6 +201,7 @@ fn near(name: &str) -> Option<&'static str> {
             .take_while(|(a, b)| a == b)
             .count()
     };
-    let best = GRANTS.iter().max_by_key(|spec| shared(spec))?;
+    // Of several, the first: the general one stands before its parts.
+    let best = GRANTS.iter().rev().max_by_key(|spec| shared(spec))?;
     (shared(best) >= 2).then_some(best.example)
 }
