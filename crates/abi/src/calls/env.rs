@@ -9,11 +9,11 @@ calls! {
         Uname = "uname"(name: ptr) -> i32, Prompt;
         "Sleeps for a number of milliseconds (unsigned). 0."
         Sleep = "ocre_sleep"(milliseconds: i32) -> i32, Waits;
-        "Takes the next event, writing six u32: type, id, port, state, extra, payload length. 0, or `-ENOMSG` if there is none."
+        "Takes the next event, writing six u32: type, id, port, state, extra, payload length. 0, `-ENOMSG` if there is none, `-ENOMEM` if a message waits for room until others are given back."
         GetEvent = "ocre_get_event"(kind: ptr, id: ptr, port: ptr, state: ptr, extra: ptr, payload_len: ptr) -> i32, Prompt;
         "Names the guest's export that handles a resource type. 0, or `-EINVAL` if the export is missing."
         RegisterDispatcher = "ocre_register_dispatcher"(resource_type: i32, function: str) -> i32, Prompt;
-        "Publishes a message. 0 if at least one subscription matched, `-ENOENT` if none did."
+        "Publishes a message. 0 if at least one container got it, `-ENOENT` if none did, `-EINVAL` for an empty or too long part."
         PublishMessage = "ocre_publish_message"(topic: str, content_type: str, payload: ptr, payload_len: len) -> i32, Prompt, needs BusPublish;
         "Subscribes to every topic that begins with this text. 0, `-ENOMEM` when no subscription is left."
         SubscribeMessage = "ocre_subscribe_message"(topic: str) -> i32, Prompt, needs BusSubscribe;

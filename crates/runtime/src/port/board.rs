@@ -120,8 +120,10 @@ pub trait Board: Sync {
         now: Instant,
     ) -> Result<(), Errno>;
 
-    /// The next edge of the pins a container watches that has happened by now. If there is none, the
-    /// time of the next one where that is known, and `waker` is woken at others.
+    /// The next edge of the pins a container watches that has happened by now.
+    ///
+    /// # Errors
+    /// If there is none: the time of the next one where that is known; `waker` is woken at others.
     fn next_edge(
         &self,
         container: ContainerId,
