@@ -1,6 +1,6 @@
 //! What tests share. Never a dependency of anything that ships.
 //!
-//! [`engine_conformance`] holds the checks that every engine must pass, and the scripted host they use.
+//! [`ports`] is a device for tests. [`engine_conformance`] holds the checks that every engine must pass, and the scripted host they use.
 
 #![expect(
     clippy::panic,
@@ -10,3 +10,4 @@
 )]
 
 pub mod engine_conformance;
+pub mod ports;

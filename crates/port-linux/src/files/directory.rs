@@ -154,7 +154,8 @@ fn change_task(request: DirectoryRequest<'_>) -> Result<Task, Errno> {
             Box::new(move |dir| done(dir.create_dir(&path)))
         }
         DirectoryRequest::RemoveDirectory { path } => {
-            let path = path.to_owned();
+            // A slash at the end changes nothing: what is not a directory is refused anyway.
+            let path = path.trim_end_matches('/').to_owned();
             Box::new(move |dir| done(dir.remove_dir(&path)))
         }
         DirectoryRequest::RemoveFile { path } => {
