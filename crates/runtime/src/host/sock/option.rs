@@ -112,6 +112,14 @@ fn read(
     value: u32,
     memory: &mut [u8],
 ) -> Attempt {
+    let bytes = match kind {
+        SocketOption::ReceiveBufferBytes(_)
+        | SocketOption::SendBufferBytes(_)
+        | SocketOption::TcpKeepIdleSeconds(_)
+        | SocketOption::TcpKeepIntervalSeconds(_) => 4,
+        _ => 1,
+    };
+    memory::range(memory.len(), value, bytes)?;
     let (socket, _) = context.state.descriptors.socket(arguments.u32(0), 0)?;
     match socket.socket.option(kind)? {
         SocketOption::Broadcast(on)
@@ -176,6 +184,7 @@ fn read_timeout(
     arguments: Arguments<'_>,
     memory: &mut [u8],
 ) -> Attempt {
+    memory::range(memory.len(), arguments.u32(1), 8)?;
     let (socket, _) = context.state.descriptors.socket(arguments.u32(0), 0)?;
     let timeout = match call {
         SockCall::GetRecvTimeout => socket.receive_timeout,
