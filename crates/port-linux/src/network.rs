@@ -8,8 +8,6 @@ mod listen;
 mod options;
 mod resolver;
 mod socket;
-#[cfg(test)]
-mod tests;
 
 use thimble_abi::Errno;
 use thimble_runtime::port::{Lookup, Network, Protocol, Socket};
@@ -31,7 +29,10 @@ impl LinuxNetwork {
     /// A network whose sockets wait in this reactor.
     #[must_use]
     pub fn new(reactor: Reactor) -> Self {
-        Self { reactor, resolver: Resolver::default() }
+        Self {
+            reactor,
+            resolver: Resolver::default(),
+        }
     }
 }
 

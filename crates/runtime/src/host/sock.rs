@@ -12,8 +12,6 @@ mod open;
 mod option;
 mod resolve;
 mod service;
-#[cfg(test)]
-mod tests;
 mod transfer;
 
 use alloc::boxed::Box;
@@ -53,7 +51,9 @@ pub(super) fn call(
         SockCall::Open => open::open(context, arguments, memory),
         SockCall::Bind => open::bind(context, arguments, memory),
         SockCall::Listen => open::listen(context, arguments),
-        SockCall::AcceptUnflagged => open::accept(context, arguments.u32(0), 0, arguments.u32(1), memory),
+        SockCall::AcceptUnflagged => {
+            open::accept(context, arguments.u32(0), 0, arguments.u32(1), memory)
+        }
         SockCall::Connect => open::connect(context, arguments, memory),
         SockCall::Close => open::close(context, arguments),
         SockCall::SendTo => transfer::send_to(context, arguments, memory),
@@ -82,9 +82,13 @@ pub(super) fn standard(
     memory: &mut [u8],
 ) -> Attempt {
     match call {
-        WasiCall::SockAccept => {
-            open::accept(context, arguments.u32(0), arguments.u32(1), arguments.u32(2), memory)
-        }
+        WasiCall::SockAccept => open::accept(
+            context,
+            arguments.u32(0),
+            arguments.u32(1),
+            arguments.u32(2),
+            memory,
+        ),
         WasiCall::SockRecv => transfer::receive(context, arguments, memory),
         WasiCall::SockSend => transfer::send(context, arguments, memory),
         WasiCall::SockShutdown => open::shutdown(context, arguments),
@@ -94,7 +98,9 @@ pub(super) fn standard(
 
 /// Goes on waiting, unless the socket's timeout is over: then the call fails with `expired`.
 fn wait(context: &mut Context<'_>, timeout: Option<Duration>, expired: Errno) -> Stop {
-    let Some(timeout) = timeout else { return Stop::Blocked };
+    let Some(timeout) = timeout else {
+        return Stop::Blocked;
+    };
     let until = context.began() + timeout;
     if context.ports.clock.now() >= until {
         return Stop::Failed(expired);
