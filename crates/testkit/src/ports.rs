@@ -112,7 +112,10 @@ impl BusAccess for SharedBus {
 
 /// A store in memory.
 #[derive(Default)]
-pub struct TestStore(Mutex<BTreeMap<(String, Vec<u8>), Vec<u8>>>);
+pub struct TestStore(Mutex<BTreeMap<Place, Vec<u8>>>);
+
+/// A container's name and a key.
+type Place = (String, Vec<u8>);
 
 impl KeyValue for TestStore {
     fn poll(

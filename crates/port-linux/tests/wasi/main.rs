@@ -10,6 +10,7 @@
 mod escape;
 mod files;
 mod fixture;
+mod listing;
 mod paths;
 mod pointers;
 mod process;

@@ -1,5 +1,8 @@
 //! The structures that calls write, as their bytes (the specification's layouts, little-endian).
 
+#[cfg(test)]
+mod tests;
+
 use thimble_abi::Errno;
 use thimble_abi::wasi::{DIRENT_BYTES, FDSTAT_BYTES, FILESTAT_BYTES, PRESTAT_BYTES};
 

@@ -103,8 +103,10 @@ fn read(
     let what = match kind {
         CLOCK => {
             let (id, timeout) = (memory::read_u32(bytes, 16)?, memory::read_u64(bytes, 24)?);
-            let flags = memory::bytes(bytes, 40, 2)?;
-            let absolute = match u16::from_le_bytes([flags[0], flags[1]]) {
+            let flags = memory::bytes(bytes, 40, 2)?
+                .try_into()
+                .map_err(|_| Errno::Fault)?;
+            let absolute = match u16::from_le_bytes(flags) {
                 0 => Ok(false),
                 ABSTIME => Ok(true),
                 _ => Err(Errno::Invalid),
