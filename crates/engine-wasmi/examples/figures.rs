@@ -119,7 +119,44 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "fuel                        {:8.2} units/us of a busy loop",
         busy(&*loaded)
     );
+    println!(
+        "idle guest with one page     {:8.1} KB resident",
+        idle(&*loaded)?
+    );
     Ok(())
+}
+
+/// KB that a guest which waits in a call keeps resident, from a thousand of them.
+fn idle(loaded: &dyn LoadedModule) -> Result<f64, Box<dyn std::error::Error>> {
+    let resident = || -> Result<f64, Box<dyn std::error::Error>> {
+        let status = std::fs::read_to_string("/proc/self/status")?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap_or_default();
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    };
+    let before = resident()?;
+    let guests: Vec<_> = (0..1_000)
+        .map(|_| {
+            let mut guest = guest(loaded, "typed");
+            let mut host = Answering {
+                blocks: true,
+                again: false,
+            };
+            guest.resume(
+                &mut host,
+                Budget {
+                    time: Duration::from_secs(1),
+                    fuel: 1_000_000,
+                },
+            );
+            guest
+        })
+        .collect();
+    let after = resident()?;
+    drop(guests);
+    Ok((after - before) / 1_000.0)
 }
 
 fn guest(loaded: &dyn LoadedModule, entry: &str) -> Box<dyn Guest> {

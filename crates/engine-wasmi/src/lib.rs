@@ -56,13 +56,7 @@ impl Settings {
             stack_bytes_max: 1 << 20,
             call_depth_max: 16_384,
             stacks_kept: 1,
-            // With debug assertions wasmi's instructions call each other without returning in between, and
-            // each chunk begins again at the bottom of the native stack.
-            fuel_between_checks: if cfg!(debug_assertions) {
-                1_000
-            } else {
-                20_000
-            },
+            fuel_between_checks: chunk(20_000),
             fuel_per_microsecond: 1_000,
         }
     }
@@ -74,10 +68,18 @@ impl Settings {
             stack_bytes_max: 16 << 10,
             call_depth_max: 256,
             stacks_kept: 0,
-            fuel_between_checks: 10_000,
+            fuel_between_checks: chunk(10_000),
             fuel_per_microsecond: 10,
         }
     }
+}
+
+/// The fuel of a chunk, less where wasmi is built for debugging.
+///
+/// With debug assertions the optimizer does not turn the calls between wasmi's instructions into jumps: they
+/// pile up on the native stack until the chunk ends.
+const fn chunk(fuel: u64) -> u64 {
+    if cfg!(debug_assertions) { 1_000 } else { fuel }
 }
 
 /// The interpreter.

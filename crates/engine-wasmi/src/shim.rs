@@ -90,9 +90,13 @@ const fn type_code(ty: ValueType) -> u8 {
 
 /// LEB128, unsigned.
 pub(crate) fn put_number(out: &mut Vec<u8>, mut value: usize) {
-    while value > 0x7f {
-        out.push((value & 0x7f) as u8 | 0x80);
+    loop {
+        let [low, ..] = value.to_le_bytes();
         value >>= 7;
+        if value == 0 {
+            out.push(low);
+            return;
+        }
+        out.push(low | 0x80);
     }
-    out.push((value & 0x7f) as u8);
 }

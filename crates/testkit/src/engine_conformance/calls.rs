@@ -266,7 +266,7 @@ pub fn the_host_reads_and_writes_memory(engine: &dyn Engine) {
             [8, 7, 6, 5]
         };
         assert_eq!(memory[end - 4..], expected);
-        memory[100..104].copy_from_slice(&[1 + args[0] as u8, 0, 0, 0]);
+        memory[100..104].copy_from_slice(&[if args[0] == 0 { 1 } else { 2 }, 0, 0, 0]);
         CallOutcome::Done(0)
     });
     let mut guest = instantiate(engine, text, &["_start"]);
