@@ -31,5 +31,5 @@ fn set(variable: &str) -> Option<PathBuf> {
 }
 
 fn is_root() -> bool {
-    thimble_port_linux::is_root()
+    rustix::process::geteuid().is_root()
 }

@@ -49,9 +49,7 @@ fn is_text(path: &Path, bytes: &[u8]) -> bool {
 
 fn assemble(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
     let text = std::str::from_utf8(bytes).map_err(|_| Failure::cannot_run(path, "it is not UTF-8 text"))?;
-    let mut buffer = wat::Parser::new();
-    buffer.generate_dwarf(wat::GenerateDwarf::None);
-    match buffer.parse_str(Some(path), text) {
+    match wat::Parser::new().parse_str(Some(path), text) {
         Ok(bytes) => Ok(bytes),
         Err(error) => Err(Failure::cannot_run(path, format_args!("the text is not WebAssembly: {error}"))),
     }

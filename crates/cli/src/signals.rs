@@ -1,10 +1,10 @@
 //! Ctrl-C and its kin: the first asks, the second kills.
 
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -13,56 +13,58 @@ use thimble_runtime::port::Interest;
 
 /// Counts the signals that ask the program to end.
 pub(crate) struct Signals {
-    interrupts: Arc<AtomicUsize>,
-    others: Arc<AtomicUsize>,
-    receiver: UnixStream,
-    registration: Registration,
+    /// Whether one of them was Ctrl-C.
+    interrupted: Arc<AtomicBool>,
+    /// Set when the reactor saw one.
+    arrived: Arc<Arrived>,
     waker: Waker,
+    // The registration must be dropped before the descriptor it is about.
+    registration: Registration,
+    receiver: UnixStream,
+    count: usize,
 }
 
-/// Waking is enough: the loop looks at the counters whenever the reactor returns.
-struct Nothing;
+#[derive(Default)]
+struct Arrived(AtomicBool);
 
-impl Wake for Nothing {
-    fn wake(self: Arc<Self>) {}
+impl Wake for Arrived {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 impl Signals {
-    /// Takes over SIGINT, SIGTERM and SIGHUP, and ignores SIGPIPE.
+    /// Takes over SIGINT, SIGTERM and SIGHUP.
     pub(crate) fn install(reactor: &Reactor) -> io::Result<Self> {
         let (receiver, sender) = UnixStream::pair()?;
         receiver.set_nonblocking(true)?;
-        let interrupts = Arc::new(AtomicUsize::new(0));
-        let others = Arc::new(AtomicUsize::new(0));
-        for (signal, counter) in [(SIGINT, &interrupts), (SIGTERM, &others), (SIGHUP, &others)] {
-            count(signal, counter)?;
+        let interrupted = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGINT, interrupted.clone())?;
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
             signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
         }
         let registration = reactor.register(receiver.as_fd())?;
-        let signals = Self { interrupts, others, receiver, registration, waker: Arc::new(Nothing).into() };
-        signals.arm()?;
-        Ok(signals)
+        let arrived = Arc::new(Arrived::default());
+        let waker = arrived.clone().into();
+        registration.arm(Interest::Read, &waker)?;
+        Ok(Self { interrupted, arrived, waker, registration, receiver, count: 0 })
     }
 
-    fn arm(&self) -> io::Result<()> {
-        self.registration.arm(Interest::Read, &self.waker)
+    /// How many there were so far.
+    pub(crate) fn count(&mut self) -> usize {
+        if self.arrived.0.swap(false, Ordering::Acquire) {
+            let mut bytes = [0; 64];
+            while let Ok(count @ 1..) = self.receiver.read(&mut bytes) {
+                self.count += count;
+            }
+            // Without the reactor further signals would be heard at the next event only.
+            let _ = self.registration.arm(Interest::Read, &self.waker);
+        }
+        self.count
     }
 
-    /// How many there were so far, and whether the first was Ctrl-C.
-    pub(crate) fn seen(&self) -> (usize, bool) {
-        let interrupts = self.interrupts.load(Ordering::Relaxed);
-        (interrupts + self.others.load(Ordering::Relaxed), interrupts > 0)
+    /// The signal that the exit code should speak of.
+    pub(crate) fn number(&self) -> i32 {
+        if self.interrupted.load(Ordering::Relaxed) { SIGINT } else { SIGTERM }
     }
-
-    /// Makes the next signal end the reactor's turn as well.
-    pub(crate) fn acknowledge(&mut self) -> io::Result<()> {
-        use std::io::Read;
-        let mut bytes = [0; 64];
-        while self.receiver.read(&mut bytes).is_ok_and(|count| count > 0) {}
-        self.arm()
-    }
-}
-
-fn count(signal: i32, counter: &Arc<AtomicUsize>) -> io::Result<()> {
-    thimble_port_linux::signals::on_signal(signal, counter.clone())
 }

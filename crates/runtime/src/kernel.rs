@@ -13,8 +13,6 @@
 
 mod queue;
 mod slot;
-#[cfg(test)]
-mod tests;
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;

@@ -145,6 +145,7 @@ impl Slot {
             body.host.request_stop(grace);
             self.stop = Some(Duration::ZERO);
         }
+        body.host.set_cpu_used(self.usage.cpu);
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
         Some((body, micros.saturating_mul(self.fuel_per_microsecond)))
     }

@@ -55,6 +55,9 @@ fn distance(left: &str, right: &str) -> usize {
     if left.len() > 64 || right.len() > 64 {
         return usize::MAX;
     }
+    if right.is_empty() {
+        return left.len();
+    }
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (i, a) in left.bytes().enumerate() {
         let mut diagonal = i;

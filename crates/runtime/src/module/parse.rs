@@ -5,16 +5,21 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
+use core::ops::Range;
 
 use thimble_abi::{Call, ValueType, calls};
-use wasmparser::{BinaryReaderError, Chunk, CompositeInnerType, ExternalKind, FuncType, Parser, Payload, TypeRef, ValType};
+use wasmparser::{BinaryReaderError, Chunk, CompositeInnerType, ExternalKind, FuncType, Imports, Parser, Payload, TypeRef, ValType};
 
 use super::error::ModuleError;
 use super::rewrite::{self, Edits};
 use super::{Export, ExportKind, Import, Memory, Module, PAGE_BYTES, hints};
 
-/// The name under which a memory is exported when the module does not export it itself.
+/// The name under which a memory is exported when the module does not export it itself. If something else
+/// has this name, NULs follow it.
 const HIDDEN_MEMORY: &str = "\u{0}memory";
+
+/// Bytes that 32-bit offsets can reach.
+const REACHABLE_BYTES: u64 = 1 << 32;
 
 /// What the sections say, collected on the way.
 #[derive(Default)]
@@ -35,21 +40,13 @@ pub(super) fn parse(bytes: Arc<[u8]>) -> Result<Module, ModuleError> {
     check_header(&bytes)?;
     let sections = read(&bytes)?;
     let memory = sections.memory.as_ref().map(|memory| describe(memory, &sections)).transpose()?;
-    let app_heap = memory.as_ref().filter(|_| sections.receives_ocre_messages()).and_then(|memory| {
-        let start = u32::try_from(memory.initial_bytes()).ok()?;
-        Some(start..start.checked_add(thimble_abi::env::APP_HEAP_BYTES)?)
-    });
-    let memory = memory.map(|memory| {
-        // One page of the usual size, in pages of the module's own.
-        let extra = if app_heap.is_some() { (PAGE_BYTES / memory.page_bytes).max(1) } else { 0 };
-        let memory = Memory {
-            initial_pages: memory.initial_pages.saturating_add(extra),
-            maximum_pages: memory.maximum_pages.map(|pages| pages.saturating_add(extra)),
-            ..memory
-        };
-        (memory, extra)
-    });
-    let (memory, extra) = memory.map_or((None, 0), |(memory, extra)| (Some(memory), extra));
+    let app_heap = memory.as_ref().filter(|_| sections.receives_ocre_messages()).and_then(app_heap);
+    // One page of the usual size, in pages of the module's own.
+    let extra = match (&memory, &app_heap) {
+        (Some(memory), Some(_)) => (PAGE_BYTES / memory.page_bytes).max(1),
+        _ => 0,
+    };
+    let memory = memory.map(|memory| with_pages(memory, extra));
     let edits = Edits {
         memory: memory.as_ref().filter(|memory| memory.imported || extra > 0),
         export_memory: memory.as_ref().map(|memory| memory.export.as_str()).filter(|_| sections.memory_export.is_none()),
@@ -73,13 +70,36 @@ pub(super) fn parse(bytes: Arc<[u8]>) -> Result<Module, ModuleError> {
     })
 }
 
+/// The room for messages behind a memory, if one more page is within reach.
+fn app_heap(memory: &Memory) -> Option<Range<u32>> {
+    let end = memory.initial_bytes().checked_add(PAGE_BYTES.max(memory.page_bytes))?;
+    if end / memory.page_bytes > pages_max(memory) {
+        return None;
+    }
+    let start = u32::try_from(memory.initial_bytes()).ok()?;
+    Some(start..start.checked_add(thimble_abi::env::APP_HEAP_BYTES)?)
+}
+
+/// A memory that begins and may end with `extra` pages more, as far as they are within reach.
+fn with_pages(memory: Memory, extra: u64) -> Memory {
+    // A maximum out of reach is not made right: that is for the engine to refuse.
+    let grow = |pages: u64| pages.saturating_add(extra).min(pages_max(&memory).max(pages));
+    let maximum_pages = memory.maximum_pages.map(grow);
+    Memory { initial_pages: memory.initial_pages.saturating_add(extra), maximum_pages, ..memory }
+}
+
+/// The most pages a memory can have.
+fn pages_max(memory: &Memory) -> u64 {
+    (REACHABLE_BYTES / memory.page_bytes).min(u64::from(u32::MAX))
+}
+
 fn check_header(bytes: &[u8]) -> Result<(), ModuleError> {
     match bytes {
         [] => Err(ModuleError::Empty),
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(()),
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Err(ModuleError::Component),
         [0, b'a', b's', b'm', a, b, c, d, ..] => Err(ModuleError::Version { version: u32::from_le_bytes([*a, *b, *c, *d]) }),
-        _ if b"\0asm\x01\0\0\0".starts_with(bytes) => Err(ModuleError::Truncated { offset: bytes.len() }),
+        _ if b"\0asm".starts_with(bytes) || bytes.starts_with(b"\0asm") => Err(ModuleError::Truncated { offset: bytes.len() }),
         _ => Err(ModuleError::NotWasm { looks_like: looks_like(bytes) }),
     }
 }
@@ -123,10 +143,10 @@ fn read(bytes: &[u8]) -> Result<Sections, ModuleError> {
             Payload::End(_) => return Ok(sections),
             Payload::CodeSectionStart { size, .. } => {
                 sections.code_offset = offset;
-                offset += size as usize;
-                if offset > bytes.len() {
-                    return Err(ModuleError::Truncated { offset: bytes.len() });
-                }
+                offset = offset
+                    .checked_add(size as usize)
+                    .filter(|end| *end <= bytes.len())
+                    .ok_or(ModuleError::Truncated { offset: bytes.len() })?;
                 parser.skip_section();
             }
             payload => sections.take(payload)?,
@@ -172,8 +192,11 @@ impl Sections {
     }
 
     fn take_imports(&mut self, reader: wasmparser::ImportSectionReader<'_>) -> Result<(), ModuleError> {
-        for import in reader.into_imports() {
-            let import = import.map_err(|error| malformed(&error))?;
+        for group in reader {
+            // Engines do not read groups.
+            let Imports::Single(_, import) = group.map_err(|error| malformed(&error))? else {
+                return Err(ModuleError::Unsupported { feature: "compact import groups" });
+            };
             match import.ty {
                 TypeRef::Func(index) | TypeRef::FuncExact(index) => {
                     self.imports.push(self.resolve(import.module, import.name, index)?);
@@ -254,6 +277,15 @@ impl Sections {
         Ok(())
     }
 
+    /// A name that no export has.
+    fn hidden_memory(&self) -> String {
+        let mut name = HIDDEN_MEMORY.to_string();
+        while self.exports.iter().any(|export| export.name == name) {
+            name.push('\u{0}');
+        }
+        name
+    }
+
     fn receives_ocre_messages(&self) -> bool {
         self.imports.iter().any(|import| import.spec.call == Call::Env(calls::EnvCall::SubscribeMessage))
     }
@@ -269,7 +301,7 @@ fn describe(memory: &wasmparser::MemoryType, sections: &Sections) -> Result<Memo
         initial_pages: memory.initial,
         maximum_pages: memory.maximum,
         imported: sections.memory_imported,
-        export: sections.memory_export.clone().unwrap_or_else(|| HIDDEN_MEMORY.to_string()),
+        export: sections.memory_export.clone().unwrap_or_else(|| sections.hidden_memory()),
     })
 }
 

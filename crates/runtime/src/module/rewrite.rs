@@ -124,7 +124,7 @@ impl Inserter<'_> {
         body.push(u8::from(memory.maximum_pages.is_some()) | if custom_page { 0x08 } else { 0 });
         put_u64(&mut body, memory.initial_pages);
         if let Some(pages) = memory.maximum_pages {
-            put_u64(&mut body, pages.min(u64::from(u32::MAX)).min((1_u64 << 32) / memory.page_bytes));
+            put_u64(&mut body, pages);
         }
         if custom_page {
             put_u64(&mut body, u64::from(memory.page_bytes.trailing_zeros()));

@@ -1,0 +1,27 @@
+//! Makes the engine that was chosen.
+
+use std::sync::Arc;
+
+use thimble_engine_wasmi::WasmiEngine;
+use thimble_engine_wasmtime::{CacheSettings, NoticeSink, Settings, WasmtimeEngine};
+use thimble_runtime::engine::Engine;
+
+use crate::arguments::EngineName;
+use crate::failure::Failure;
+use crate::folders;
+
+/// Makes an engine with room for this many containers.
+pub(crate) fn make(name: EngineName, containers: u32) -> Result<Arc<dyn Engine>, Failure> {
+    Ok(match name {
+        EngineName::Wasmi => Arc::new(WasmiEngine::new(thimble_engine_wasmi::Settings::linux())),
+        EngineName::Wasmtime => {
+            let settings = Settings {
+                cache: folders::cache().map(|folder| CacheSettings::new(folder.join("native"))),
+                slots: containers,
+                notices: NoticeSink::new(|notice| eprintln!("thimble: {notice}")),
+                ..Settings::default()
+            };
+            Arc::new(WasmtimeEngine::new(settings).map_err(|error| Failure::device("making the engine", error))?)
+        }
+    })
+}

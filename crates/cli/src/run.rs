@@ -1,0 +1,190 @@
+//! `thimble run`.
+
+mod options;
+mod resources;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use thimble_port_linux::machine::{Devices, Machine};
+use thimble_port_linux::reactor::Reactor;
+use thimble_runtime::config::{ContainerConfig, ContainerId};
+use thimble_runtime::engine::{Engine, LoadError};
+use thimble_runtime::kernel::{Schedule, State};
+use thimble_runtime::module::Module;
+use thimble_runtime::port::Observer;
+use thimble_runtime::record::{End, ExitRecord};
+
+use crate::arguments::RunArguments;
+use crate::engines;
+use crate::failure::Failure;
+use crate::load;
+use crate::observer::Teller;
+use crate::report;
+use crate::signals::Signals;
+
+/// A container of this run.
+struct Container {
+    id: ContainerId,
+    name: String,
+    module: Module,
+}
+
+/// Runs a container, and those beside it, to its end.
+pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
+    let options = options::parse(arguments)?;
+    let module = load::module(&arguments.file)?;
+    let beside = arguments.with.iter().map(|path| Ok((path.as_path(), load::module(path)?)));
+    let beside = beside.collect::<Result<Vec<_>, Failure>>()?;
+    let engine = engines::make(arguments.engine, u32::try_from(beside.len() + 1).unwrap_or(u32::MAX))?;
+
+    let reactor = Reactor::new().map_err(|error| Failure::device("making an epoll instance", error))?;
+    let mut signals = Signals::install(&reactor).map_err(|error| Failure::device("taking over signals", error))?;
+    let teller = Arc::new(Teller::new(arguments.json));
+    let machine = Machine::new(devices(arguments, &reactor, &teller)?, Schedule::default());
+    let parts = Parts { arguments, options: &options, engine: &*engine, machine: &machine, teller: &teller };
+
+    let mut containers = Vec::with_capacity(beside.len() + 1);
+    // Those beside first, so that they are there when the main one begins.
+    for (path, module) in beside {
+        containers.push(parts.start(path, module, Role::Beside)?);
+    }
+    let main = parts.start(&arguments.file, module, Role::Main)?;
+    let main_id = main.id;
+    containers.push(main);
+
+    drive(&machine, &containers, main_id, &mut signals);
+    let code = tell(&parts, &containers, main_id, &signals);
+    // A guest's output is written by itself; there is nothing left to flush.
+    Ok(code)
+}
+
+/// Whether a container is the one the command is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Main,
+    Beside,
+}
+
+/// What containers are made from.
+struct Parts<'a> {
+    arguments: &'a RunArguments,
+    options: &'a options::Options,
+    engine: &'a dyn Engine,
+    machine: &'a Machine,
+    teller: &'a Teller,
+}
+
+impl Parts<'_> {
+    fn start(&self, path: &Path, module: Module, role: Role) -> Result<Container, Failure> {
+        let config = self.config(path, role);
+        let name = config.name.clone();
+        let loaded = self.engine.load(&module).map_err(|error| match error {
+            LoadError::Invalid { .. } => Failure::cannot_run(path, error),
+            error => Failure::device("preparing the module", error),
+        })?;
+        let resources = resources::open(self.arguments, self.options, self.machine.reactor(), role)?;
+        let id = self.machine.create(Arc::new(config));
+        self.teller.name(id, &name);
+        self.machine.start(id, &module, &*loaded, resources).map_err(|error| Failure::cannot_run(path, error))?;
+        Ok(Container { id, name, module })
+    }
+
+    fn config(&self, path: &Path, role: Role) -> ContainerConfig {
+        let stem = path.file_stem().map_or_else(|| "container".into(), |stem| stem.to_string_lossy().into_owned());
+        let options = self.options;
+        let main = role == Role::Main;
+        let name = self.arguments.name.clone().filter(|_| main).unwrap_or_else(|| stem.clone());
+        let mut args = vec![stem];
+        if main {
+            args.extend(self.arguments.args.iter().cloned());
+        }
+        ContainerConfig {
+            name,
+            args,
+            env: options.env.clone(),
+            grants: options.grants.clone(),
+            limits: options.limits.clone(),
+            cpu_share: options.cpu_share,
+            stop_grace: options.stop_grace,
+            timeout: options.timeout.filter(|_| main),
+            entry: self.arguments.entry.clone().filter(|_| main),
+        }
+    }
+}
+
+struct SharedTeller(Arc<Teller>);
+
+impl Observer for SharedTeller {
+    fn trace(&self, container: ContainerId, trace: thimble_runtime::record::Trace<'_>) {
+        self.0.trace(container, trace);
+    }
+}
+
+fn devices(arguments: &RunArguments, reactor: &Reactor, teller: &Arc<Teller>) -> Result<Devices, Failure> {
+    Ok(Devices {
+        network: resources::network(reactor),
+        board: resources::board(arguments)?,
+        store: resources::store(arguments)?,
+        observer: Box::new(SharedTeller(teller.clone())),
+        reactor: reactor.clone(),
+    })
+}
+
+/// Runs everything until the main container has ended, and then ends the others.
+fn drive(machine: &Machine, containers: &[Container], main: ContainerId, signals: &mut Signals) {
+    let live = |id| matches!(machine.state(id), Some(State::Running | State::Paused));
+    let mut heard = 0;
+    machine.run_until(|machine| {
+        let count = signals.count();
+        if count > heard {
+            for container in containers {
+                // One that has ended meanwhile needs nothing.
+                let _ = if count > 1 { machine.kill(container.id) } else { machine.stop(container.id) };
+            }
+            heard = count;
+        }
+        !live(main)
+    });
+    for container in containers.iter().filter(|container| live(container.id)) {
+        // It may end by itself first.
+        let _ = machine.kill(container.id);
+    }
+    machine.run_until(|_| containers.iter().all(|container| !live(container.id)));
+}
+
+/// Tells how the containers ended; the exit code of the main one.
+fn tell(parts: &Parts<'_>, containers: &[Container], main: ContainerId, signals: &Signals) -> ExitCode {
+    let mut code = crate::failure::OURS;
+    for container in containers {
+        let Some(record) = parts.machine.record(container.id) else { continue };
+        let usage = parts.machine.usage(container.id).unwrap_or_default();
+        let is_main = container.id == main;
+        if parts.arguments.json {
+            let engine = parts.engine.name();
+            eprintln!("{}", report::as_json(&container.name, engine, &container.module, &record, usage));
+        } else {
+            // Those beside are killed when the main one ends: that is no news.
+            if is_main || record.end != End::Killed {
+                report::end(&container.name, &container.module, &record);
+            }
+            if parts.arguments.stats {
+                report::stats(&container.name, parts.engine.name(), &record, usage);
+            }
+        }
+        if is_main {
+            code = exit_code(&record, signals);
+        }
+    }
+    ExitCode::from(code)
+}
+
+/// The process's exit code: the low eight bits, as for any process.
+fn exit_code(record: &ExitRecord, signals: &Signals) -> u8 {
+    let code = match record.end {
+        End::Stopped => 128 + signals.number(),
+        _ => record.end.exit_code(),
+    };
+    code.to_le_bytes()[0]
+}

@@ -1,0 +1,152 @@
+//! Turns the command line's texts into a container's configuration.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thimble_runtime::Limits;
+use thimble_runtime::config::CpuShare;
+use thimble_runtime::grant::{Grant, Grants};
+
+use crate::arguments::RunArguments;
+use crate::failure::Failure;
+use crate::values;
+
+/// The options, understood.
+pub(super) struct Options {
+    pub(super) env: Vec<(String, String)>,
+    pub(super) grants: Grants,
+    pub(super) limits: Limits,
+    pub(super) cpu_share: CpuShare,
+    pub(super) stop_grace: Duration,
+    pub(super) timeout: Option<Duration>,
+    pub(super) volumes: Vec<Volume>,
+}
+
+/// A folder of this machine inside the container.
+pub(super) struct Volume {
+    pub(super) source: PathBuf,
+    pub(super) destination: String,
+    pub(super) read_only: bool,
+}
+
+/// Understands the options, or says which one is wrong and what would be right.
+pub(super) fn parse(arguments: &RunArguments) -> Result<Options, Failure> {
+    if let Some(name) = &arguments.name {
+        check_name(name)?;
+    }
+    let volumes = arguments.volume.iter().map(|text| volume(text)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Options {
+        env: environment(arguments)?,
+        grants: grants(arguments, !volumes.is_empty())?,
+        limits: Limits {
+            memory_bytes: values::size(&arguments.memory)
+                .map_err(|reason| Failure::option("--memory", &arguments.memory, reason))?,
+            ..Limits::default()
+        },
+        cpu_share: values::share(&arguments.cpus)
+            .ok()
+            .and_then(CpuShare::from_thousandths)
+            .ok_or_else(|| Failure::option("--cpus", &arguments.cpus, "a share is a number from 0.001 to 10000"))?,
+        stop_grace: time("--stop-grace", &arguments.stop_grace)?,
+        timeout: arguments.timeout.as_deref().map(|text| time("--timeout", text)).transpose()?,
+        volumes,
+    })
+}
+
+/// Names of containers: what Ocre allows, of a length that fits into a file name.
+fn check_name(name: &str) -> Result<(), Failure> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() || name.len() > 128 || name.starts_with('.') || !name.chars().all(allowed) {
+        return Err(Failure::option(
+            "--name",
+            name,
+            "a name has 1 to 128 characters of a-z, 0-9, `.`, `_` and `-`, and does not begin with a dot",
+        ));
+    }
+    Ok(())
+}
+
+fn time(option: &'static str, text: &str) -> Result<Duration, Failure> {
+    values::time(text).map_err(|reason| Failure::option(option, text, reason))
+}
+
+/// `SRC:DST`, `SRC:DST:ro` or `SRC:DST:rw`.
+fn volume(text: &str) -> Result<Volume, Failure> {
+    let wrong = |reason: &str| Failure::option("--volume", text, reason);
+    let mut parts = text.split(':');
+    let (Some(source), Some(destination), mode, None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return Err(wrong("write SRC:DST or SRC:DST:ro"));
+    };
+    let read_only = match mode {
+        None | Some("rw") => false,
+        Some("ro") => true,
+        Some(_) => return Err(wrong("after the second colon comes `ro` or `rw`")),
+    };
+    if source.is_empty() {
+        return Err(wrong("the folder of this machine is missing before the colon"));
+    }
+    if !destination.starts_with('/') || destination.contains('\0') {
+        return Err(wrong("the path inside the container must begin with `/`"));
+    }
+    let source = PathBuf::from(source);
+    match fs::metadata(&source) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return Err(wrong("only folders can be mounted; mount the folder that holds the file")),
+        Err(error) => return Err(wrong(&format!("{} cannot be mounted: {error}", source.display()))),
+    }
+    Ok(Volume { source, destination: destination.to_owned(), read_only })
+}
+
+fn grants(arguments: &RunArguments, has_volumes: bool) -> Result<Grants, Failure> {
+    let mut grants = Grants::default();
+    for text in &arguments.allow {
+        let parsed = Grants::parse([text.as_str()]).map_err(|error| Failure::option("--allow", text, error))?;
+        parsed.as_slice().iter().for_each(|grant| grants.add(grant.clone()));
+    }
+    if has_volumes {
+        grants.add(Grant::Files);
+    }
+    Ok(grants)
+}
+
+/// Variables of files first, so that those of the command line win.
+fn environment(arguments: &RunArguments) -> Result<Vec<(String, String)>, Failure> {
+    let mut variables = Vec::new();
+    for path in &arguments.env_file {
+        let shown = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|error| Failure::option("--env-file", &shown, error))?;
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            set(&mut variables, line).map_err(|reason| {
+                Failure::option("--env-file", &shown, format_args!("line {}: {reason}", number + 1))
+            })?;
+        }
+    }
+    for text in &arguments.env {
+        set(&mut variables, text).map_err(|reason| Failure::option("--env", text, reason))?;
+    }
+    Ok(variables)
+}
+
+/// Sets `NAME=VALUE`, or `NAME` from our own environment if it is there.
+fn set(variables: &mut Vec<(String, String)>, text: &str) -> Result<(), &'static str> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (text, std::env::var(text).ok()),
+    };
+    if name.is_empty() || name.contains('\0') {
+        return Err("write NAME=VALUE");
+    }
+    if value.as_ref().is_some_and(|value| value.contains('\0')) {
+        return Err("a value cannot hold a NUL");
+    }
+    variables.retain(|(known, _)| known != name);
+    if let Some(value) = value {
+        variables.push((name.to_owned(), value));
+    }
+    Ok(())
+}

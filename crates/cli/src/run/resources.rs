@@ -1,0 +1,103 @@
+//! Opens what a container has from the start: streams, mounts, listeners, and the devices it may use.
+
+use std::sync::LazyLock;
+
+use thimble_port_linux::board::{Change, Simulated};
+use thimble_port_linux::network::{self, LinuxNetwork};
+use thimble_port_linux::pool::{IDLE_MAX, Pool, THREADS_MAX};
+use thimble_port_linux::reactor::Reactor;
+use thimble_port_linux::store::{FileStore, MemoryStore};
+use thimble_port_linux::{files, streams};
+use thimble_runtime::host::{Mount, Resources};
+use thimble_runtime::port::{Board, KeyValue, Level, Network, NoBoard};
+
+use crate::arguments::RunArguments;
+use crate::failure::Failure;
+use crate::folders;
+
+use super::Role;
+use super::options::{Options, Volume};
+
+/// Threads for what would wait for a disk: none until there is something to do.
+static POOL: LazyLock<Pool> = LazyLock::new(|| Pool::new(THREADS_MAX, IDLE_MAX));
+
+/// Opens streams, mounts and listeners. Standard input and listeners belong to the main container.
+pub(super) fn open(
+    arguments: &RunArguments,
+    options: &Options,
+    reactor: &Reactor,
+    role: Role,
+) -> Result<Resources, Failure> {
+    let main = role == Role::Main;
+    let stdin = if arguments.interactive && main {
+        streams::standard_input(&POOL, reactor).unwrap_or_else(|_| streams::null())
+    } else {
+        streams::null()
+    };
+    let listeners = if main { arguments.listen.as_slice() } else { &[] };
+    Ok(Resources {
+        stdin,
+        // A closed stream is as good as one that nobody reads.
+        stdout: streams::standard_output(&POOL, reactor).unwrap_or_else(|_| streams::null()),
+        stderr: streams::standard_error(&POOL, reactor).unwrap_or_else(|_| streams::null()),
+        mounts: options.volumes.iter().map(|volume| mount(volume, reactor)).collect::<Result<_, _>>()?,
+        listeners: listeners
+            .iter()
+            .map(|text| {
+                network::listen(text, reactor).map_err(|error| Failure::option("--listen", text, with_cause(&error)))
+            })
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn mount(volume: &Volume, reactor: &Reactor) -> Result<Mount, Failure> {
+    let directory = files::open_mount(&volume.source, &POOL, reactor)
+        .map_err(|error| Failure::option("--volume", volume.source.display().to_string(), error))?;
+    Ok(Mount { path: volume.destination.clone(), directory, read_only: volume.read_only })
+}
+
+/// The network of this machine.
+pub(super) fn network(reactor: &Reactor) -> Box<dyn Network + Send> {
+    Box::new(LinuxNetwork::new(reactor.clone()))
+}
+
+/// The simulated board, if one was asked for. What happens to its outputs is told on standard error.
+pub(super) fn board(arguments: &RunArguments) -> Result<Box<dyn Board + Send>, Failure> {
+    let Some(path) = &arguments.board else {
+        return Ok(Box::new(NoBoard));
+    };
+    let board = Simulated::load(path)
+        .map_err(|error| Failure::option("--board", path.display().to_string(), with_cause(&error)))?;
+    let json = arguments.json;
+    Ok(Box::new(board.on_change(move |change| tell(change, json))))
+}
+
+fn tell(change: &Change, json: bool) {
+    let level = u8::from(change.level == Level::High);
+    let place = format!("{}.{}", change.pin.port, change.pin.pin);
+    let name = change.pin.name.as_deref().unwrap_or(&place);
+    if json {
+        eprintln!("{}", serde_json::json!({"event": "pin", "pin": name, "level": level}));
+    } else {
+        eprintln!("board: {name} = {level}");
+    }
+}
+
+/// Key-value data: on disk under the container's name, in memory if it has none.
+pub(super) fn store(arguments: &RunArguments) -> Result<Box<dyn KeyValue + Send>, Failure> {
+    let Some(name) = &arguments.name else {
+        return Ok(Box::new(MemoryStore::default()));
+    };
+    let folder = folders::data().ok_or_else(|| {
+        Failure::option("--name", name, "there is no folder to keep its data in; set THIMBLE_ROOT or HOME")
+    })?;
+    Ok(Box::new(FileStore::new(folder.join("kv"), POOL.clone())))
+}
+
+/// An error with the one below it.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}

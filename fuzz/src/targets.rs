@@ -1,0 +1,38 @@
+//! The targets: what each examines, and how it is named.
+
+mod board;
+mod engines;
+mod grants;
+mod host_calls;
+mod module;
+mod smith;
+
+use std::time::Duration;
+
+use crate::finding::Violation;
+use crate::shapes::Shapes;
+
+/// Something that examines inputs.
+pub(crate) trait Target {
+    /// Examines an input and tells what it did.
+    fn examine(&mut self, input: &[u8], shapes: &mut Shapes) -> Result<(), Violation>;
+}
+
+/// A target.
+pub(crate) struct TargetSpec {
+    /// Its name on the command line.
+    pub(crate) name: &'static str,
+    /// What it examines.
+    pub(crate) summary: &'static str,
+    /// The longest input.
+    pub(crate) bytes_max: usize,
+    /// The longest time for one input.
+    pub(crate) patience: Duration,
+    /// Parts that inputs are often made of.
+    pub(crate) tokens: &'static [&'static [u8]],
+    /// Makes it.
+    pub(crate) make: fn() -> Box<dyn Target>,
+}
+
+/// Every target.
+pub(crate) static TARGETS: &[TargetSpec] = &[module::SPEC, grants::SPEC, host_calls::SPEC, engines::SPEC, board::SPEC];
