@@ -80,7 +80,11 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Mode, S
     let (mut smoke, mut keep) = (false, false);
     let (mut seconds, mut seed, mut file, mut scratch) = (None, None, None, None);
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+        let mut value = || {
+            arguments
+                .next()
+                .ok_or_else(|| format!("{argument} needs a value"))
+        };
         match argument.as_str() {
             "--help" | "-h" => return Ok(Mode::Help),
             "--smoke" => smoke = true,
@@ -97,22 +101,44 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Mode, S
     match (file, scratch, targets.as_slice()) {
         (Some(file), _, [target]) => Ok(Mode::Repeat { target, file }),
         (Some(_), _, _) => Err("--repeat needs exactly one target".into()),
-        (None, Some(scratch), [target]) => Ok(Mode::Work(Order { target, time, seed, keep, scratch })),
+        (None, Some(scratch), [target]) => Ok(Mode::Work(Order {
+            target,
+            time,
+            seed,
+            keep,
+            scratch,
+        })),
         (None, Some(_), _) => Err("a worker needs exactly one target".into()),
-        (None, None, []) => Ok(Mode::Fuzz(Plan { targets: TARGETS.iter().collect(), time, seed, keep })),
-        (None, None, _) => Ok(Mode::Fuzz(Plan { targets, time, seed, keep })),
+        (None, None, []) => Ok(Mode::Fuzz(Plan {
+            targets: TARGETS.iter().collect(),
+            time,
+            seed,
+            keep,
+        })),
+        (None, None, _) => Ok(Mode::Fuzz(Plan {
+            targets,
+            time,
+            seed,
+            keep,
+        })),
     }
 }
 
 fn target(name: &str) -> Result<&'static TargetSpec, String> {
-    TARGETS.iter().find(|target| target.name == name).ok_or_else(|| format!("there is no target or option `{name}`"))
+    TARGETS
+        .iter()
+        .find(|target| target.name == name)
+        .ok_or_else(|| format!("there is no target or option `{name}`"))
 }
 
 fn number(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| format!("`{text}` is not a number"))
+    text.parse()
+        .map_err(|_| format!("`{text}` is not a number"))
 }
 
 fn new_seed() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     since.as_secs() ^ u64::from(since.subsec_nanos()) << 20
 }

@@ -30,8 +30,15 @@ impl Corpus {
             .filter(|path| path.is_file())
             .collect();
         files.sort();
-        let inputs: Vec<_> = files.iter().filter_map(|file| fs::read(file).ok()).collect();
-        Self { folder, files: inputs.len(), inputs }
+        let inputs: Vec<_> = files
+            .iter()
+            .filter_map(|file| fs::read(file).ok())
+            .collect();
+        Self {
+            folder,
+            files: inputs.len(),
+            inputs,
+        }
     }
 
     /// All of them.
@@ -54,7 +61,10 @@ impl Corpus {
             return;
         }
         let file = self.folder.join(format!("{:016x}", hash(input)));
-        if fs::create_dir_all(&self.folder).and_then(|()| fs::write(file, input)).is_ok() {
+        if fs::create_dir_all(&self.folder)
+            .and_then(|()| fs::write(file, input))
+            .is_ok()
+        {
             self.files += 1;
         }
     }

@@ -33,7 +33,10 @@ mod counters {
     /// # Safety
     /// `start` and `stop` bound counters that live as long as the program.
     #[unsafe(no_mangle)]
-    unsafe extern "C" fn __sanitizer_cov_8bit_counters_init(start: *const AtomicU8, stop: *const AtomicU8) {
+    unsafe extern "C" fn __sanitizer_cov_8bit_counters_init(
+        start: *const AtomicU8,
+        stop: *const AtomicU8,
+    ) {
         let len = (stop as usize).saturating_sub(start as usize);
         if start.is_null() || len == 0 {
             return;
@@ -53,7 +56,12 @@ mod counters {
     extern "C" fn __sanitizer_cov_pcs_init(_: *const usize, _: *const usize) {}
 
     pub(crate) fn begin() {
-        for counter in COUNTERS.lock().iter().flat_map(|all| all.iter().copied()).flatten() {
+        for counter in COUNTERS
+            .lock()
+            .iter()
+            .flat_map(|all| all.iter().copied())
+            .flatten()
+        {
             counter.store(0, Ordering::Relaxed);
         }
     }

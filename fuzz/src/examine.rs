@@ -14,7 +14,9 @@ thread_local! {
 /// Makes panics silent and remembers them.
 pub(crate) fn catch_panics() {
     panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map_or_else(String::new, ToString::to_string);
+        let place = panic
+            .location()
+            .map_or_else(String::new, ToString::to_string);
         let message = panic.payload_as_str().unwrap_or("no message");
         LAST_PANIC.set(Some(Violation::new(format!("panic at {place}"), message)));
     }));
@@ -27,6 +29,8 @@ pub(crate) fn examine(
     shapes: &mut Shapes,
 ) -> Result<(), Violation> {
     panic::catch_unwind(AssertUnwindSafe(|| target.examine(input, shapes))).unwrap_or_else(|_| {
-        Err(LAST_PANIC.take().unwrap_or_else(|| Violation::new("panic", "place unknown")))
+        Err(LAST_PANIC
+            .take()
+            .unwrap_or_else(|| Violation::new("panic", "place unknown")))
     })
 }

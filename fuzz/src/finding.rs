@@ -17,7 +17,10 @@ pub(crate) struct Violation {
 impl Violation {
     /// The rule that was broken, and how.
     pub(crate) fn new(rule: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { rule: rule.into(), detail: detail.into() }
+        Self {
+            rule: rule.into(),
+            detail: detail.into(),
+        }
     }
 }
 
@@ -27,17 +30,30 @@ pub(crate) fn ensure(
     rule: &'static str,
     detail: impl FnOnce() -> String,
 ) -> Result<(), Violation> {
-    if holds { Ok(()) } else { Err(Violation::new(rule, detail())) }
+    if holds {
+        Ok(())
+    } else {
+        Err(Violation::new(rule, detail()))
+    }
 }
 
 /// The folder of this package: where it was built from, or below the current one.
 pub(crate) fn home() -> PathBuf {
     let built = Path::new(env!("CARGO_MANIFEST_DIR"));
-    if built.is_dir() { built.into() } else { "fuzz".into() }
+    if built.is_dir() {
+        built.into()
+    } else {
+        "fuzz".into()
+    }
 }
 
 /// Saves an input with what it did and says so. Findings of one rule overwrite each other.
-pub(crate) fn report(target: &str, seed: u64, violation: &Violation, input: &[u8]) -> io::Result<()> {
+pub(crate) fn report(
+    target: &str,
+    seed: u64,
+    violation: &Violation,
+    input: &[u8],
+) -> io::Result<()> {
     let folder = home().join("findings");
     fs::create_dir_all(&folder)?;
     let name = format!("{target}-{:08x}", hash(&violation.rule) & 0xffff_ffff);

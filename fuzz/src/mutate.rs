@@ -55,8 +55,16 @@ fn step(bytes: &mut Vec<u8>, other: &[u8], tokens: &[&[u8]], random: &mut Random
                 *byte = byte.wrapping_add(if random.one_in(2) { 1 } else { 0xff });
             }
         }
-        4 => overwrite(bytes, at, random.pick(INTERESTING).copied().unwrap_or_default()),
-        5 => insert(bytes, at, random.pick(INTERESTING).copied().unwrap_or_default()),
+        4 => overwrite(
+            bytes,
+            at,
+            random.pick(INTERESTING).copied().unwrap_or_default(),
+        ),
+        5 => insert(
+            bytes,
+            at,
+            random.pick(INTERESTING).copied().unwrap_or_default(),
+        ),
         6 => insert(bytes, at, random.pick(tokens).copied().unwrap_or(b"\0")),
         7 => {
             let end = (at + 1 + random.below(16)).min(bytes.len());
@@ -68,7 +76,11 @@ fn step(bytes: &mut Vec<u8>, other: &[u8], tokens: &[&[u8]], random: &mut Random
         }
         _ => {
             let part = chunk(other, random).to_vec();
-            if random.one_in(2) { insert(bytes, at, &part) } else { overwrite(bytes, at, &part) }
+            if random.one_in(2) {
+                insert(bytes, at, &part)
+            } else {
+                overwrite(bytes, at, &part)
+            }
         }
     }
 }

@@ -16,7 +16,9 @@ impl Shapes {
     }
 
     /// Adds what it did to what was seen; whether any of it is new.
-    pub(crate) fn is_new(self, seen: &mut HashSet<u64>) -> bool {
-        self.0.into_iter().fold(false, |new, shape| seen.insert(shape) || new)
+    pub(crate) fn add_to(self, seen: &mut HashSet<u64>) -> bool {
+        let before = seen.len();
+        seen.extend(self.0);
+        seen.len() > before
     }
 }

@@ -28,7 +28,11 @@ pub(crate) fn run(plan: &Plan) -> ExitCode {
             }
         }
     }
-    if found { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if found {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 /// Runs one target for its time; whether anything was found.
@@ -78,6 +82,9 @@ fn death_of(status: ExitStatus) -> Option<Violation> {
         (Some(code), _) if code == i32::from(EXIT_FOUND) => None,
         (Some(code), _) if code == i32::from(EXIT_HUNG) => Some(Violation::new("hangs", words)),
         (Some(code), _) => Some(Violation::new(format!("exits with {code}"), words)),
-        (None, signal) => Some(Violation::new(format!("dies of signal {}", signal.unwrap_or(0)), words)),
+        (None, signal) => Some(Violation::new(
+            format!("dies of signal {}", signal.unwrap_or(0)),
+            words,
+        )),
     }
 }

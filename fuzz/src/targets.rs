@@ -35,4 +35,10 @@ pub(crate) struct TargetSpec {
 }
 
 /// Every target.
-pub(crate) static TARGETS: &[TargetSpec] = &[module::SPEC, grants::SPEC, host_calls::SPEC, engines::SPEC, board::SPEC];
+pub(crate) static TARGETS: &[TargetSpec] = &[
+    module::SPEC,
+    grants::SPEC,
+    host_calls::SPEC,
+    engines::SPEC,
+    board::SPEC,
+];

@@ -31,13 +31,20 @@ impl Watchdog {
                 }
             }
         });
-        Self { begin, until, patience }
+        Self {
+            begin,
+            until,
+            patience,
+        }
     }
 
     /// An examination begins.
     pub(crate) fn begin(&self) {
         let patience = u64::try_from(self.patience.as_millis()).unwrap_or(u64::MAX);
-        self.until.store(millis(self.begin).saturating_add(patience).max(1), Ordering::Relaxed);
+        self.until.store(
+            millis(self.begin).saturating_add(patience).max(1),
+            Ordering::Relaxed,
+        );
     }
 
     /// It is over.

@@ -27,7 +27,12 @@ const SHRINK_TIME: Duration = Duration::from_secs(5);
 /// Works until the time is over.
 pub(crate) fn run(order: &Order) -> ExitCode {
     catch_panics();
-    let scratch = match File::options().write(true).create(true).truncate(false).open(&order.scratch) {
+    let scratch = match File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&order.scratch)
+    {
         Ok(scratch) => scratch,
         Err(error) => {
             eprintln!("{}: {error}", order.scratch.display());
@@ -161,7 +166,7 @@ impl Worker<'_> {
                 finding::report(name, seed, &smaller, &small)?;
             }
         }
-        Ok(shapes.is_new(&mut self.seen))
+        Ok(shapes.add_to(&mut self.seen))
     }
 
     fn examine(&mut self, input: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {

@@ -13,12 +13,12 @@ const FUZZ: &str = "thimble-fuzz";
 
 /// Measures against `benches/budgets.toml`.
 pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
-    launch(workspace, BENCH, arguments)
+    launch(workspace, BENCH, Built::ForSpeed, arguments)
 }
 
 /// Feeds the decoders what nobody would send.
 pub(crate) fn fuzz(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
-    launch(workspace, FUZZ, arguments)
+    launch(workspace, FUZZ, Built::ForSpeed, arguments)
 }
 
 /// A short run of both, where they exist; says so where they do not.
@@ -26,24 +26,40 @@ pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
     let metadata = Metadata::of_members(workspace)?;
     for package in [FUZZ, BENCH] {
         match metadata.has_member(package) {
-            true => run(workspace, package, &["--smoke".into()])?,
+            true => run(workspace, package, Built::WithTheTests, &["--smoke".into()])?,
             false => println!("skipped: there is no {package} in the workspace yet"),
         }
     }
     Ok(())
 }
 
-fn launch(workspace: &Workspace, package: &str, arguments: &[OsString]) -> Result<()> {
+/// Which build of a program to run.
+#[derive(Clone, Copy)]
+enum Built {
+    ForSpeed,
+    /// The tests have just built this one, and a smoke run measures nothing.
+    WithTheTests,
+}
+
+fn launch(
+    workspace: &Workspace,
+    package: &str,
+    built: Built,
+    arguments: &[OsString],
+) -> Result<()> {
     if !Metadata::of_members(workspace)?.has_member(package) {
         bail!("there is no package `{package}` in the workspace yet, so there is nothing to run");
     }
-    run(workspace, package, arguments)
+    run(workspace, package, built, arguments)
 }
 
-fn run(workspace: &Workspace, package: &str, arguments: &[OsString]) -> Result<()> {
+fn run(workspace: &Workspace, package: &str, built: Built, arguments: &[OsString]) -> Result<()> {
     let mut command = workspace.cargo("run");
+    if let Built::ForSpeed = built {
+        command.arg("--release");
+    }
     command
-        .args(["--quiet", "--release", "--package", package, "--"])
+        .args(["--quiet", "--package", package, "--"])
         .args(arguments);
     process::run(&mut command)
 }

@@ -74,7 +74,9 @@ impl ParameterKind {
         match self {
             Self::I64 => ValueType::I64,
             Self::F64 => ValueType::F64,
-            Self::I32 | Self::Pointer | Self::String | Self::Length | Self::Descriptor => ValueType::I32,
+            Self::I32 | Self::Pointer | Self::String | Self::Length | Self::Descriptor => {
+                ValueType::I32
+            }
         }
     }
 
@@ -168,7 +170,11 @@ impl CallSpec {
     #[must_use]
     pub fn signature_is(&self, parameters: &[ValueType], results: &[ValueType]) -> bool {
         self.parameters.len() == parameters.len()
-            && self.parameters.iter().zip(parameters).all(|(a, b)| a.kind.value_type() == *b)
+            && self
+                .parameters
+                .iter()
+                .zip(parameters)
+                .all(|(a, b)| a.kind.value_type() == *b)
             && match (self.returns.value_type(), results) {
                 (None, []) => true,
                 (Some(expected), [actual]) => expected == *actual,
@@ -205,7 +211,11 @@ impl Call {
 
 /// All calls, module by module.
 pub fn all() -> impl Iterator<Item = &'static CallSpec> {
-    wasi::SPECS.iter().chain(sock::SPECS).chain(env::SPECS).chain(thimble::SPECS)
+    wasi::SPECS
+        .iter()
+        .chain(sock::SPECS)
+        .chain(env::SPECS)
+        .chain(thimble::SPECS)
 }
 
 /// The call an import names, whatever its signature.

@@ -132,7 +132,10 @@ pub const GRANT_ALIASES: &[(&str, &[&str])] = &[
     ("ocre_timers", &["timer"]),
     ("ocre_sensors", &["sensor"]),
     ("ocre_messaging", &["bus.pub", "bus.sub"]),
-    ("ocre:api", &["timer", "gpio", "sensor", "bus.pub", "bus.sub"]),
+    (
+        "ocre:api",
+        &["timer", "gpio", "sensor", "bus.pub", "bus.sub"],
+    ),
     ("console", &[]),
 ];
 

@@ -7,13 +7,19 @@ use clap_complete::Shell;
 
 /// Run application containers on devices too small for Docker.
 #[derive(Parser)]
-#[command(name = "thimble", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(
+    name = "thimble",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 pub(crate) enum Command {
     /// Run a container in the foreground.
     Run(RunArguments),
@@ -116,7 +122,11 @@ pub(crate) struct RunArguments {
     pub(crate) file: PathBuf,
 
     /// Arguments for the container.
-    #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(
+        value_name = "ARG",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
     pub(crate) args: Vec<String>,
 }
 

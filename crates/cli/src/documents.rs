@@ -24,12 +24,15 @@ pub(crate) fn man(folder: Option<&Path>) -> Result<ExitCode, Failure> {
     let Some(folder) = folder else {
         return print(&page(command)?);
     };
-    fs::create_dir_all(folder).map_err(|error| Failure::device("making the folder of the manual", error))?;
+    fs::create_dir_all(folder)
+        .map_err(|error| Failure::device("making the folder of the manual", error))?;
     let pages = command.get_subcommands().cloned().map(|sub| {
         let name = format!("thimble-{}", sub.get_name());
         (name.clone(), sub.name(name))
     });
-    for (name, command) in std::iter::once(("thimble".to_owned(), command.clone())).chain(pages.collect::<Vec<_>>()) {
+    for (name, command) in
+        std::iter::once(("thimble".to_owned(), command.clone())).chain(pages.collect::<Vec<_>>())
+    {
         fs::write(folder.join(format!("{name}.1")), page(command)?)
             .map_err(|error| Failure::device("writing the manual", error))?;
     }
@@ -45,6 +48,8 @@ fn page(command: clap::Command) -> Result<Vec<u8>, Failure> {
 }
 
 fn print(bytes: &[u8]) -> Result<ExitCode, Failure> {
-    io::stdout().write_all(bytes).map_err(|error| Failure::device("writing to standard output", error))?;
+    io::stdout()
+        .write_all(bytes)
+        .map_err(|error| Failure::device("writing to standard output", error))?;
     Ok(ExitCode::SUCCESS)
 }

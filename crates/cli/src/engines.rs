@@ -21,7 +21,10 @@ pub(crate) fn make(name: EngineName, containers: u32) -> Result<Arc<dyn Engine>,
                 notices: NoticeSink::new(|notice| eprintln!("thimble: {notice}")),
                 ..Settings::default()
             };
-            Arc::new(WasmtimeEngine::new(settings).map_err(|error| Failure::device("making the engine", error))?)
+            Arc::new(
+                WasmtimeEngine::new(settings)
+                    .map_err(|error| Failure::device("making the engine", error))?,
+            )
         }
     })
 }

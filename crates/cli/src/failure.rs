@@ -51,16 +51,30 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn option(option: &'static str, value: impl Into<String>, reason: impl fmt::Display) -> Self {
-        Self::Option { option, value: value.into(), reason: reason.to_string() }
+    pub(crate) fn option(
+        option: &'static str,
+        value: impl Into<String>,
+        reason: impl fmt::Display,
+    ) -> Self {
+        Self::Option {
+            option,
+            value: value.into(),
+            reason: reason.to_string(),
+        }
     }
 
     pub(crate) fn cannot_run(path: &Path, reason: impl fmt::Display) -> Self {
-        Self::CannotRun { path: path.to_owned(), reason: reason.to_string() }
+        Self::CannotRun {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        }
     }
 
     pub(crate) fn device(doing: &'static str, reason: impl fmt::Display) -> Self {
-        Self::Device { doing, reason: reason.to_string() }
+        Self::Device {
+            doing,
+            reason: reason.to_string(),
+        }
     }
 
     pub(crate) const fn exit_code(&self) -> u8 {
@@ -75,12 +89,24 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Option { option, value, reason } => write!(formatter, "{option} {value}: {reason}"),
+            Self::Option {
+                option,
+                value,
+                reason,
+            } => write!(formatter, "{option} {value}: {reason}"),
             Self::NotFound { path } => {
-                write!(formatter, "{}: there is no such file; give the path of a .wasm or .wat file", path.display())
+                write!(
+                    formatter,
+                    "{}: there is no such file; give the path of a .wasm or .wat file",
+                    path.display()
+                )
             }
-            Self::Unreadable { path, reason } => write!(formatter, "{}: cannot be read: {reason}", path.display()),
-            Self::CannotRun { path, reason } => write!(formatter, "{}: cannot be run: {reason}", path.display()),
+            Self::Unreadable { path, reason } => {
+                write!(formatter, "{}: cannot be read: {reason}", path.display())
+            }
+            Self::CannotRun { path, reason } => {
+                write!(formatter, "{}: cannot be run: {reason}", path.display())
+            }
             Self::Device { doing, reason } => write!(formatter, "{doing}: {reason}"),
         }
     }

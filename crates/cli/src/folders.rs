@@ -11,7 +11,9 @@ pub(crate) fn data() -> Option<PathBuf> {
     if is_root() {
         return Some("/var/lib/thimble".into());
     }
-    set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share"))).map(|folder| folder.join("thimble"))
+    set("XDG_DATA_HOME")
+        .or_else(|| Some(set("HOME")?.join(".local/share")))
+        .map(|folder| folder.join("thimble"))
 }
 
 /// The folder of compiled modules: below `$THIMBLE_ROOT`, else `/var/cache/thimble` for root, else the XDG
@@ -23,11 +25,15 @@ pub(crate) fn cache() -> Option<PathBuf> {
     if is_root() {
         return Some("/var/cache/thimble".into());
     }
-    set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))).map(|folder| folder.join("thimble"))
+    set("XDG_CACHE_HOME")
+        .or_else(|| Some(set("HOME")?.join(".cache")))
+        .map(|folder| folder.join("thimble"))
 }
 
 fn set(variable: &str) -> Option<PathBuf> {
-    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+    env::var_os(variable)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
 }
 
 fn is_root() -> bool {

@@ -18,7 +18,10 @@ pub(crate) fn inspect(arguments: &InspectArguments) -> Result<ExitCode, Failure>
     if arguments.json {
         println!("{:#}", as_json(&module));
     } else {
-        print!("{}", as_text(&arguments.file.display().to_string(), &module));
+        print!(
+            "{}",
+            as_text(&arguments.file.display().to_string(), &module)
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -41,7 +44,10 @@ fn grants(module: &Module) -> BTreeMap<&'static str, Vec<&'static str>> {
     let mut grants: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for import in module.imports() {
         if let Some(kind) = import.spec.needs {
-            grants.entry(kind.name()).or_default().push(import.spec.name);
+            grants
+                .entry(kind.name())
+                .or_default()
+                .push(import.spec.name);
         }
     }
     grants
@@ -63,33 +69,73 @@ fn as_text(path: &str, module: &Module) -> String {
                 |pages| mebibytes(pages.saturating_mul(memory.page_bytes))
             ),
             if memory.imported { ", imported" } else { "" },
-            if module.app_heap().is_some() { ", with one page for messages" } else { "" },
+            if module.app_heap().is_some() {
+                ", with one page for messages"
+            } else {
+                ""
+            },
         ),
     };
     let _ = writeln!(text, "imports: {}", module.imports().len());
     for import in module.imports() {
         let spec = import.spec;
-        let parameters: Vec<_> = spec.parameters.iter().map(|parameter| parameter.name).collect();
-        let _ = writeln!(text, "  {}.{}({}) -> {}", spec.module, spec.name, parameters.join(", "), spec.returns.name());
+        let parameters: Vec<_> = spec
+            .parameters
+            .iter()
+            .map(|parameter| parameter.name)
+            .collect();
+        let _ = writeln!(
+            text,
+            "  {}.{}({}) -> {}",
+            spec.module,
+            spec.name,
+            parameters.join(", "),
+            spec.returns.name()
+        );
     }
     let _ = writeln!(text, "exports: {}", module.exports().len());
     for export in module.exports() {
-        let _ = writeln!(text, "  {} ({})", crate::observer::printable(&export.name), export_kind(&export.kind));
+        let _ = writeln!(
+            text,
+            "  {} ({})",
+            crate::observer::printable(&export.name),
+            export_kind(&export.kind)
+        );
     }
     let grants = grants(module);
-    let _ = writeln!(text, "grants it will need: {}", if grants.is_empty() { "none" } else { "" });
+    let _ = writeln!(
+        text,
+        "grants it will need: {}",
+        if grants.is_empty() { "none" } else { "" }
+    );
     for (grant, calls) in grants {
-        let example = thimble_abi::grant::GRANTS.iter().find(|spec| spec.name == grant).map_or("", |spec| spec.example);
+        let example = thimble_abi::grant::GRANTS
+            .iter()
+            .find(|spec| spec.name == grant)
+            .map_or("", |spec| spec.example);
         let _ = writeln!(text, "  --allow {example}   for {}", calls.join(", "));
     }
     text
 }
 
 fn export_kind(kind: &ExportKind) -> String {
-    let types = |types: &[ValueType]| types.iter().map(|ty| ty.name()).collect::<Vec<_>>().join(", ");
+    let types = |types: &[ValueType]| {
+        types
+            .iter()
+            .map(|ty| ty.name())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match kind {
-        ExportKind::Function { has_references: true, .. } => "function with references".into(),
-        ExportKind::Function { parameters, results, .. } => {
+        ExportKind::Function {
+            has_references: true,
+            ..
+        } => "function with references".into(),
+        ExportKind::Function {
+            parameters,
+            results,
+            ..
+        } => {
             format!("function ({}) -> ({})", types(parameters), types(results))
         }
         ExportKind::Memory => "memory".into(),

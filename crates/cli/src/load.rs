@@ -14,25 +14,46 @@ const FILE_BYTES_MAX: u64 = 512 << 20;
 /// Reads a module from a `.wasm` or `.wat` file.
 pub(crate) fn module(path: &Path) -> Result<Module, Failure> {
     let bytes = read(path)?;
-    let bytes = if is_text(path, &bytes) { assemble(path, &bytes)? } else { bytes };
+    let bytes = if is_text(path, &bytes) {
+        assemble(path, &bytes)?
+    } else {
+        bytes
+    };
     Module::parse(bytes).map_err(|error| Failure::cannot_run(path, error))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let unreadable = |reason: String| Failure::Unreadable { path: path.to_owned(), reason };
+    let unreadable = |reason: String| Failure::Unreadable {
+        path: path.to_owned(),
+        reason,
+    };
     let file = File::open(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Failure::NotFound { path: path.to_owned() },
-        ErrorKind::PermissionDenied => unreadable("permission denied; check its mode and owner".into()),
+        ErrorKind::NotFound => Failure::NotFound {
+            path: path.to_owned(),
+        },
+        ErrorKind::PermissionDenied => {
+            unreadable("permission denied; check its mode and owner".into())
+        }
         _ => unreadable(error.to_string()),
     })?;
-    let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| unreadable(error.to_string()))?;
     if metadata.is_dir() {
-        return Err(unreadable("it is a folder; give the .wasm file in it".into()));
+        return Err(unreadable(
+            "it is a folder; give the .wasm file in it".into(),
+        ));
     }
     let mut bytes = Vec::new();
-    let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
+    let read = file
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(error.to_string()))?;
     if read as u64 > FILE_BYTES_MAX {
-        return Err(unreadable(format!("it has more than {} MiB, which no container may have", FILE_BYTES_MAX >> 20)));
+        return Err(unreadable(format!(
+            "it has more than {} MiB, which no container may have",
+            FILE_BYTES_MAX >> 20
+        )));
     }
     Ok(bytes)
 }
@@ -48,9 +69,13 @@ fn is_text(path: &Path, bytes: &[u8]) -> bool {
 }
 
 fn assemble(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Failure::cannot_run(path, "it is not UTF-8 text"))?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| Failure::cannot_run(path, "it is not UTF-8 text"))?;
     match wat::Parser::new().parse_str(Some(path), text) {
         Ok(bytes) => Ok(bytes),
-        Err(error) => Err(Failure::cannot_run(path, format_args!("the text is not WebAssembly: {error}"))),
+        Err(error) => Err(Failure::cannot_run(
+            path,
+            format_args!("the text is not WebAssembly: {error}"),
+        )),
     }
 }

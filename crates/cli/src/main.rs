@@ -33,7 +33,11 @@ fn main() -> ExitCode {
         Err(error) => {
             // Printing fails only if nobody reads it.
             let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(failure::OURS) } else { ExitCode::SUCCESS };
+            return if error.use_stderr() {
+                ExitCode::from(failure::OURS)
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     let result = match arguments.command {

@@ -16,7 +16,10 @@ pub(crate) struct Teller {
 
 impl Teller {
     pub(crate) const fn new(json: bool) -> Self {
-        Self { json, names: Mutex::new(BTreeMap::new()) }
+        Self {
+            json,
+            names: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// Gives a container the name by which it is spoken of.
@@ -28,7 +31,9 @@ impl Teller {
 
     fn name_of(&self, id: ContainerId) -> String {
         let names = self.names.lock().ok();
-        names.and_then(|names| names.get(&id).cloned()).unwrap_or_else(|| id.to_string())
+        names
+            .and_then(|names| names.get(&id).cloned())
+            .unwrap_or_else(|| id.to_string())
     }
 }
 
@@ -59,11 +64,20 @@ const fn health_name(health: Health) -> &'static str {
 
 fn as_text(trace: &Trace<'_>) -> String {
     match trace {
-        Trace::Refused { grant } => format!("refused {grant}; to grant it, run with --allow {grant}"),
+        Trace::Refused { grant } => {
+            format!("refused {grant}; to grant it, run with --allow {grant}")
+        }
         Trace::Log { level, message } => format!("{}: {}", level_name(*level), printable(message)),
-        Trace::Health { status, message } if message.is_empty() => format!("health: {}", health_name(*status)),
-        Trace::Health { status, message } => format!("health: {}: {}", health_name(*status), printable(message)),
-        Trace::MemoryRefused { wanted_bytes, limit_bytes } => format!(
+        Trace::Health { status, message: "" } => {
+            format!("health: {}", health_name(*status))
+        }
+        Trace::Health { status, message } => {
+            format!("health: {}: {}", health_name(*status), printable(message))
+        }
+        Trace::MemoryRefused {
+            wanted_bytes,
+            limit_bytes,
+        } => format!(
             "refused {} of memory, the limit is {}; to raise it, run with --memory",
             mebibytes(*wanted_bytes),
             mebibytes(*limit_bytes)
@@ -82,17 +96,30 @@ fn as_json(name: &str, trace: &Trace<'_>) -> serde_json::Value {
         Trace::Health { status, message } => {
             json!({"event": "health", "container": name, "status": health_name(*status), "message": message})
         }
-        Trace::MemoryRefused { wanted_bytes, limit_bytes } => json!({
+        Trace::MemoryRefused {
+            wanted_bytes,
+            limit_bytes,
+        } => json!({
             "event": "memory_refused", "container": name, "wanted_bytes": wanted_bytes, "limit_bytes": limit_bytes
         }),
-        Trace::LimitReached { limit } => json!({"event": "limit_reached", "container": name, "limit": limit}),
+        Trace::LimitReached { limit } => {
+            json!({"event": "limit_reached", "container": name, "limit": limit})
+        }
         _ => json!({"event": "unknown", "container": name}),
     }
 }
 
 /// A guest's text without control characters, so that it cannot move a terminal's cursor.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\t' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 /// Bytes in the unit that suits them.

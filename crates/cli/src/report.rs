@@ -21,7 +21,9 @@ pub(crate) fn end(name: &str, module: &Module, record: &ExitRecord) {
                 eprintln!("  {depth:>2}: {line}");
             }
             if record.memory_refused {
-                eprintln!("{name}: it had been refused memory before; perhaps it needs more than --memory allows");
+                eprintln!(
+                    "{name}: it had been refused memory before; perhaps it needs more than --memory allows"
+                );
             }
         }
         End::Killed => eprintln!("{name}: killed"),
@@ -37,9 +39,18 @@ fn backtrace(module: &Module, trap: &Trap) -> Vec<String> {
         .iter()
         .take(FRAMES_MAX)
         .map(|frame| {
-            let name = frame.name.as_deref().map_or_else(|| "<unnamed>".to_owned(), printable);
-            let place = frame.module_offset.map(|offset| format!(" at 0x{:x}", module.original_offset(offset)));
-            format!("{name} (function {}){}", frame.function, place.unwrap_or_default())
+            let name = frame
+                .name
+                .as_deref()
+                .map_or_else(|| "<unnamed>".to_owned(), printable);
+            let place = frame
+                .module_offset
+                .map(|offset| format!(" at 0x{:x}", module.original_offset(offset)));
+            format!(
+                "{name} (function {}){}",
+                frame.function,
+                place.unwrap_or_default()
+            )
         })
         .collect();
     if trap.backtrace.len() > FRAMES_MAX {
@@ -61,7 +72,13 @@ pub(crate) fn stats(name: &str, engine: &str, record: &ExitRecord, usage: Usage)
 }
 
 /// The end and what was used, as one line of JSON.
-pub(crate) fn as_json(name: &str, engine: &str, module: &Module, record: &ExitRecord, usage: Usage) -> String {
+pub(crate) fn as_json(
+    name: &str,
+    engine: &str,
+    module: &Module,
+    record: &ExitRecord,
+    usage: Usage,
+) -> String {
     let (reason, trap) = match &record.end {
         End::Exited(_) => ("exited", None),
         End::Trapped(trap) => ("trapped", Some(trap)),

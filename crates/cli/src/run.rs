@@ -35,15 +35,29 @@ struct Container {
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let options = options::parse(arguments)?;
     let module = load::module(&arguments.file)?;
-    let beside = arguments.with.iter().map(|path| Ok((path.as_path(), load::module(path)?)));
+    let beside = arguments
+        .with
+        .iter()
+        .map(|path| Ok((path.as_path(), load::module(path)?)));
     let beside = beside.collect::<Result<Vec<_>, Failure>>()?;
-    let engine = engines::make(arguments.engine, u32::try_from(beside.len() + 1).unwrap_or(u32::MAX))?;
+    let engine = engines::make(
+        arguments.engine,
+        u32::try_from(beside.len() + 1).unwrap_or(u32::MAX),
+    )?;
 
-    let reactor = Reactor::new().map_err(|error| Failure::device("making an epoll instance", error))?;
-    let mut signals = Signals::install(&reactor).map_err(|error| Failure::device("taking over signals", error))?;
+    let reactor =
+        Reactor::new().map_err(|error| Failure::device("making an epoll instance", error))?;
+    let mut signals = Signals::install(&reactor)
+        .map_err(|error| Failure::device("taking over signals", error))?;
     let teller = Arc::new(Teller::new(arguments.json));
     let machine = Machine::new(devices(arguments, &reactor, &teller)?, Schedule::default());
-    let parts = Parts { arguments, options: &options, engine: &*engine, machine: &machine, teller: &teller };
+    let parts = Parts {
+        arguments,
+        options: &options,
+        engine: &*engine,
+        machine: &machine,
+        teller: &teller,
+    };
 
     let mut containers = Vec::with_capacity(beside.len() + 1);
     // Those beside first, so that they are there when the main one begins.
@@ -84,18 +98,29 @@ impl Parts<'_> {
             LoadError::Invalid { .. } => Failure::cannot_run(path, error),
             error => Failure::device("preparing the module", error),
         })?;
-        let resources = resources::open(self.arguments, self.options, self.machine.reactor(), role)?;
+        let resources =
+            resources::open(self.arguments, self.options, self.machine.reactor(), role)?;
         let id = self.machine.create(Arc::new(config));
         self.teller.name(id, &name);
-        self.machine.start(id, &module, &*loaded, resources).map_err(|error| Failure::cannot_run(path, error))?;
+        self.machine
+            .start(id, &module, &*loaded, resources)
+            .map_err(|error| Failure::cannot_run(path, error))?;
         Ok(Container { id, name, module })
     }
 
     fn config(&self, path: &Path, role: Role) -> ContainerConfig {
-        let stem = path.file_stem().map_or_else(|| "container".into(), |stem| stem.to_string_lossy().into_owned());
+        let stem = path.file_stem().map_or_else(
+            || "container".into(),
+            |stem| stem.to_string_lossy().into_owned(),
+        );
         let options = self.options;
         let main = role == Role::Main;
-        let name = self.arguments.name.clone().filter(|_| main).unwrap_or_else(|| stem.clone());
+        let name = self
+            .arguments
+            .name
+            .clone()
+            .filter(|_| main)
+            .unwrap_or_else(|| stem.clone());
         let mut args = vec![stem];
         if main {
             args.extend(self.arguments.args.iter().cloned());
@@ -122,7 +147,11 @@ impl Observer for SharedTeller {
     }
 }
 
-fn devices(arguments: &RunArguments, reactor: &Reactor, teller: &Arc<Teller>) -> Result<Devices, Failure> {
+fn devices(
+    arguments: &RunArguments,
+    reactor: &Reactor,
+    teller: &Arc<Teller>,
+) -> Result<Devices, Failure> {
     Ok(Devices {
         network: resources::network(reactor),
         board: resources::board(arguments)?,
@@ -141,7 +170,11 @@ fn drive(machine: &Machine, containers: &[Container], main: ContainerId, signals
         if count > heard {
             for container in containers {
                 // One that has ended meanwhile needs nothing.
-                let _ = if count > 1 { machine.kill(container.id) } else { machine.stop(container.id) };
+                let _ = if count > 1 {
+                    machine.kill(container.id)
+                } else {
+                    machine.stop(container.id)
+                };
             }
             heard = count;
         }
@@ -155,15 +188,25 @@ fn drive(machine: &Machine, containers: &[Container], main: ContainerId, signals
 }
 
 /// Tells how the containers ended; the exit code of the main one.
-fn tell(parts: &Parts<'_>, containers: &[Container], main: ContainerId, signals: &Signals) -> ExitCode {
+fn tell(
+    parts: &Parts<'_>,
+    containers: &[Container],
+    main: ContainerId,
+    signals: &Signals,
+) -> ExitCode {
     let mut code = crate::failure::OURS;
     for container in containers {
-        let Some(record) = parts.machine.record(container.id) else { continue };
+        let Some(record) = parts.machine.record(container.id) else {
+            continue;
+        };
         let usage = parts.machine.usage(container.id).unwrap_or_default();
         let is_main = container.id == main;
         if parts.arguments.json {
             let engine = parts.engine.name();
-            eprintln!("{}", report::as_json(&container.name, engine, &container.module, &record, usage));
+            eprintln!(
+                "{}",
+                report::as_json(&container.name, engine, &container.module, &record, usage)
+            );
         } else {
             // Those beside are killed when the main one ends: that is no news.
             if is_main || record.end != End::Killed {

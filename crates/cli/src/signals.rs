@@ -47,7 +47,14 @@ impl Signals {
         let arrived = Arc::new(Arrived::default());
         let waker = arrived.clone().into();
         registration.arm(Interest::Read, &waker)?;
-        Ok(Self { interrupted, arrived, waker, registration, receiver, count: 0 })
+        Ok(Self {
+            interrupted,
+            arrived,
+            waker,
+            registration,
+            receiver,
+            count: 0,
+        })
     }
 
     /// How many there were so far.
@@ -65,6 +72,10 @@ impl Signals {
 
     /// The signal that the exit code should speak of.
     pub(crate) fn number(&self) -> i32 {
-        if self.interrupted.load(Ordering::Relaxed) { SIGINT } else { SIGTERM }
+        if self.interrupted.load(Ordering::Relaxed) {
+            SIGINT
+        } else {
+            SIGTERM
+        }
     }
 }

@@ -6,7 +6,14 @@ use std::time::Duration;
 pub(crate) fn size(text: &str) -> Result<u64, &'static str> {
     const WRONG: &str = "a size is a whole number with b, k, m or g, for example 512k or 64m";
     let lower = text.to_ascii_lowercase();
-    let lower = lower.strip_suffix("ib").or_else(|| lower.strip_suffix('b').filter(|rest| rest.ends_with(['k', 'm', 'g']))).unwrap_or(&lower);
+    let lower = lower
+        .strip_suffix("ib")
+        .or_else(|| {
+            lower
+                .strip_suffix('b')
+                .filter(|rest| rest.ends_with(['k', 'm', 'g']))
+        })
+        .unwrap_or(&lower);
     let (digits, shift) = match lower.chars().last() {
         Some('b') => (lower.trim_end_matches('b'), 0),
         Some('k') => (lower.trim_end_matches('k'), 10),
@@ -15,7 +22,10 @@ pub(crate) fn size(text: &str) -> Result<u64, &'static str> {
         _ => (lower, 0),
     };
     let number: u64 = digits.parse().map_err(|_| WRONG)?;
-    number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).ok_or("a size lies between 1 byte and 16 exabytes")
+    number
+        .checked_mul(1 << shift)
+        .filter(|bytes| *bytes > 0)
+        .ok_or("a size lies between 1 byte and 16 exabytes")
 }
 
 /// Reads a time: a number with `ms`, `s`, `m` or `h`; without a unit, seconds.
@@ -41,7 +51,11 @@ pub(crate) fn share(text: &str) -> Result<u32, &'static str> {
     if !(1.0..=10_000_000.0).contains(&thousandths) {
         return Err(WRONG);
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the range was checked"
+    )]
     Ok(thousandths as u32)
 }
 
@@ -51,7 +65,15 @@ mod tests {
 
     #[test]
     fn sizes() {
-        for (text, bytes) in [("1", 1), ("7b", 7), ("512k", 512 << 10), ("64M", 64 << 20), ("1g", 1 << 30), ("2MiB", 2 << 20), ("3kb", 3 << 10)] {
+        for (text, bytes) in [
+            ("1", 1),
+            ("7b", 7),
+            ("512k", 512 << 10),
+            ("64M", 64 << 20),
+            ("1g", 1 << 30),
+            ("2MiB", 2 << 20),
+            ("3kb", 3 << 10),
+        ] {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
         for text in ["", "m", "-1m", "1.5m", "64x", "99999999999g", "0"] {
@@ -61,7 +83,14 @@ mod tests {
 
     #[test]
     fn times() {
-        for (text, millis) in [("10", 10_000), ("500ms", 500), ("1.5s", 1500), ("2m", 120_000), ("1h", 3_600_000), ("0s", 0)] {
+        for (text, millis) in [
+            ("10", 10_000),
+            ("500ms", 500),
+            ("1.5s", 1500),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("0s", 0),
+        ] {
             assert_eq!(time(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         for text in ["", "s", "-1s", "inf", "NaN", "1d", "1e400s"] {

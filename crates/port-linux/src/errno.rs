@@ -103,5 +103,8 @@ pub fn from_raw(number: i32) -> Errno {
         (Os::TXTBSY, Errno::TextBusy),
         (Os::XDEV, Errno::CrossDevice),
     ];
-    table.iter().find(|(os, _)| os.raw_os_error() == number).map_or(Errno::Io, |(_, errno)| *errno)
+    table
+        .iter()
+        .find(|(os, _)| os.raw_os_error() == number)
+        .map_or(Errno::Io, |(_, errno)| *errno)
 }

@@ -89,9 +89,9 @@ impl std::fmt::Display for StartError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::State(error) => error.fmt(formatter),
-            Self::NoEntry { exports } if exports.is_empty() => {
-                formatter.write_str("the module exports no function, so there is nothing to run; it needs `_start`")
-            }
+            Self::NoEntry { exports } if exports.is_empty() => formatter.write_str(
+                "the module exports no function, so there is nothing to run; it needs `_start`",
+            ),
             Self::NoEntry { exports } => write!(
                 formatter,
                 "the module exports neither `_start` nor `_initialize`; choose one of its functions with --entry: {}",
@@ -162,7 +162,13 @@ impl Machine {
         loaded: &dyn LoadedModule,
         resources: Resources,
     ) -> Result<(), StartError> {
-        let config = self.0.kernel.lock().config(id).cloned().ok_or(StateError::Unknown)?;
+        let config = self
+            .0
+            .kernel
+            .lock()
+            .config(id)
+            .cloned()
+            .ok_or(StateError::Unknown)?;
         let spec = InstanceSpec {
             memory_bytes_max: config.limits.memory_bytes,
             table_elements_max: config.limits.table_elements,
@@ -170,8 +176,16 @@ impl Machine {
         };
         let guest = loaded.instantiate(&spec).map_err(StartError::Instantiate)?;
         let host = HostState::new(id, config, resources, module);
-        let body = Body { guest, host, waker: waker::container(self, id) };
-        let started = self.0.kernel.lock().start(id, body, SystemClock.now(), SystemClock.realtime_nanos());
+        let body = Body {
+            guest,
+            host,
+            waker: waker::container(self, id),
+        };
+        let started =
+            self.0
+                .kernel
+                .lock()
+                .start(id, body, SystemClock.now(), SystemClock.realtime_nanos());
         match started {
             Ok(()) => {
                 self.notify();
@@ -189,7 +203,11 @@ impl Machine {
     /// # Errors
     /// [`StateError`] when it is neither running nor paused.
     pub fn kill(&self, id: ContainerId) -> Result<(), StateError> {
-        let effect = self.0.kernel.lock().kill(id, SystemClock.realtime_nanos())?;
+        let effect = self
+            .0
+            .kernel
+            .lock()
+            .kill(id, SystemClock.realtime_nanos())?;
         self.carry_out(effect);
         Ok(())
     }
@@ -199,7 +217,11 @@ impl Machine {
     /// # Errors
     /// [`StateError`] when it is neither running nor paused.
     pub fn stop(&self, id: ContainerId) -> Result<(), StateError> {
-        let effect = self.0.kernel.lock().stop(id, SystemClock.now(), SystemClock.realtime_nanos())?;
+        let effect =
+            self.0
+                .kernel
+                .lock()
+                .stop(id, SystemClock.now(), SystemClock.realtime_nanos())?;
         self.carry_out(effect);
         Ok(())
     }
@@ -274,12 +296,17 @@ impl Machine {
     /// # Errors
     /// When the system gives no thread.
     pub fn spawn_workers(&self, count: usize) -> std::io::Result<Workers> {
-        let mut workers = Workers { machine: self.clone(), threads: Vec::with_capacity(count) };
+        let mut workers = Workers {
+            machine: self.clone(),
+            threads: Vec::with_capacity(count),
+        };
         for number in 0..count {
             let machine = self.clone();
-            let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-                machine.run_until(|machine| machine.0.ending.load(Ordering::Acquire));
-            })?;
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || {
+                    machine.run_until(|machine| machine.0.ending.load(Ordering::Acquire));
+                })?;
             workers.threads.push(thread);
         }
         Ok(workers)
@@ -342,8 +369,13 @@ fn entries(module: &Module, config: &ContainerConfig) -> Result<Vec<String>, Sta
         Some(entry) => entries.push(entry.to_owned()),
         None if has("_start") => entries.push("_start".to_owned()),
         None if entries.is_empty() && module.start().is_none() => {
-            let functions = module.exports().iter().filter(|export| matches!(export.kind, ExportKind::Function { .. }));
-            return Err(StartError::NoEntry { exports: functions.map(|export| export.name.clone()).collect() });
+            let functions = module
+                .exports()
+                .iter()
+                .filter(|export| matches!(export.kind, ExportKind::Function { .. }));
+            return Err(StartError::NoEntry {
+                exports: functions.map(|export| export.name.clone()).collect(),
+            });
         }
         None => {}
     }

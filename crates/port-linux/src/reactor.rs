@@ -46,8 +46,16 @@ impl Reactor {
     /// # Errors
     /// When the kernel gives no epoll instance.
     pub fn new() -> io::Result<Self> {
-        let events = Events::with_capacity(EVENTS_PER_TURN.try_into().unwrap_or(std::num::NonZeroUsize::MIN));
-        Ok(Self(Arc::new(Shared { poller: Poller::new()?, entries: Mutex::default(), events: Mutex::new(events) })))
+        let events = Events::with_capacity(
+            EVENTS_PER_TURN
+                .try_into()
+                .unwrap_or(std::num::NonZeroUsize::MIN),
+        );
+        Ok(Self(Arc::new(Shared {
+            poller: Poller::new()?,
+            entries: Mutex::default(),
+            events: Mutex::new(events),
+        })))
     }
 
     /// Makes a descriptor known. It must stay open for as long as the registration lives.
@@ -62,7 +70,11 @@ impl Reactor {
             self.0.entries.lock().try_remove(key);
             return Err(error);
         }
-        Ok(Registration { reactor: self.clone(), descriptor: raw, key })
+        Ok(Registration {
+            reactor: self.clone(),
+            descriptor: raw,
+            key,
+        })
     }
 
     /// Waits until something is ready, the timeout is over, or [`Reactor::interrupt`]; wakes the waiters.
@@ -80,10 +92,20 @@ impl Reactor {
         for event in events.iter() {
             let (read, write) = {
                 let mut entries = self.0.entries.lock();
-                let Some(entry) = entries.get_mut(event.key) else { continue };
+                let Some(entry) = entries.get_mut(event.key) else {
+                    continue;
+                };
                 let gone = event.is_err().unwrap_or(false) || event.is_interrupt();
-                let read = if event.readable || gone { entry.read.take() } else { None };
-                let write = if event.writable || gone { entry.write.take() } else { None };
+                let read = if event.readable || gone {
+                    entry.read.take()
+                } else {
+                    None
+                };
+                let write = if event.writable || gone {
+                    entry.write.take()
+                } else {
+                    None
+                };
                 (read, write)
             };
             // Events are delivered once: whoever still waits arms again when it is asked again.
@@ -107,7 +129,9 @@ impl Registration {
     pub fn arm(&self, interest: Interest, waker: &Waker) -> io::Result<()> {
         let event = {
             let mut entries = self.reactor.0.entries.lock();
-            let Some(entry) = entries.get_mut(self.key) else { return Ok(()) };
+            let Some(entry) = entries.get_mut(self.key) else {
+                return Ok(());
+            };
             let slot = match interest {
                 Interest::Read => &mut entry.read,
                 Interest::Write => &mut entry.write,
@@ -131,7 +155,10 @@ impl Drop for Registration {
 
 impl std::fmt::Debug for Registration {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Registration").field("descriptor", &self.descriptor).finish_non_exhaustive()
+        formatter
+            .debug_struct("Registration")
+            .field("descriptor", &self.descriptor)
+            .finish_non_exhaustive()
     }
 }
 

@@ -43,7 +43,11 @@ impl CpuShare {
     /// A share in thousandths, from 0.001 to 10,000.
     #[must_use]
     pub const fn from_thousandths(thousandths: u32) -> Option<Self> {
-        if thousandths == 0 || thousandths > 10_000_000 { None } else { Some(Self(thousandths)) }
+        if thousandths == 0 || thousandths > 10_000_000 {
+            None
+        } else {
+            Some(Self(thousandths))
+        }
     }
 
     /// The share in thousandths.

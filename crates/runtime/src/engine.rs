@@ -137,13 +137,21 @@ impl Trap {
     /// A trap of this kind without details.
     #[must_use]
     pub const fn new(kind: TrapKind) -> Self {
-        Self { kind, detail: String::new(), backtrace: Vec::new() }
+        Self {
+            kind,
+            detail: String::new(),
+            backtrace: Vec::new(),
+        }
     }
 
     /// A trap of this kind with details.
     #[must_use]
     pub fn with_detail(kind: TrapKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), backtrace: Vec::new() }
+        Self {
+            kind,
+            detail: detail.into(),
+            backtrace: Vec::new(),
+        }
     }
 }
 
@@ -239,7 +247,10 @@ impl fmt::Display for LoadError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid { reason } => write!(formatter, "invalid WebAssembly: {reason}"),
-            Self::Failed { reason } => write!(formatter, "the engine could not prepare the module: {reason}"),
+            Self::Failed { reason } => write!(
+                formatter,
+                "the engine could not prepare the module: {reason}"
+            ),
         }
     }
 }
@@ -291,20 +302,34 @@ pub enum InstantiateError {
 impl fmt::Display for InstantiateError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MemoryLimit { needed_bytes, limit_bytes } => {
-                write!(formatter, "the module begins with {needed_bytes} bytes of memory, the limit is {limit_bytes}")
+            Self::MemoryLimit {
+                needed_bytes,
+                limit_bytes,
+            } => {
+                write!(
+                    formatter,
+                    "the module begins with {needed_bytes} bytes of memory, the limit is {limit_bytes}"
+                )
             }
-            Self::TableLimit { needed_elements, limit_elements } => write!(
+            Self::TableLimit {
+                needed_elements,
+                limit_elements,
+            } => write!(
                 formatter,
                 "the module begins with {needed_elements} table elements, the limit is {limit_elements}"
             ),
-            Self::MissingEntry { name } => write!(formatter, "the module does not export the function `{name}`"),
+            Self::MissingEntry { name } => write!(
+                formatter,
+                "the module does not export the function `{name}`"
+            ),
             Self::WrongEntrySignature { name, signature } => write!(
                 formatter,
                 "the exported function `{name}` has the signature {signature}; an entry takes no parameters and returns nothing or one i32"
             ),
             Self::NoRoom { reason } => write!(formatter, "no room for another container: {reason}"),
-            Self::Failed { reason } => write!(formatter, "the engine could not make an instance: {reason}"),
+            Self::Failed { reason } => {
+                write!(formatter, "the engine could not make an instance: {reason}")
+            }
         }
     }
 }

@@ -5,9 +5,9 @@
 
 mod net;
 mod parse;
-mod topic;
 #[cfg(test)]
 mod tests;
+mod topic;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -20,7 +20,7 @@ use crate::port::{PinName, Protocol};
 pub(crate) use net::is_host_name;
 pub use net::{HostPattern, PortRange};
 pub use parse::GrantError;
-pub use topic::{TopicFilter, TopicError, check_topic};
+pub use topic::{TopicError, TopicFilter, check_topic};
 
 /// One grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,10 @@ impl Grants {
     #[must_use]
     pub fn any(&self, kind: GrantKind) -> bool {
         self.0.iter().any(|grant| match kind {
-            GrantKind::Network => matches!(grant, Grant::Listen(..) | Grant::Connect(..) | Grant::Resolve(_)),
+            GrantKind::Network => matches!(
+                grant,
+                Grant::Listen(..) | Grant::Connect(..) | Grant::Resolve(_)
+            ),
             kind => grant.kind() == kind,
         })
     }
@@ -123,7 +126,8 @@ impl Grants {
             Grant::Connect(of, host, ports) => {
                 of.is_none_or(|of| of == protocol)
                     && ports.contains(port)
-                    && (host.matches_address(address) || names.clone().any(|name| host.matches_name(name)))
+                    && (host.matches_address(address)
+                        || names.clone().any(|name| host.matches_name(name)))
             }
             _ => false,
         })
@@ -141,19 +145,25 @@ impl Grants {
     /// Whether it may publish on this topic.
     #[must_use]
     pub fn publish(&self, topic: &str) -> bool {
-        self.0.iter().any(|grant| matches!(grant, Grant::Publish(filter) if filter.matches(topic)))
+        self.0
+            .iter()
+            .any(|grant| matches!(grant, Grant::Publish(filter) if filter.matches(topic)))
     }
 
     /// Whether it may receive messages of this topic.
     #[must_use]
     pub fn receive(&self, topic: &str) -> bool {
-        self.0.iter().any(|grant| matches!(grant, Grant::Subscribe(filter) if filter.matches(topic)))
+        self.0
+            .iter()
+            .any(|grant| matches!(grant, Grant::Subscribe(filter) if filter.matches(topic)))
     }
 
     /// Whether every topic that `filter` matches may be received.
     #[must_use]
     pub fn subscribe(&self, filter: &TopicFilter) -> bool {
-        self.0.iter().any(|grant| matches!(grant, Grant::Subscribe(granted) if granted.covers(filter)))
+        self.0
+            .iter()
+            .any(|grant| matches!(grant, Grant::Subscribe(granted) if granted.covers(filter)))
     }
 
     /// Whether it may use this pin.
@@ -168,7 +178,9 @@ impl Grants {
     /// Whether it may read this sensor.
     #[must_use]
     pub fn sensor(&self, name: &str) -> bool {
-        self.0.iter().any(|grant| matches!(grant, Grant::Sensor(scope) if scope == "*" || scope == name))
+        self.0
+            .iter()
+            .any(|grant| matches!(grant, Grant::Sensor(scope) if scope == "*" || scope == name))
     }
 }
 

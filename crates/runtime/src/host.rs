@@ -117,7 +117,10 @@ impl HostState {
             cpu: Duration::ZERO,
             slice_began: Instant::default(),
             config,
-            hears_stop: module.imports().iter().any(|import| import.spec.call == Call::Thimble(ThimbleCall::EventWait)),
+            hears_stop: module
+                .imports()
+                .iter()
+                .any(|import| import.spec.call == Call::Thimble(ThimbleCall::EventWait)),
             began: None,
             wait_until: None,
             refused: BTreeSet::new(),
@@ -136,7 +139,11 @@ impl HostState {
     /// Binds it to the ports for one slice. `waker` makes the container runnable again.
     pub fn bind<'a>(&'a mut self, ports: &'a Ports<'a>, waker: &'a Waker) -> Context<'a> {
         self.slice_began = ports.clock.now();
-        Context { state: self, ports, waker }
+        Context {
+            state: self,
+            ports,
+            waker,
+        }
     }
 
     /// Tells the processor time used so far, before a slice; the guest can ask for it.
@@ -195,12 +202,18 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// When the call under way was first made: now, unless it is being repeated.
     fn began(&mut self) -> Instant {
-        *self.state.began.get_or_insert_with(|| self.ports.clock.now())
+        *self
+            .state
+            .began
+            .get_or_insert_with(|| self.ports.clock.now())
     }
 
     /// The call under way need not wait for longer than until `instant`.
     fn wait_until(&mut self, instant: Instant) {
-        let until = self.state.wait_until.map_or(instant, |until| until.min(instant));
+        let until = self
+            .state
+            .wait_until
+            .map_or(instant, |until| until.min(instant));
         self.state.wait_until = Some(until);
     }
 
@@ -208,14 +221,18 @@ impl Context<'_> {
     fn refuse(&mut self, grant: &str) {
         const TOLD_MAX: usize = 64;
         if self.state.refused.len() < TOLD_MAX && self.state.refused.insert(grant.to_string()) {
-            self.ports.observer.trace(self.state.id, Trace::Refused { grant });
+            self.ports
+                .observer
+                .trace(self.state.id, Trace::Refused { grant });
         }
     }
 
     /// Tells, once for each, that a limit was reached.
     fn limit_reached(&mut self, limit: &'static str) {
         if self.state.limits_told.insert(limit) {
-            self.ports.observer.trace(self.state.id, Trace::LimitReached { limit });
+            self.ports
+                .observer
+                .trace(self.state.id, Trace::LimitReached { limit });
         }
     }
 }
@@ -240,7 +257,13 @@ impl Host for Context<'_> {
         if !self.state.memory_refused {
             self.state.memory_refused = true;
             let limit_bytes = self.state.config.limits.memory_bytes;
-            self.ports.observer.trace(self.state.id, Trace::MemoryRefused { wanted_bytes, limit_bytes });
+            self.ports.observer.trace(
+                self.state.id,
+                Trace::MemoryRefused {
+                    wanted_bytes,
+                    limit_bytes,
+                },
+            );
         }
     }
 }

@@ -44,7 +44,10 @@ pub struct Schedule {
 
 impl Default for Schedule {
     fn default() -> Self {
-        Self { shared_slice: Duration::from_millis(2), lone_slice: Duration::from_millis(10) }
+        Self {
+            shared_slice: Duration::from_millis(2),
+            lone_slice: Duration::from_millis(10),
+        }
     }
 }
 
@@ -173,7 +176,12 @@ impl Kernel {
             return Err((StateError::Unknown, alloc::boxed::Box::new(body)));
         };
         if slot.is_live() {
-            return Err((StateError::Wrong { state: slot.state() }, alloc::boxed::Box::new(body)));
+            return Err((
+                StateError::Wrong {
+                    state: slot.state(),
+                },
+                alloc::boxed::Box::new(body),
+            ));
         }
         slot.start(body, realtime_nanos, self.ready.floor());
         self.live += 1;
@@ -191,27 +199,52 @@ impl Kernel {
             return Next::Dispose(body);
         }
         let Some(id) = self.ready.pop() else {
-            return Next::Idle { until: self.deadlines.next() };
+            return Next::Idle {
+                until: self.deadlines.next(),
+            };
         };
         let time = self.slice(now);
         let Some((body, fuel)) = self.slots.get_mut(&id).and_then(|slot| slot.lease(time)) else {
             return Next::Idle { until: Some(now) };
         };
-        Next::Run(Lease { id, body, budget: Budget { time, fuel }, began: now })
+        Next::Run(Lease {
+            id,
+            body,
+            budget: Budget { time, fuel },
+            began: now,
+        })
     }
 
     /// The length of a slice that begins now: short when others may want the processor, and never past
     /// the next deadline.
     fn slice(&self, now: Instant) -> Duration {
         const SLICE_MIN: Duration = Duration::from_micros(50);
-        let slice = if self.live > 1 { self.schedule.shared_slice } else { self.schedule.lone_slice };
-        let until_deadline = self.deadlines.next().map_or(Duration::MAX, |deadline| deadline.since(now));
+        let slice = if self.live > 1 {
+            self.schedule.shared_slice
+        } else {
+            self.schedule.lone_slice
+        };
+        let until_deadline = self
+            .deadlines
+            .next()
+            .map_or(Duration::MAX, |deadline| deadline.since(now));
         slice.min(until_deadline.max(SLICE_MIN))
     }
 
     /// Takes back a lease after its slice.
-    pub fn finish(&mut self, lease: Lease, yielded: Yield, now: Instant, realtime_nanos: impl Fn() -> u64) {
-        let Lease { id, body, budget, began } = lease;
+    pub fn finish(
+        &mut self,
+        lease: Lease,
+        yielded: Yield,
+        now: Instant,
+        realtime_nanos: impl Fn() -> u64,
+    ) {
+        let Lease {
+            id,
+            body,
+            budget,
+            began,
+        } = lease;
         let Some(slot) = self.slots.get_mut(&id) else {
             self.ended.push(body);
             return;
@@ -233,7 +266,9 @@ impl Kernel {
 
     /// Puts a container that goes on where it belongs.
     fn put_back(&mut self, id: ContainerId, body: Body, yielded: &Yield) {
-        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let Some(slot) = self.slots.get_mut(&id) else {
+            return;
+        };
         let wait_until = body.host.wait_until();
         slot.body = Some(body);
         if matches!(yielded, Yield::Blocked) && !slot.woken {
@@ -258,7 +293,9 @@ impl Kernel {
     /// Acts on every deadline that has passed.
     fn expire(&mut self, now: Instant, realtime_nanos: &impl Fn() -> u64) {
         while let Some(deadline) = self.deadlines.pop_due(now) {
-            let Some(slot) = self.slots.get_mut(&deadline.id) else { continue };
+            let Some(slot) = self.slots.get_mut(&deadline.id) else {
+                continue;
+            };
             match deadline.kind {
                 queue::DeadlineKind::Wait => {
                     if slot.waiting && slot.waiting_until == Some(deadline.at) {
@@ -266,7 +303,9 @@ impl Kernel {
                         self.make_ready(deadline.id);
                     }
                 }
-                queue::DeadlineKind::Timeout => self.doom(deadline.id, End::TimedOut, realtime_nanos()),
+                queue::DeadlineKind::Timeout => {
+                    self.doom(deadline.id, End::TimedOut, realtime_nanos())
+                }
                 queue::DeadlineKind::Grace => self.doom(deadline.id, End::Killed, realtime_nanos()),
             }
         }
@@ -274,7 +313,9 @@ impl Kernel {
 
     /// Moves a waiting container to the ready queue.
     fn make_ready(&mut self, id: ContainerId) {
-        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let Some(slot) = self.slots.get_mut(&id) else {
+            return;
+        };
         slot.waiting = false;
         if let Some(until) = slot.waiting_until.take() {
             self.deadlines.remove(Deadline::wait(until, id));
@@ -287,7 +328,9 @@ impl Kernel {
 
     /// Something a container may wait for has happened. Whether an idle worker should ask again.
     pub fn wake(&mut self, id: ContainerId) -> bool {
-        let Some(slot) = self.slots.get_mut(&id) else { return false };
+        let Some(slot) = self.slots.get_mut(&id) else {
+            return false;
+        };
         slot.woken = true;
         if !slot.waiting || slot.body.is_none() {
             return false;
@@ -298,7 +341,9 @@ impl Kernel {
 
     /// Ends a live container: at once if it is not running, at the end of its slice otherwise.
     fn doom(&mut self, id: ContainerId, end: End, realtime_nanos: u64) {
-        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let Some(slot) = self.slots.get_mut(&id) else {
+            return;
+        };
         if !slot.is_live() {
             return;
         }
@@ -316,12 +361,26 @@ impl Kernel {
 
     fn live_slot(&mut self, id: ContainerId) -> Result<&mut Slot, StateError> {
         let slot = self.slots.get_mut(&id).ok_or(StateError::Unknown)?;
-        if slot.is_live() { Ok(slot) } else { Err(StateError::Wrong { state: slot.state() }) }
+        if slot.is_live() {
+            Ok(slot)
+        } else {
+            Err(StateError::Wrong {
+                state: slot.state(),
+            })
+        }
     }
 
     fn effect(&mut self, id: ContainerId, notify: bool) -> Effect {
-        let interrupt = self.slots.get(&id).filter(|slot| slot.is_leased()).and_then(|slot| slot.interrupt.clone());
-        Effect { interrupt, dispose: self.ended.pop(), notify }
+        let interrupt = self
+            .slots
+            .get(&id)
+            .filter(|slot| slot.is_leased())
+            .and_then(|slot| slot.interrupt.clone());
+        Effect {
+            interrupt,
+            dispose: self.ended.pop(),
+            notify,
+        }
     }
 
     /// Kills a container.
@@ -339,7 +398,12 @@ impl Kernel {
     ///
     /// # Errors
     /// [`StateError`] when it is not running or paused.
-    pub fn stop(&mut self, id: ContainerId, now: Instant, realtime_nanos: u64) -> Result<Effect, StateError> {
+    pub fn stop(
+        &mut self,
+        id: ContainerId,
+        now: Instant,
+        realtime_nanos: u64,
+    ) -> Result<Effect, StateError> {
         let slot = self.live_slot(id)?;
         let grace = slot.config.stop_grace;
         if !slot.hears_stop || grace.is_zero() {
@@ -360,7 +424,9 @@ impl Kernel {
     pub fn pause(&mut self, id: ContainerId) -> Result<Effect, StateError> {
         let slot = self.live_slot(id)?;
         if slot.paused {
-            return Err(StateError::Wrong { state: State::Paused });
+            return Err(StateError::Wrong {
+                state: State::Paused,
+            });
         }
         slot.paused = true;
         if let Some(slot) = self.slots.get(&id) {
@@ -376,7 +442,9 @@ impl Kernel {
     pub fn unpause(&mut self, id: ContainerId) -> Result<Effect, StateError> {
         let slot = self.live_slot(id)?;
         if !slot.paused {
-            return Err(StateError::Wrong { state: slot.state() });
+            return Err(StateError::Wrong {
+                state: slot.state(),
+            });
         }
         slot.paused = false;
         // Whatever it waited for may have come meanwhile: it asks again.
@@ -393,7 +461,9 @@ impl Kernel {
     pub fn remove(&mut self, id: ContainerId) -> Result<(), StateError> {
         let slot = self.slots.get(&id).ok_or(StateError::Unknown)?;
         if slot.is_live() {
-            return Err(StateError::Wrong { state: slot.state() });
+            return Err(StateError::Wrong {
+                state: slot.state(),
+            });
         }
         self.slots.remove(&id);
         Ok(())

@@ -13,7 +13,11 @@ pub fn range(size: usize, offset: u32, len: u32) -> Result<Range<usize>, Errno> 
     let start = usize::try_from(offset).map_err(|_| Errno::Fault)?;
     let len = usize::try_from(len).map_err(|_| Errno::Fault)?;
     let end = start.checked_add(len).ok_or(Errno::Fault)?;
-    if end > size { Err(Errno::Fault) } else { Ok(start..end) }
+    if end > size {
+        Err(Errno::Fault)
+    } else {
+        Ok(start..end)
+    }
 }
 
 /// Bytes of the guest's memory, for reading.
@@ -21,7 +25,9 @@ pub fn range(size: usize, offset: u32, len: u32) -> Result<Range<usize>, Errno> 
 /// # Errors
 /// [`Errno::Fault`] when any of them lies outside.
 pub fn bytes(memory: &[u8], offset: u32, len: u32) -> Result<&[u8], Errno> {
-    memory.get(range(memory.len(), offset, len)?).ok_or(Errno::Fault)
+    memory
+        .get(range(memory.len(), offset, len)?)
+        .ok_or(Errno::Fault)
 }
 
 /// Bytes of the guest's memory, for writing.
@@ -49,7 +55,9 @@ pub fn write(memory: &mut [u8], offset: u32, source: &[u8]) -> Result<(), Errno>
 /// [`Errno::Fault`] when it lies outside.
 pub fn read_u32(memory: &[u8], offset: u32) -> Result<u32, Errno> {
     let bytes = bytes(memory, offset, 4)?;
-    Ok(u32::from_le_bytes(bytes.try_into().map_err(|_| Errno::Fault)?))
+    Ok(u32::from_le_bytes(
+        bytes.try_into().map_err(|_| Errno::Fault)?,
+    ))
 }
 
 /// Reads a little-endian number.
@@ -58,7 +66,9 @@ pub fn read_u32(memory: &[u8], offset: u32) -> Result<u32, Errno> {
 /// [`Errno::Fault`] when it lies outside.
 pub fn read_u64(memory: &[u8], offset: u32) -> Result<u64, Errno> {
     let bytes = bytes(memory, offset, 8)?;
-    Ok(u64::from_le_bytes(bytes.try_into().map_err(|_| Errno::Fault)?))
+    Ok(u64::from_le_bytes(
+        bytes.try_into().map_err(|_| Errno::Fault)?,
+    ))
 }
 
 /// Writes a little-endian number.
@@ -86,7 +96,11 @@ pub fn c_string(memory: &[u8], offset: u32, max: u32) -> Result<&[u8], Errno> {
     let start = usize::try_from(offset).map_err(|_| Errno::Fault)?;
     let rest = memory.get(start..).ok_or(Errno::Fault)?;
     let max = usize::try_from(max).unwrap_or(usize::MAX);
-    match rest.iter().take(max.saturating_add(1)).position(|byte| *byte == 0) {
+    match rest
+        .iter()
+        .take(max.saturating_add(1))
+        .position(|byte| *byte == 0)
+    {
         Some(end) => rest.get(..end).ok_or(Errno::Fault),
         None if rest.len() > max => Err(Errno::NameTooLong),
         None => Err(Errno::Fault),

@@ -129,7 +129,9 @@ impl Module {
     /// The exported function of this name.
     #[must_use]
     pub fn exported_function(&self, name: &str) -> Option<&Export> {
-        self.exports.iter().find(|export| export.name == name && matches!(export.kind, ExportKind::Function { .. }))
+        self.exports.iter().find(|export| {
+            export.name == name && matches!(export.kind, ExportKind::Function { .. })
+        })
     }
 
     /// The linear memory, if there is one.

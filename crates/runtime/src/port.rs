@@ -15,7 +15,8 @@ use thimble_abi::Errno;
 
 pub use board::{Board, Direction, Level, NoBoard, PinEdge, PinName, SensorReading};
 pub use files::{
-    Directory, DirectoryReply, DirectoryRequest, Entry, File, FileReply, FileRequest, Metadata, Opened, Position, Times,
+    Directory, DirectoryReply, DirectoryRequest, Entry, File, FileReply, FileRequest, Metadata,
+    Opened, Position, Times,
 };
 pub use network::{Group, Lookup, Network, Protocol, Received, Socket, SocketOption};
 pub use store::{KeyValue, StoreReply, StoreRequest};

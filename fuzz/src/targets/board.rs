@@ -18,10 +18,23 @@ pub(super) const SPEC: TargetSpec = TargetSpec {
     bytes_max: 1024,
     patience: Duration::from_secs(5),
     tokens: &[
-        b"[[gpio]]\n", b"[[sensor]]\n", b"name = \"a\"\n", b"port = 0\n", b"pin = 1\n", b"pin = 4294967296\n",
-        b"direction = \"input\"\n", b"direction = \"output\"\n", b"pulses_ms = [1, 2]\n", b"repeat_ms = 3\n",
-        b"pulses_ms = [18446744073709551615]\n", b"repeat_ms = 9223372036854775807\n", b"id = 0\n",
-        b"channels = [{ type = 13, values = [1.0, nan, inf] }]\n", b"-1", b"\"", b"\n",
+        b"[[gpio]]\n",
+        b"[[sensor]]\n",
+        b"name = \"a\"\n",
+        b"port = 0\n",
+        b"pin = 1\n",
+        b"pin = 4294967296\n",
+        b"direction = \"input\"\n",
+        b"direction = \"output\"\n",
+        b"pulses_ms = [1, 2]\n",
+        b"repeat_ms = 3\n",
+        b"pulses_ms = [18446744073709551615]\n",
+        b"repeat_ms = 9223372036854775807\n",
+        b"id = 0\n",
+        b"channels = [{ type = 13, values = [1.0, nan, inf] }]\n",
+        b"-1",
+        b"\"",
+        b"\n",
     ],
     make: || Box::new(Boards),
 };
@@ -37,26 +50,44 @@ impl Target for Boards {
             Ok(board) => board,
             Err(error) => {
                 shapes.note((0, error.to_string().len() / 8));
-                return ensure(!error.to_string().is_empty(), "errors say something", String::new);
+                return ensure(
+                    !error.to_string().is_empty(),
+                    "errors say something",
+                    String::new,
+                );
             }
         };
         let id = ContainerId::new(1);
-        let ends = [Instant::from_nanos(0), Instant::from_nanos(10_000_000_000), Instant::from_nanos(u64::MAX)];
+        let ends = [
+            Instant::from_nanos(0),
+            Instant::from_nanos(10_000_000_000),
+            Instant::from_nanos(u64::MAX),
+        ];
         for pin in board.pins() {
             for direction in [Direction::Input, Direction::Output] {
                 let taken = board.configure(id, pin.port, pin.pin, direction, ends[0]);
                 shapes.note((1, direction == Direction::Input, taken.is_ok()));
             }
             let found = board.pin_at(pin.port, pin.pin);
-            ensure(found.as_ref() == Some(&pin), "a pin is where it says", || format!("{pin:?} {found:?}"))?;
+            ensure(
+                found.as_ref() == Some(&pin),
+                "a pin is where it says",
+                || format!("{pin:?} {found:?}"),
+            )?;
             shapes.note((2, board.watch(id, pin.port, pin.pin, true, ends[0]).is_ok()));
         }
         for now in ends {
             let mut last = ends[0];
             for _ in 0..EDGES_MAX {
-                let Ok(edge) = board.next_edge(id, now, std::task::Waker::noop()) else { break };
+                let Ok(edge) = board.next_edge(id, now, std::task::Waker::noop()) else {
+                    break;
+                };
                 shapes.note((3, edge.level == Level::High));
-                ensure(last <= edge.at && edge.at <= now, "edges come in order", || format!("{edge:?} after {last:?}"))?;
+                ensure(
+                    last <= edge.at && edge.at <= now,
+                    "edges come in order",
+                    || format!("{edge:?} after {last:?}"),
+                )?;
                 last = edge.at;
             }
         }

@@ -40,8 +40,14 @@ pub(super) const SPEC: TargetSpec = TargetSpec {
 /// Calls and loop rounds that a generated module makes before it traps.
 const STEPS_MAX: u32 = 2_000;
 /// A budget that is not used up, and one that always is.
-const ROOMY: Budget = Budget { time: Duration::from_secs(20), fuel: 4_000_000_000 };
-const TINY: Budget = Budget { time: Duration::from_micros(20), fuel: 7 };
+const ROOMY: Budget = Budget {
+    time: Duration::from_secs(20),
+    fuel: 4_000_000_000,
+};
+const TINY: Budget = Budget {
+    time: Duration::from_micros(20),
+    fuel: 7,
+};
 /// The export that is only a host call.
 const DIGEST: &str = "\0digest";
 
@@ -72,7 +78,10 @@ impl Engines {
         let wasmi = WasmiEngine::new(thimble_engine_wasmi::Settings::linux());
         let native = |address_space| {
             let settings = thimble_engine_wasmtime::Settings {
-                compile_limits: CompileLimits { threads: Some(1), ..CompileLimits::default() },
+                compile_limits: CompileLimits {
+                    threads: Some(1),
+                    ..CompileLimits::default()
+                },
                 address_space,
                 canonical_nans: true,
                 ..thimble_engine_wasmtime::Settings::default()
@@ -112,7 +121,9 @@ impl Target for Engines {
     fn examine(&mut self, input: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
         let mut u = Unstructured::new(input);
         // Too little entropy is no finding.
-        let Ok((case, tight)) = draw(&mut u) else { return Ok(()) };
+        let Ok((case, tight)) = draw(&mut u) else {
+            return Ok(());
+        };
         match case {
             Some(case) => self.compare(&case, tight, shapes),
             None => Ok(()),
@@ -127,13 +138,20 @@ fn draw(u: &mut Unstructured<'_>) -> Drawn<(Option<Case>, bool)> {
     for _ in 0..u.int_in_range(0..=6)? {
         imports.push(*u.choose(&specs)?);
     }
-    let memory = smith::memory(u.int_in_range(0..=3)?, *u.choose(&[None, Some(4), Some(100)])?);
+    let memory = smith::memory(
+        u.int_in_range(0..=3)?,
+        *u.choose(&[None, Some(4), Some(100)])?,
+    );
     let (imported, own) = match u.int_in_range(0..=5)? {
         0 => (None, None),
         1 | 2 => (Some(memory), None),
         _ => (None, Some(memory)),
     };
-    let exports = [("_start", None), ("code", Some(ValType::I32)), ("more", None)];
+    let exports = [
+        ("_start", None),
+        ("code", Some(ValType::I32)),
+        ("more", None),
+    ];
     let (tight, salt) = (u.ratio(1, 8)?, u.arbitrary()?);
     let config = wasm_smith::Config {
         module_shape: Some(smith::shape(&imports, imported, own, &exports)),
@@ -143,7 +161,9 @@ fn draw(u: &mut Unstructured<'_>) -> Drawn<(Option<Case>, bool)> {
     let mut generated = wasm_smith::Module::new(config, u)?;
     // Only what cannot be ended is left out.
     let ends = generated.ensure_termination(STEPS_MAX).is_ok();
-    let case = ends.then(|| Case::new(&generated.to_bytes(), salt)).flatten();
+    let case = ends
+        .then(|| Case::new(&generated.to_bytes(), salt))
+        .flatten();
     Ok((case, tight))
 }
 
@@ -159,27 +179,42 @@ impl Case {
             }
             Some(_) => module,
         };
-        Some(Self { module, entries, salt })
+        Some(Self {
+            module,
+            entries,
+            salt,
+        })
     }
 }
 
 /// Loads a module; `None` if it is refused.
-fn load(name: &str, engine: &dyn Engine, module: &Module) -> Result<Option<Arc<dyn LoadedModule>>, Violation> {
+fn load(
+    name: &str,
+    engine: &dyn Engine,
+    module: &Module,
+) -> Result<Option<Arc<dyn LoadedModule>>, Violation> {
     match engine.load(module) {
         Ok(loaded) => Ok(Some(loaded)),
         Err(LoadError::Invalid { .. }) => Ok(None),
-        Err(error) => Err(Violation::new("an engine prepares what is valid", format!("{name}: {error}"))),
+        Err(error) => Err(Violation::new(
+            "an engine prepares what is valid",
+            format!("{name}: {error}"),
+        )),
     }
 }
 
 /// Two runs of a module do the same, up to a stack overflow: stacks differ.
 fn agree(first: &str, expected: &Run, name: &str, run: &Run) -> Result<(), Violation> {
     let detail = |what: String| format!("{first} and {name}: {what}");
-    let overflow = [expected, run].iter().any(|run| run.end == End::Trapped(TrapKind::StackOverflow));
+    let overflow = [expected, run]
+        .iter()
+        .any(|run| run.end == End::Trapped(TrapKind::StackOverflow));
     for (index, (a, b)) in expected.calls.iter().zip(&run.calls).enumerate() {
-        ensure(a == b, "engines make the same calls on the same memory", || {
-            detail(format!("call {index} was {a:x?}, then {b:x?}"))
-        })?;
+        ensure(
+            a == b,
+            "engines make the same calls on the same memory",
+            || detail(format!("call {index} was {a:x?}, then {b:x?}")),
+        )?;
     }
     if overflow {
         return Ok(());
@@ -187,10 +222,25 @@ fn agree(first: &str, expected: &Run, name: &str, run: &Run) -> Result<(), Viola
     ensure(expected.end == run.end, "engines end a guest alike", || {
         detail(format!("{:?}, then {:?}", expected.end, run.end))
     })?;
-    ensure(expected.calls.len() == run.calls.len(), "engines make as many calls", || {
-        detail(format!("{}, then {}", expected.calls.len(), run.calls.len()))
-    })?;
-    ensure(expected.memory_bytes == run.memory_bytes, "memory is as large on every engine", || {
-        detail(format!("{}, then {}", expected.memory_bytes, run.memory_bytes))
-    })
+    ensure(
+        expected.calls.len() == run.calls.len(),
+        "engines make as many calls",
+        || {
+            detail(format!(
+                "{}, then {}",
+                expected.calls.len(),
+                run.calls.len()
+            ))
+        },
+    )?;
+    ensure(
+        expected.memory_bytes == run.memory_bytes,
+        "memory is as large on every engine",
+        || {
+            detail(format!(
+                "{}, then {}",
+                expected.memory_bytes, run.memory_bytes
+            ))
+        },
+    )
 }

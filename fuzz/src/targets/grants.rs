@@ -20,9 +20,31 @@ pub(super) const SPEC: TargetSpec = TargetSpec {
     bytes_max: 512,
     patience: Duration::from_secs(5),
     tokens: &[
-        b"net.connect:", b"net.listen:", b"net.resolve:", b"bus.pub:", b"bus.sub:", b"gpio:", b"sensor:",
-        b"tcp/", b"udp/", b"*.", b"[::1]", b"::ffff:", b"127.0.0.1", b"/32", b"0-65535", b":", b"/", b"+",
-        b"#", b"$", b"\n", b"localhost", b"ocre:api", b"T", b"*",
+        b"net.connect:",
+        b"net.listen:",
+        b"net.resolve:",
+        b"bus.pub:",
+        b"bus.sub:",
+        b"gpio:",
+        b"sensor:",
+        b"tcp/",
+        b"udp/",
+        b"*.",
+        b"[::1]",
+        b"::ffff:",
+        b"127.0.0.1",
+        b"/32",
+        b"0-65535",
+        b":",
+        b"/",
+        b"+",
+        b"#",
+        b"$",
+        b"\n",
+        b"localhost",
+        b"ocre:api",
+        b"T",
+        b"*",
     ],
     make: || Box::new(GrantTexts),
 };
@@ -31,7 +53,9 @@ struct GrantTexts;
 
 impl Target for GrantTexts {
     fn examine(&mut self, input: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
-        let Some((kind, rest)) = input.split_first() else { return Ok(()) };
+        let Some((kind, rest)) = input.split_first() else {
+            return Ok(());
+        };
         let mut u = Unstructured::new(rest);
         let drawn = match kind % 4 {
             0 => return texts(&String::from_utf8_lossy(rest), shapes),
@@ -45,7 +69,9 @@ impl Target for GrantTexts {
                 (line(), line(), line())
             }
         };
-        let (Ok(first), Ok(second), Ok(third)) = drawn else { return Ok(()) };
+        let (Ok(first), Ok(second), Ok(third)) = drawn else {
+            return Ok(());
+        };
         filters(&first, &second, &third, shapes)
     }
 }
@@ -56,25 +82,52 @@ fn texts(text: &str, shapes: &mut Shapes) -> Result<(), Violation> {
         Ok(grants) => grants,
         Err(error) => {
             shapes.note((0, std::mem::discriminant(&error)));
-            return ensure(!error.to_string().is_empty(), "errors say something", String::new);
+            return ensure(
+                !error.to_string().is_empty(),
+                "errors say something",
+                String::new,
+            );
         }
     };
     for grant in grants.as_slice() {
         shapes.note((1, grant.kind()));
-        ensure(grants.any(grant.kind()), "a grant is there once it is given", || format!("{grant:?}"))?;
+        ensure(
+            grants.any(grant.kind()),
+            "a grant is there once it is given",
+            || format!("{grant:?}"),
+        )?;
     }
-    let addresses = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let addresses = [
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST),
+    ];
     for address in addresses {
         for protocol in [Protocol::Tcp, Protocol::Udp] {
             let bare = grants.connect(protocol, address, 80, [].into_iter());
             let named = grants.connect(protocol, address, 80, [text, "example.org"].into_iter());
-            ensure(!bare || named, "more names never allow less", || text.to_owned())?;
+            ensure(!bare || named, "more names never allow less", || {
+                text.to_owned()
+            })?;
             shapes.note((2, bare, grants.listen(protocol, 80)));
         }
     }
-    let pin = PinName { port: 0, pin: 1, name: Some(text.to_owned()) };
-    shapes.note((3, grants.gpio(&pin), grants.sensor(text), grants.resolve(text)));
-    shapes.note((4, grants.publish(text), grants.receive(text), grants.any(GrantKind::Network)));
+    let pin = PinName {
+        port: 0,
+        pin: 1,
+        name: Some(text.to_owned()),
+    };
+    shapes.note((
+        3,
+        grants.gpio(&pin),
+        grants.sensor(text),
+        grants.resolve(text),
+    ));
+    shapes.note((
+        4,
+        grants.publish(text),
+        grants.receive(text),
+        grants.any(GrantKind::Network),
+    ));
     Ok(())
 }
 
@@ -83,8 +136,14 @@ fn filters(first: &str, second: &str, topic: &str, shapes: &mut Shapes) -> Resul
     let (Ok(one), Ok(other)) = (TopicFilter::parse(first), TopicFilter::parse(second)) else {
         return Ok(());
     };
-    ensure(one.as_str() == first, "a filter stays as it is written", || first.to_owned())?;
-    ensure(one.covers(&one), "a filter covers itself", || first.to_owned())?;
+    ensure(
+        one.as_str() == first,
+        "a filter stays as it is written",
+        || first.to_owned(),
+    )?;
+    ensure(one.covers(&one), "a filter covers itself", || {
+        first.to_owned()
+    })?;
     let covers = one.covers(&other);
     for topic in witnesses(second).iter().map(String::as_str).chain([topic]) {
         if check_topic(topic).is_err() {
@@ -92,7 +151,9 @@ fn filters(first: &str, second: &str, topic: &str, shapes: &mut Shapes) -> Resul
         }
         for (filter, text) in [(&one, first), (&other, second)] {
             let told = filter.matches(topic);
-            ensure(told == matches(text, topic), "matching is MQTT's", || format!("{text:?} {topic:?}: {told}"))?;
+            ensure(told == matches(text, topic), "matching is MQTT's", || {
+                format!("{text:?} {topic:?}: {told}")
+            })?;
         }
         shapes.note((5, covers, one.matches(topic), other.matches(topic)));
         ensure(
@@ -102,17 +163,27 @@ fn filters(first: &str, second: &str, topic: &str, shapes: &mut Shapes) -> Resul
         )?;
     }
     // `+/#` is `#` in other words, and nobody writes it.
-    let all = witnesses(second).iter().filter(|topic| check_topic(topic).is_ok()).all(|topic| one.matches(topic));
-    ensure(covers || !all || first.starts_with("+/#"), "a filter covers what it matches all of", || {
-        format!("{first:?} matches all that {second:?} does")
-    })
+    let all = witnesses(second)
+        .iter()
+        .filter(|topic| check_topic(topic).is_ok())
+        .all(|topic| one.matches(topic));
+    ensure(
+        covers || !all || first.starts_with("+/#"),
+        "a filter covers what it matches all of",
+        || format!("{first:?} matches all that {second:?} does"),
+    )
 }
 
 /// Topics that a filter matches, with levels that no other filter names.
 fn witnesses(filter: &str) -> Vec<String> {
     let plain = filter.replace('+', "~1");
     match plain.strip_suffix("/#") {
-        Some(parent) => vec![parent.into(), format!("{parent}/"), format!("{parent}/~2"), format!("{parent}/~2/~3")],
+        Some(parent) => vec![
+            parent.into(),
+            format!("{parent}/"),
+            format!("{parent}/~2"),
+            format!("{parent}/~2/~3"),
+        ],
         None if plain == "#" => vec!["~1".into(), "/".into(), "~1/~2".into()],
         None => vec![plain.clone(), filter.replace('+', "")],
     }
@@ -132,22 +203,30 @@ fn matches(filter: &str, topic: &str) -> bool {
     if topic.starts_with('$') && (filter.starts_with('+') || filter.starts_with('#')) {
         return false;
     }
-    levels(&filter.split('/').collect::<Vec<_>>(), &topic.split('/').collect::<Vec<_>>())
+    levels(
+        &filter.split('/').collect::<Vec<_>>(),
+        &topic.split('/').collect::<Vec<_>>(),
+    )
 }
 
 /// A topic or filter of few different levels, so that they often meet.
 fn topic(u: &mut Unstructured<'_>) -> Drawn<String> {
     const LEVELS: [&str; 9] = ["a", "b", "+", "#", "", "$", "$a", "a+", "é"];
     let count = u.int_in_range(1..=5)?;
-    let levels: Vec<&str> = (0..count).map(|_| u.choose(&LEVELS).copied()).collect::<Drawn<_>>()?;
+    let levels: Vec<&str> = (0..count)
+        .map(|_| u.choose(&LEVELS).copied())
+        .collect::<Drawn<_>>()?;
     Ok(levels.join("/"))
 }
 
 /// Patterns mean what they are made of.
 fn hosts(u: &mut Unstructured<'_>, shapes: &mut Shapes) -> Result<(), Violation> {
-    let (Ok(bytes), Ok(six), Ok(bits), Ok(ports)) =
-        (u.arbitrary::<[u8; 16]>(), u.int_in_range(0..=2), u.int_in_range(0..=130_u8), u.arbitrary::<(u16, u16)>())
-    else {
+    let (Ok(bytes), Ok(six), Ok(bits), Ok(ports)) = (
+        u.arbitrary::<[u8; 16]>(),
+        u.int_in_range(0..=2),
+        u.int_in_range(0..=130_u8),
+        u.arbitrary::<(u16, u16)>(),
+    ) else {
         return Ok(());
     };
     let [a, b, c, d, ..] = bytes;
@@ -167,9 +246,15 @@ fn hosts(u: &mut Unstructured<'_>, shapes: &mut Shapes) -> Result<(), Violation>
     if let Ok(text) = u.arbitrary::<String>()
         && let Some(pattern) = HostPattern::parse(&text)
     {
-        let itself = text.strip_prefix("*.").map_or(text.clone(), |domain| format!("x.{domain}"));
+        let itself = text
+            .strip_prefix("*.")
+            .map_or(text.clone(), |domain| format!("x.{domain}"));
         let network = matches!(pattern, HostPattern::Network(..));
-        ensure(network || pattern.matches_name(&itself), "a host pattern means its name", || text)?;
+        ensure(
+            network || pattern.matches_name(&itself),
+            "a host pattern means its name",
+            || text,
+        )?;
         shapes.note((7, std::mem::discriminant(&pattern)));
     }
     let (first, last) = (ports.0.min(ports.1), ports.0.max(ports.1));
@@ -177,5 +262,7 @@ fn hosts(u: &mut Unstructured<'_>, shapes: &mut Shapes) -> Result<(), Violation>
     let holds = range.is_some_and(|range| {
         range.contains(first) && range.contains(last) && (first == 0 || !range.contains(first - 1))
     });
-    ensure(holds, "a range holds its ports", || format!("{first}-{last}"))
+    ensure(holds, "a range holds its ports", || {
+        format!("{first}-{last}")
+    })
 }

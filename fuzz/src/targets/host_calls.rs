@@ -27,7 +27,12 @@ pub(super) const SPEC: TargetSpec = TargetSpec {
     summary: "every host call with hostile arguments: never panics, blocks, leaks, or writes elsewhere",
     bytes_max: 4096,
     patience: Duration::from_secs(20),
-    tokens: &[b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x03\0\0\0", b"\x40\0\0\0"],
+    tokens: &[
+        b"\0\0\0\0",
+        b"\xff\xff\xff\xff",
+        b"\x03\0\0\0",
+        b"\x40\0\0\0",
+    ],
     make: || match HostCalls::new() {
         Ok(target) => Box::new(target),
         Err(reason) => Box::new(Unable(reason)),
@@ -63,19 +68,49 @@ impl HostCalls {
     fn new() -> Result<Self, String> {
         let specs: Vec<_> = calls::all().collect();
         let memory = smith::memory(2, Some(8));
-        let bytes = smith::shape(&specs, None, Some(memory), &[("_start", None), ("on_event", None)]);
+        let bytes = smith::shape(
+            &specs,
+            None,
+            Some(memory),
+            &[("_start", None), ("on_event", None)],
+        );
         let module = Module::parse(bytes).map_err(|error| error.to_string())?;
-        Ok(Self { device: Device::new().map_err(|error| error.to_string())?, module, specs })
+        Ok(Self {
+            device: Device::new().map_err(|error| error.to_string())?,
+            module,
+            specs,
+        })
     }
 
-    fn sequence(&self, input: &[u8], shapes: &mut Shapes) -> arbitrary::Result<Result<(), Violation>> {
+    fn sequence(
+        &self,
+        input: &[u8],
+        shapes: &mut Shapes,
+    ) -> arbitrary::Result<Result<(), Violation>> {
         let mut u = Unstructured::new(input);
         let mut guest = match self.device.guest(&self.module, &mut u)? {
             Ok(guest) => guest,
-            Err(error) => return Ok(Err(Violation::new("a guest can be made", error.to_string()))),
+            Err(error) => {
+                return Ok(Err(Violation::new(
+                    "a guest can be made",
+                    error.to_string(),
+                )));
+            }
         };
+        let result = self.calls(&mut guest, &mut u, shapes);
+        self.device.dispose(guest);
+        result
+    }
+
+    /// The calls of one guest.
+    fn calls(
+        &self,
+        guest: &mut Guest,
+        u: &mut Unstructured<'_>,
+        shapes: &mut Shapes,
+    ) -> arbitrary::Result<Result<(), Violation>> {
         let mut memory = Memory::new(*u.choose(&MEMORY_BYTES)?);
-        arguments::fill(memory.bytes(), &mut u)?;
+        arguments::fill(memory.bytes(), u)?;
         let mut last = None;
         for _ in 0..CALLS_MAX {
             if u.is_empty() {
@@ -83,10 +118,11 @@ impl HostCalls {
             }
             let spec = *u.choose(&self.specs)?;
             if u.ratio(1, 8)? {
-                arguments::fill(memory.bytes(), &mut u)?;
+                arguments::fill(memory.bytes(), u)?;
             }
-            let arguments = arguments::of(spec, memory.bytes().len(), &mut u)?;
-            let end = match self.call(&mut guest, spec, &arguments, &mut memory) {
+            let arguments = arguments::of(spec, memory.bytes().len(), u)?;
+            self.device.tick();
+            let end = match self.call(guest, spec, &arguments, &mut memory) {
                 Ok(end) => end,
                 Err(violation) => return Ok(Err(violation)),
             };
@@ -97,7 +133,6 @@ impl HostCalls {
                 break;
             }
         }
-        self.device.dispose(guest);
         Ok(Ok(()))
     }
 
@@ -113,18 +148,28 @@ impl HostCalls {
         let mut waited = false;
         let outcome = loop {
             let (waker, woken) = device::waker();
-            let begin = Instant::now();
             let ports = self.device.ports();
-            let outcome = guest.state.bind(&ports, &waker).call(spec.call, arguments, memory.bytes());
+            let begin = Instant::now();
+            let outcome =
+                guest
+                    .state
+                    .bind(&ports, &waker)
+                    .call(spec.call, arguments, memory.bytes());
             let took = begin.elapsed();
             let detail = || format!("{}.{}{arguments:x?} took {took:?}", spec.module, spec.name);
-            ensure(took < CALL_TIME_MAX, "a call does not hold up the thread", detail)?;
+            ensure(
+                took < CALL_TIME_MAX,
+                "a call does not hold up the thread",
+                detail,
+            )?;
             if !matches!(outcome, CallOutcome::Blocked) {
                 break outcome;
             }
             waited = true;
             if !self.device.wait(guest.state.wait_until(), &woken) {
-                return self.check(spec, arguments, memory, &before, None, waited).map(|()| End::Waits);
+                return self
+                    .check(spec, arguments, memory, &before, None, waited)
+                    .map(|()| End::Waits);
             }
         };
         let result = match &outcome {
@@ -149,37 +194,57 @@ impl HostCalls {
         waited: bool,
     ) -> Result<(), Violation> {
         let detail = |what: &str| {
-            format!("{}.{}({arguments:x?}) with {} bytes of memory: {what}", spec.module, spec.name, before.len())
+            format!(
+                "{}.{}({arguments:x?}) with {} bytes of memory: {what}",
+                spec.module,
+                spec.name,
+                before.len()
+            )
         };
-        ensure(memory.is_fenced(), "a call writes outside of the memory", || detail("canary"))?;
+        ensure(
+            memory.is_fenced(),
+            "a call writes outside of the memory",
+            || detail("canary"),
+        )?;
         let after = memory.bytes();
         let fault = result.is_some_and(|result| is_fault(spec, result));
         if fault && !waited {
             let changed = first_difference(before, after, &[]);
-            ensure(changed.is_none(), "a bad pointer has no effect", || detail(&format!("{changed:?}")))?;
+            ensure(changed.is_none(), "a bad pointer has no effect", || {
+                detail(&format!("{changed:?}"))
+            })?;
         }
         let mut ranges = outputs::ranges(spec, arguments, before);
         if matches!(spec.call, Call::Env(EnvCall::GetEvent)) {
-            ranges.extend(self.module.app_heap().map(|heap| u64::from(heap.start)..u64::from(heap.end)));
+            ranges.extend(
+                self.module
+                    .app_heap()
+                    .map(|heap| u64::from(heap.start)..u64::from(heap.end)),
+            );
         }
         let changed = first_difference(before, after, &ranges);
-        ensure(changed.is_none(), "a call writes only where it is told to", || {
-            detail(&format!("byte {changed:x?} changed, may write {ranges:x?}"))
-        })
+        ensure(
+            changed.is_none(),
+            "a call writes only where it is told to",
+            || detail(&format!("byte {changed:x?} changed, may write {ranges:x?}")),
+        )
     }
 }
 
 impl Target for HostCalls {
     fn examine(&mut self, input: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
+        self.device.reset();
         let open = device::open_descriptors();
         // Too little entropy is no finding.
         let result = self.sequence(input, shapes).unwrap_or(Ok(()));
         self.device.settle();
         let left = self.device.descriptors_after(open);
         result?;
-        ensure(left.len() <= open, "descriptors of the process are given back", || {
-            format!("{open} were open, then {left:?}")
-        })
+        ensure(
+            left.len() <= open,
+            "descriptors of the process are given back",
+            || format!("{open} were open, then {left:?}"),
+        )
     }
 }
 
@@ -207,7 +272,9 @@ fn is_fault(spec: &CallSpec, result: u64) -> bool {
     let fault = u64::from(Errno::Fault.number());
     match (spec.returns, spec.call) {
         (calls::ReturnKind::Errno, _) => result == fault,
-        (calls::ReturnKind::I32, Call::Thimble(_)) => i64::from(low_half(result)) == -fault.cast_signed(),
+        (calls::ReturnKind::I32, Call::Thimble(_)) => {
+            i64::from(low_half(result)) == -fault.cast_signed()
+        }
         _ => false,
     }
 }
@@ -220,9 +287,10 @@ fn low_half(result: u64) -> i32 {
 /// The first byte outside of the ranges that differs.
 fn first_difference(before: &[u8], after: &[u8], ranges: &[std::ops::Range<u64>]) -> Option<u64> {
     let places = (0_u64..).zip(before.iter().zip(after));
-    { places }.filter(|(_, (before, after))| before != after).map(|(place, _)| place).find(|place| {
-        !ranges.iter().any(|range| range.contains(place))
-    })
+    { places }
+        .filter(|(_, (before, after))| before != after)
+        .map(|(place, _)| place)
+        .find(|place| !ranges.iter().any(|range| range.contains(place)))
 }
 
 /// A guest's memory between canaries.
@@ -231,7 +299,9 @@ struct Memory(Vec<u8>);
 impl Memory {
     fn new(bytes: usize) -> Self {
         let mut all = vec![CANARY; bytes + 2 * CANARY_BYTES];
-        all.get_mut(CANARY_BYTES..CANARY_BYTES + bytes).unwrap_or_default().fill(0);
+        all.get_mut(CANARY_BYTES..CANARY_BYTES + bytes)
+            .unwrap_or_default()
+            .fill(0);
         Self(all)
     }
 
@@ -242,7 +312,11 @@ impl Memory {
 
     fn is_fenced(&self) -> bool {
         let end = self.0.len() - CANARY_BYTES;
-        let fences = self.0.iter().take(CANARY_BYTES).chain(self.0.iter().skip(end));
+        let fences = self
+            .0
+            .iter()
+            .take(CANARY_BYTES)
+            .chain(self.0.iter().skip(end));
         { fences }.all(|byte| *byte == CANARY)
     }
 }

@@ -67,7 +67,9 @@ fn generate(entropy: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn is_valid(bytes: &[u8]) -> bool {
-    Validator::new_with_features(smith::FEATURES).validate_all(bytes).is_ok()
+    Validator::new_with_features(smith::FEATURES)
+        .validate_all(bytes)
+        .is_ok()
 }
 
 fn check(bytes: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
@@ -76,7 +78,10 @@ fn check(bytes: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
         Ok(module) => module,
         Err(error) => {
             shapes.note((mem::discriminant(&error), error.to_string().len()));
-            let at_fault = matches!(error, ModuleError::Malformed { .. } | ModuleError::Truncated { .. });
+            let at_fault = matches!(
+                error,
+                ModuleError::Malformed { .. } | ModuleError::Truncated { .. }
+            );
             return ensure(
                 !valid || (!at_fault && !facts::imports_are_known(bytes)),
                 "a valid module with known imports is accepted",
@@ -84,11 +89,22 @@ fn check(bytes: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
             );
         }
     };
-    shapes.note((valid, module.imports().len().min(8), module.exports().len().min(8)));
-    shapes.note((module.memory().is_some(), module.app_heap().is_some(), module.start().is_some()));
+    shapes.note((
+        valid,
+        module.imports().len().min(8),
+        module.exports().len().min(8),
+    ));
+    shapes.note((
+        module.memory().is_some(),
+        module.app_heap().is_some(),
+        module.start().is_some(),
+    ));
     let rewritten_valid = is_valid(module.bytes());
     ensure(valid == rewritten_valid, "rewriting keeps validity", || {
-        format!("valid before: {valid}, after: {rewritten_valid}; after: {:02x?}", module.bytes())
+        format!(
+            "valid before: {valid}, after: {rewritten_valid}; after: {:02x?}",
+            module.bytes()
+        )
     })?;
     if !valid {
         return Ok(());
@@ -102,38 +118,96 @@ fn check(bytes: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
 
 /// Functions keep their indices, types and bodies.
 fn check_functions(before: &Facts, after: &Facts) -> Result<(), Violation> {
-    ensure(before.functions == after.functions, "functions keep their indices", || {
-        format!("{:?} became {:?}", before.functions, after.functions)
-    })?;
-    ensure(before.bodies == after.bodies, "code is copied byte for byte", || {
-        format!("{} bodies became {}", before.bodies.len(), after.bodies.len())
-    })?;
+    ensure(
+        before.functions == after.functions,
+        "functions keep their indices",
+        || format!("{:?} became {:?}", before.functions, after.functions),
+    )?;
+    ensure(
+        before.bodies == after.bodies,
+        "code is copied byte for byte",
+        || {
+            format!(
+                "{} bodies became {}",
+                before.bodies.len(),
+                after.bodies.len()
+            )
+        },
+    )?;
     let kept = after.exports.get(..before.exports.len()) == Some(before.exports.as_slice());
-    ensure(kept, "exports are kept in order", || format!("{:?} became {:?}", before.exports, after.exports))
+    ensure(kept, "exports are kept in order", || {
+        format!("{:?} became {:?}", before.exports, after.exports)
+    })
 }
 
 /// The memory is the module's own, exported under the name that is told, and as large as told.
 fn check_memory(module: &Module, before: &Facts, after: &Facts) -> Result<(), Violation> {
-    let detail = || format!("{:?} and {:?}; before {:?}, after {:?}", module.memory(), module.app_heap(), before.memory, after.memory);
-    let (Some(memory), Some(old), Some(new)) = (module.memory(), &before.memory, &after.memory) else {
+    let detail = || {
+        format!(
+            "{:?} and {:?}; before {:?}, after {:?}",
+            module.memory(),
+            module.app_heap(),
+            before.memory,
+            after.memory
+        )
+    };
+    let (Some(memory), Some(old), Some(new)) = (module.memory(), &before.memory, &after.memory)
+    else {
         let none = module.memory().is_none() && before.memory.is_none() && after.memory.is_none();
         return ensure(none, "memory appears or is lost", detail);
     };
     ensure(!new.imported, "memory is the module's own", detail)?;
-    ensure(memory.imported == old.imported, "memory was imported as told", detail)?;
-    ensure(new.export.as_ref() == Some(&memory.export), "memory is exported as told", detail)?;
-    ensure(new.bytes == memory.initial_bytes(), "memory is as large as told", detail)?;
-    let receives = module.imports().iter().any(|import| import.spec.call == Call::Env(EnvCall::SubscribeMessage));
-    ensure(receives || module.app_heap().is_none(), "only receivers have an app heap", detail)?;
+    ensure(
+        memory.imported == old.imported,
+        "memory was imported as told",
+        detail,
+    )?;
+    ensure(
+        new.export.as_ref() == Some(&memory.export),
+        "memory is exported as told",
+        detail,
+    )?;
+    ensure(
+        new.bytes == memory.initial_bytes(),
+        "memory is as large as told",
+        detail,
+    )?;
+    let receives = module
+        .imports()
+        .iter()
+        .any(|import| import.spec.call == Call::Env(EnvCall::SubscribeMessage));
+    ensure(
+        receives || module.app_heap().is_none(),
+        "only receivers have an app heap",
+        detail,
+    )?;
     let Some(heap) = module.app_heap() else {
-        return ensure(new.bytes == old.bytes && new.maximum == old.maximum, "memory keeps its limits", detail);
+        return ensure(
+            new.bytes == old.bytes && new.maximum == old.maximum,
+            "memory keeps its limits",
+            detail,
+        );
     };
-    ensure(u64::from(heap.start) == old.bytes, "the app heap lies behind the memory", detail)?;
-    ensure(heap.end.wrapping_sub(heap.start) == APP_HEAP_BYTES, "the app heap has its size", detail)?;
-    ensure(new.bytes == old.bytes + PAGE_BYTES, "the app heap takes one page", detail)?;
+    ensure(
+        u64::from(heap.start) == old.bytes,
+        "the app heap lies behind the memory",
+        detail,
+    )?;
+    ensure(
+        heap.end.wrapping_sub(heap.start) == APP_HEAP_BYTES,
+        "the app heap has its size",
+        detail,
+    )?;
+    ensure(
+        new.bytes == old.bytes + PAGE_BYTES,
+        "the app heap takes one page",
+        detail,
+    )?;
     let room = match (old.maximum, new.maximum) {
         (None, None) => true,
-        (Some(old), Some(new)) => new == (old + PAGE_BYTES).min(1 << 32) || new == u64::from(u32::MAX),
+        (Some(old), Some(new)) => {
+            new == (old + PAGE_BYTES).min(1 << 32) || new == u64::from(u32::MAX)
+        }
         _ => false,
     };
     ensure(room, "the module may grow as far as before", detail)
@@ -152,10 +226,20 @@ fn check_offsets(module: &Module, before: &Facts, after: &Facts) -> Result<(), V
 
 /// The start function as an export leaves a valid module.
 fn check_start(module: &Module) -> Result<(), Violation> {
-    let Some(start) = module.start() else { return Ok(()) };
-    let bytes = start_as_export(module.bytes(), start, "\0fuzz")
-        .map_err(|error| Violation::new("the start function becomes an export", error.to_string()))?;
+    let Some(start) = module.start() else {
+        return Ok(());
+    };
+    let bytes = start_as_export(module.bytes(), start, "\0fuzz").map_err(|error| {
+        Violation::new("the start function becomes an export", error.to_string())
+    })?;
     let facts = Facts::of(&bytes);
-    let exported = facts.exports.iter().any(|(name, index)| name == "\0fuzz" && *index == start);
-    ensure(is_valid(&bytes) && exported, "the start function becomes an export", || format!("{bytes:02x?}"))
+    let exported = facts
+        .exports
+        .iter()
+        .any(|(name, index)| name == "\0fuzz" && *index == start);
+    ensure(
+        is_valid(&bytes) && exported,
+        "the start function becomes an export",
+        || format!("{bytes:02x?}"),
+    )
 }

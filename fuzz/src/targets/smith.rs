@@ -62,8 +62,13 @@ pub(crate) fn shape(
 ) -> Vec<u8> {
     let (mut types, mut import_section) = (TypeSection::new(), ImportSection::new());
     for (index, spec) in (0..).zip(imports) {
-        let parameters = spec.parameters.iter().map(|parameter| val_type(parameter.kind.value_type()));
-        types.ty().function(parameters, spec.returns.value_type().map(val_type));
+        let parameters = spec
+            .parameters
+            .iter()
+            .map(|parameter| val_type(parameter.kind.value_type()));
+        types
+            .ty()
+            .function(parameters, spec.returns.value_type().map(val_type));
         import_section.import(spec.module, spec.name, EntityType::Function(index));
     }
     if let Some(memory) = imported_memory {
@@ -74,7 +79,9 @@ pub(crate) fn shape(
     for (name, result) in exports {
         types.ty().function([], *result);
         functions.function(types.len() - 1);
-        let function = import_section.len().saturating_sub(u32::from(imported_memory.is_some()));
+        let function = import_section
+            .len()
+            .saturating_sub(u32::from(imported_memory.is_some()));
         export_section.export(name, ExportKind::Func, function + functions.len() - 1);
         let mut body = Function::new([]);
         body.instructions().unreachable().end();
@@ -85,14 +92,26 @@ pub(crate) fn shape(
         export_section.export("memory", ExportKind::Memory, 0);
     }
     let mut module = Module::new();
-    module.section(&types).section(&import_section).section(&functions);
-    module.section(&memories).section(&export_section).section(&code);
+    module
+        .section(&types)
+        .section(&import_section)
+        .section(&functions);
+    module
+        .section(&memories)
+        .section(&export_section)
+        .section(&code);
     module.finish()
 }
 
 /// A memory with pages of the usual size.
 pub(crate) const fn memory(minimum: u64, maximum: Option<u64>) -> MemoryType {
-    MemoryType { minimum, maximum, memory64: false, shared: false, page_size_log2: None }
+    MemoryType {
+        minimum,
+        maximum,
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    }
 }
 
 const fn val_type(ty: ValueType) -> ValType {

@@ -50,26 +50,54 @@ macro_rules! calls {
 }
 
 macro_rules! kind {
-    (i32) => { $crate::calls::ParameterKind::I32 };
-    (i64) => { $crate::calls::ParameterKind::I64 };
-    (f64) => { $crate::calls::ParameterKind::F64 };
-    (ptr) => { $crate::calls::ParameterKind::Pointer };
-    (str) => { $crate::calls::ParameterKind::String };
-    (len) => { $crate::calls::ParameterKind::Length };
-    (fd) => { $crate::calls::ParameterKind::Descriptor };
+    (i32) => {
+        $crate::calls::ParameterKind::I32
+    };
+    (i64) => {
+        $crate::calls::ParameterKind::I64
+    };
+    (f64) => {
+        $crate::calls::ParameterKind::F64
+    };
+    (ptr) => {
+        $crate::calls::ParameterKind::Pointer
+    };
+    (str) => {
+        $crate::calls::ParameterKind::String
+    };
+    (len) => {
+        $crate::calls::ParameterKind::Length
+    };
+    (fd) => {
+        $crate::calls::ParameterKind::Descriptor
+    };
 }
 
 macro_rules! returns {
-    (nothing) => { $crate::calls::ReturnKind::None };
-    (errno) => { $crate::calls::ReturnKind::Errno };
-    (i32) => { $crate::calls::ReturnKind::I32 };
-    (i64) => { $crate::calls::ReturnKind::I64 };
-    (f64) => { $crate::calls::ReturnKind::F64 };
+    (nothing) => {
+        $crate::calls::ReturnKind::None
+    };
+    (errno) => {
+        $crate::calls::ReturnKind::Errno
+    };
+    (i32) => {
+        $crate::calls::ReturnKind::I32
+    };
+    (i64) => {
+        $crate::calls::ReturnKind::I64
+    };
+    (f64) => {
+        $crate::calls::ReturnKind::F64
+    };
 }
 
 macro_rules! needs {
-    () => { None };
-    ($grant:ident) => { Some($crate::grant::GrantKind::$grant) };
+    () => {
+        None
+    };
+    ($grant:ident) => {
+        Some($crate::grant::GrantKind::$grant)
+    };
 }
 
 pub(super) use {calls, kind, needs, returns};

@@ -35,7 +35,11 @@ pub(super) fn parse(arguments: &RunArguments) -> Result<Options, Failure> {
     if let Some(name) = &arguments.name {
         check_name(name)?;
     }
-    let volumes = arguments.volume.iter().map(|text| volume(text)).collect::<Result<Vec<_>, _>>()?;
+    let volumes = arguments
+        .volume
+        .iter()
+        .map(|text| volume(text))
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(Options {
         env: environment(arguments)?,
         grants: grants(arguments, !volumes.is_empty())?,
@@ -47,16 +51,27 @@ pub(super) fn parse(arguments: &RunArguments) -> Result<Options, Failure> {
         cpu_share: values::share(&arguments.cpus)
             .ok()
             .and_then(CpuShare::from_thousandths)
-            .ok_or_else(|| Failure::option("--cpus", &arguments.cpus, "a share is a number from 0.001 to 10000"))?,
+            .ok_or_else(|| {
+                Failure::option(
+                    "--cpus",
+                    &arguments.cpus,
+                    "a share is a number from 0.001 to 10000",
+                )
+            })?,
         stop_grace: time("--stop-grace", &arguments.stop_grace)?,
-        timeout: arguments.timeout.as_deref().map(|text| time("--timeout", text)).transpose()?,
+        timeout: arguments
+            .timeout
+            .as_deref()
+            .map(|text| time("--timeout", text))
+            .transpose()?,
         volumes,
     })
 }
 
 /// Names of containers: what Ocre allows, of a length that fits into a file name.
 fn check_name(name: &str) -> Result<(), Failure> {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+    let allowed =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
     if name.is_empty() || name.len() > 128 || name.starts_with('.') || !name.chars().all(allowed) {
         return Err(Failure::option(
             "--name",
@@ -75,7 +90,9 @@ fn time(option: &'static str, text: &str) -> Result<Duration, Failure> {
 fn volume(text: &str) -> Result<Volume, Failure> {
     let wrong = |reason: &str| Failure::option("--volume", text, reason);
     let mut parts = text.split(':');
-    let (Some(source), Some(destination), mode, None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+    let (Some(source), Some(destination), mode, None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return Err(wrong("write SRC:DST or SRC:DST:ro"));
     };
     let read_only = match mode {
@@ -84,7 +101,9 @@ fn volume(text: &str) -> Result<Volume, Failure> {
         Some(_) => return Err(wrong("after the second colon comes `ro` or `rw`")),
     };
     if source.is_empty() {
-        return Err(wrong("the folder of this machine is missing before the colon"));
+        return Err(wrong(
+            "the folder of this machine is missing before the colon",
+        ));
     }
     if !destination.starts_with('/') || destination.contains('\0') {
         return Err(wrong("the path inside the container must begin with `/`"));
@@ -92,17 +111,34 @@ fn volume(text: &str) -> Result<Volume, Failure> {
     let source = PathBuf::from(source);
     match fs::metadata(&source) {
         Ok(metadata) if metadata.is_dir() => {}
-        Ok(_) => return Err(wrong("only folders can be mounted; mount the folder that holds the file")),
-        Err(error) => return Err(wrong(&format!("{} cannot be mounted: {error}", source.display()))),
+        Ok(_) => {
+            return Err(wrong(
+                "only folders can be mounted; mount the folder that holds the file",
+            ));
+        }
+        Err(error) => {
+            return Err(wrong(&format!(
+                "{} cannot be mounted: {error}",
+                source.display()
+            )));
+        }
     }
-    Ok(Volume { source, destination: destination.to_owned(), read_only })
+    Ok(Volume {
+        source,
+        destination: destination.to_owned(),
+        read_only,
+    })
 }
 
 fn grants(arguments: &RunArguments, has_volumes: bool) -> Result<Grants, Failure> {
     let mut grants = Grants::default();
     for text in &arguments.allow {
-        let parsed = Grants::parse([text.as_str()]).map_err(|error| Failure::option("--allow", text, error))?;
-        parsed.as_slice().iter().for_each(|grant| grants.add(grant.clone()));
+        let parsed = Grants::parse([text.as_str()])
+            .map_err(|error| Failure::option("--allow", text, error))?;
+        parsed
+            .as_slice()
+            .iter()
+            .for_each(|grant| grants.add(grant.clone()));
     }
     if has_volumes {
         grants.add(Grant::Files);
@@ -115,14 +151,19 @@ fn environment(arguments: &RunArguments) -> Result<Vec<(String, String)>, Failur
     let mut variables = Vec::new();
     for path in &arguments.env_file {
         let shown = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|error| Failure::option("--env-file", &shown, error))?;
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::option("--env-file", &shown, error))?;
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
             set(&mut variables, line).map_err(|reason| {
-                Failure::option("--env-file", &shown, format_args!("line {}: {reason}", number + 1))
+                Failure::option(
+                    "--env-file",
+                    &shown,
+                    format_args!("line {}: {reason}", number + 1),
+                )
             })?;
         }
     }

@@ -34,17 +34,26 @@ pub(super) fn open(
     } else {
         streams::null()
     };
-    let listeners = if main { arguments.listen.as_slice() } else { &[] };
+    let listeners = if main {
+        arguments.listen.as_slice()
+    } else {
+        &[]
+    };
     Ok(Resources {
         stdin,
         // A closed stream is as good as one that nobody reads.
         stdout: streams::standard_output(&POOL, reactor).unwrap_or_else(|_| streams::null()),
         stderr: streams::standard_error(&POOL, reactor).unwrap_or_else(|_| streams::null()),
-        mounts: options.volumes.iter().map(|volume| mount(volume, reactor)).collect::<Result<_, _>>()?,
+        mounts: options
+            .volumes
+            .iter()
+            .map(|volume| mount(volume, reactor))
+            .collect::<Result<_, _>>()?,
         listeners: listeners
             .iter()
             .map(|text| {
-                network::listen(text, reactor).map_err(|error| Failure::option("--listen", text, with_cause(&error)))
+                network::listen(text, reactor)
+                    .map_err(|error| Failure::option("--listen", text, with_cause(&error)))
             })
             .collect::<Result<_, _>>()?,
     })
@@ -53,7 +62,11 @@ pub(super) fn open(
 fn mount(volume: &Volume, reactor: &Reactor) -> Result<Mount, Failure> {
     let directory = files::open_mount(&volume.source, &POOL, reactor)
         .map_err(|error| Failure::option("--volume", volume.source.display().to_string(), error))?;
-    Ok(Mount { path: volume.destination.clone(), directory, read_only: volume.read_only })
+    Ok(Mount {
+        path: volume.destination.clone(),
+        directory,
+        read_only: volume.read_only,
+    })
 }
 
 /// The network of this machine.
@@ -66,8 +79,9 @@ pub(super) fn board(arguments: &RunArguments) -> Result<Box<dyn Board + Send>, F
     let Some(path) = &arguments.board else {
         return Ok(Box::new(NoBoard));
     };
-    let board = Simulated::load(path)
-        .map_err(|error| Failure::option("--board", path.display().to_string(), with_cause(&error)))?;
+    let board = Simulated::load(path).map_err(|error| {
+        Failure::option("--board", path.display().to_string(), with_cause(&error))
+    })?;
     let json = arguments.json;
     Ok(Box::new(board.on_change(move |change| tell(change, json))))
 }
@@ -77,7 +91,10 @@ fn tell(change: &Change, json: bool) {
     let place = format!("{}.{}", change.pin.port, change.pin.pin);
     let name = change.pin.name.as_deref().unwrap_or(&place);
     if json {
-        eprintln!("{}", serde_json::json!({"event": "pin", "pin": name, "level": level}));
+        eprintln!(
+            "{}",
+            serde_json::json!({"event": "pin", "pin": name, "level": level})
+        );
     } else {
         eprintln!("board: {name} = {level}");
     }
@@ -89,7 +106,11 @@ pub(super) fn store(arguments: &RunArguments) -> Result<Box<dyn KeyValue + Send>
         return Ok(Box::new(MemoryStore::default()));
     };
     let folder = folders::data().ok_or_else(|| {
-        Failure::option("--name", name, "there is no folder to keep its data in; set THIMBLE_ROOT or HOME")
+        Failure::option(
+            "--name",
+            name,
+            "there is no folder to keep its data in; set THIMBLE_ROOT or HOME",
+        )
     })?;
     Ok(Box::new(FileStore::new(folder.join("kv"), POOL.clone())))
 }

@@ -7,7 +7,10 @@ use thimble_runtime::port::{Metadata, Times};
 const NANOS: u64 = 1_000_000_000;
 
 /// What the kernel tells of a file.
-#[allow(clippy::useless_conversion, reason = "the fields' types differ between processors")]
+#[allow(
+    clippy::useless_conversion,
+    reason = "the fields' types differ between processors"
+)]
 pub(super) fn metadata(stat: &Stat) -> Metadata {
     Metadata {
         device: stat.st_dev,

@@ -29,5 +29,9 @@ impl Wake for ContainerWaker {
 
 /// A waker for a container.
 pub(super) fn container(machine: &Machine, id: ContainerId) -> Waker {
-    Arc::new(ContainerWaker { machine: Arc::downgrade(&machine.0), id }).into()
+    Arc::new(ContainerWaker {
+        machine: Arc::downgrade(&machine.0),
+        id,
+    })
+    .into()
 }

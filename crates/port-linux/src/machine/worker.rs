@@ -64,7 +64,11 @@ pub(super) fn run(machine: &Machine, done: &mut dyn FnMut(&Machine) -> bool) {
 fn slice(machine: &Machine, mut lease: Lease) -> Instant {
     let yielded = lease.run(&machine.ports());
     let now = SystemClock.now();
-    machine.0.kernel.lock().finish(lease, yielded, now, || SystemClock.realtime_nanos());
+    machine
+        .0
+        .kernel
+        .lock()
+        .finish(lease, yielded, now, || SystemClock.realtime_nanos());
     now
 }
 
@@ -77,7 +81,9 @@ fn look(machine: &Machine) {
 
 /// Waits until something may be ready: in the reactor if no other worker is there, else on the condition.
 fn sleep(machine: &Machine, until: Option<Instant>) {
-    let timeout = until.map_or(SLEEP_MAX, |until| until.since(SystemClock.now())).min(SLEEP_MAX);
+    let timeout = until
+        .map_or(SLEEP_MAX, |until| until.since(SystemClock.now()))
+        .min(SLEEP_MAX);
     if machine.0.turning.swap(true, Ordering::SeqCst) {
         let mut kernel = machine.0.kernel.lock();
         if kernel.ready() == 0 && !machine.0.ending.load(Ordering::Acquire) {

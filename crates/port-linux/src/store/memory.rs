@@ -11,7 +11,10 @@ use super::KEYS_MAX;
 
 /// Key-value data in memory.
 #[derive(Debug, Default)]
-pub struct MemoryStore(Mutex<HashMap<String, BTreeMap<Vec<u8>, Vec<u8>>>>);
+pub struct MemoryStore(Mutex<HashMap<String, Pairs>>);
+
+/// The keys and values of one container.
+type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 
 impl KeyValue for MemoryStore {
     fn poll(

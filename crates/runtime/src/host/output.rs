@@ -12,11 +12,16 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn new(capacity: u32) -> Self {
-        Self { bytes: VecDeque::new(), capacity: usize::try_from(capacity).unwrap_or(0) }
+        Self {
+            bytes: VecDeque::new(),
+            capacity: usize::try_from(capacity).unwrap_or(0),
+        }
     }
 
     pub(super) fn push(&mut self, written: &[u8]) {
-        let kept = written.get(written.len().saturating_sub(self.capacity)..).unwrap_or_default();
+        let kept = written
+            .get(written.len().saturating_sub(self.capacity)..)
+            .unwrap_or_default();
         let excess = (self.bytes.len() + kept.len()).saturating_sub(self.capacity);
         self.bytes.drain(..excess.min(self.bytes.len()));
         self.bytes.extend(kept);

@@ -5,8 +5,8 @@
 //! repeated: what it has done by then is kept in [`State`], so that nothing is done twice.
 
 mod clock;
-mod file;
 mod fdstat;
+mod file;
 mod layout;
 mod open;
 mod path;
@@ -85,7 +85,12 @@ pub(super) fn call(
     }
 }
 
-fn attempt(context: &mut Context<'_>, call: WasiCall, arguments: Arguments<'_>, memory: &mut [u8]) -> Attempt {
+fn attempt(
+    context: &mut Context<'_>,
+    call: WasiCall,
+    arguments: Arguments<'_>,
+    memory: &mut [u8],
+) -> Attempt {
     match call {
         WasiCall::ArgsGet => process::args_get(context, arguments, memory),
         WasiCall::ArgsSizesGet => process::args_sizes_get(context, arguments, memory),
@@ -105,7 +110,12 @@ fn attempt(context: &mut Context<'_>, call: WasiCall, arguments: Arguments<'_>, 
     }
 }
 
-fn descriptor(context: &mut Context<'_>, call: WasiCall, arguments: Arguments<'_>, memory: &mut [u8]) -> Attempt {
+fn descriptor(
+    context: &mut Context<'_>,
+    call: WasiCall,
+    arguments: Arguments<'_>,
+    memory: &mut [u8],
+) -> Attempt {
     match call {
         WasiCall::FdClose => fdstat::close(context, arguments),
         WasiCall::FdRenumber => fdstat::renumber(context, arguments),

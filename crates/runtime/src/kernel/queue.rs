@@ -69,15 +69,27 @@ pub(super) struct Deadline {
 
 impl Deadline {
     pub(super) const fn wait(at: Instant, id: ContainerId) -> Self {
-        Self { at, id, kind: DeadlineKind::Wait }
+        Self {
+            at,
+            id,
+            kind: DeadlineKind::Wait,
+        }
     }
 
     pub(super) const fn timeout(at: Instant, id: ContainerId) -> Self {
-        Self { at, id, kind: DeadlineKind::Timeout }
+        Self {
+            at,
+            id,
+            kind: DeadlineKind::Timeout,
+        }
     }
 
     pub(super) const fn grace(at: Instant, id: ContainerId) -> Self {
-        Self { at, id, kind: DeadlineKind::Grace }
+        Self {
+            at,
+            id,
+            kind: DeadlineKind::Grace,
+        }
     }
 }
 
@@ -99,6 +111,10 @@ impl Deadlines {
     }
 
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<Deadline> {
-        if self.next()? > now { None } else { self.0.pop_first() }
+        if self.next()? > now {
+            None
+        } else {
+            self.0.pop_first()
+        }
     }
 }

@@ -154,14 +154,17 @@ impl Slot {
     pub(super) fn account(&mut self, body: &Body, ran: Duration, budget: Budget, yielded: &Yield) {
         let nanos = u64::try_from(ran.as_nanos()).unwrap_or(u64::MAX).max(1);
         let share = u64::from(self.config.cpu_share.thousandths());
-        self.virtual_time = self.virtual_time.saturating_add((nanos.saturating_mul(1000) / share).max(1));
+        self.virtual_time = self
+            .virtual_time
+            .saturating_add((nanos.saturating_mul(1000) / share).max(1));
         self.usage.cpu += ran;
         self.usage.slices += 1;
         self.usage.memory_bytes = body.guest.memory_bytes();
         self.usage.memory_bytes_max = self.usage.memory_bytes_max.max(self.usage.memory_bytes);
         if matches!(yielded, Yield::Preempted) && nanos > 10_000 {
             // A slice that was cut short burnt less than its budget, so one measurement counts for little.
-            let measured = (budget.fuel.saturating_mul(1000) / nanos).clamp(1, self.fuel_per_microsecond * 2);
+            let measured =
+                (budget.fuel.saturating_mul(1000) / nanos).clamp(1, self.fuel_per_microsecond * 2);
             self.fuel_per_microsecond = (self.fuel_per_microsecond * 3 + measured) / 4;
         }
     }

@@ -12,18 +12,29 @@ const MODULES: [&str; 3] = ["wasi_snapshot_preview1", "env", "thimble"];
 /// A hint for an unknown import.
 pub(super) fn for_unknown_import(module: &str, name: &str) -> String {
     match module {
-        "wasi_unstable" => "this is WASI preview 0; rebuild with a current wasi-libc (wasi_snapshot_preview1)".into(),
-        "wasi" if name == "thread-spawn" => "threads are not supported; build without pthreads".into(),
-        "gojs" | "go" => "this Go program was built for a browser; build it with GOOS=wasip1 GOARCH=wasm".into(),
+        "wasi_unstable" => {
+            "this is WASI preview 0; rebuild with a current wasi-libc (wasi_snapshot_preview1)"
+                .into()
+        }
+        "wasi" if name == "thread-spawn" => {
+            "threads are not supported; build without pthreads".into()
+        }
+        "gojs" | "go" => {
+            "this Go program was built for a browser; build it with GOOS=wasip1 GOARCH=wasm".into()
+        }
         "wbg" | "__wbindgen_placeholder__" => {
             "wasm-bindgen needs a browser; build for wasm32-wasip1 without wasm-bindgen".into()
         }
         _ if module.contains(':') => {
-            "this is an interface of the component model; build for wasm32-wasip1 instead of wasip2".into()
+            "this is an interface of the component model; build for wasm32-wasip1 instead of wasip2"
+                .into()
         }
         _ if MODULES.contains(&module) => near_name(module, name),
         _ => elsewhere(name).unwrap_or_else(|| {
-            format!("the modules that containers can import from are {}", MODULES.join(", "))
+            format!(
+                "the modules that containers can import from are {}",
+                MODULES.join(", ")
+            )
         }),
     }
 }
@@ -63,7 +74,9 @@ fn distance(left: &str, right: &str) -> usize {
         let mut diagonal = i;
         let mut last = i + 1;
         for (b, slot) in right.bytes().zip(row.iter_mut().skip(1)) {
-            let cost = (diagonal + usize::from(a != b)).min(last + 1).min(*slot + 1);
+            let cost = (diagonal + usize::from(a != b))
+                .min(last + 1)
+                .min(*slot + 1);
             diagonal = core::mem::replace(slot, cost);
             last = cost;
         }

@@ -8,7 +8,10 @@ use core::fmt::Write as _;
 use core::ops::Range;
 
 use thimble_abi::{Call, ValueType, calls};
-use wasmparser::{BinaryReaderError, Chunk, CompositeInnerType, ExternalKind, FuncType, Imports, Parser, Payload, TypeRef, ValType};
+use wasmparser::{
+    BinaryReaderError, Chunk, CompositeInnerType, ExternalKind, FuncType, Imports, Parser, Payload,
+    TypeRef, ValType,
+};
 
 use super::error::ModuleError;
 use super::rewrite::{self, Edits};
@@ -39,8 +42,15 @@ struct Sections {
 pub(super) fn parse(bytes: Arc<[u8]>) -> Result<Module, ModuleError> {
     check_header(&bytes)?;
     let sections = read(&bytes)?;
-    let memory = sections.memory.as_ref().map(|memory| describe(memory, &sections)).transpose()?;
-    let app_heap = memory.as_ref().filter(|_| sections.receives_ocre_messages()).and_then(app_heap);
+    let memory = sections
+        .memory
+        .as_ref()
+        .map(|memory| describe(memory, &sections))
+        .transpose()?;
+    let app_heap = memory
+        .as_ref()
+        .filter(|_| sections.receives_ocre_messages())
+        .and_then(app_heap);
     // One page of the usual size, in pages of the module's own.
     let extra = match (&memory, &app_heap) {
         (Some(memory), Some(_)) => (PAGE_BYTES / memory.page_bytes).max(1),
@@ -48,8 +58,13 @@ pub(super) fn parse(bytes: Arc<[u8]>) -> Result<Module, ModuleError> {
     };
     let memory = memory.map(|memory| with_pages(memory, extra));
     let edits = Edits {
-        memory: memory.as_ref().filter(|memory| memory.imported || extra > 0),
-        export_memory: memory.as_ref().map(|memory| memory.export.as_str()).filter(|_| sections.memory_export.is_none()),
+        memory: memory
+            .as_ref()
+            .filter(|memory| memory.imported || extra > 0),
+        export_memory: memory
+            .as_ref()
+            .map(|memory| memory.export.as_str())
+            .filter(|_| sections.memory_export.is_none()),
         start_export: None,
     };
     let (bytes, code_shift) = if edits.is_empty() {
@@ -72,7 +87,9 @@ pub(super) fn parse(bytes: Arc<[u8]>) -> Result<Module, ModuleError> {
 
 /// The room for messages behind a memory, if one more page is within reach.
 fn app_heap(memory: &Memory) -> Option<Range<u32>> {
-    let end = memory.initial_bytes().checked_add(PAGE_BYTES.max(memory.page_bytes))?;
+    let end = memory
+        .initial_bytes()
+        .checked_add(PAGE_BYTES.max(memory.page_bytes))?;
     if end / memory.page_bytes > pages_max(memory) {
         return None;
     }
@@ -83,9 +100,17 @@ fn app_heap(memory: &Memory) -> Option<Range<u32>> {
 /// A memory that begins and may end with `extra` pages more, as far as they are within reach.
 fn with_pages(memory: Memory, extra: u64) -> Memory {
     // A maximum out of reach is not made right: that is for the engine to refuse.
-    let grow = |pages: u64| pages.saturating_add(extra).min(pages_max(&memory).max(pages));
+    let grow = |pages: u64| {
+        pages
+            .saturating_add(extra)
+            .min(pages_max(&memory).max(pages))
+    };
     let maximum_pages = memory.maximum_pages.map(grow);
-    Memory { initial_pages: memory.initial_pages.saturating_add(extra), maximum_pages, ..memory }
+    Memory {
+        initial_pages: memory.initial_pages.saturating_add(extra),
+        maximum_pages,
+        ..memory
+    }
 }
 
 /// The most pages a memory can have.
@@ -98,9 +123,17 @@ fn check_header(bytes: &[u8]) -> Result<(), ModuleError> {
         [] => Err(ModuleError::Empty),
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(()),
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Err(ModuleError::Component),
-        [0, b'a', b's', b'm', a, b, c, d, ..] => Err(ModuleError::Version { version: u32::from_le_bytes([*a, *b, *c, *d]) }),
-        _ if b"\0asm".starts_with(bytes) || bytes.starts_with(b"\0asm") => Err(ModuleError::Truncated { offset: bytes.len() }),
-        _ => Err(ModuleError::NotWasm { looks_like: looks_like(bytes) }),
+        [0, b'a', b's', b'm', a, b, c, d, ..] => Err(ModuleError::Version {
+            version: u32::from_le_bytes([*a, *b, *c, *d]),
+        }),
+        _ if b"\0asm".starts_with(bytes) || bytes.starts_with(b"\0asm") => {
+            Err(ModuleError::Truncated {
+                offset: bytes.len(),
+            })
+        }
+        _ => Err(ModuleError::NotWasm {
+            looks_like: looks_like(bytes),
+        }),
     }
 }
 
@@ -122,9 +155,14 @@ fn looks_like(bytes: &[u8]) -> &'static str {
 fn malformed(error: &BinaryReaderError) -> ModuleError {
     let message = error.message();
     if message.contains("unexpected end") {
-        ModuleError::Truncated { offset: error.offset() }
+        ModuleError::Truncated {
+            offset: error.offset(),
+        }
     } else {
-        ModuleError::Malformed { reason: message.to_string(), offset: error.offset() }
+        ModuleError::Malformed {
+            reason: message.to_string(),
+            offset: error.offset(),
+        }
     }
 }
 
@@ -134,9 +172,16 @@ fn read(bytes: &[u8]) -> Result<Sections, ModuleError> {
     let mut offset = 0_usize;
     loop {
         let rest = bytes.get(offset..).unwrap_or_default();
-        let (consumed, payload) = match parser.parse(rest, true).map_err(|error| malformed(&error))? {
+        let (consumed, payload) = match parser
+            .parse(rest, true)
+            .map_err(|error| malformed(&error))?
+        {
             Chunk::Parsed { consumed, payload } => (consumed, payload),
-            Chunk::NeedMoreData(_) => return Err(ModuleError::Truncated { offset: bytes.len() }),
+            Chunk::NeedMoreData(_) => {
+                return Err(ModuleError::Truncated {
+                    offset: bytes.len(),
+                });
+            }
         };
         offset += consumed;
         match payload {
@@ -146,7 +191,9 @@ fn read(bytes: &[u8]) -> Result<Sections, ModuleError> {
                 offset = offset
                     .checked_add(size as usize)
                     .filter(|end| *end <= bytes.len())
-                    .ok_or(ModuleError::Truncated { offset: bytes.len() })?;
+                    .ok_or(ModuleError::Truncated {
+                        offset: bytes.len(),
+                    })?;
                 parser.skip_section();
             }
             payload => sections.take(payload)?,
@@ -179,7 +226,10 @@ impl Sections {
         result.map_err(|error| malformed(&error))
     }
 
-    fn take_types(&mut self, reader: wasmparser::TypeSectionReader<'_>) -> Result<(), BinaryReaderError> {
+    fn take_types(
+        &mut self,
+        reader: wasmparser::TypeSectionReader<'_>,
+    ) -> Result<(), BinaryReaderError> {
         for group in reader {
             for ty in group?.into_types() {
                 self.types.push(match ty.composite_type.inner {
@@ -191,15 +241,21 @@ impl Sections {
         Ok(())
     }
 
-    fn take_imports(&mut self, reader: wasmparser::ImportSectionReader<'_>) -> Result<(), ModuleError> {
+    fn take_imports(
+        &mut self,
+        reader: wasmparser::ImportSectionReader<'_>,
+    ) -> Result<(), ModuleError> {
         for group in reader {
             // Engines do not read groups.
             let Imports::Single(_, import) = group.map_err(|error| malformed(&error))? else {
-                return Err(ModuleError::Unsupported { feature: "compact import groups" });
+                return Err(ModuleError::Unsupported {
+                    feature: "compact import groups",
+                });
             };
             match import.ty {
                 TypeRef::Func(index) | TypeRef::FuncExact(index) => {
-                    self.imports.push(self.resolve(import.module, import.name, index)?);
+                    self.imports
+                        .push(self.resolve(import.module, import.name, index)?);
                     self.function_types.push(index);
                 }
                 TypeRef::Memory(memory) => self.set_memory(memory, true)?,
@@ -213,10 +269,15 @@ impl Sections {
 
     fn resolve(&self, module: &str, name: &str, type_index: u32) -> Result<Import, ModuleError> {
         let Some(ty) = self.function_type(type_index) else {
-            return Err(ModuleError::Malformed { reason: format!("import `{module}.{name}` has no function type"), offset: 0 });
+            return Err(ModuleError::Malformed {
+                reason: format!("import `{module}.{name}` has no function type"),
+                offset: 0,
+            });
         };
         let (parameters, results, has_references) = signature(ty);
-        if let Some(spec) = calls::resolve(module, name, &parameters, &results).filter(|_| !has_references) {
+        if let Some(spec) =
+            calls::resolve(module, name, &parameters, &results).filter(|_| !has_references)
+        {
             return Ok(Import { spec });
         }
         match calls::named(module, name).next() {
@@ -230,7 +291,11 @@ impl Sections {
                 name: name.to_string(),
                 declared: text(&parameters, &results),
                 expected: text(
-                    &spec.parameters.iter().map(|parameter| parameter.kind.value_type()).collect::<Vec<_>>(),
+                    &spec
+                        .parameters
+                        .iter()
+                        .map(|parameter| parameter.kind.value_type())
+                        .collect::<Vec<_>>(),
                     spec.returns.value_type().as_slice(),
                 ),
             }),
@@ -241,37 +306,62 @@ impl Sections {
         self.types.get(type_index as usize)?.as_ref()
     }
 
-    fn take_exports(&mut self, reader: wasmparser::ExportSectionReader<'_>) -> Result<(), BinaryReaderError> {
+    fn take_exports(
+        &mut self,
+        reader: wasmparser::ExportSectionReader<'_>,
+    ) -> Result<(), BinaryReaderError> {
         for export in reader {
             let export = export?;
             let kind = match export.kind {
                 ExternalKind::Func | ExternalKind::FuncExact => {
-                    let ty = self.function_types.get(export.index as usize).and_then(|index| self.function_type(*index));
-                    let (parameters, results, has_references) = ty.map(signature).unwrap_or_default();
-                    ExportKind::Function { parameters, results, has_references }
+                    let ty = self
+                        .function_types
+                        .get(export.index as usize)
+                        .and_then(|index| self.function_type(*index));
+                    let (parameters, results, has_references) =
+                        ty.map(signature).unwrap_or_default();
+                    ExportKind::Function {
+                        parameters,
+                        results,
+                        has_references,
+                    }
                 }
                 ExternalKind::Memory => {
-                    self.memory_export.get_or_insert_with(|| export.name.to_string());
+                    self.memory_export
+                        .get_or_insert_with(|| export.name.to_string());
                     ExportKind::Memory
                 }
                 ExternalKind::Table => ExportKind::Table,
                 ExternalKind::Global => ExportKind::Global,
                 ExternalKind::Tag => ExportKind::Tag,
             };
-            self.exports.push(Export { name: export.name.to_string(), kind });
+            self.exports.push(Export {
+                name: export.name.to_string(),
+                kind,
+            });
         }
         Ok(())
     }
 
-    fn set_memory(&mut self, memory: wasmparser::MemoryType, imported: bool) -> Result<(), ModuleError> {
+    fn set_memory(
+        &mut self,
+        memory: wasmparser::MemoryType,
+        imported: bool,
+    ) -> Result<(), ModuleError> {
         if memory.shared {
-            return Err(ModuleError::Unsupported { feature: "shared memory (threads)" });
+            return Err(ModuleError::Unsupported {
+                feature: "shared memory (threads)",
+            });
         }
         if memory.memory64 {
-            return Err(ModuleError::Unsupported { feature: "64-bit memory" });
+            return Err(ModuleError::Unsupported {
+                feature: "64-bit memory",
+            });
         }
         if self.memory.replace(memory).is_some() {
-            return Err(ModuleError::Unsupported { feature: "more than one memory" });
+            return Err(ModuleError::Unsupported {
+                feature: "more than one memory",
+            });
         }
         self.memory_imported = imported;
         Ok(())
@@ -287,33 +377,50 @@ impl Sections {
     }
 
     fn receives_ocre_messages(&self) -> bool {
-        self.imports.iter().any(|import| import.spec.call == Call::Env(calls::EnvCall::SubscribeMessage))
+        self.imports
+            .iter()
+            .any(|import| import.spec.call == Call::Env(calls::EnvCall::SubscribeMessage))
     }
 }
 
 fn describe(memory: &wasmparser::MemoryType, sections: &Sections) -> Result<Memory, ModuleError> {
     let page_bytes = match memory.page_size_log2 {
         None => PAGE_BYTES,
-        Some(log2) => 1_u64.checked_shl(log2).ok_or(ModuleError::Unsupported { feature: "pages of this size" })?,
+        Some(log2) => 1_u64.checked_shl(log2).ok_or(ModuleError::Unsupported {
+            feature: "pages of this size",
+        })?,
     };
     Ok(Memory {
         page_bytes,
         initial_pages: memory.initial,
         maximum_pages: memory.maximum,
         imported: sections.memory_imported,
-        export: sections.memory_export.clone().unwrap_or_else(|| sections.hidden_memory()),
+        export: sections
+            .memory_export
+            .clone()
+            .unwrap_or_else(|| sections.hidden_memory()),
     })
 }
 
 fn import_kind(import: &wasmparser::Import<'_>, kind: &'static str) -> ModuleError {
-    ModuleError::ImportKind { module: import.module.to_string(), name: import.name.to_string(), kind }
+    ModuleError::ImportKind {
+        module: import.module.to_string(),
+        name: import.name.to_string(),
+        kind,
+    }
 }
 
 /// Parameters, results, and whether there are types beyond numbers, which are left out.
 fn signature(ty: &FuncType) -> (Vec<ValueType>, Vec<ValueType>, bool) {
-    let convert = |types: &[ValType]| types.iter().filter_map(|ty| value_type(*ty)).collect::<Vec<_>>();
+    let convert = |types: &[ValType]| {
+        types
+            .iter()
+            .filter_map(|ty| value_type(*ty))
+            .collect::<Vec<_>>()
+    };
     let (parameters, results) = (convert(ty.params()), convert(ty.results()));
-    let has_references = parameters.len() != ty.params().len() || results.len() != ty.results().len();
+    let has_references =
+        parameters.len() != ty.params().len() || results.len() != ty.results().len();
     (parameters, results, has_references)
 }
 

@@ -45,16 +45,28 @@ impl Edits<'_> {
 /// # Errors
 /// [`ModuleError::Malformed`], which a module that [`super::Module::parse`] accepted never gives.
 pub fn start_as_export(bytes: &[u8], start: u32, name: &str) -> Result<Vec<u8>, ModuleError> {
-    rewrite(bytes, &Edits { start_export: Some((name, start)), ..Edits::default() })
+    rewrite(
+        bytes,
+        &Edits {
+            start_export: Some((name, start)),
+            ..Edits::default()
+        },
+    )
 }
 
 /// Applies the edits.
 pub(super) fn rewrite(bytes: &[u8], edits: &Edits<'_>) -> Result<Vec<u8>, ModuleError> {
     let mut out = Vec::with_capacity(bytes.len() + 64);
-    let (header, sections) = bytes.split_at_checked(8).ok_or(ModuleError::Truncated { offset: bytes.len() })?;
+    let (header, sections) = bytes.split_at_checked(8).ok_or(ModuleError::Truncated {
+        offset: bytes.len(),
+    })?;
     out.extend_from_slice(header);
     let mut reader = BinaryReader::new(sections, 8);
-    let mut inserter = Inserter { edits, memory_done: edits.memory.is_none(), exports_done: !edits.adds_exports() };
+    let mut inserter = Inserter {
+        edits,
+        memory_done: edits.memory.is_none(),
+        exports_done: !edits.adds_exports(),
+    };
     while !reader.eof() {
         let id = reader.read_u8().map_err(malformed)?;
         let size = reader.read_var_u32().map_err(malformed)?;
@@ -117,7 +129,9 @@ impl Inserter<'_> {
 
     fn put_memory(&mut self, out: &mut Vec<u8>) {
         self.memory_done = true;
-        let Some(memory) = self.edits.memory else { return };
+        let Some(memory) = self.edits.memory else {
+            return;
+        };
         let custom_page = memory.page_bytes != super::PAGE_BYTES;
         let mut body = Vec::new();
         put_u64(&mut body, 1);
@@ -134,7 +148,8 @@ impl Inserter<'_> {
 
     fn put_exports(&mut self, entries: &[u8], count: u32, out: &mut Vec<u8>) {
         self.exports_done = true;
-        let added = u64::from(self.edits.export_memory.is_some()) + u64::from(self.edits.start_export.is_some());
+        let added = u64::from(self.edits.export_memory.is_some())
+            + u64::from(self.edits.start_export.is_some());
         let mut body = Vec::with_capacity(entries.len() + 32);
         put_u64(&mut body, u64::from(count) + added);
         body.extend_from_slice(entries);
@@ -150,7 +165,8 @@ impl Inserter<'_> {
 
 /// The import section's body without its memory.
 fn imports_without_memory(body: &[u8]) -> Result<Vec<u8>, ModuleError> {
-    let reader = wasmparser::ImportSectionReader::new(BinaryReader::new(body, 0)).map_err(malformed)?;
+    let reader =
+        wasmparser::ImportSectionReader::new(BinaryReader::new(body, 0)).map_err(malformed)?;
     let mut kept = Vec::with_capacity(body.len());
     let mut count = 0_u64;
     let mut entries = reader.into_imports_with_offsets().peekable();
@@ -199,5 +215,8 @@ fn put_u64(out: &mut Vec<u8>, mut value: u64) {
 }
 
 fn malformed(error: wasmparser::BinaryReaderError) -> ModuleError {
-    ModuleError::Malformed { reason: error.message().to_string(), offset: error.offset() }
+    ModuleError::Malformed {
+        reason: error.message().to_string(),
+        offset: error.offset(),
+    }
 }

@@ -1,5 +1,7 @@
 //! Tests of reading and rewriting modules.
 
+#![expect(clippy::cast_possible_truncation, reason = "the modules of tests are small")]
+
 mod headers;
 mod imports;
 mod memory;
@@ -42,34 +44,49 @@ fn refusal(text: &str) -> ModuleError {
 
 /// The payloads of bytes that must be well formed.
 fn payloads(bytes: &[u8]) -> Vec<Payload<'_>> {
-    Parser::new(0).parse_all(bytes).collect::<Result<_, _>>().unwrap()
+    Parser::new(0)
+        .parse_all(bytes)
+        .collect::<Result<_, _>>()
+        .unwrap()
 }
 
 /// The exports: names and indices.
 fn exports(bytes: &[u8]) -> Vec<(&str, u32)> {
-    let exports = payloads(bytes).into_iter().filter_map(|payload| match payload {
-        Payload::ExportSection(exports) => Some(exports),
-        _ => None,
-    });
-    exports.flatten().map(|export| export.map(|export| (export.name, export.index)).unwrap()).collect()
+    let exports = payloads(bytes)
+        .into_iter()
+        .filter_map(|payload| match payload {
+            Payload::ExportSection(exports) => Some(exports),
+            _ => None,
+        });
+    exports
+        .flatten()
+        .map(|export| export.map(|export| (export.name, export.index)).unwrap())
+        .collect()
 }
 
 /// The module's own memories.
 fn own_memories(bytes: &[u8]) -> Vec<wasmparser::MemoryType> {
-    let memories = payloads(bytes).into_iter().filter_map(|payload| match payload {
-        Payload::MemorySection(memories) => Some(memories),
-        _ => None,
-    });
+    let memories = payloads(bytes)
+        .into_iter()
+        .filter_map(|payload| match payload {
+            Payload::MemorySection(memories) => Some(memories),
+            _ => None,
+        });
     memories.flatten().collect::<Result<_, _>>().unwrap()
 }
 
 /// The types of its imports.
 fn imports(bytes: &[u8]) -> Vec<TypeRef> {
-    let imports = payloads(bytes).into_iter().filter_map(|payload| match payload {
-        Payload::ImportSection(imports) => Some(imports),
-        _ => None,
-    });
-    imports.flat_map(wasmparser::ImportSectionReader::into_imports).map(|import| import.unwrap().ty).collect()
+    let imports = payloads(bytes)
+        .into_iter()
+        .filter_map(|payload| match payload {
+            Payload::ImportSection(imports) => Some(imports),
+            _ => None,
+        });
+    imports
+        .flat_map(wasmparser::ImportSectionReader::into_imports)
+        .map(|import| import.unwrap().ty)
+        .collect()
 }
 
 /// The numbers of the sections, custom ones included.

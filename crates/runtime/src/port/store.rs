@@ -8,7 +8,12 @@ use thimble_abi::Errno;
 /// The key-value data of every container, apart from each other by the container's name.
 pub trait KeyValue: Sync {
     /// Carries out a request for the container of this name; repeated with the same arguments until done.
-    fn poll(&self, context: &mut Context<'_>, container: &str, request: StoreRequest<'_>) -> Poll<Result<StoreReply, Errno>>;
+    fn poll(
+        &self,
+        context: &mut Context<'_>,
+        container: &str,
+        request: StoreRequest<'_>,
+    ) -> Poll<Result<StoreReply, Errno>>;
 }
 
 /// What can be asked.

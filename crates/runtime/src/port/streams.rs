@@ -25,13 +25,22 @@ pub struct Readiness {
 /// A stream of bytes without a position.
 pub trait Stream: Send {
     /// Reads some bytes; 0 is the end.
-    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, Errno>>;
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<Result<usize, Errno>>;
 
     /// Writes some bytes.
-    fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Errno>>;
+    fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8])
+    -> Poll<Result<usize, Errno>>;
 
     /// Waits until a read or write would not wait.
-    fn poll_ready(&mut self, context: &mut Context<'_>, interest: Interest) -> Poll<Result<Readiness, Errno>>;
+    fn poll_ready(
+        &mut self,
+        context: &mut Context<'_>,
+        interest: Interest,
+    ) -> Poll<Result<Readiness, Errno>>;
 
     /// Whether a person may sit at the other end.
     fn is_terminal(&self) -> bool;

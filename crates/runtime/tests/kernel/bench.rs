@@ -21,7 +21,7 @@ use thimble_testkit::ports::TestPorts;
 
 /// What a guest does whenever it is resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// Uses its whole budget.
     Busy,
     /// Works for 100 µs and sleeps for this long.
@@ -100,14 +100,14 @@ impl Guest for Scripted {
 }
 
 /// The kernel and its one worker.
-pub struct Bench {
-    pub kernel: Kernel,
+pub(crate) struct Bench {
+    pub(crate) kernel: Kernel,
     ports: Arc<TestPorts>,
     scripts: BTreeMap<ContainerId, Arc<Mutex<Script>>>,
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             kernel: Kernel::new(Schedule::default()),
             ports: Arc::new(TestPorts::default()),
@@ -115,42 +115,63 @@ impl Bench {
         }
     }
 
-    pub fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         self.ports.clock.now()
     }
 
-    pub fn create(&mut self) -> ContainerId {
+    pub(crate) fn create(&mut self) -> ContainerId {
         self.kernel.create(Arc::new(ContainerConfig::new("test")))
     }
 
-    pub fn start(&mut self, step: Step) -> ContainerId {
+    pub(crate) fn start(&mut self, step: Step) -> ContainerId {
         self.start_with(step, |_| {})
     }
 
-    pub fn start_with(&mut self, step: Step, configure: impl FnOnce(&mut ContainerConfig)) -> ContainerId {
+    pub(crate) fn start_with(
+        &mut self,
+        step: Step,
+        configure: impl FnOnce(&mut ContainerConfig),
+    ) -> ContainerId {
         self.start_module(step, configure, "(module)")
     }
 
     /// Starts a guest that imports `event_wait`, so that it can hear of a stop.
-    pub fn start_hearing(&mut self, step: Step, configure: impl FnOnce(&mut ContainerConfig)) -> ContainerId {
-        let text = r#"(module (import "thimble" "event_wait" (func (param i64 i32 i32) (result i32))))"#;
+    pub(crate) fn start_hearing(
+        &mut self,
+        step: Step,
+        configure: impl FnOnce(&mut ContainerConfig),
+    ) -> ContainerId {
+        let text =
+            r#"(module (import "thimble" "event_wait" (func (param i64 i32 i32) (result i32))))"#;
         self.start_module(step, configure, text)
     }
 
-    fn start_module(&mut self, step: Step, configure: impl FnOnce(&mut ContainerConfig), text: &str) -> ContainerId {
+    fn start_module(
+        &mut self,
+        step: Step,
+        configure: impl FnOnce(&mut ContainerConfig),
+        text: &str,
+    ) -> ContainerId {
         let mut config = ContainerConfig::new("test");
         configure(&mut config);
         let id = self.kernel.create(Arc::new(config));
-        let script = Arc::new(Mutex::new(Script { step, resumed: 0, wakes_at: None, worst: Duration::ZERO }));
+        let script = Arc::new(Mutex::new(Script {
+            step,
+            resumed: 0,
+            wakes_at: None,
+            worst: Duration::ZERO,
+        }));
         self.scripts.insert(id, script);
         let body = self.body(id, text);
         assert!(self.kernel.start(id, body, self.now(), 0).is_ok());
         id
     }
 
-    pub fn start_again(&mut self, id: ContainerId) -> Result<(), StateError> {
+    pub(crate) fn start_again(&mut self, id: ContainerId) -> Result<(), StateError> {
         let body = self.body(id, "(module)");
-        self.kernel.start(id, body, self.now(), 0).map_err(|(error, _)| error)
+        self.kernel
+            .start(id, body, self.now(), 0)
+            .map_err(|(error, _)| error)
     }
 
     fn body(&self, id: ContainerId, text: &str) -> Body {
@@ -163,7 +184,10 @@ impl Bench {
             listeners: Vec::new(),
         };
         let module = Module::parse(wat::parse_str(text).unwrap()).unwrap();
-        let guest = Scripted { script: self.scripts[&id].clone(), ports: self.ports.clone() };
+        let guest = Scripted {
+            script: self.scripts[&id].clone(),
+            ports: self.ports.clone(),
+        };
         Body {
             guest: Box::new(guest),
             host: HostState::new(id, config, resources, &module),
@@ -171,45 +195,45 @@ impl Bench {
         }
     }
 
-    pub fn become_step(&mut self, id: ContainerId, step: Step) {
+    pub(crate) fn become_step(&mut self, id: ContainerId, step: Step) {
         self.scripts[&id].lock().unwrap().step = step;
     }
 
-    pub fn resumed(&self, id: ContainerId) -> u32 {
+    pub(crate) fn resumed(&self, id: ContainerId) -> u32 {
         self.scripts[&id].lock().unwrap().resumed
     }
 
-    pub fn worst_lateness(&self, id: ContainerId) -> Duration {
+    pub(crate) fn worst_lateness(&self, id: ContainerId) -> Duration {
         self.scripts[&id].lock().unwrap().worst
     }
 
-    pub fn cpu(&self, id: ContainerId) -> Duration {
+    pub(crate) fn cpu(&self, id: ContainerId) -> Duration {
         self.kernel.usage(id).unwrap().cpu
     }
 
-    pub fn end(&self, id: ContainerId) -> Option<End> {
+    pub(crate) fn end(&self, id: ContainerId) -> Option<End> {
         self.kernel.record(id).map(|record| record.end.clone())
     }
 
-    pub fn kill(&mut self, id: ContainerId) -> Result<(), StateError> {
+    pub(crate) fn kill(&mut self, id: ContainerId) -> Result<(), StateError> {
         self.kernel.kill(id, 0).map(drop)
     }
 
-    pub fn stop(&mut self, id: ContainerId) -> Result<(), StateError> {
+    pub(crate) fn stop(&mut self, id: ContainerId) -> Result<(), StateError> {
         let now = self.now();
         self.kernel.stop(id, now, 0).map(drop)
     }
 
-    pub fn pause(&mut self, id: ContainerId) -> Result<(), StateError> {
+    pub(crate) fn pause(&mut self, id: ContainerId) -> Result<(), StateError> {
         self.kernel.pause(id).map(drop)
     }
 
-    pub fn unpause(&mut self, id: ContainerId) -> Result<(), StateError> {
+    pub(crate) fn unpause(&mut self, id: ContainerId) -> Result<(), StateError> {
         self.kernel.unpause(id).map(drop)
     }
 
     /// The next lease; there must be one.
-    pub fn lease(&mut self) -> Lease {
+    pub(crate) fn lease(&mut self) -> Lease {
         match self.kernel.next(self.now(), || 0) {
             Next::Run(lease) => lease,
             Next::Dispose(_) | Next::Idle { .. } => panic!("nothing to run"),
@@ -217,13 +241,13 @@ impl Bench {
     }
 
     /// Runs a lease as a worker would, and hands it back.
-    pub fn finish(&mut self, mut lease: Lease) {
+    pub(crate) fn finish(&mut self, mut lease: Lease) {
         let yielded = lease.run(&self.ports.ports());
         self.kernel.finish(lease, yielded, self.now(), || 0);
     }
 
     /// Lets the worker work until this much time has passed.
-    pub fn run_for(&mut self, time: Duration) {
+    pub(crate) fn run_for(&mut self, time: Duration) {
         let end = self.now() + time;
         while self.now() < end {
             match self.kernel.next(self.now(), || 0) {
@@ -231,7 +255,9 @@ impl Bench {
                 Next::Dispose(body) => drop(body),
                 Next::Idle { until } => {
                     let until = until.unwrap_or(end).min(end);
-                    self.ports.clock.advance_to(until.max(self.now() + Duration::from_nanos(1)));
+                    self.ports
+                        .clock
+                        .advance_to(until.max(self.now() + Duration::from_nanos(1)));
                 }
             }
         }
@@ -239,9 +265,9 @@ impl Bench {
 }
 
 /// Does random things and checks after each that a container is where its state says.
-pub fn random_walk(seed: u64, steps: u32) {
+pub(crate) fn random_walk(seed: u64, steps: u32) {
     let random = Rc::new(RefCell::new(seed));
-    let mut pick = move |below: u64| {
+    let pick = move |below: u64| {
         let mut state = random.borrow_mut();
         // xorshift64: enough to choose from a handful.
         *state ^= *state << 13;
@@ -252,7 +278,9 @@ pub fn random_walk(seed: u64, steps: u32) {
     let mut bench = Bench::new();
     let mut ids = Vec::new();
     for _ in 0..steps {
-        let id = ids.get(usize::try_from(pick(ids.len() as u64 + 1)).unwrap()).copied();
+        let id = ids
+            .get(usize::try_from(pick(ids.len() as u64 + 1)).unwrap())
+            .copied();
         match (pick(10), id) {
             (0, _) if ids.len() < 40 => {
                 let step = match pick(4) {
@@ -276,7 +304,12 @@ pub fn random_walk(seed: u64, steps: u32) {
             (7, Some(id)) if bench.kernel.remove(id).is_ok() => ids.retain(|known| *known != id),
             _ => bench.run_for(Duration::from_micros(pick(5_000) + 1)),
         }
-        let live = ids.iter().filter(|id| matches!(bench.kernel.state(**id), Some(State::Running | State::Paused)));
+        let live = ids.iter().filter(|id| {
+            matches!(
+                bench.kernel.state(**id),
+                Some(State::Running | State::Paused)
+            )
+        });
         assert_eq!(live.count(), bench.kernel.live());
         assert!(bench.kernel.ready() <= bench.kernel.live());
         assert!(ids.iter().all(|id| bench.kernel.state(*id).is_some()));
@@ -296,7 +329,10 @@ impl Stream for Null {
     }
 
     fn poll_ready(&mut self, _: &mut Context<'_>, _: Interest) -> Poll<Result<Readiness, Errno>> {
-        Poll::Ready(Ok(Readiness { bytes: 1, hangup: true }))
+        Poll::Ready(Ok(Readiness {
+            bytes: 1,
+            hangup: true,
+        }))
     }
 
     fn is_terminal(&self) -> bool {

@@ -2,7 +2,9 @@
 
 use std::mem;
 
-use thimble_runtime::engine::{Budget, InstanceSpec, InstantiateError, LoadedModule, TrapKind, Yield};
+use thimble_runtime::engine::{
+    Budget, InstanceSpec, InstantiateError, LoadedModule, TrapKind, Yield,
+};
 
 use crate::finding::{Violation, ensure};
 
@@ -47,8 +49,15 @@ pub(super) enum End {
 
 impl Run {
     /// Runs a module.
-    pub(super) fn of(loaded: Option<&dyn LoadedModule>, entries: &[String], salt: u64, budget: Budget) -> Self {
-        let Some(loaded) = loaded else { return Self::before_begin(End::Invalid, String::new()) };
+    pub(super) fn of(
+        loaded: Option<&dyn LoadedModule>,
+        entries: &[String],
+        salt: u64,
+        budget: Budget,
+    ) -> Self {
+        let Some(loaded) = loaded else {
+            return Self::before_begin(End::Invalid, String::new());
+        };
         let spec = InstanceSpec {
             memory_bytes_max: MEMORY_BYTES_MAX,
             table_elements_max: TABLE_ELEMENTS_MAX,
@@ -56,7 +65,12 @@ impl Run {
         };
         let mut guest = match loaded.instantiate(&spec) {
             Ok(guest) => guest,
-            Err(error) => return Self::before_begin(End::NotMade(mem::discriminant(&error)), error.to_string()),
+            Err(error) => {
+                return Self::before_begin(
+                    End::NotMade(mem::discriminant(&error)),
+                    error.to_string(),
+                );
+            }
         };
         let interrupt = (budget.fuel < 1000).then(|| guest.interrupter());
         let mut host = Scripted::new(salt, interrupt);
@@ -77,22 +91,53 @@ impl Run {
             }
         }
         let (calls, changed) = (host.heard, host.changed);
-        Self { end, calls, memory_bytes: guest.memory_bytes(), detail, changed, waited_for_nothing }
+        Self {
+            end,
+            calls,
+            memory_bytes: guest.memory_bytes(),
+            detail,
+            changed,
+            waited_for_nothing,
+        }
     }
 
     const fn before_begin(end: End, detail: String) -> Self {
-        Self { end, calls: Vec::new(), memory_bytes: 0, detail, changed: None, waited_for_nothing: false }
+        Self {
+            end,
+            calls: Vec::new(),
+            memory_bytes: 0,
+            detail,
+            changed: None,
+            waited_for_nothing: false,
+        }
     }
 
     /// What must hold of one run alone.
     pub(super) fn check(&self, name: &str) -> Result<(), Violation> {
         let detail = |what: &str| format!("{name}: {what}");
-        ensure(self.end != End::Invalid, "an engine accepts what is valid", || detail("refused"))?;
-        ensure(self.end != End::Hangs, "a guest that ends does end", || detail("hangs"))?;
-        ensure(self.end != End::Trapped(TrapKind::Engine), "no guest makes an engine fail", || detail(&self.detail))?;
-        ensure(!self.waited_for_nothing, "a guest waits only in a call", || detail("waits"))?;
+        ensure(
+            self.end != End::Invalid,
+            "an engine accepts what is valid",
+            || detail("refused"),
+        )?;
+        ensure(self.end != End::Hangs, "a guest that ends does end", || {
+            detail("hangs")
+        })?;
+        ensure(
+            self.end != End::Trapped(TrapKind::Engine),
+            "no guest makes an engine fail",
+            || detail(&self.detail),
+        )?;
+        ensure(
+            !self.waited_for_nothing,
+            "a guest waits only in a call",
+            || detail("waits"),
+        )?;
         match &self.changed {
-            Some(changed) => Err(Violation::new("a call is made again as it was", detail(changed))),
+            Some(changed) => Err(Violation::new(
+                "a call is made again as it was",
+                detail(changed),
+            )),
             None => Ok(()),
         }
     }

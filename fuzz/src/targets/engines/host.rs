@@ -37,7 +37,14 @@ pub(super) struct Scripted {
 
 impl Scripted {
     pub(super) fn new(salt: u64, interrupt: Option<Arc<dyn Interrupt>>) -> Self {
-        Self { salt, interrupt, heard: Vec::new(), waiting: None, changed: None, done: 0 }
+        Self {
+            salt,
+            interrupt,
+            heard: Vec::new(),
+            waiting: None,
+            changed: None,
+            done: 0,
+        }
     }
 
     /// Whether a call waits that the guest must make again.
@@ -55,7 +62,9 @@ impl Scripted {
         match self.waiting.take() {
             Some((waiting, waiting_args, left)) => {
                 if (waiting, waiting_args.as_slice()) != (call, args) {
-                    self.changed = Some(format!("{waiting:?}{waiting_args:x?} became {call:?}{args:x?}"));
+                    self.changed = Some(format!(
+                        "{waiting:?}{waiting_args:x?} became {call:?}{args:x?}"
+                    ));
                 }
                 left
             }
@@ -74,7 +83,8 @@ impl Host for Scripted {
             self.waiting = Some((call, args.to_vec(), retries - 1));
             return CallOutcome::Blocked;
         }
-        self.heard.push(Heard::Call(call, args.to_vec(), digest(memory)));
+        self.heard
+            .push(Heard::Call(call, args.to_vec(), digest(memory)));
         let mut random = self.random();
         self.done += 1;
         if random.one_in(3) {

@@ -6,19 +6,53 @@ use thimble_abi::calls::ParameterKind;
 
 /// What memory is filled with, one every 64 bytes: paths, names, topics, addresses, lists of buffers.
 const CONTENTS: &[&[u8]] = &[
-    b"file\0", b"folder\0", b"folder/deep\0", b"..\0", b"../../etc/passwd\0", b"/\0", b"/etc/passwd\0", b".\0", b"\0",
-    b"link\0", b"loop\0", b"out\0", b"new\0", b"folder/../file\0", b"new\xff\0", b"a/b/c/d/e/f\0", b"fifo\0",
-    b"led0\0", b"sw0\0", b"temp\0", b"nothing\0", b"a/topic\0", b"a/#\0", b"+/topic\0", b"#\0", b"a+\0", b"text/plain\0",
-    b"localhost\0", b"127.0.0.1\0", b"80\0", b"on_event\0", b"_start\0", b"key\0",
+    b"file\0",
+    b"folder\0",
+    b"folder/deep\0",
+    b"..\0",
+    b"../../etc/passwd\0",
+    b"/\0",
+    b"/etc/passwd\0",
+    b".\0",
+    b"\0",
+    b"link\0",
+    b"loop\0",
+    b"out\0",
+    b"new\0",
+    b"folder/../file\0",
+    b"new\xff\0",
+    b"a/b/c/d/e/f\0",
+    b"fifo\0",
+    b"led0\0",
+    b"sw0\0",
+    b"temp\0",
+    b"nothing\0",
+    b"a/topic\0",
+    b"a/#\0",
+    b"+/topic\0",
+    b"#\0",
+    b"a+\0",
+    b"text/plain\0",
+    b"localhost\0",
+    b"127.0.0.1\0",
+    b"80\0",
+    b"on_event\0",
+    b"_start\0",
+    b"key\0",
     // 127.0.0.1 with port 0, 9 and 2049; ::1 with port 0.
-    b"\0\0\0\0\x7f\0\0\x01\0\0", b"\0\0\0\0\x7f\0\0\x01\x09\0", b"\0\0\0\0\x7f\0\0\x01\x01\x08",
+    b"\0\0\0\0\x7f\0\0\x01\0\0",
+    b"\0\0\0\0\x7f\0\0\x01\x09\0",
+    b"\0\0\0\0\x7f\0\0\x01\x01\x08",
     b"\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0",
     // Buffers: 64 bytes at 0x800; three of them; one that ends behind any memory; one of no bytes.
-    b"\0\x08\0\0\x40\0\0\0", b"\0\x08\0\0\x10\0\0\0\x40\x08\0\0\0\0\0\0\0\x0c\0\0\0\x02\0\0",
-    b"\0\x08\0\0\xff\xff\xff\xff", b"\xf0\xff\xff\xff\x20\0\0\0",
+    b"\0\x08\0\0\x40\0\0\0",
+    b"\0\x08\0\0\x10\0\0\0\x40\x08\0\0\0\0\0\0\0\x0c\0\0\0\x02\0\0",
+    b"\0\x08\0\0\xff\xff\xff\xff",
+    b"\xf0\xff\xff\xff\x20\0\0\0",
     // Subscriptions: a clock in 1 ms; descriptors 0 and 1.
     b"\x07\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x40\x42\x0f\0\0\0\0\0",
-    b"\x08\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0", b"\x09\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01\0\0\0",
+    b"\x08\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0",
+    b"\x09\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01\0\0\0",
 ];
 
 /// Bytes between two contents, and how many there are.
@@ -55,7 +89,9 @@ pub(super) fn of(spec: &CallSpec, size: usize, u: &mut Unstructured<'_>) -> Resu
             ParameterKind::Descriptor => descriptor(u)?,
             ParameterKind::I32 => number(u)? & 0xffff_ffff,
             ParameterKind::I64 => number(u)?,
-            ParameterKind::F64 => f64::to_bits(*u.choose(&[0.0, -1.0, 1e300, f64::NAN, f64::INFINITY])?),
+            ParameterKind::F64 => {
+                f64::to_bits(*u.choose(&[0.0, -1.0, 1e300, f64::NAN, f64::INFINITY])?)
+            }
         };
         arguments.push(match (spec.name, parameter.name) {
             // Room that is set aside for real, and not to fill the disk of who runs this.

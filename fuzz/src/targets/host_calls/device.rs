@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,7 +33,15 @@ const SETTLE_MAX: Duration = Duration::from_secs(5);
 
 /// What may be granted: never anything beyond this device.
 const GRANTS: [&str; 9] = [
-    "fs", "timer", "kv", "gpio", "sensor", "bus.pub:a/#", "bus.sub:#", "net.listen", "net.connect:127.0.0.0/8",
+    "fs",
+    "timer",
+    "kv",
+    "gpio",
+    "sensor",
+    "bus.pub:a/#",
+    "bus.sub:#",
+    "net.listen",
+    "net.connect:127.0.0.0/8",
 ];
 
 const BOARD: &str = r#"
@@ -104,19 +113,40 @@ impl Device {
         })
     }
 
+    /// A bus, a store and pins that no guest has used, and a clock at its begin.
+    pub(super) fn reset(&mut self) {
+        self.ports = TestPorts::default();
+        if let Ok(board) = Simulated::parse(BOARD) {
+            self.board = board;
+        }
+    }
+
     /// The ports, with a real network and a simulated board.
     pub(super) fn ports(&self) -> Ports<'_> {
-        Ports { network: &self.network, board: &self.board, ..self.ports.ports() }
+        Ports {
+            network: &self.network,
+            board: &self.board,
+            ..self.ports.ports()
+        }
     }
 
     /// A guest with some grants, small limits, a folder twice (once only to be read), pipes and a listener.
-    pub(super) fn guest(&self, module: &Module, u: &mut Unstructured<'_>) -> Drawn<io::Result<Guest>> {
+    pub(super) fn guest(
+        &self,
+        module: &Module,
+        u: &mut Unstructured<'_>,
+    ) -> Drawn<io::Result<Guest>> {
         let bits = u.arbitrary::<u16>()?;
-        let granted = (0..).zip(GRANTS).filter(|(index, _)| bits & 1 << index != 0);
+        let granted = (0..)
+            .zip(GRANTS)
+            .filter(|(index, _)| bits & 1 << index != 0);
         let mut config = ContainerConfig::new("fuzz");
         config.grants = Grants::parse(granted.map(|(_, grant)| grant)).unwrap_or_default();
         config.args = vec!["fuzz".into(), "--flag".into(), String::new()];
-        config.env = vec![("NAME".into(), "value".into()), ("EMPTY".into(), String::new())];
+        config.env = vec![
+            ("NAME".into(), "value".into()),
+            ("EMPTY".into(), String::new()),
+        ];
         config.limits = Limits {
             descriptors: u.int_in_range(4..=24)?,
             sockets: u.int_in_range(0..=8)?,
@@ -141,20 +171,37 @@ impl Device {
         furnish(folder.path())?;
         let mount = |path: &str, read_only| {
             let directory = open_mount(&folder.path().join("mount"), &self.pool, &self.reactor)?;
-            io::Result::Ok(Mount { path: path.into(), directory, read_only })
+            io::Result::Ok(Mount {
+                path: path.into(),
+                directory,
+                read_only,
+            })
         };
-        let (writer, reader) = io::pipe().map(|(reader, writer)| (writer, reader))?;
+        // What it writes it can read.
+        let (reader, writer) = io::pipe()?;
         let (_, gone) = streams::pipe(16);
-        let shared = |descriptor: std::os::fd::BorrowedFd<'_>| streams::shared(descriptor, &self.pool, &self.reactor);
+        let shared = |descriptor: std::os::fd::BorrowedFd<'_>| {
+            streams::shared(descriptor, &self.pool, &self.reactor)
+        };
         let listener = listen("tcp/127.0.0.1:0", &self.reactor).map_err(io::Error::other)?;
         let resources = Resources {
-            stdin: if input_closed { Box::new(gone) } else { shared(std::os::fd::AsFd::as_fd(&reader))? },
-            stdout: shared(std::os::fd::AsFd::as_fd(&writer))?,
+            stdin: if input_closed {
+                Box::new(gone)
+            } else {
+                shared(reader.as_fd())?
+            },
+            stdout: shared(writer.as_fd())?,
             stderr: streams::captured(256).0,
             mounts: vec![mount("/", false)?, mount("/read-only", true)?],
-            listeners: listener,
+            listeners: vec![listener],
         };
         Ok((resources, folder))
+    }
+
+    /// Some time passes.
+    pub(super) fn tick(&self) {
+        let now = self.ports().clock.now();
+        self.ports.clock.advance_to(now + Duration::from_millis(1));
     }
 
     /// Waits for what a call waits for. False if it does not come.
@@ -194,9 +241,14 @@ impl Device {
             self.settle();
             thread::sleep(Duration::from_millis(1));
         }
-        let entries = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+        let entries = fs::read_dir("/proc/self/fd")
+            .into_iter()
+            .flatten()
+            .flatten();
         // The one that reads this folder is among them, as it was among those before.
-        entries.map(|entry| fs::read_link(entry.path()).unwrap_or_default()).collect()
+        entries
+            .map(|entry| fs::read_link(entry.path()).unwrap_or_default())
+            .collect()
     }
 }
 

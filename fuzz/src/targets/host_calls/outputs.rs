@@ -13,7 +13,8 @@ pub(super) fn ranges(spec: &CallSpec, arguments: &[u64], memory: &[u8]) -> Vec<R
         if parameter.kind != ParameterKind::Pointer {
             continue;
         }
-        let argument = |position: usize| arguments.get(position).copied().unwrap_or(0) & 0xffff_ffff;
+        let argument =
+            |position: usize| arguments.get(position).copied().unwrap_or(0) & 0xffff_ffff;
         let (start, next) = (argument(position), argument(position + 1));
         match (spec.name, parameter.name) {
             ("fd_read" | "fd_pread" | "sock_recv" | "sock_recv_from", "iovs") => {
@@ -32,7 +33,8 @@ pub(super) fn ranges(spec: &CallSpec, arguments: &[u64], memory: &[u8]) -> Vec<R
 fn output_bytes(call: &str, parameter: &str, next: u64, third: u64) -> u64 {
     match (call, parameter) {
         ("args_get" | "environ_get", _) => 256,
-        ("fd_prestat_dir_name", "path") | ("random_get" | "fd_readdir" | "path_readlink" | "event_wait" | "kv_get", "buf") => next,
+        ("fd_prestat_dir_name", "path")
+        | ("random_get" | "fd_readdir" | "path_readlink" | "event_wait" | "kv_get", "buf") => next,
         ("poll_oneoff", "events") => third.saturating_mul(32),
         ("sock_addr_resolve", "entries") => next.saturating_mul(28),
         ("ocre_sensors_get_list", "names") => next.saturating_mul(125),
@@ -48,8 +50,9 @@ fn output_bytes(call: &str, parameter: &str, next: u64, third: u64) -> u64 {
         (_, "enabled" | "hops") => 1,
         (
             _,
-            "argc" | "argv_buf_size" | "environ_count" | "environ_buf_size" | "nread" | "nwritten" | "bufused" | "nevents"
-            | "opened_fd" | "accepted_fd" | "available" | "bytes" | "seconds",
+            "argc" | "argv_buf_size" | "environ_count" | "environ_buf_size" | "nread" | "nwritten"
+            | "bufused" | "nevents" | "opened_fd" | "accepted_fd" | "available" | "bytes"
+            | "seconds",
         ) => 4,
         _ => 0,
     }
@@ -57,7 +60,11 @@ fn output_bytes(call: &str, parameter: &str, next: u64, third: u64) -> u64 {
 
 /// The buffers of a list, as the guest wrote it.
 fn buffers(bytes: &[u8], list: u64, count: u64) -> Vec<Range<u64>> {
-    let place = |offset: u64| u32::try_from(offset).ok().and_then(|offset| memory::read_u32(bytes, offset).ok());
+    let place = |offset: u64| {
+        u32::try_from(offset)
+            .ok()
+            .and_then(|offset| memory::read_u32(bytes, offset).ok())
+    };
     let entries = (0..count.min(65_536)).map_while(|index| {
         let entry = list + index * 8;
         let (start, len) = (place(entry)?, place(entry + 4)?);

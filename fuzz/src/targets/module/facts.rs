@@ -50,13 +50,16 @@ impl Facts {
                             let name = format!("{}.{}", import.module, import.name);
                             self.functions.push((ty, Some(name)));
                         }
-                        TypeRef::Memory(memory) => self.memory = Some(MemoryFacts::of(memory, true)),
+                        TypeRef::Memory(memory) => {
+                            self.memory = Some(MemoryFacts::of(memory, true))
+                        }
                         _ => {}
                     }
                 }
             }
             Payload::FunctionSection(types) => {
-                self.functions.extend(types.into_iter().map_while(Result::ok).map(|ty| (ty, None)));
+                self.functions
+                    .extend(types.into_iter().map_while(Result::ok).map(|ty| (ty, None)));
             }
             Payload::MemorySection(memories) => {
                 for memory in memories.into_iter().map_while(Result::ok) {
@@ -73,8 +76,10 @@ impl Facts {
             }
             Payload::CodeSectionEntry(body) => {
                 let range = body.range();
-                self.body_offsets.push(u32::try_from(range.start).unwrap_or(u32::MAX));
-                self.bodies.push(bytes.get(range).unwrap_or_default().to_vec());
+                self.body_offsets
+                    .push(u32::try_from(range.start).unwrap_or(u32::MAX));
+                self.bodies
+                    .push(bytes.get(range).unwrap_or_default().to_vec());
             }
             _ => {}
         }
@@ -85,7 +90,12 @@ impl MemoryFacts {
     fn of(memory: wasmparser::MemoryType, imported: bool) -> Self {
         let page = 1 << memory.page_size_log2.unwrap_or(16);
         let maximum = memory.maximum.map(|pages| pages * page);
-        Self { imported, bytes: memory.initial * page, maximum, export: None }
+        Self {
+            imported,
+            bytes: memory.initial * page,
+            maximum,
+            export: None,
+        }
     }
 }
 
@@ -98,18 +108,29 @@ pub(super) fn imports_are_known(bytes: &[u8]) -> bool {
                 types.extend(section.into_iter_err_on_gc_types().map_while(Result::ok));
             }
             Payload::ImportSection(imports) => {
-                return imports.into_imports().map_while(Result::ok).all(|import| match import.ty {
-                    TypeRef::Func(index) => types.get(index as usize).is_some_and(|ty| {
-                        let convert = |types: &[ValType]| types.iter().map(|ty| number(*ty)).collect::<Option<Vec<_>>>();
-                        match (convert(ty.params()), convert(ty.results())) {
-                            (Some(parameters), Some(results)) => {
-                                calls::resolve(import.module, import.name, &parameters, &results).is_some()
+                return imports.into_imports().map_while(Result::ok).all(|import| {
+                    match import.ty {
+                        TypeRef::Func(index) => types.get(index as usize).is_some_and(|ty| {
+                            let convert = |types: &[ValType]| {
+                                types
+                                    .iter()
+                                    .map(|ty| number(*ty))
+                                    .collect::<Option<Vec<_>>>()
+                            };
+                            match (convert(ty.params()), convert(ty.results())) {
+                                (Some(parameters), Some(results)) => calls::resolve(
+                                    import.module,
+                                    import.name,
+                                    &parameters,
+                                    &results,
+                                )
+                                .is_some(),
+                                _ => false,
                             }
-                            _ => false,
-                        }
-                    }),
-                    TypeRef::Memory(_) => true,
-                    _ => false,
+                        }),
+                        TypeRef::Memory(_) => true,
+                        _ => false,
+                    }
                 });
             }
             _ => {}

@@ -31,7 +31,9 @@ impl Shakes {
     /// Often none, at most four.
     pub(super) fn new(u: &mut Unstructured<'_>) -> Result<Self> {
         let count = u.int_in_range(0_usize..=7)?.saturating_sub(3);
-        Ok(Self((0..count).map(|_| u.arbitrary()).collect::<Result<_>>()?))
+        Ok(Self(
+            (0..count).map(|_| u.arbitrary()).collect::<Result<_>>()?,
+        ))
     }
 
     /// The module after them.
@@ -103,8 +105,12 @@ fn split(module: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut sections = Vec::new();
     let mut reader = wasmparser::BinaryReader::new(module.get(8..).unwrap_or_default(), 8);
     while !reader.eof() {
-        let (Ok(id), Ok(len)) = (reader.read_u8(), reader.read_var_u32()) else { break };
-        let Ok(body) = reader.read_bytes(len as usize) else { break };
+        let (Ok(id), Ok(len)) = (reader.read_u8(), reader.read_var_u32()) else {
+            break;
+        };
+        let Ok(body) = reader.read_bytes(len as usize) else {
+            break;
+        };
         sections.push((id, body.to_vec()));
     }
     sections

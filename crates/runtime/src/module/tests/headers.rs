@@ -36,18 +36,27 @@ fn other_files_are_recognized() {
     ];
     for (bytes, words) in cases {
         let error = Module::parse(bytes).unwrap_err();
-        assert!(matches!(error, ModuleError::NotWasm { .. }), "{bytes:?}: {error}");
+        assert!(
+            matches!(error, ModuleError::NotWasm { .. }),
+            "{bytes:?}: {error}"
+        );
         assert!(error.to_string().contains(words), "{bytes:?}: {error}");
     }
 }
 
 #[test]
 fn components_are_told_apart_from_other_versions() {
-    assert_eq!(Module::parse(*b"\0asm\x0d\0\x01\0").unwrap_err(), ModuleError::Component);
+    assert_eq!(
+        Module::parse(*b"\0asm\x0d\0\x01\0").unwrap_err(),
+        ModuleError::Component
+    );
     for version in [0_u32, 2, 0x0d, 0x0100, u32::MAX] {
         let mut bytes = b"\0asm".to_vec();
         bytes.extend(version.to_le_bytes());
-        assert_eq!(Module::parse(bytes).unwrap_err(), ModuleError::Version { version });
+        assert_eq!(
+            Module::parse(bytes).unwrap_err(),
+            ModuleError::Version { version }
+        );
     }
 }
 
@@ -55,9 +64,15 @@ fn components_are_told_apart_from_other_versions() {
 fn a_header_that_is_cut_is_truncated() {
     for len in 1..8 {
         let header = &b"\0asm\x01\0\0\0"[..len];
-        assert_eq!(Module::parse(header).unwrap_err(), ModuleError::Truncated { offset: len });
+        assert_eq!(
+            Module::parse(header).unwrap_err(),
+            ModuleError::Truncated { offset: len }
+        );
     }
-    assert_eq!(Module::parse(*b"\0asm\x02").unwrap_err(), ModuleError::Truncated { offset: 5 });
+    assert_eq!(
+        Module::parse(*b"\0asm\x02").unwrap_err(),
+        ModuleError::Truncated { offset: 5 }
+    );
 }
 
 #[test]
@@ -69,7 +84,10 @@ fn a_module_that_is_cut_anywhere_is_truncated_or_a_module() {
             // Sections after the cut are missed by the engine, or not needed.
             Ok(_) => assert!(boundaries.contains(&len), "{len}"),
             Err(ModuleError::Malformed { reason, .. }) if boundaries.contains(&len) => {
-                assert!(reason.contains("code section is absent"), "cut to {len}: {reason}");
+                assert!(
+                    reason.contains("code section is absent"),
+                    "cut to {len}: {reason}"
+                );
             }
             Err(ModuleError::Truncated { offset }) => assert!(offset <= len, "{offset} of {len}"),
             Err(error) => panic!("cut to {len}: {error}"),
@@ -106,7 +124,13 @@ fn a_section_that_is_longer_than_the_file_is_truncated() {
         let mut module = b"\0asm\x01\0\0\0".to_vec();
         module.extend([id, 0xff, 0xff, 0xff, 0xff, 0x0f, 1]);
         let error = Module::parse(module).unwrap_err();
-        assert!(matches!(error, ModuleError::Truncated { .. } | ModuleError::Malformed { .. }), "{id}: {error}");
+        assert!(
+            matches!(
+                error,
+                ModuleError::Truncated { .. } | ModuleError::Malformed { .. }
+            ),
+            "{id}: {error}"
+        );
     }
 }
 

@@ -7,23 +7,37 @@ use thimble_abi::env::APP_HEAP_BYTES;
 use super::{exports, imports, own_memories, parse};
 use crate::module::Module;
 
-const SUBSCRIBE: &str = r#"(import "env" "ocre_subscribe_message" (func (param i32) (result i32)))"#;
+const SUBSCRIBE: &str =
+    r#"(import "env" "ocre_subscribe_message" (func (param i32) (result i32)))"#;
 
 /// Checks what the module says of its memory against its bytes, and gives its pages.
 fn pages(module: &Module) -> (u64, Option<u64>) {
     let told = module.memory().unwrap();
     let memories = own_memories(module.bytes());
     assert_eq!(memories.len(), 1);
-    assert!(!imports(module.bytes()).iter().any(|import| matches!(import, wasmparser::TypeRef::Memory(_))));
+    assert!(
+        !imports(module.bytes())
+            .iter()
+            .any(|import| matches!(import, wasmparser::TypeRef::Memory(_)))
+    );
     assert!(exports(module.bytes()).contains(&(told.export.as_str(), 0)));
-    assert_eq!((told.initial_pages, told.maximum_pages), (memories[0].initial, memories[0].maximum));
+    assert_eq!(
+        (told.initial_pages, told.maximum_pages),
+        (memories[0].initial, memories[0].maximum)
+    );
     (told.initial_pages, told.maximum_pages)
 }
 
 #[test]
 fn an_imported_memory_becomes_the_modules_own() {
-    for (limits, expected) in [("1", (1, None)), ("0 0", (0, Some(0))), ("2 65536", (2, Some(65_536)))] {
-        let module = parse(&format!(r#"(module (import "x" "y" (memory {limits})) (func (export "_start")))"#));
+    for (limits, expected) in [
+        ("1", (1, None)),
+        ("0 0", (0, Some(0))),
+        ("2 65536", (2, Some(65_536))),
+    ] {
+        let module = parse(&format!(
+            r#"(module (import "x" "y" (memory {limits})) (func (export "_start")))"#
+        ));
         assert_eq!(pages(&module), expected);
         assert!(module.memory().unwrap().imported);
         assert_eq!(module.memory().unwrap().export, "\0memory");
@@ -43,7 +57,10 @@ fn functions_keep_their_indices_when_a_memory_between_them_goes() {
     );
     assert_eq!(pages(&module), (1, None));
     assert_eq!(imports(module.bytes()).len(), 2);
-    assert_eq!(exports(module.bytes()), [("c", 2), ("a", 0), ("b", 1), ("\0memory", 0)]);
+    assert_eq!(
+        exports(module.bytes()),
+        [("c", 2), ("a", 0), ("b", 1), ("\0memory", 0)]
+    );
 }
 
 #[test]
@@ -52,7 +69,8 @@ fn a_memory_keeps_the_name_it_is_exported_under() {
     assert_eq!(pages(&module), (1, Some(2)));
     assert_eq!(module.memory().unwrap().export, "memory");
     assert!(!module.memory().unwrap().imported);
-    let imported = parse(r#"(module (import "env" "memory" (memory 1)) (export "mine" (memory 0)))"#);
+    let imported =
+        parse(r#"(module (import "env" "memory" (memory 1)) (export "mine" (memory 0)))"#);
     assert_eq!(pages(&imported), (1, None));
     assert_eq!(imported.memory().unwrap().export, "mine");
     assert_eq!(exports(imported.bytes()), [("mine", 0)]);
@@ -60,7 +78,8 @@ fn a_memory_keeps_the_name_it_is_exported_under() {
 
 #[test]
 fn a_hidden_name_that_is_taken_is_not_used() {
-    let module = parse(r#"(module (memory 1) (func (export "\00memory")) (func (export "\00memory\00")))"#);
+    let module =
+        parse(r#"(module (memory 1) (func (export "\00memory")) (func (export "\00memory\00")))"#);
     pages(&module);
     assert_eq!(module.memory().unwrap().export, "\0memory\0\0");
 }
@@ -118,7 +137,8 @@ fn a_receiver_without_memory_gets_none() {
 
 #[test]
 fn others_get_no_page() {
-    let publish = r#"(import "env" "ocre_publish_message" (func (param i32 i32 i32 i32) (result i32)))"#;
+    let publish =
+        r#"(import "env" "ocre_publish_message" (func (param i32 i32 i32 i32) (result i32)))"#;
     let module = parse(&format!("(module {publish} (memory 1))"));
     assert_eq!(pages(&module), (1, None));
     assert!(module.app_heap().is_none());
@@ -130,7 +150,9 @@ fn small_pages_stay_small() {
     assert_eq!(pages(&module), (1000, Some(2000)));
     assert_eq!(module.memory().unwrap().page_bytes, 1);
     assert_eq!(module.memory().unwrap().initial_bytes(), 1000);
-    let module = parse(&format!("(module {SUBSCRIBE} (memory 1000 2000 (pagesize 1)))"));
+    let module = parse(&format!(
+        "(module {SUBSCRIBE} (memory 1000 2000 (pagesize 1)))"
+    ));
     assert_eq!(pages(&module), (66_536, Some(67_536)));
     assert_eq!(own_memories(module.bytes())[0].page_size_log2, Some(0));
     assert_eq!(module.app_heap(), Some(1000..1000 + APP_HEAP_BYTES));
@@ -142,7 +164,10 @@ fn small_pages_stay_small() {
 fn limits_that_no_engine_accepts_are_not_made_right() {
     for memory in ["70000", "1 70000", "2 1"] {
         // Written by hand: the text format's reader checks limits too.
-        let numbers: alloc::vec::Vec<u64> = memory.split(' ').map(|number| number.parse().unwrap()).collect();
+        let numbers: alloc::vec::Vec<u64> = memory
+            .split(' ')
+            .map(|number| number.parse().unwrap())
+            .collect();
         let mut import = alloc::vec![1, 1, b'x', 1, b'y', 2, u8::from(numbers.len() == 2)];
         for mut number in numbers.iter().copied() {
             while number > 0x7f {
@@ -153,6 +178,9 @@ fn limits_that_no_engine_accepts_are_not_made_right() {
         }
         let module = Module::parse(super::join(&[(2, import)])).unwrap();
         let (initial, maximum) = pages(&module);
-        assert_eq!((Some(initial), maximum), (numbers.first().copied(), numbers.get(1).copied()));
+        assert_eq!(
+            (Some(initial), maximum),
+            (numbers.first().copied(), numbers.get(1).copied())
+        );
     }
 }

@@ -44,12 +44,23 @@ fn inserted_sections_stand_where_the_format_wants_them() {
 
 #[test]
 fn custom_sections_stay_between_the_same_sections() {
-    let given = [custom(b'a'), (2, memory_import()), custom(b'b'), (6, vec![0]), custom(b'c'), (11, vec![0]), custom(b'd')];
+    let given = [
+        custom(b'a'),
+        (2, memory_import()),
+        custom(b'b'),
+        (6, vec![0]),
+        custom(b'c'),
+        (11, vec![0]),
+        custom(b'd'),
+    ];
     let module = Module::parse(join(&given)).unwrap();
     let after = sections(module.bytes());
     assert_eq!(section_ids(module.bytes()), [0, 2, 0, 5, 6, 0, 7, 11, 0]);
     let customs: Vec<_> = after.into_iter().filter(|(id, _)| *id == 0).collect();
-    assert_eq!(customs, [custom(b'a'), custom(b'b'), custom(b'c'), custom(b'd')]);
+    assert_eq!(
+        customs,
+        [custom(b'a'), custom(b'b'), custom(b'c'), custom(b'd')]
+    );
 }
 
 #[test]
@@ -63,7 +74,10 @@ fn sections_out_of_order_or_twice_are_malformed() {
         vec![(8, none.clone()), (8, none)],
     ] {
         let error = Module::parse(join(&wrong)).unwrap_err();
-        assert!(matches!(error, ModuleError::Malformed { .. }), "{wrong:?}: {error}");
+        assert!(
+            matches!(error, ModuleError::Malformed { .. }),
+            "{wrong:?}: {error}"
+        );
     }
 }
 
@@ -71,7 +85,12 @@ fn sections_out_of_order_or_twice_are_malformed() {
 fn everything_else_is_copied() {
     let given = bytes(SAMPLE);
     let module = Module::parse(given.clone()).unwrap();
-    let kept = |bytes: &[u8]| sections(bytes).into_iter().filter(|(id, _)| ![2, 5, 7].contains(id)).collect::<Vec<_>>();
+    let kept = |bytes: &[u8]| {
+        sections(bytes)
+            .into_iter()
+            .filter(|(id, _)| ![2, 5, 7].contains(id))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(kept(&given), kept(module.bytes()));
     assert_eq!(module.start(), Some(1));
     assert_eq!(module.exports().len(), 3);
@@ -80,10 +99,12 @@ fn everything_else_is_copied() {
 
 /// Where the bodies begin.
 fn bodies(bytes: &[u8]) -> Vec<u32> {
-    let bodies = payloads(bytes).into_iter().filter_map(|payload| match payload {
-        Payload::CodeSectionEntry(body) => Some(body.range().start as u32),
-        _ => None,
-    });
+    let bodies = payloads(bytes)
+        .into_iter()
+        .filter_map(|payload| match payload {
+            Payload::CodeSectionEntry(body) => Some(body.range().start as u32),
+            _ => None,
+        });
     bodies.collect()
 }
 
@@ -96,7 +117,10 @@ fn offsets_lead_back_to_the_bytes_as_given() {
         let given = bytes(text);
         let module = Module::parse(given.clone()).unwrap();
         assert_ne!(given.len(), module.bytes().len());
-        let told: Vec<_> = bodies(module.bytes()).into_iter().map(|offset| module.original_offset(offset)).collect();
+        let told: Vec<_> = bodies(module.bytes())
+            .into_iter()
+            .map(|offset| module.original_offset(offset))
+            .collect();
         assert_eq!(told, bodies(&given), "{text}");
     }
 }
@@ -106,7 +130,9 @@ fn offsets_out_of_range_stay_in_range() {
     let module = parse("(module (memory 1) (func))");
     assert_eq!(module.original_offset(0), 0);
     assert!(module.original_offset(u32::MAX) < u32::MAX);
-    let shorter = parse(r#"(module (import "a very long name of a module" "and of its memory" (memory 1)) (func))"#);
+    let shorter = parse(
+        r#"(module (import "a very long name of a module" "and of its memory" (memory 1)) (func))"#,
+    );
     assert_eq!(shorter.original_offset(u32::MAX), u32::MAX);
 }
 
@@ -122,10 +148,18 @@ fn a_start_function_becomes_an_export() {
         let start = module.start().unwrap();
         let rewritten = start_as_export(module.bytes(), start, "begin").unwrap();
         assert!(!section_ids(&rewritten).contains(&8), "{text}");
-        assert_eq!(exports(&rewritten).last(), Some(&("begin", start)), "{text}");
+        assert_eq!(
+            exports(&rewritten).last(),
+            Some(&("begin", start)),
+            "{text}"
+        );
         let again = Module::parse(rewritten).unwrap();
         assert_eq!(again.start(), None);
-        assert_eq!(again.exports().len(), exports(module.bytes()).len() + 1, "{text}");
+        assert_eq!(
+            again.exports().len(),
+            exports(module.bytes()).len() + 1,
+            "{text}"
+        );
     }
 }
 
@@ -137,7 +171,13 @@ fn a_start_export_alone_goes_before_the_code() {
 
 #[test]
 fn bytes_that_are_no_module_cannot_be_rewritten() {
-    for bytes in [&b""[..], b"\0asm", b"\0asm\x01\0\0\0\x01", b"\0asm\x01\0\0\0\x01\x05\0", b"\0asm\x01\0\0\0\x07\x01\xff"] {
+    for bytes in [
+        &b""[..],
+        b"\0asm",
+        b"\0asm\x01\0\0\0\x01",
+        b"\0asm\x01\0\0\0\x01\x05\0",
+        b"\0asm\x01\0\0\0\x07\x01\xff",
+    ] {
         assert!(start_as_export(bytes, 0, "x").is_err(), "{bytes:?}");
     }
 }

@@ -1,7 +1,11 @@
 //! The kernel with scripted guests and a clock that only moves when told: shares, deadlines, stop, kill,
 //! pause and resume, and a random walk that checks the invariants.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
 
 mod bench;
 
@@ -57,7 +61,10 @@ fn sleeping_saves_no_time_up() {
     let before = bench.cpu(steady);
     bench.run_for(200 * MS);
     let gained = bench.cpu(steady) - before;
-    assert!(gained >= 90 * MS, "{gained:?} of 200 ms after the other woke");
+    assert!(
+        gained >= 90 * MS,
+        "{gained:?} of 200 ms after the other woke"
+    );
 }
 
 #[test]
@@ -71,7 +78,10 @@ fn kill_ends_a_waiting_container_at_once_and_a_running_one_after_its_slice() {
     let busy = bench.start(Step::Busy);
     let lease = bench.lease();
     let effect = bench.kernel.kill(busy, 0).unwrap();
-    assert!(effect.interrupt.is_some(), "the running guest is interrupted");
+    assert!(
+        effect.interrupt.is_some(),
+        "the running guest is interrupted"
+    );
     assert_eq!(bench.kernel.state(busy), Some(State::Running));
     bench.finish(lease);
     assert_eq!(bench.end(busy), Some(End::Killed));
@@ -90,10 +100,18 @@ fn stop_ends_a_guest_that_cannot_hear_it_and_asks_one_that_can() {
     bench.run_for(MS);
     bench.stop(hearing).unwrap();
     bench.run_for(40 * MS);
-    assert_eq!(bench.kernel.state(hearing), Some(State::Running), "it has its grace");
+    assert_eq!(
+        bench.kernel.state(hearing),
+        Some(State::Running),
+        "it has its grace"
+    );
     assert_eq!(bench.resumed(hearing), 2, "it was woken to hear of it");
     bench.run_for(20 * MS);
-    assert_eq!(bench.end(hearing), Some(End::Killed), "and is killed after it");
+    assert_eq!(
+        bench.end(hearing),
+        Some(End::Killed),
+        "and is killed after it"
+    );
 }
 
 #[test]
@@ -108,7 +126,12 @@ fn a_paused_container_does_not_run_until_it_is_resumed() {
     bench.run_for(100 * MS);
     assert_eq!((bench.cpu(busy), bench.resumed(sleeper)), (cpu, resumed));
     assert_eq!(bench.kernel.state(busy), Some(State::Paused));
-    assert!(matches!(bench.pause(busy), Err(StateError::Wrong { state: State::Paused })));
+    assert!(matches!(
+        bench.pause(busy),
+        Err(StateError::Wrong {
+            state: State::Paused
+        })
+    ));
     bench.unpause(busy).unwrap();
     bench.unpause(sleeper).unwrap();
     bench.run_for(100 * MS);
@@ -147,7 +170,10 @@ fn a_wake_during_the_slice_that_blocks_is_not_lost() {
     let mut bench = Bench::new();
     let id = bench.start(Step::Wait);
     let lease = bench.lease();
-    assert!(!bench.kernel.wake(id), "nobody needs to be told: it is running");
+    assert!(
+        !bench.kernel.wake(id),
+        "nobody needs to be told: it is running"
+    );
     bench.finish(lease);
     bench.run_for(MS);
     assert_eq!(bench.resumed(id), 2);
@@ -157,14 +183,34 @@ fn a_wake_during_the_slice_that_blocks_is_not_lost() {
 fn states_forbid_what_makes_no_sense() {
     let mut bench = Bench::new();
     let created = bench.create();
-    assert!(matches!(bench.kill(created), Err(StateError::Wrong { state: State::Created })));
-    assert!(matches!(bench.pause(created), Err(StateError::Wrong { state: State::Created })));
+    assert!(matches!(
+        bench.kill(created),
+        Err(StateError::Wrong {
+            state: State::Created
+        })
+    ));
+    assert!(matches!(
+        bench.pause(created),
+        Err(StateError::Wrong {
+            state: State::Created
+        })
+    ));
     let exits = bench.start(Step::Exit(3));
-    assert!(matches!(bench.kernel.remove(exits), Err(StateError::Wrong { state: State::Running })));
+    assert!(matches!(
+        bench.kernel.remove(exits),
+        Err(StateError::Wrong {
+            state: State::Running
+        })
+    ));
     bench.run_for(MS);
     assert_eq!(bench.end(exits), Some(End::Exited(3)));
     assert_eq!(bench.kernel.state(exits), Some(State::Failed));
-    assert!(matches!(bench.kill(exits), Err(StateError::Wrong { state: State::Failed })));
+    assert!(matches!(
+        bench.kill(exits),
+        Err(StateError::Wrong {
+            state: State::Failed
+        })
+    ));
     bench.kernel.remove(exits).unwrap();
     assert_eq!(bench.kernel.state(exits), None);
     assert!(matches!(bench.kill(exits), Err(StateError::Unknown)));
@@ -182,7 +228,11 @@ fn defect_03_starting_a_running_container_is_refused_and_harmless() {
     assert_eq!(bench.end(id), Some(End::Killed));
     bench.start_again(id).unwrap();
     bench.run_for(10 * MS);
-    assert_eq!(bench.kernel.state(id), Some(State::Running), "an ended container starts anew");
+    assert_eq!(
+        bench.kernel.state(id),
+        Some(State::Running),
+        "an ended container starts anew"
+    );
 }
 
 #[test]
@@ -193,5 +243,6 @@ fn a_random_walk_keeps_the_invariants() {
 }
 
 fn share(thousandths: u32) -> thimble_runtime::config::CpuShare {
-    thimble_runtime::config::CpuShare::from_thousandths(thousandths).unwrap_or_else(|| panic!("{thousandths}"))
+    thimble_runtime::config::CpuShare::from_thousandths(thousandths)
+        .unwrap_or_else(|| panic!("{thousandths}"))
 }

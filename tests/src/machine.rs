@@ -1,0 +1,172 @@
+//! The machine as a library: many containers, pause and kill, one worker and several, on both engines.
+
+use std::sync::Arc;
+
+use thimble_engine_wasmi::WasmiEngine;
+use thimble_engine_wasmtime::{Settings, WasmtimeEngine};
+use thimble_port_linux::machine::{Devices, Machine};
+use thimble_port_linux::network::LinuxNetwork;
+use thimble_port_linux::reactor::Reactor;
+use thimble_port_linux::store::MemoryStore;
+use thimble_port_linux::streams;
+use thimble_runtime::config::{ContainerConfig, ContainerId, CpuShare};
+use thimble_runtime::engine::{Engine, LoadedModule};
+use thimble_runtime::host::Resources;
+use thimble_runtime::kernel::{Schedule, State};
+use thimble_runtime::module::Module;
+use thimble_runtime::port::{NoBoard, Observer};
+use thimble_runtime::record::{End, Trace};
+
+use crate::command::Place;
+
+const SPIN: &str = r#"(module (func (export "_start") (loop $l (br $l))))"#;
+const SLEEP: &str = r#"(module (import "env" "ocre_sleep" (func $s (param i32) (result i32))) (memory (export "memory") 1)
+    (func (export "_start") (drop (call $s (i32.const -1)))))"#;
+const EXIT: &str = r#"(module (func (export "_start")))"#;
+
+struct Silent;
+
+impl Observer for Silent {
+    fn trace(&self, _: ContainerId, _: Trace<'_>) {}
+}
+
+fn machine() -> Machine {
+    let reactor = Reactor::new().unwrap();
+    let devices = Devices {
+        network: Box::new(LinuxNetwork::new(reactor.clone())),
+        board: Box::new(NoBoard),
+        store: Box::new(MemoryStore::default()),
+        observer: Box::new(Silent),
+        reactor,
+    };
+    Machine::new(devices, Schedule::default())
+}
+
+/// Both engines, with room for many guests. The command compiles for the one that needs it.
+fn engines(place: &Place) -> Vec<Arc<dyn Engine>> {
+    let mut settings = Settings {
+        slots: 2000,
+        ..Settings::default()
+    };
+    settings.compiler.program = place.command().get_program().into();
+    vec![
+        Arc::new(WasmtimeEngine::new(settings).unwrap()),
+        Arc::new(WasmiEngine::new(thimble_engine_wasmi::Settings::linux())),
+    ]
+}
+
+struct Program {
+    module: Module,
+    loaded: Arc<dyn LoadedModule>,
+}
+
+fn load(engine: &dyn Engine, text: &str) -> Program {
+    let module = Module::parse(wat::parse_str(text).unwrap()).unwrap();
+    let loaded = engine.load(&module).unwrap();
+    Program { module, loaded }
+}
+
+fn start(machine: &Machine, program: &Program, share: u32) -> ContainerId {
+    let mut config = ContainerConfig::new("test");
+    config.cpu_share = CpuShare::from_thousandths(share).unwrap();
+    let id = machine.create(Arc::new(config));
+    let resources = Resources {
+        stdin: streams::null(),
+        stdout: streams::null(),
+        stderr: streams::null(),
+        mounts: Vec::new(),
+        listeners: Vec::new(),
+    };
+    machine
+        .start(id, &program.module, &*program.loaded, resources)
+        .unwrap();
+    id
+}
+
+#[test]
+fn a_thousand_sleepers_wait_on_one_thread_and_are_killed() {
+    let place = Place::new();
+    for engine in engines(&place) {
+        let machine = machine();
+        let sleep = load(&*engine, SLEEP);
+        let ids: Vec<_> = (0..1000).map(|_| start(&machine, &sleep, 1000)).collect();
+        let mut rounds = 0;
+        machine.run_until(|machine| {
+            rounds += 1;
+            rounds > 1000
+                || ids
+                    .iter()
+                    .all(|id| machine.usage(*id).is_some_and(|usage| usage.slices > 0))
+        });
+        for id in &ids {
+            assert_eq!(machine.state(*id), Some(State::Running));
+            machine.kill(*id).unwrap();
+            assert_eq!(machine.record(*id).unwrap().end, End::Killed);
+            machine.remove(*id).unwrap();
+        }
+    }
+}
+
+#[test]
+fn workers_run_busy_containers_that_are_paused_resumed_and_killed() {
+    let place = Place::new();
+    for engine in engines(&place) {
+        for count in [1, 3] {
+            let machine = machine();
+            let workers = machine.spawn_workers(count).unwrap();
+            let spin = load(&*engine, SPIN);
+            let ids: Vec<_> = (0..4).map(|_| start(&machine, &spin, 1000)).collect();
+            let slices = |id| machine.usage(id).unwrap().slices;
+            let wait_for_more = |id| {
+                let before = slices(id);
+                while slices(id) <= before + 1 {
+                    std::thread::yield_now();
+                }
+            };
+            ids.iter().for_each(|id| wait_for_more(*id));
+            machine.pause(ids[0]).unwrap();
+            assert_eq!(machine.state(ids[0]), Some(State::Paused));
+            wait_for_more(ids[1]);
+            let paused = slices(ids[0]);
+            wait_for_more(ids[1]);
+            assert_eq!(slices(ids[0]), paused);
+            machine.unpause(ids[0]).unwrap();
+            wait_for_more(ids[0]);
+            for id in ids {
+                machine.kill(id).unwrap();
+                assert_eq!(machine.wait(id).unwrap().end, End::Killed);
+            }
+            drop(workers);
+        }
+    }
+}
+
+#[test]
+fn containers_come_and_go_thousands_of_times() {
+    let place = Place::new();
+    for engine in engines(&place) {
+        let machine = machine();
+        let exit = load(&*engine, EXIT);
+        for _ in 0..3000 {
+            let id = start(&machine, &exit, 1000);
+            machine.run_until(|machine| machine.state(id) != Some(State::Running));
+            assert_eq!(machine.record(id).unwrap().end, End::Exited(0));
+            machine.remove(id).unwrap();
+        }
+    }
+}
+
+#[test]
+fn shares_of_one_and_three_on_one_worker() {
+    let place = Place::new();
+    for engine in engines(&place) {
+        let machine = machine();
+        let spin = load(&*engine, SPIN);
+        let (one, three) = (start(&machine, &spin, 1000), start(&machine, &spin, 3000));
+        let cpu = |machine: &Machine, id| machine.usage(id).unwrap().cpu.as_secs_f64();
+        machine.run_until(|machine| cpu(machine, one) + cpu(machine, three) > 1.0);
+        let ratio = cpu(&machine, three) / cpu(&machine, one);
+        // Processor time given by the kernel, not time that passed: it does not depend on the machine's load.
+        assert!((2.85..=3.15).contains(&ratio), "{}: {ratio}", engine.name());
+    }
+}
