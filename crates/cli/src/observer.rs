@@ -68,7 +68,10 @@ fn as_text(trace: &Trace<'_>) -> String {
             format!("refused {grant}; to grant it, run with --allow {grant}")
         }
         Trace::Log { level, message } => format!("{}: {}", level_name(*level), printable(message)),
-        Trace::Health { status, message: "" } => {
+        Trace::Health {
+            status,
+            message: "",
+        } => {
             format!("health: {}", health_name(*status))
         }
         Trace::Health { status, message } => {

@@ -22,7 +22,7 @@ fn shows_where_two_texts_part() {
 
 #[test]
 fn the_contract_names_every_call_and_grant() {
-    let text = super::abi::markdown();
+    let text = super::contract().unwrap();
     for spec in thimble_abi::calls::all() {
         assert!(text.contains(&format!("`{}(", spec.name)), "{}", spec.name);
     }

@@ -1,6 +1,9 @@
 //! Tests of reading and rewriting modules.
 
-#![expect(clippy::cast_possible_truncation, reason = "the modules of tests are small")]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the modules of tests are small"
+)]
 
 mod headers;
 mod imports;

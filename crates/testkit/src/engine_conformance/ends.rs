@@ -9,6 +9,11 @@ const ONE_CALL: &str = r#"(module
     (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
     (func (export "_start") (call $exit (i32.const 7)) unreachable))"#;
 
+/// Calls a call that may wait.
+const ONE_WAIT: &str = r#"(module
+    (import "env" "ocre_sleep" (func $sleep (param i32) (result i32)))
+    (func (export "_start") (drop (call $sleep (i32.const 7))) unreachable))"#;
+
 /// The result of the entry is the exit code; none is 0.
 pub fn exit_codes(engine: &dyn Engine) {
     for code in [0, 1, 42, -1, i32::MAX, i32::MIN] {
@@ -40,7 +45,7 @@ pub fn host_traps(engine: &dyn Engine) {
     assert_eq!((got.kind, got.detail), (trap.kind, trap.detail.clone()));
     // The same where the host traps after it had blocked.
     let mut first = true;
-    let mut guest = instantiate(engine, ONE_CALL, &["_start"]);
+    let mut guest = instantiate(engine, ONE_WAIT, &["_start"]);
     let mut host = Answers::new(|_, _, _| {
         if std::mem::take(&mut first) {
             CallOutcome::Blocked
