@@ -101,6 +101,7 @@ fn a_growth_that_costs_more_than_a_slice_happens_once() {
     let text = r#"(module
         (table $a 1 funcref) (table $b 1 externref)
         (global $n (mut i32) (i32.const 0))
+        (elem declare func $step)
         (func $step (global.set $n (i32.add (global.get $n) (i32.const 1))))
         (func (export "_start") (result i32)
             (call $step)
