@@ -24,9 +24,12 @@ pub(crate) fn fuzz(workspace: &Workspace, arguments: &[OsString]) -> Result<()> 
 /// A short run of both, where they exist; says so where they do not.
 pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
     let metadata = Metadata::of_members(workspace)?;
-    for package in [FUZZ, BENCH] {
+    // The comparison of the engines is for long runs: what it finds has to be looked at by people.
+    let fuzz = ["--smoke", "module", "grants", "host_calls", "board"];
+    for (package, arguments) in [(FUZZ, fuzz.as_slice()), (BENCH, &["--smoke"])] {
+        let arguments: Vec<OsString> = arguments.iter().map(Into::into).collect();
         match metadata.has_member(package) {
-            true => run(workspace, package, Built::WithTheTests, &["--smoke".into()])?,
+            true => run(workspace, package, Built::WithTheTests, &arguments)?,
             false => println!("skipped: there is no {package} in the workspace yet"),
         }
     }

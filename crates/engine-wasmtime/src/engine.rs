@@ -23,6 +23,9 @@ const WIDE_ADDRESS_BYTES: u64 = 64 << 30;
 /// Bytes of Wasmtime's own record of a guest; a check only, not set aside.
 const INSTANCE_BYTES_MAX: usize = 64 << 20;
 
+/// Guests in slots that may use external references at once: each sets 4 GiB of address space aside for them.
+const REFERENCE_HEAPS_MAX: u32 = 64;
+
 /// WebAssembly in native code.
 pub struct WasmtimeEngine {
     /// Guests in slots, if there are any.
@@ -205,12 +208,14 @@ fn new_engine(
 /// An engine with slots, or a notice.
 fn slotted_engine(code: CodeSettings, settings: &Settings) -> Option<Engine> {
     let slots = settings.slots;
+    let reference_heaps = slots.min(REFERENCE_HEAPS_MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_core_instances(slots)
-        .total_memories(slots)
+        // The heap of references is a memory, too.
+        .total_memories(slots.saturating_add(reference_heaps))
         .total_tables(slots)
         .total_stacks(slots)
-        .total_gc_heaps(0)
+        .total_gc_heaps(reference_heaps)
         .max_memories_per_module(1)
         .max_tables_per_module(1)
         .max_core_instance_size(INSTANCE_BYTES_MAX)

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use thimble_abi::Call;
+use thimble_abi::calls::Pace;
 use thimble_runtime::engine::{CallOutcome, Host, Interrupt, Trap, TrapKind};
 
 use crate::random::Random;
@@ -68,6 +69,7 @@ impl Scripted {
                 }
                 left
             }
+            None if call.spec().pace == Pace::Prompt => 0,
             None => self.random().below(8).saturating_sub(5),
         }
     }
