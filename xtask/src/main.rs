@@ -15,6 +15,7 @@ mod licences;
 mod lint;
 mod metadata;
 mod process;
+mod program;
 mod report;
 mod rust_target;
 mod sanitize;
@@ -38,6 +39,7 @@ Everything around Thimble's code. Run from anywhere in the repository.
 Usage: cargo xtask <command>
 
   demo                     build Thimble and the examples, run each, and show it
+  build                    build the program `thimble` as it is shipped
   test                     everything that must pass: tests, layers, bare, gen, smoke runs
   ci                       lint, sanitize and test
   lint                     rustfmt, clippy, licences
@@ -105,6 +107,7 @@ fn run_plain(command: &str, workspace: &Workspace) -> Result<ExitCode> {
         "bare" => bare::build(workspace)?,
         "layers" => layers::check(workspace)?,
         "sanitize" => sanitize::run(workspace)?,
+        "build" => println!("{}", program::build(workspace)?.display()),
         "demo" => demo::run(workspace)?,
         "lint" => {
             lint::run(workspace, &mut report);

@@ -19,6 +19,7 @@ use self::steps::{DATA, PORT, STEPS, Show, Step};
 use crate::guests::{self, WithoutGo};
 use crate::metadata::Metadata;
 use crate::process;
+use crate::program;
 use crate::workspace::Workspace;
 
 /// No example takes longer, even on a slow machine.
@@ -36,12 +37,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     println!("Building the examples");
     let guests = guests::build(workspace, &[], WithoutGo::Skip)?;
     println!("\nBuilding thimble");
-    process::run(workspace.cargo("build").args([
-        "--quiet",
-        "--release",
-        "--package",
-        "thimble-cli",
-    ]))?;
+    let thimble = program::build(workspace)?;
     let data = workspace.target.join("demo/data");
     if data.exists() {
         fs::remove_dir_all(&data)?;
@@ -50,7 +46,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let stage = Stage {
         workspace,
         data,
-        thimble: workspace.target.join("release/thimble"),
+        thimble,
     };
     let mut failures = Vec::new();
     for (number, step) in STEPS.iter().enumerate() {
