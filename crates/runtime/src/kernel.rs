@@ -186,6 +186,7 @@ impl Kernel {
         slot.start(body, realtime_nanos, self.ready.floor());
         self.live += 1;
         if let Some(timeout) = slot.config.timeout {
+            slot.timeout_at = Some(now + timeout);
             self.deadlines.insert(Deadline::timeout(now + timeout, id));
         }
         self.ready.insert(id, slot);
@@ -285,6 +286,13 @@ impl Kernel {
     fn end(&mut self, id: ContainerId, body: Body, end: End, realtime_nanos: u64) {
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.end(&body, end, realtime_nanos);
+            // The next run has deadlines of its own.
+            if let Some(at) = slot.timeout_at.take() {
+                self.deadlines.remove(Deadline::timeout(at, id));
+            }
+            if let Some(at) = slot.kill_at.take() {
+                self.deadlines.remove(Deadline::grace(at, id));
+            }
             self.live -= 1;
         }
         self.ended.push(body);
@@ -411,6 +419,7 @@ impl Kernel {
             return Ok(self.effect(id, false));
         }
         if slot.stop.replace(grace).is_none() {
+            slot.kill_at = Some(now + grace);
             self.deadlines.insert(Deadline::grace(now + grace, id));
         }
         let notify = self.wake(id);

@@ -63,6 +63,10 @@ pub(super) struct Slot {
     pub(super) virtual_time: u64,
     pub(super) waiting: bool,
     pub(super) waiting_until: Option<crate::time::Instant>,
+    /// When its time is over.
+    pub(super) timeout_at: Option<crate::time::Instant>,
+    /// When the grace of a stop is over.
+    pub(super) kill_at: Option<crate::time::Instant>,
     /// Something happened since its slice began.
     pub(super) woken: bool,
     pub(super) paused: bool,
@@ -90,6 +94,8 @@ impl Slot {
             virtual_time: 0,
             waiting: false,
             waiting_until: None,
+            timeout_at: None,
+            kill_at: None,
             woken: false,
             paused: false,
             stop: None,

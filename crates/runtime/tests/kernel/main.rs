@@ -216,6 +216,30 @@ fn states_forbid_what_makes_no_sense() {
     assert!(matches!(bench.kill(exits), Err(StateError::Unknown)));
 }
 
+#[test]
+fn deadlines_of_one_run_do_not_end_the_next() {
+    let mut bench = Bench::new();
+    let stopped = bench.start_hearing(Step::Wait, |config| config.stop_grace = 50 * MS);
+    bench.run_for(MS);
+    bench.stop(stopped).unwrap();
+    bench.kill(stopped).unwrap();
+    bench.start_again(stopped).unwrap();
+
+    let timed = bench.start_with(Step::Wait, |config| config.timeout = Some(100 * MS));
+    bench.run_for(30 * MS);
+    bench.kill(timed).unwrap();
+    bench.start_again(timed).unwrap();
+    bench.run_for(90 * MS);
+    assert_eq!(bench.kernel.state(stopped), Some(State::Running));
+    assert_eq!(
+        bench.kernel.state(timed),
+        Some(State::Running),
+        "its own time is not over"
+    );
+    bench.run_for(20 * MS);
+    assert_eq!(bench.end(timed), Some(End::TimedOut));
+}
+
 /// Defect 3 of Ocre: starting what runs already corrupted it.
 #[test]
 fn defect_03_starting_a_running_container_is_refused_and_harmless() {

@@ -35,13 +35,7 @@ pub(super) fn environ_get(
     arguments: Arguments<'_>,
     memory: &mut [u8],
 ) -> Attempt {
-    let variables = context
-        .state
-        .config
-        .env
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"));
-    write_strings(variables, arguments, memory)
+    write_strings(variables(context), arguments, memory)
 }
 
 pub(super) fn environ_sizes_get(
@@ -49,13 +43,13 @@ pub(super) fn environ_sizes_get(
     arguments: Arguments<'_>,
     memory: &mut [u8],
 ) -> Attempt {
-    let variables = context
-        .state
-        .config
-        .env
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"));
-    write_sizes(variables, arguments, memory)
+    write_sizes(variables(context), arguments, memory)
+}
+
+/// The environment as guests see it.
+fn variables(context: &Context<'_>) -> impl Iterator<Item = String> + Clone {
+    let variables = context.state.config.env.iter();
+    variables.map(|(name, value)| format!("{name}={value}"))
 }
 
 /// Ends the guest as the signal would, unless it is none.
