@@ -60,7 +60,7 @@ pub(crate) fn load(module: &Module, settings: Settings) -> Result<Loaded, LoadEr
     }
     let start = module
         .start()
-        .map(|function| (hidden_name(module), function));
+        .map(|function| (module.unused_export_name(), function));
     let rewritten = match &start {
         Some((name, function)) => Some(start_as_export(module.bytes(), *function, name).map_err(
             |error| LoadError::Invalid {
@@ -133,15 +133,6 @@ fn config(settings: Settings, tail_calls: bool) -> Config {
     #[cfg(feature = "simd")]
     config.wasm_relaxed_simd(false);
     config
-}
-
-/// A name that the module does not use itself.
-fn hidden_name(module: &Module) -> String {
-    let mut name = String::from("\u{0}start");
-    while module.exports().iter().any(|export| export.name == name) {
-        name.push('\u{0}');
-    }
-    name
 }
 
 /// Elements that the module's tables begin with.

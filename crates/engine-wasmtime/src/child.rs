@@ -8,6 +8,7 @@ use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use wasmtime::{Engine, Module};
 
 use crate::code::CodeSettings;
+use crate::preempt::Method;
 use crate::settings::CompileLimits;
 
 /// The module is invalid; why is on standard error.
@@ -72,6 +73,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     let mut code = CodeSettings {
         wide: true,
         canonical_nans: false,
+        preemption: Method::Signals,
     };
     for argument in arguments {
         if !code.accept(&argument) && !accept_limit(&argument, &mut limits) {

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use wasmtime::{Collector, Config, WasmFeatures};
 
-use crate::preempt;
+use crate::preempt::Method;
 
 /// Stack that WebAssembly itself may use. Only touched pages take RAM.
 const WASM_STACK_BYTES: usize = 512 << 10;
@@ -25,6 +25,8 @@ pub(crate) struct CodeSettings {
     pub(crate) wide: bool,
     /// Whether every computed NaN has the same bits.
     pub(crate) canonical_nans: bool,
+    /// How guests are stopped.
+    pub(crate) preemption: Method,
 }
 
 impl CodeSettings {
@@ -37,6 +39,9 @@ impl CodeSettings {
         if self.canonical_nans {
             arguments.push("--canonical-nans".into());
         }
+        if self.preemption == Method::Epochs {
+            arguments.push("--epochs".into());
+        }
         arguments
     }
 
@@ -45,6 +50,7 @@ impl CodeSettings {
         match argument.to_str() {
             Some("--tight") => self.wide = false,
             Some("--canonical-nans") => self.canonical_nans = true,
+            Some("--epochs") => self.preemption = Method::Epochs,
             _ => return false,
         }
         true
@@ -68,7 +74,7 @@ impl CodeSettings {
             config.memory_guard_size(TIGHT_GUARD_BYTES);
             config.memory_reservation_for_growth(TIGHT_GROWTH_BYTES);
         }
-        preempt::configure(&mut config);
+        self.preemption.configure(&mut config);
         config
     }
 
@@ -86,7 +92,7 @@ impl CodeSettings {
         format!(
             "thimble {} wasmtime {WASMTIME_VERSION} {} wide={} nans={} cpu={}",
             env!("CARGO_PKG_VERSION"),
-            preempt::FINGERPRINT,
+            self.preemption.name(),
             self.wide,
             self.canonical_nans,
             processor_features(),

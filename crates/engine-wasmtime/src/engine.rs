@@ -14,9 +14,11 @@ use crate::artifact::Artifact;
 use crate::cache::{Cache, CacheError, Digest};
 use crate::code::CodeSettings;
 use crate::compile::compile;
-use crate::module::{NativeModule, Source};
-use crate::settings::{AddressSpace, Notice, Settings};
+use crate::module::NativeModule;
+use crate::preempt::Method;
+use crate::settings::{AddressSpace, Notice, Preemption, Settings};
 use crate::shape::ModuleShape;
+use crate::source::Source;
 
 /// Below this limit on address space a guest cannot have 4 GiB of it.
 const WIDE_ADDRESS_BYTES: u64 = 64 << 30;
@@ -79,6 +81,10 @@ impl WasmtimeEngine {
         let code = CodeSettings {
             wide,
             canonical_nans: settings.canonical_nans,
+            preemption: match settings.preemption {
+                Preemption::Automatic => Method::best(),
+                Preemption::Epochs => Method::Epochs,
+            },
         };
         let single = new_engine(code, InstanceAllocationStrategy::OnDemand).map_err(|error| {
             EngineError::Platform {
@@ -111,8 +117,8 @@ impl WasmtimeEngine {
         &self,
         digest: &Digest,
         source: &Source,
-        shape: ModuleShape,
     ) -> Result<(Engine, wasmtime::Module), LoadError> {
+        let shape = source.shape;
         if let Some((cache, artifact)) = self
             .cache
             .as_ref()
@@ -177,16 +183,16 @@ impl thimble_runtime::engine::Engine for WasmtimeEngine {
     }
 
     fn load(&self, module: &Module) -> Result<Arc<dyn LoadedModule>, LoadError> {
-        let source = Source::of(module)?;
+        let source = Source::of(module, self.code.preemption)?;
         let digest = self.digest(module);
         let in_use = || self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(module) = in_use().get(&digest).and_then(Weak::upgrade) {
             return Ok(module);
         }
-        let shape = ModuleShape::of(&source.bytes);
-        let (engine, native) = self.native(&digest, &source, shape)?;
+        let (engine, native) = self.native(&digest, &source)?;
+        let method = self.code.preemption;
         let loaded = Arc::new(NativeModule::link(
-            &engine, &native, module, &source, shape,
+            &engine, &native, module, source, method,
         )?);
         let mut in_use = in_use();
         in_use.retain(|_, module| module.strong_count() > 0);

@@ -45,7 +45,12 @@ impl NativeGuest {
         slice: Arc<Slice>,
     ) -> Self {
         Self {
-            body: Some(Box::pin(run(store, entries, code_shift))),
+            body: Some(Box::pin(run(
+                store,
+                entries,
+                code_shift,
+                Arc::clone(&slice),
+            ))),
             shared,
             slice,
         }
@@ -57,6 +62,14 @@ impl NativeGuest {
             body: Some(Box::pin(std::future::ready(Yield::Trapped(ending)))),
             shared,
             slice,
+        }
+    }
+}
+
+impl Drop for NativeGuest {
+    fn drop(&mut self) {
+        if self.body.is_some() {
+            self.slice.restore();
         }
     }
 }
@@ -103,13 +116,20 @@ fn engine_trap(detail: String) -> Yield {
 }
 
 /// Calls the entries one after the other.
-async fn run(mut store: Store<State>, entries: Vec<Entry>, code_shift: u32) -> Yield {
+async fn run(
+    mut store: Store<State>,
+    entries: Vec<Entry>,
+    code_shift: u32,
+    slice: Arc<Slice>,
+) -> Yield {
     let mut code = 0;
     for entry in entries {
+        let entered = slice.enter();
         let outcome = match entry {
             Entry::Plain(function) => function.call_async(&mut store, ()).await.map(|()| 0),
             Entry::Code(function) => function.call_async(&mut store, ()).await,
         };
+        drop(entered);
         code = match outcome {
             Ok(code) => code,
             Err(error) => {

@@ -3,7 +3,7 @@
 //! # Shape
 //!
 //! [`WasmtimeEngine`] loads modules: `compile` starts the child ([`compile_child_main`]) that turns a
-//! module into native code, `cache` keeps the result under a seal, `artifact` holds verified bytes that
+//! module (`source`) into native code, `cache` keeps the result under a seal, `artifact` holds verified bytes that
 //! nobody can change any more. `module` makes guests, `guest` runs one for one slice, `link` answers its
 //! calls, `preempt` ends its slices.
 //!
@@ -27,6 +27,7 @@ mod module;
 mod preempt;
 mod settings;
 mod shape;
+mod source;
 mod state;
 mod trap;
 
@@ -34,5 +35,6 @@ pub use cache::CacheError;
 pub use child::compile_child_main;
 pub use engine::{EngineError, WasmtimeEngine};
 pub use settings::{
-    AddressSpace, CacheSettings, CompileLimits, CompilerProgram, Notice, NoticeSink, Settings,
+    AddressSpace, CacheSettings, CompileLimits, CompilerProgram, Notice, NoticeSink, Preemption,
+    Settings,
 };

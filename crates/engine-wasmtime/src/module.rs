@@ -6,45 +6,16 @@ use std::task::{Context, Poll, Waker};
 
 use thimble_runtime::engine::{Guest, InstanceSpec, InstantiateError, LoadError, LoadedModule};
 use thimble_runtime::module::Module;
-use wasmtime::{Engine, ExternType, FuncType, Instance, PoolConcurrencyLimitError, Store, ValType};
+use wasmtime::{
+    Engine, ExternType, Func, FuncType, Instance, PoolConcurrencyLimitError, Store, ValType,
+};
 
 use crate::guest::{Entry, NativeGuest};
 use crate::link::Links;
-use crate::preempt::Slice;
-use crate::shape::ModuleShape;
+use crate::preempt::{Method, Preemption};
+use crate::source::Source;
 use crate::state::{Shared, State};
 use crate::trap;
-
-/// The export that a module's start function becomes, so that it can be suspended.
-pub(crate) const START_EXPORT: &str = "\0start";
-
-/// What the engine compiles: the module, with its start function as an export.
-pub(crate) struct Source {
-    pub(crate) bytes: Arc<[u8]>,
-    /// By how much its code lies behind that of the module.
-    code_shift: u32,
-}
-
-impl Source {
-    pub(crate) fn of(module: &Module) -> Result<Self, LoadError> {
-        let Some(start) = module.start() else {
-            return Ok(Self {
-                bytes: Arc::clone(module.bytes()),
-                code_shift: 0,
-            });
-        };
-        let bytes = thimble_runtime::module::start_as_export(module.bytes(), start, START_EXPORT)
-            .map_err(|error| LoadError::Invalid {
-            reason: error.to_string(),
-        })?;
-        // The sections that differ all lie before the code.
-        let longer = bytes.len().saturating_sub(module.bytes().len());
-        Ok(Self {
-            bytes: bytes.into(),
-            code_shift: u32::try_from(longer).unwrap_or(0),
-        })
-    }
-}
 
 /// A loaded module.
 pub(crate) struct NativeModule {
@@ -53,8 +24,10 @@ pub(crate) struct NativeModule {
     links: Links,
     memory: Option<OwnMemory>,
     table_elements: u64,
-    has_start: bool,
+    /// The name under which the start function is exported.
+    start: Option<String>,
     code_shift: u32,
+    preemption: Preemption,
 }
 
 struct OwnMemory {
@@ -68,18 +41,23 @@ impl NativeModule {
         engine: &Engine,
         native: &wasmtime::Module,
         module: &Module,
-        source: &Source,
-        shape: ModuleShape,
+        source: Source,
+        method: Method,
     ) -> Result<Self, LoadError> {
-        if module.start().is_some() && !starts(native) {
+        if source
+            .start
+            .as_deref()
+            .is_some_and(|name| !starts(native, name))
+        {
             return Err(LoadError::Invalid {
                 reason: "the start function has parameters or results".into(),
             });
         }
-        let links =
-            Links::new(engine, native, module.imports()).map_err(|error| LoadError::Failed {
-                reason: format!("{error:#}"),
-            })?;
+        let failed = |error: wasmtime::Error| LoadError::Failed {
+            reason: format!("{error:#}"),
+        };
+        let links = Links::new(engine, native, module.imports()).map_err(failed)?;
+        let preemption = Preemption::of(method, engine, native).map_err(failed)?;
         Ok(Self {
             engine: engine.clone(),
             native: native.clone(),
@@ -88,9 +66,10 @@ impl NativeModule {
                 export: memory.export.clone(),
                 initial_bytes: memory.initial_bytes(),
             }),
-            table_elements: shape.table_elements,
-            has_start: module.start().is_some(),
+            table_elements: source.shape.table_elements,
+            start: source.start,
             code_shift: source.code_shift,
+            preemption,
         })
     }
 
@@ -135,36 +114,33 @@ impl NativeModule {
         })
     }
 
-    /// The functions to call, in order.
+    /// The functions to call, in order, and how they are called.
     fn entries(
         &self,
         instance: &Instance,
         store: &mut Store<State>,
         spec: &InstanceSpec,
-    ) -> Result<Vec<Entry>, InstantiateError> {
+    ) -> Result<(Vec<Func>, Vec<Entry>), InstantiateError> {
+        let mut functions = Vec::with_capacity(spec.entries.len() + 1);
         let mut entries = Vec::with_capacity(spec.entries.len() + 1);
-        for name in self
-            .has_start
-            .then_some(START_EXPORT)
-            .into_iter()
-            .chain(spec.entries.iter().map(String::as_str))
-        {
+        for name in self.start.iter().chain(&spec.entries) {
             let function = instance
                 .get_func(&mut *store, name)
-                .ok_or_else(|| InstantiateError::MissingEntry { name: name.into() })?;
+                .ok_or_else(|| InstantiateError::MissingEntry { name: name.clone() })?;
+            functions.push(function);
             entries.push(match function.typed::<(), ()>(&*store) {
                 Ok(function) => Entry::Plain(function),
                 Err(_) => Entry::Code(function.typed(&*store).map_err(|error| failed(&error))?),
             });
         }
-        Ok(entries)
+        Ok((functions, entries))
     }
 }
 
 impl LoadedModule for NativeModule {
     fn instantiate(&self, spec: &InstanceSpec) -> Result<Box<dyn Guest>, InstantiateError> {
         self.check_limits(spec)?;
-        let (shared, slice) = (Shared::new(), Slice::new(&self.engine));
+        let shared = Shared::new();
         if let Some(memory) = &self.memory {
             shared.set_memory_bytes(usize::try_from(memory.initial_bytes).unwrap_or(usize::MAX));
         }
@@ -175,7 +151,7 @@ impl LoadedModule for NativeModule {
         );
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| state);
-        slice.attach(&mut store);
+        let slice = self.preemption.slice(&mut store);
         let instance = match poll_once(self.links.instantiate(&self.native, &mut store)) {
             Some(Ok(instance)) => instance,
             Some(Err(error)) if error.is::<wasmtime::Trap>() => {
@@ -194,7 +170,10 @@ impl LoadedModule for NativeModule {
             .memory
             .as_ref()
             .and_then(|memory| instance.get_memory(&mut store, &memory.export));
-        let entries = self.entries(&instance, &mut store, spec)?;
+        let (functions, entries) = self.entries(&instance, &mut store, spec)?;
+        self.preemption
+            .attach(&slice, &mut store, &functions)
+            .map_err(|error| failed(&error))?;
         Ok(Box::new(NativeGuest::new(
             store,
             entries,
@@ -239,8 +218,8 @@ fn no_room_or_failed(error: &wasmtime::Error) -> InstantiateError {
 }
 
 /// Whether the start function takes and gives nothing, as the export that it became no longer must.
-fn starts(native: &wasmtime::Module) -> bool {
-    match native.get_export(START_EXPORT) {
+fn starts(native: &wasmtime::Module, name: &str) -> bool {
+    match native.get_export(name) {
         Some(ExternType::Func(signature)) => {
             signature.params().len() == 0 && signature.results().len() == 0
         }

@@ -11,6 +11,8 @@ pub(crate) struct ModuleShape {
     pub(crate) table_elements: u64,
     /// Whether it declares references to host objects, for which Wasmtime keeps a heap.
     pub(crate) has_host_references: bool,
+    /// Whether it has the type of a function without parameters and results.
+    pub(crate) has_plain_type: bool,
 }
 
 impl ModuleShape {
@@ -23,6 +25,8 @@ impl ModuleShape {
                     for signature in section.into_iter_err_on_gc_types().flatten() {
                         shape.note(signature.params());
                         shape.note(signature.results());
+                        shape.has_plain_type |=
+                            signature.params().is_empty() && signature.results().is_empty();
                     }
                 }
                 Ok(Payload::ImportSection(section)) => {

@@ -146,6 +146,16 @@ impl Module {
         self.start
     }
 
+    /// A name that no export has, for one that an engine adds.
+    #[must_use]
+    pub fn unused_export_name(&self) -> String {
+        let mut name = String::from("\u{0}start");
+        while self.exports.iter().any(|export| export.name == name) {
+            name.push('\u{0}');
+        }
+        name
+    }
+
     /// Where in the guest's memory the host may place messages, for guests that receive Ocre's.
     #[must_use]
     pub fn app_heap(&self) -> Option<Range<u32>> {
