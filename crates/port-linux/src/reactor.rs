@@ -1,35 +1,57 @@
 //! Readiness of descriptors: wakes whoever waits for one.
 //!
 //! One thread at a time calls [`Reactor::turn`]; any thread may arm a registration or interrupt the turn.
+//!
+//! A descriptor is made known to the kernel once, edge-triggered: the kernel tells each change of its
+//! readiness, and a change that nobody waits for is remembered until somebody does. So arming costs no
+//! system call; and whoever arms must have found the descriptor not ready before, or may be woken for
+//! nothing once, never the other way round.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use polling::{Event, Events, PollMode, Poller};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, epoll, eventfd, poll};
+use rustix::io::Errno;
 use slab::Slab;
 use thimble_runtime::port::Interest;
 
 /// Events taken in one turn.
-const EVENTS_PER_TURN: usize = 256;
+const EVENTS_PER_TURN: usize = 64;
+/// What the event that interrupts a turn is called; no entry has this key.
+const INTERRUPTED: u64 = u64::MAX;
+/// `epoll_wait` counts in milliseconds.
+const STEP: Duration = Duration::from_millis(1);
 
 /// Waits for many descriptors at once.
 #[derive(Clone)]
 pub struct Reactor(Arc<Shared>);
 
 struct Shared {
-    poller: Poller,
+    epoll: OwnedFd,
+    interrupt: OwnedFd,
     entries: Mutex<Slab<Entry>>,
-    events: Mutex<Events>,
 }
 
 #[derive(Default)]
 struct Entry {
-    read: Option<Waker>,
-    write: Option<Waker>,
+    read: Side,
+    write: Side,
+}
+
+/// One direction of a descriptor.
+#[derive(Default)]
+enum Side {
+    /// Nobody waits, and nothing has changed since somebody did.
+    #[default]
+    Idle,
+    /// It became ready while nobody waited.
+    Ready,
+    Waiting(Waker),
 }
 
 /// A descriptor the reactor knows; it forgets it when this is dropped, which must happen before the
@@ -46,15 +68,19 @@ impl Reactor {
     /// # Errors
     /// When the kernel gives no epoll instance.
     pub fn new() -> io::Result<Self> {
-        let events = Events::with_capacity(
-            EVENTS_PER_TURN
-                .try_into()
-                .unwrap_or(std::num::NonZeroUsize::MIN),
-        );
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let interrupt = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        // Each write is a change, so the number need never be read.
+        epoll::add(
+            &epoll,
+            &interrupt,
+            epoll::EventData::new_u64(INTERRUPTED),
+            epoll::EventFlags::IN | epoll::EventFlags::ET,
+        )?;
         Ok(Self(Arc::new(Shared {
-            poller: Poller::new()?,
+            epoll,
+            interrupt,
             entries: Mutex::default(),
-            events: Mutex::new(events),
         })))
     }
 
@@ -65,91 +91,147 @@ impl Reactor {
     pub fn register(&self, descriptor: BorrowedFd<'_>) -> io::Result<Registration> {
         use std::os::fd::AsRawFd;
         let key = self.0.entries.lock().insert(Entry::default());
-        let raw = descriptor.as_raw_fd();
-        if let Err(error) = add(&self.0.poller, raw, key) {
+        let flags = epoll::EventFlags::IN
+            | epoll::EventFlags::OUT
+            | epoll::EventFlags::RDHUP
+            | epoll::EventFlags::ET;
+        let name = epoll::EventData::new_u64(key as u64);
+        if let Err(error) = epoll::add(&self.0.epoll, descriptor, name, flags) {
             self.0.entries.lock().try_remove(key);
-            return Err(error);
+            return Err(error.into());
         }
         Ok(Registration {
             reactor: self.clone(),
-            descriptor: raw,
+            descriptor: descriptor.as_raw_fd(),
             key,
         })
     }
 
     /// Waits until something is ready, the timeout is over, or [`Reactor::interrupt`]; wakes the waiters.
+    /// May return early.
     ///
     /// # Errors
     /// What the kernel says; an interrupted wait is none.
     pub fn turn(&self, timeout: Option<Duration>) -> io::Result<()> {
-        let mut events = self.0.events.lock();
-        events.clear();
-        match self.0.poller.wait(&mut events, timeout) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            Err(error) => return Err(error),
-        }
-        for event in events.iter() {
-            let (read, write) = {
+        let mut room = [const { MaybeUninit::uninit() }; EVENTS_PER_TURN];
+        let events = match self.wait(&mut room, timeout) {
+            Ok(events) => events,
+            Err(Errno::INTR) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        for event in events {
+            let Ok(key) = usize::try_from(event.data.u64()) else {
+                continue;
+            };
+            let flags = event.flags;
+            let gone = flags.intersects(epoll::EventFlags::ERR | epoll::EventFlags::HUP);
+            let readable = epoll::EventFlags::IN | epoll::EventFlags::RDHUP;
+            let wakers = {
                 let mut entries = self.0.entries.lock();
-                let Some(entry) = entries.get_mut(event.key) else {
+                // It may have been dropped meanwhile, and the interrupt has no entry.
+                let Some(entry) = entries.get_mut(key) else {
                     continue;
                 };
-                let gone = event.is_err().unwrap_or(false) || event.is_interrupt();
-                let read = if event.readable || gone {
-                    entry.read.take()
-                } else {
-                    None
-                };
-                let write = if event.writable || gone {
-                    entry.write.take()
-                } else {
-                    None
-                };
-                (read, write)
+                let read = (gone || flags.intersects(readable)).then(|| entry.read.set_ready());
+                let write = (gone || flags.contains(epoll::EventFlags::OUT))
+                    .then(|| entry.write.set_ready());
+                [read, write]
             };
-            // Events are delivered once: whoever still waits arms again when it is asked again.
-            read.into_iter().chain(write).for_each(Waker::wake);
+            wakers.into_iter().flatten().flatten().for_each(Waker::wake);
         }
         Ok(())
     }
 
+    /// Waits for events. One system call, but for a timeout below a millisecond.
+    fn wait<'a>(
+        &self,
+        room: &'a mut [MaybeUninit<epoll::Event>],
+        timeout: Option<Duration>,
+    ) -> rustix::io::Result<&'a [epoll::Event]> {
+        let milliseconds = match timeout {
+            Some(timeout) if timeout < STEP => {
+                if !timeout.is_zero() {
+                    let mut itself = [PollFd::new(&self.0.epoll, PollFlags::IN)];
+                    poll(&mut itself, Some(&timespec(timeout)))?;
+                }
+                Some(Duration::ZERO)
+            }
+            // Rounded down: the rest is waited for in the next turn.
+            Some(timeout) => Some(timeout - Duration::from_nanos(sub_millisecond_ns(timeout))),
+            None => None,
+        };
+        let (events, _) = epoll::wait(&self.0.epoll, room, milliseconds.map(timespec).as_ref())?;
+        Ok(events)
+    }
+
     /// Ends the turn that is under way, or the next one.
     pub fn interrupt(&self) {
-        // Failure means that the poller is gone, and nobody waits then.
-        let _ = self.0.poller.notify();
+        // It fails only when so many interrupts were written that the number is full: then they are seen.
+        let _ = rustix::io::write(&self.0.interrupt, &1_u64.to_ne_bytes());
+    }
+}
+
+fn sub_millisecond_ns(time: Duration) -> u64 {
+    u64::from(time.subsec_nanos() % 1_000_000)
+}
+
+/// The longest time the kernel takes is some 24 days of milliseconds; waiting may end early.
+fn timespec(time: Duration) -> Timespec {
+    let time = time.min(Duration::from_secs(86_400));
+    Timespec {
+        tv_sec: time.as_secs().cast_signed(),
+        tv_nsec: time.subsec_nanos().into(),
+    }
+}
+
+impl Side {
+    /// It became ready: the one who waits for that, if somebody does.
+    fn set_ready(&mut self) -> Option<Waker> {
+        match std::mem::replace(self, Self::Ready) {
+            Self::Waiting(waker) => {
+                // Told, so there is nothing to remember.
+                *self = Self::Idle;
+                Some(waker)
+            }
+            Self::Idle | Self::Ready => None,
+        }
     }
 }
 
 impl Registration {
     /// Wakes `waker` once when the descriptor is ready.
     ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn arm(&self, interest: Interest, waker: &Waker) -> io::Result<()> {
-        let event = {
+    /// The caller has found it not ready; if that has changed since, the waker is woken at once.
+    pub fn arm(&self, interest: Interest, waker: &Waker) {
+        {
             let mut entries = self.reactor.0.entries.lock();
             let Some(entry) = entries.get_mut(self.key) else {
-                return Ok(());
+                return;
             };
-            let slot = match interest {
+            let side = match interest {
                 Interest::Read => &mut entry.read,
                 Interest::Write => &mut entry.write,
             };
-            match slot {
-                Some(old) if old.will_wake(waker) => {}
-                slot => *slot = Some(waker.clone()),
+            match side {
+                Side::Ready => *side = Side::Idle,
+                Side::Waiting(old) if old.will_wake(waker) => return,
+                Side::Waiting(_) | Side::Idle => {
+                    *side = Side::Waiting(waker.clone());
+                    return;
+                }
             }
-            Event::new(self.key, entry.read.is_some(), entry.write.is_some())
-        };
-        modify(&self.reactor.0.poller, self.descriptor, event)
+        }
+        waker.wake_by_ref();
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         self.reactor.0.entries.lock().try_remove(self.key);
-        remove(&self.reactor.0.poller, self.descriptor);
+        // SAFETY: by its contract the registration is dropped before the descriptor is closed.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(self.descriptor) };
+        // The kernel forgets closed descriptors by itself, so there is nothing to do about a failure.
+        let _ = epoll::delete(&self.reactor.0.epoll, descriptor.as_fd());
     }
 }
 
@@ -162,21 +244,109 @@ impl std::fmt::Debug for Registration {
     }
 }
 
-fn add(poller: &Poller, descriptor: RawFd, key: usize) -> io::Result<()> {
-    // SAFETY: `Registration` removes the descriptor from the poller when dropped, and its contract is
-    // that it is dropped before the descriptor is closed.
-    unsafe { poller.add_with_mode(descriptor, Event::none(key), PollMode::Oneshot) }
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::Wake;
 
-fn modify(poller: &Poller, descriptor: RawFd, event: Event) -> io::Result<()> {
-    // SAFETY: the registration is alive, so by its contract the descriptor is open.
-    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    poller.modify_with_mode(descriptor, event, PollMode::Oneshot)
-}
+    use super::*;
 
-fn remove(poller: &Poller, descriptor: RawFd) {
-    // SAFETY: the registration is being dropped, which by its contract comes before the close.
-    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    // The kernel forgets closed descriptors by itself, so there is nothing to do about a failure.
-    let _ = poller.delete(descriptor.as_fd());
+    #[derive(Default)]
+    struct Count(AtomicU32);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    struct Fixture {
+        reactor: Reactor,
+        count: Arc<Count>,
+        waker: Waker,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let count = Arc::new(Count::default());
+            Self {
+                reactor: Reactor::new().unwrap(),
+                waker: Arc::clone(&count).into(),
+                count,
+            }
+        }
+
+        /// How often the waker has been woken after a turn that does not wait.
+        fn woken(&self) -> u32 {
+            self.reactor.turn(Some(Duration::ZERO)).unwrap();
+            self.count.0.load(Ordering::SeqCst)
+        }
+    }
+
+    #[test]
+    fn each_change_wakes_whoever_waits_or_comes_later() {
+        let fixture = Fixture::new();
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        let registration = fixture.reactor.register(reader.as_fd()).unwrap();
+        registration.arm(Interest::Read, &fixture.waker);
+        assert_eq!(fixture.woken(), 0, "nothing to read");
+        rustix::io::write(&writer, b"a").unwrap();
+        assert_eq!(fixture.woken(), 1, "a byte");
+        assert_eq!(fixture.woken(), 1, "told once");
+        rustix::io::write(&writer, b"b").unwrap();
+        assert_eq!(fixture.woken(), 1, "nobody waits");
+        registration.arm(Interest::Read, &fixture.waker);
+        assert_eq!(fixture.woken(), 2, "it had changed before");
+        registration.arm(Interest::Read, &fixture.waker);
+        assert_eq!(fixture.woken(), 2);
+        drop(writer);
+        assert_eq!(fixture.woken(), 3, "the other end is closed");
+    }
+
+    #[test]
+    fn nobody_is_woken_after_the_registration_is_gone() {
+        let fixture = Fixture::new();
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        let registration = fixture.reactor.register(reader.as_fd()).unwrap();
+        registration.arm(Interest::Read, &fixture.waker);
+        drop(registration);
+        rustix::io::write(&writer, b"a").unwrap();
+        assert_eq!(fixture.woken(), 0);
+        // A descriptor that was registered before can be registered again.
+        let registration = fixture.reactor.register(reader.as_fd()).unwrap();
+        registration.arm(Interest::Read, &fixture.waker);
+        assert_eq!(fixture.woken(), 1, "it is ready from the beginning");
+    }
+
+    #[test]
+    fn an_interrupt_ends_this_turn_or_the_next() {
+        let reactor = Reactor::new().unwrap();
+        for _ in 0..3 {
+            reactor.interrupt();
+            reactor.turn(None).unwrap();
+            std::thread::scope(|scope| {
+                let turning = scope.spawn(|| reactor.turn(None).unwrap());
+                reactor.interrupt();
+                turning.join().unwrap();
+            });
+        }
+    }
+
+    #[test]
+    fn a_turn_lasts_no_longer_than_its_timeout() {
+        let reactor = Reactor::new().unwrap();
+        // It would hang if any of these waited for ever.
+        for micros in [0, 1, 999, 1_000, 1_001] {
+            reactor.turn(Some(Duration::from_micros(micros))).unwrap();
+        }
+        let too_long = timespec(Duration::MAX);
+        assert_eq!((too_long.tv_sec, too_long.tv_nsec), (86_400, 0));
+    }
+
+    #[test]
+    fn a_regular_file_is_refused() {
+        let reactor = Reactor::new().unwrap();
+        let file = tempfile::tempfile().unwrap();
+        assert!(reactor.register(file.as_fd()).is_err());
+    }
 }

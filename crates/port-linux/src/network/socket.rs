@@ -94,14 +94,10 @@ impl LinuxSocket {
                 Err(error) => return Poll::Ready(Err(from_io(&error))),
             },
         };
-        let armed = self
-            .registration
+        self.registration
             .insert(registration)
             .arm(interest, context.waker());
-        match armed {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(from_io(&error))),
-        }
+        Poll::Pending
     }
 
     /// Turns the kernel's answer into the port's, waiting if it would have to.
