@@ -27,6 +27,8 @@ pub(crate) struct Entry {
 pub(crate) struct WasmiGuest {
     course: Course,
     store: Store<State>,
+    /// Bytes of the memory of a guest that failed before it could be reached.
+    unreached_bytes: u64,
 }
 
 /// How far a guest is.
@@ -79,26 +81,33 @@ impl WasmiGuest {
                 settings,
             },
             store,
+            unreached_bytes: 0,
         }
     }
 
-    /// A guest whose first resume reports this trap.
-    pub(crate) fn doomed(store: Store<State>, trap: Trap, settings: Settings) -> Self {
+    /// A guest whose first resume reports this trap, with the bytes of memory that it has nevertheless.
+    pub(crate) fn doomed(
+        store: Store<State>,
+        trap: Trap,
+        memory_bytes: u64,
+        settings: Settings,
+    ) -> Self {
         let mut guest = Self::new(store, Vec::new(), settings);
         guest.course.phase = Phase::Doomed(trap);
+        guest.unreached_bytes = memory_bytes;
         guest
     }
 }
 
 impl Guest for WasmiGuest {
     fn resume(&mut self, host: &mut dyn Host, budget: Budget) -> Yield {
-        let Self { course, store } = self;
+        let Self { course, store, .. } = self;
         lend(store, host, |store| course.run(store, budget))
     }
 
     fn memory_bytes(&self) -> u64 {
         let memory = self.store.data().memory;
-        memory.map_or(0, |memory| {
+        memory.map_or(self.unreached_bytes, |memory| {
             u64::try_from(memory.data_size(&self.store)).unwrap_or(u64::MAX)
         })
     }

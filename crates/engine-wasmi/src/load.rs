@@ -188,7 +188,12 @@ impl LoadedModule for Loaded {
             Ok(instance) => instance,
             Err(error) => {
                 let trap = trap::initialization(&error)?;
-                return Ok(Box::new(WasmiGuest::doomed(store, trap, self.settings)));
+                return Ok(Box::new(WasmiGuest::doomed(
+                    store,
+                    trap,
+                    self.initial_bytes(),
+                    self.settings,
+                )));
             }
         };
         if let Some(memory) = &self.memory {
@@ -201,10 +206,7 @@ impl LoadedModule for Loaded {
 
 impl Loaded {
     fn check_limits(&self, spec: &InstanceSpec) -> Result<(), InstantiateError> {
-        let needed_bytes = self
-            .memory
-            .as_ref()
-            .map_or(0, |memory| memory.initial_bytes);
+        let needed_bytes = self.initial_bytes();
         if needed_bytes > spec.memory_bytes_max {
             return Err(InstantiateError::MemoryLimit {
                 needed_bytes,
@@ -218,6 +220,12 @@ impl Loaded {
             });
         }
         Ok(())
+    }
+
+    fn initial_bytes(&self) -> u64 {
+        self.memory
+            .as_ref()
+            .map_or(0, |memory| memory.initial_bytes)
     }
 
     fn check_entry(&self, name: &str) -> Result<(), InstantiateError> {

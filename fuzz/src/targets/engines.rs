@@ -6,6 +6,9 @@
 
 mod guest;
 mod host;
+mod nans;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -162,7 +165,7 @@ fn draw(u: &mut Unstructured<'_>) -> Drawn<(Option<Case>, bool)> {
     // Only what cannot be ended is left out.
     let ends = generated.ensure_termination(STEPS_MAX).is_ok();
     let case = ends
-        .then(|| Case::new(&generated.to_bytes(), salt))
+        .then(|| Case::new(&nans::settled(generated.to_bytes())?, salt))
         .flatten();
     Ok((case, tight))
 }

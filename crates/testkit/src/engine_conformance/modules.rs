@@ -213,22 +213,30 @@ pub fn a_huge_branch_table_works(engine: &dyn Engine) {
     assert_eq!(run(engine, &text).exit(), 321);
 }
 
-/// Data or elements that do not fit trap at the first resume: the module is at fault, not the engine.
+/// Data or elements that do not fit trap at the first resume: the module is at fault, not the engine. The
+/// guest has its memory all the same, before and after.
 pub fn segments_that_do_not_fit_trap(engine: &dyn Engine) {
     let cases = [
         (
             "(memory 1) (data (i32.const 65535) \"ab\")",
             TrapKind::MemoryOutOfBounds,
+            65536,
         ),
         (
             "(table 1 funcref) (elem (i32.const 1) $f) (func $f)",
             TrapKind::TableOutOfBounds,
+            0,
         ),
     ];
-    for (definitions, kind) in cases {
+    for (definitions, kind, memory_bytes) in cases {
         let text = format!(
             r#"(module {definitions} (func $begin unreachable) (start $begin) (func (export "_start")))"#
         );
-        assert_eq!(run(engine, &text).trap(), kind, "{definitions}");
+        let mut guest = instantiate(engine, &text, &["_start"]);
+        assert_eq!(guest.memory_bytes(), memory_bytes, "{definitions}");
+        let mut host = Answers::new(|_, _, _| CallOutcome::Done(0));
+        let outcome = drive(&mut *guest, &mut host, roomy());
+        assert_eq!(outcome.trap(), kind, "{definitions}");
+        assert_eq!(guest.memory_bytes(), memory_bytes, "{definitions}");
     }
 }
