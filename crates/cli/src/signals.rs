@@ -46,7 +46,7 @@ impl Signals {
         let registration = reactor.register(receiver.as_fd())?;
         let arrived = Arc::new(Arrived::default());
         let waker = arrived.clone().into();
-        registration.arm(Interest::Read, &waker);
+        registration.arm(Interest::Read, &waker)?;
         Ok(Self {
             interrupted,
             arrived,
@@ -65,7 +65,7 @@ impl Signals {
                 self.count += count;
             }
             // Without the reactor further signals would be heard at the next event only.
-            self.registration.arm(Interest::Read, &self.waker);
+            let _ = self.registration.arm(Interest::Read, &self.waker);
         }
         self.count
     }

@@ -41,6 +41,8 @@ struct Shared {
 struct Entry {
     read: Side,
     write: Side,
+    /// Whether the kernel tells when writing becomes possible: from the first time that somebody waits for it.
+    tells_write: bool,
 }
 
 /// One direction of a descriptor.
@@ -91,12 +93,7 @@ impl Reactor {
     pub fn register(&self, descriptor: BorrowedFd<'_>) -> io::Result<Registration> {
         use std::os::fd::AsRawFd;
         let key = self.0.entries.lock().insert(Entry::default());
-        let flags = epoll::EventFlags::IN
-            | epoll::EventFlags::OUT
-            | epoll::EventFlags::RDHUP
-            | epoll::EventFlags::ET;
-        let name = epoll::EventData::new_u64(key as u64);
-        if let Err(error) = epoll::add(&self.0.epoll, descriptor, name, flags) {
+        if let Err(error) = epoll::add(&self.0.epoll, descriptor, name(key), READ_CHANGES) {
             self.0.entries.lock().try_remove(key);
             return Err(error.into());
         }
@@ -184,6 +181,16 @@ fn timespec(time: Duration) -> Timespec {
     }
 }
 
+/// Readiness for reading, each change of it.
+const READ_CHANGES: epoll::EventFlags = epoll::EventFlags::IN
+    .union(epoll::EventFlags::RDHUP)
+    .union(epoll::EventFlags::ET);
+
+/// What the kernel calls an entry.
+fn name(key: usize) -> epoll::EventData {
+    epoll::EventData::new_u64(key as u64)
+}
+
 impl Side {
     /// It became ready: the one who waits for that, if somebody does.
     fn set_ready(&mut self) -> Option<Waker> {
@@ -202,26 +209,42 @@ impl Registration {
     /// Wakes `waker` once when the descriptor is ready.
     ///
     /// The caller has found it not ready; if that has changed since, the waker is woken at once.
-    pub fn arm(&self, interest: Interest, waker: &Waker) {
-        {
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn arm(&self, interest: Interest, waker: &Waker) -> io::Result<()> {
+        let begins_to_write = {
             let mut entries = self.reactor.0.entries.lock();
             let Some(entry) = entries.get_mut(self.key) else {
-                return;
+                return Ok(());
             };
-            let side = match interest {
-                Interest::Read => &mut entry.read,
-                Interest::Write => &mut entry.write,
+            let (side, begins_to_write) = match interest {
+                Interest::Read => (&mut entry.read, false),
+                Interest::Write => {
+                    let told = std::mem::replace(&mut entry.tells_write, true);
+                    (&mut entry.write, !told)
+                }
             };
             match side {
-                Side::Ready => *side = Side::Idle,
-                Side::Waiting(old) if old.will_wake(waker) => return,
-                Side::Waiting(_) | Side::Idle => {
-                    *side = Side::Waiting(waker.clone());
-                    return;
+                Side::Ready => {
+                    *side = Side::Idle;
+                    drop(entries);
+                    waker.wake_by_ref();
+                    return Ok(());
                 }
+                Side::Waiting(old) if old.will_wake(waker) => {}
+                Side::Waiting(_) | Side::Idle => *side = Side::Waiting(waker.clone()),
             }
+            begins_to_write
+        };
+        if begins_to_write {
+            // The kernel tells at once if it is possible by now.
+            // SAFETY: by its contract the registration lives no longer than the descriptor is open.
+            let descriptor = unsafe { BorrowedFd::borrow_raw(self.descriptor) };
+            let changes = READ_CHANGES | epoll::EventFlags::OUT;
+            epoll::modify(&self.reactor.0.epoll, descriptor, name(self.key), changes)?;
         }
-        waker.wake_by_ref();
+        Ok(())
     }
 }
 
@@ -288,19 +311,34 @@ mod tests {
         let fixture = Fixture::new();
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         let registration = fixture.reactor.register(reader.as_fd()).unwrap();
-        registration.arm(Interest::Read, &fixture.waker);
+        registration.arm(Interest::Read, &fixture.waker).unwrap();
         assert_eq!(fixture.woken(), 0, "nothing to read");
         rustix::io::write(&writer, b"a").unwrap();
         assert_eq!(fixture.woken(), 1, "a byte");
         assert_eq!(fixture.woken(), 1, "told once");
         rustix::io::write(&writer, b"b").unwrap();
         assert_eq!(fixture.woken(), 1, "nobody waits");
-        registration.arm(Interest::Read, &fixture.waker);
+        registration.arm(Interest::Read, &fixture.waker).unwrap();
         assert_eq!(fixture.woken(), 2, "it had changed before");
-        registration.arm(Interest::Read, &fixture.waker);
+        registration.arm(Interest::Read, &fixture.waker).unwrap();
         assert_eq!(fixture.woken(), 2);
         drop(writer);
         assert_eq!(fixture.woken(), 3, "the other end is closed");
+    }
+
+    #[test]
+    fn writing_is_waited_for_as_well() {
+        let fixture = Fixture::new();
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        let registration = fixture.reactor.register(writer.as_fd()).unwrap();
+        registration.arm(Interest::Write, &fixture.waker).unwrap();
+        assert_eq!(fixture.woken(), 1, "an empty pipe has room");
+        let pipe_bytes = rustix::pipe::fcntl_getpipe_size(&writer).unwrap();
+        rustix::io::write(&writer, &vec![0; pipe_bytes]).unwrap();
+        registration.arm(Interest::Write, &fixture.waker).unwrap();
+        assert_eq!(fixture.woken(), 1, "it is full");
+        rustix::io::read(&reader, &mut vec![0; pipe_bytes]).unwrap();
+        assert_eq!(fixture.woken(), 2, "it has room again");
     }
 
     #[test]
@@ -308,13 +346,13 @@ mod tests {
         let fixture = Fixture::new();
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         let registration = fixture.reactor.register(reader.as_fd()).unwrap();
-        registration.arm(Interest::Read, &fixture.waker);
+        registration.arm(Interest::Read, &fixture.waker).unwrap();
         drop(registration);
         rustix::io::write(&writer, b"a").unwrap();
         assert_eq!(fixture.woken(), 0);
         // A descriptor that was registered before can be registered again.
         let registration = fixture.reactor.register(reader.as_fd()).unwrap();
-        registration.arm(Interest::Read, &fixture.waker);
+        registration.arm(Interest::Read, &fixture.waker).unwrap();
         assert_eq!(fixture.woken(), 1, "it is ready from the beginning");
     }
 

@@ -25,8 +25,8 @@ const SIGNAL: libc::c_int = libc::SIGURG;
 thread_local! {
     /// The guest that this thread runs, or null.
     static RUNNING: Cell<*const Slice> = const { Cell::new(ptr::null()) };
-    /// This thread's timer, made at its first slice, or null.
-    static TIMER: Cell<libc::timer_t> = const { Cell::new(ptr::null_mut()) };
+    /// This thread's timer, made at its first slice. Any number may name one, 0 included.
+    static TIMER: Cell<Option<libc::timer_t>> = const { Cell::new(None) };
     /// When it goes off, or 0: it is not armed.
     static ARMED_NS: Cell<i64> = const { Cell::new(0) };
     /// This thread is about to arm it: the handler must not.
@@ -100,8 +100,8 @@ pub(super) fn arm(end_ns: i64) -> io::Result<()> {
         return Ok(());
     }
     let timer = match TIMER.get() {
-        timer if timer.is_null() => create_timer()?,
-        timer => timer,
+        Some(timer) => timer,
+        None => create_timer()?,
     };
     ARMING.set(true);
     compiler_fence(Ordering::SeqCst);
@@ -156,7 +156,7 @@ fn create_timer() -> io::Result<libc::timer_t> {
     let status =
         unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer) };
     outcome_of(status)?;
-    TIMER.set(timer);
+    TIMER.set(Some(timer));
     OWNER.set(Some(Owner(timer)));
     Ok(timer)
 }
@@ -166,7 +166,7 @@ struct Owner(libc::timer_t);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        TIMER.set(ptr::null_mut());
+        TIMER.set(None);
         ARMED_NS.set(0);
         // SAFETY: this thread made the timer, and has just forgotten it.
         unsafe { libc::timer_delete(self.0) };
@@ -210,8 +210,7 @@ extern "C" fn on_signal(_: libc::c_int, info: *mut libc::siginfo_t, context: *mu
     let Some(next_ns) = (unsafe { slice.on_signal(context) }) else {
         return;
     };
-    let timer = TIMER.get();
-    if !timer.is_null() {
+    if let Some(timer) = TIMER.get() {
         ARMED_NS.set(next_ns);
         // Cannot fail with a timer that has been set before; the next slice arms it again.
         if set_timer(timer, next_ns).is_err() {

@@ -94,10 +94,14 @@ impl LinuxSocket {
                 Err(error) => return Poll::Ready(Err(from_io(&error))),
             },
         };
-        self.registration
+        let armed = self
+            .registration
             .insert(registration)
             .arm(interest, context.waker());
-        Poll::Pending
+        match armed {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(from_io(&error))),
+        }
     }
 
     /// Turns the kernel's answer into the port's, waiting if it would have to.

@@ -9,7 +9,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use thimble_abi::Errno;
 use thimble_runtime::port::{Interest, Readiness, Stream};
 
-use crate::errno::from_rustix;
+use crate::errno::{from_io, from_rustix};
 use crate::reactor::{Reactor, Registration};
 
 /// Bytes written at once, so that a slow terminal or disk gets them in pieces.
@@ -137,10 +137,10 @@ impl Pollable {
     fn wait<T>(&self, context: &Context<'_>, interest: Interest) -> Poll<Result<T, Errno>> {
         match &self.registration {
             None => Poll::Ready(Err(Errno::Again)),
-            Some(registration) => {
-                registration.arm(interest, context.waker());
-                Poll::Pending
-            }
+            Some(registration) => match registration.arm(interest, context.waker()) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(from_io(&error))),
+            },
         }
     }
 }
