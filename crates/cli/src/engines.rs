@@ -17,7 +17,8 @@ pub(crate) fn make(name: EngineName, containers: u32) -> Result<Arc<dyn Engine>,
         EngineName::Wasmtime => {
             let settings = Settings {
                 cache: folders::cache().map(|folder| CacheSettings::new(folder.join("native"))),
-                slots: containers,
+                // Setting address space aside for one container costs more than it saves.
+                slots: if containers > 1 { containers } else { 0 },
                 notices: NoticeSink::new(|notice| eprintln!("thimble: {notice}")),
                 ..Settings::default()
             };

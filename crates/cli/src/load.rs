@@ -44,7 +44,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
             "it is a folder; give the .wasm file in it".into(),
         ));
     }
-    let mut bytes = Vec::new();
+    // Room for one byte more than there should be: then the end is seen without another look.
+    let size = metadata.len().min(FILE_BYTES_MAX).saturating_add(1);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
     let read = file
         .take(FILE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use rustix::process::{Resource, getrlimit};
-use sha2::{Digest as _, Sha256};
 use thimble_runtime::engine::{LoadError, LoadedModule};
 use thimble_runtime::module::Module;
 use wasmtime::{Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -32,8 +31,8 @@ const REFERENCE_HEAPS_MAX: u32 = 64;
 pub struct WasmtimeEngine {
     /// Guests in slots, if there are any.
     slotted: Option<Engine>,
-    /// Guests allocated one by one.
-    single: Engine,
+    /// Guests allocated one by one; made when it is needed first.
+    single: OnceLock<Engine>,
     code: CodeSettings,
     fingerprint: String,
     cache: Option<Cache>,
@@ -86,16 +85,19 @@ impl WasmtimeEngine {
                 Preemption::Epochs => Method::Epochs,
             },
         };
-        let single = new_engine(code, InstanceAllocationStrategy::OnDemand).map_err(|error| {
-            EngineError::Platform {
-                reason: format!("{error:#}"),
-            }
-        })?;
         let slotted = if wide && settings.slots > 0 {
             slotted_engine(code, &settings)
         } else {
             None
         };
+        let single = OnceLock::new();
+        if slotted.is_none() {
+            let engine = single_engine(code).map_err(|error| EngineError::Platform {
+                reason: format!("{error:#}"),
+            })?;
+            // Nobody else has it yet.
+            let _ = single.set(engine);
+        }
         let cache = match &settings.cache {
             Some(cache) => Cache::open(cache, &settings.notices).map_err(EngineError::Cache)?,
             None => None,
@@ -163,15 +165,23 @@ impl WasmtimeEngine {
                 return Ok((engine.clone(), native));
             }
         }
+        let engine = match self.single.get() {
+            Some(engine) => engine,
+            None => {
+                let engine = single_engine(self.code)?;
+                // Another thread may have been sooner.
+                self.single.get_or_init(|| engine)
+            }
+        };
         // SAFETY: as above.
-        let native = unsafe { artifact.load(&self.single) }?;
-        Ok((self.single.clone(), native))
+        let native = unsafe { artifact.load(engine) }?;
+        Ok((engine.clone(), native))
     }
 
     fn digest(&self, module: &Module) -> Digest {
-        let mut hasher = Sha256::new();
-        hasher.update((self.fingerprint.len() as u64).to_le_bytes());
-        hasher.update(&self.fingerprint);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&(self.fingerprint.len() as u64).to_le_bytes());
+        hasher.update(self.fingerprint.as_bytes());
         hasher.update(module.bytes());
         hasher.finalize().into()
     }
@@ -209,6 +219,10 @@ fn new_engine(
     config.enable_compiler(false);
     config.allocation_strategy(strategy);
     Engine::new(&config)
+}
+
+fn single_engine(code: CodeSettings) -> wasmtime::Result<Engine> {
+    new_engine(code, InstanceAllocationStrategy::OnDemand)
 }
 
 /// An engine with slots, or a notice.
