@@ -164,34 +164,3 @@ fn the_sensor_loop_measures_and_reports() {
         assert!(outcome.stderr.contains("health: healthy"), "{outcome:?}");
     }
 }
-
-#[test]
-fn the_store_belongs_to_the_name() {
-    for engine in ENGINES {
-        let place = Place::new();
-        let program = guest("sensor-loop-rust");
-        let board = repository().join("examples/boards/desk.toml");
-        let run = |name: &str| {
-            let mut command = place.command();
-            command.env("THIMBLE_ROOT", place.path().join("root"));
-            command.args([
-                "run",
-                "--engine",
-                engine,
-                "--name",
-                name,
-                "--board",
-                board.to_str().unwrap(),
-            ]);
-            command
-                .args([
-                    "--allow", "timer", "--allow", "sensor", "--allow", "gpio", "--allow", "kv",
-                ])
-                .arg(&program);
-            String::from_utf8(command.output().unwrap().stdout).unwrap()
-        };
-        assert!(run("one").contains("run 1\n"));
-        assert!(run("one").contains("run 2\n"));
-        assert!(run("two").contains("run 1\n"));
-    }
-}

@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod command;
+mod data;
 mod examples;
 mod life_cycle;
 mod machine;

@@ -24,6 +24,8 @@ use crate::observer::Teller;
 use crate::report;
 use crate::signals::Signals;
 
+use resources::Store;
+
 /// A container of this run.
 struct Container {
     id: ContainerId,
@@ -50,7 +52,9 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let mut signals = Signals::install(&reactor)
         .map_err(|error| Failure::device("taking over signals", error))?;
     let teller = Arc::new(Teller::new(arguments.json));
-    let machine = Machine::new(devices(arguments, &reactor, &teller)?, Schedule::default());
+    let store = Store::open(arguments)?;
+    let devices = devices(arguments, &reactor, &teller, &store)?;
+    let machine = Machine::new(devices, Schedule::default());
     let parts = Parts {
         arguments,
         options: &options,
@@ -70,6 +74,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
 
     drive(&machine, &containers, main_id, &mut signals);
     let code = tell(&parts, &containers, main_id, &signals);
+    store.tell_damaged();
     // A guest's output is written by itself; there is nothing left to flush.
     Ok(code)
 }
@@ -151,11 +156,12 @@ fn devices(
     arguments: &RunArguments,
     reactor: &Reactor,
     teller: &Arc<Teller>,
+    store: &Store,
 ) -> Result<Devices, Failure> {
     Ok(Devices {
         network: resources::network(reactor),
         board: resources::board(arguments)?,
-        store: resources::store(arguments)?,
+        store: store.device(),
         observer: Box::new(SharedTeller(teller.clone())),
         reactor: reactor.clone(),
     })

@@ -4,7 +4,7 @@
 //! and the folder flushed. Whatever happens in between, the old value or the new one is there. A file
 //! that is damaged all the same is set aside, told once, and does not stand in the way of others.
 //!
-//! The disk is touched on the pool's threads only.
+//! The disk is touched on the pool's threads only, but for what is asked before containers run.
 
 mod folder;
 mod memory;
@@ -35,6 +35,13 @@ pub struct FileStore {
     pool: Pool,
     containers: Mutex<HashMap<String, Container>>,
     damaged: Arc<Mutex<Vec<PathBuf>>>,
+}
+
+/// A container's data belong to this process.
+#[derive(Debug)]
+pub struct Claim {
+    /// Locked for as long as it is open.
+    _folder: std::fs::File,
 }
 
 struct Container {
@@ -79,21 +86,40 @@ impl FileStore {
         std::mem::take(&mut *self.damaged.lock())
     }
 
+    /// Keeps other processes from using this container's data, until the claim is dropped or this process
+    /// ends. Waits for the disk.
+    ///
+    /// # Errors
+    /// [`std::io::ErrorKind::WouldBlock`] if another process has claimed it, else what the disk says.
+    pub fn claim(&self, container: &str) -> std::io::Result<Claim> {
+        let path = self.path(container);
+        folder::create(&path)?;
+        let folder = std::fs::File::open(path)?;
+        rustix::fs::flock(
+            &folder,
+            rustix::fs::FlockOperation::NonBlockingLockExclusive,
+        )?;
+        Ok(Claim { _folder: folder })
+    }
+
     /// Deletes all data of a container that is not running. Waits for the disk.
     ///
     /// # Errors
     /// What the disk says.
     pub fn remove(&self, container: &str) -> std::io::Result<()> {
         self.containers.lock().remove(container);
-        match std::fs::remove_dir_all(self.root.join(name::encode(container.as_bytes()))) {
+        match std::fs::remove_dir_all(self.path(container)) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             result => result,
         }
     }
 
+    fn path(&self, container: &str) -> PathBuf {
+        self.root.join(name::encode(container.as_bytes()))
+    }
+
     fn container(&self, name: &str) -> Container {
-        let path = self.root.join(name::encode(name.as_bytes()));
-        let folder = Folder::new(path, Arc::clone(&self.damaged));
+        let folder = Folder::new(self.path(name), Arc::clone(&self.damaged));
         Container {
             folder: Arc::new(Mutex::new(folder)),
             under_way: None,

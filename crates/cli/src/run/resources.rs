@@ -1,12 +1,13 @@
 //! Opens what a container has from the start: streams, mounts, listeners, and the devices it may use.
 
-use std::sync::LazyLock;
+use std::io::ErrorKind;
+use std::sync::{Arc, LazyLock};
 
 use thimble_port_linux::board::{Change, Simulated};
 use thimble_port_linux::network::{self, LinuxNetwork};
 use thimble_port_linux::pool::{IDLE_MAX, Pool, THREADS_MAX};
 use thimble_port_linux::reactor::Reactor;
-use thimble_port_linux::store::{FileStore, MemoryStore};
+use thimble_port_linux::store::{Claim, FileStore, MemoryStore};
 use thimble_port_linux::{files, streams};
 use thimble_runtime::host::{Mount, Resources};
 use thimble_runtime::port::{Board, KeyValue, Level, Network, NoBoard};
@@ -100,19 +101,68 @@ fn tell(change: &Change, json: bool) {
     }
 }
 
-/// Key-value data: on disk under the container's name, in memory if it has none.
-pub(super) fn store(arguments: &RunArguments) -> Result<Box<dyn KeyValue + Send>, Failure> {
-    let Some(name) = &arguments.name else {
-        return Ok(Box::new(MemoryStore::default()));
-    };
-    let folder = folders::data().ok_or_else(|| {
-        Failure::option(
-            "--name",
-            name,
-            "there is no folder to keep its data in; set THIMBLE_ROOT or HOME",
-        )
-    })?;
-    Ok(Box::new(FileStore::new(folder.join("kv"), POOL.clone())))
+/// Where the key-value data of this run are.
+pub(super) enum Store {
+    /// In memory: the container has no name by which it would find them again.
+    Memory,
+    /// On disk, under the container's name.
+    Disk {
+        files: Arc<FileStore>,
+        /// `None` if they cannot be claimed, and so will not be usable either.
+        _claim: Option<Claim>,
+    },
+}
+
+impl Store {
+    pub(super) fn open(arguments: &RunArguments) -> Result<Self, Failure> {
+        let Some(name) = &arguments.name else {
+            return Ok(Self::Memory);
+        };
+        let folder = folders::data().ok_or_else(|| {
+            Failure::option(
+                "--name",
+                name,
+                "there is no folder to keep its data in; set THIMBLE_ROOT or HOME",
+            )
+        })?;
+        let files = Arc::new(FileStore::new(folder.join("kv"), POOL.clone()));
+        let claim = match files.claim(name) {
+            Ok(claim) => Some(claim),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                return Err(Failure::option(
+                    "--name",
+                    name,
+                    "a container of this name is running; stop it or choose another name",
+                ));
+            }
+            // Most containers keep nothing; one that does hears it from its calls.
+            Err(_) => None,
+        };
+        Ok(Self::Disk {
+            files,
+            _claim: claim,
+        })
+    }
+
+    pub(super) fn device(&self) -> Box<dyn KeyValue + Send> {
+        match self {
+            Self::Memory => Box::new(MemoryStore::default()),
+            Self::Disk { files, .. } => Box::new(Arc::clone(files)),
+        }
+    }
+
+    /// Says which data were damaged.
+    pub(super) fn tell_damaged(&self) {
+        let Self::Disk { files, .. } = self else {
+            return;
+        };
+        for path in files.take_damaged() {
+            eprintln!(
+                "thimble: stored data were damaged and set aside as {}",
+                path.display()
+            );
+        }
+    }
 }
 
 /// An error with the one below it.

@@ -116,7 +116,7 @@ impl Folder {
 
     fn write(&self, key: &[u8], value: &[u8]) -> io::Result<()> {
         if !self.path.is_dir() {
-            create_folder(&self.path)?;
+            create(&self.path)?;
         }
         let target = self.file(key);
         let temporary = with_suffix(&target, TEMPORARY);
@@ -150,13 +150,13 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Makes a folder and those above it that are missing, each noted on the disk.
-fn create_folder(path: &Path) -> io::Result<()> {
+pub(super) fn create(path: &Path) -> io::Result<()> {
     let parent = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     if !parent.is_dir() {
-        create_folder(parent)?;
+        create(parent)?;
     }
     match fs::create_dir(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),

@@ -121,6 +121,21 @@ fn data_survives_the_process_and_belongs_to_one_container() {
 }
 
 #[test]
+fn one_process_at_a_time_has_a_containers_data() {
+    let folder = Folder::new();
+    // Locks belong to the open file, so two stores stand for two processes.
+    let (ours, theirs) = (folder.store(), folder.store());
+    let claim = ours.claim("a").unwrap();
+    let refused = theirs.claim("a").unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::WouldBlock);
+    let _another = theirs.claim("b").unwrap();
+    set(&ours, "a", b"key", b"value", 100).unwrap();
+    drop(claim);
+    theirs.claim("a").unwrap();
+    assert_eq!(get(&theirs, "a", b"key").unwrap(), b"value");
+}
+
+#[test]
 fn a_power_cut_leaves_the_old_value() {
     let folder = Folder::new();
     set(&folder.store(), "a", b"key", b"old", 100).unwrap();

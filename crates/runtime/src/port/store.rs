@@ -1,5 +1,6 @@
 //! Key-value data of containers; it survives a restart.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::task::{Context, Poll};
 
@@ -14,6 +15,17 @@ pub trait KeyValue: Sync {
         container: &str,
         request: StoreRequest<'_>,
     ) -> Poll<Result<StoreReply, Errno>>;
+}
+
+impl<S: KeyValue + Send + ?Sized> KeyValue for Arc<S> {
+    fn poll(
+        &self,
+        context: &mut Context<'_>,
+        container: &str,
+        request: StoreRequest<'_>,
+    ) -> Poll<Result<StoreReply, Errno>> {
+        (**self).poll(context, container, request)
+    }
 }
 
 /// What can be asked.
