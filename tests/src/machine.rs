@@ -126,10 +126,12 @@ fn workers_run_busy_containers_that_are_paused_resumed_and_killed() {
             ids.iter().for_each(|id| wait_for_more(*id));
             machine.pause(ids[0]).unwrap();
             assert_eq!(machine.state(ids[0]), Some(State::Paused));
-            wait_for_more(ids[1]);
+            // The slice that was under way may still be counted, whenever its thread comes to it.
             let paused = slices(ids[0]);
-            wait_for_more(ids[1]);
-            assert_eq!(slices(ids[0]), paused);
+            for _ in 0..5 {
+                wait_for_more(ids[1]);
+                assert!(slices(ids[0]) <= paused + 1);
+            }
             machine.unpause(ids[0]).unwrap();
             wait_for_more(ids[0]);
             for id in ids {
