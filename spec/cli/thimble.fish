@@ -30,7 +30,7 @@ complete -c thimble -n "__fish_thimble_needs_command" -f -a "run" -d 'Run a cont
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "inspect" -d 'Show what a module imports and exports, its memory, and the grants it will need'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "completions" -d 'Write a completion script for a shell to standard output'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "man" -d 'Write the manual page to standard output, or all pages into a folder'
-complete -c thimble -n "__fish_thimble_using_subcommand run" -l name -d 'Name of the container; its key-value data is kept under it. Without a name nothing is kept' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l name -d 'Name of the container; its key-value data is kept under it, for one container at a time. Without a name nothing is kept' -r
 complete -c thimble -n "__fish_thimble_using_subcommand run" -s e -l env -d 'Set an environment variable; NAME alone takes its value from here' -r
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l env-file -d 'Read environment variables from a file, one NAME=VALUE a line' -r -F
 complete -c thimble -n "__fish_thimble_using_subcommand run" -s v -l volume -d 'Mount a folder of this machine; `:ro` makes it read-only' -r

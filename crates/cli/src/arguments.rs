@@ -49,7 +49,8 @@ pub(crate) enum EngineName {
 #[derive(Args)]
 #[command(after_help = RUN_HELP)]
 pub(crate) struct RunArguments {
-    /// Name of the container; its key-value data is kept under it. Without a name nothing is kept.
+    /// Name of the container; its key-value data is kept under it, for one container at a time. Without a name
+    /// nothing is kept.
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
 
