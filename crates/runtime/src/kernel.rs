@@ -11,27 +11,25 @@
 //! ended. Processor time is shared by weight among those that are ready; a container that has waited is
 //! served before those that have not, but cannot save up time it did not ask for.
 
+mod lease;
 mod queue;
 mod slot;
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
-use core::task::Waker;
 use core::time::Duration;
 
 use crate::config::{ContainerConfig, ContainerId};
-use crate::engine::{Budget, Guest, Interrupt, Yield};
-use crate::host::HostState;
-use crate::port::Ports;
+use crate::engine::{Budget, Yield};
 use crate::record::{End, ExitRecord};
 use crate::time::Instant;
 
 use queue::{Deadline, Deadlines, ReadyQueue};
 use slot::Slot;
 
-pub use slot::{State, Usage};
+pub use lease::{Body, Effect, Lease, Next};
+pub use slot::{State, StateError, Usage};
 
 /// How the processor is divided.
 #[derive(Clone, Copy, Debug)]
@@ -50,81 +48,6 @@ impl Default for Schedule {
         }
     }
 }
-
-/// A container that runs or could: its guest, its host state and how to wake it.
-pub struct Body {
-    /// The guest.
-    pub guest: alloc::boxed::Box<dyn Guest>,
-    /// Its side of the host interface.
-    pub host: HostState,
-    /// Makes it ready again.
-    pub waker: Waker,
-}
-
-/// A container on loan to a worker, for one slice.
-pub struct Lease {
-    /// Which container.
-    pub id: ContainerId,
-    body: Body,
-    budget: Budget,
-    began: Instant,
-}
-
-impl Lease {
-    /// Runs the slice.
-    pub fn run(&mut self, ports: &Ports<'_>) -> Yield {
-        let Body { guest, host, waker } = &mut self.body;
-        guest.resume(&mut host.bind(ports, waker), self.budget)
-    }
-}
-
-/// What a worker should do.
-pub enum Next {
-    /// Run this.
-    Run(Lease),
-    /// Drop this container that has ended, after releasing what it holds.
-    Dispose(Body),
-    /// Nothing until this time, or until something is woken.
-    Idle {
-        /// The next deadline.
-        until: Option<Instant>,
-    },
-}
-
-/// What to do after a container was told something.
-#[derive(Default)]
-pub struct Effect {
-    /// Interrupt this guest: it is running.
-    pub interrupt: Option<Arc<dyn Interrupt>>,
-    /// Drop this container that has ended, after releasing what it holds.
-    pub dispose: Option<Body>,
-    /// Whether a worker that has nothing to do should ask again.
-    pub notify: bool,
-}
-
-/// Why something could not be done to a container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StateError {
-    /// There is none of this id.
-    Unknown,
-    /// It is in a state in which this cannot be done.
-    Wrong {
-        /// The state.
-        state: State,
-    },
-}
-
-impl fmt::Display for StateError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown => formatter.write_str("there is no such container"),
-            Self::Wrong { state } => write!(formatter, "the container is {}", state.name()),
-        }
-    }
-}
-
-impl core::error::Error for StateError {}
 
 /// The containers and their schedule.
 pub struct Kernel {

@@ -1,6 +1,7 @@
 //! What the kernel knows of one container.
 
 use alloc::sync::Arc;
+use core::fmt;
 use core::time::Duration;
 
 use crate::config::ContainerConfig;
@@ -191,3 +192,27 @@ impl Slot {
         self.usage.memory_bytes = 0;
     }
 }
+
+/// Why something could not be done to a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StateError {
+    /// There is none of this id.
+    Unknown,
+    /// It is in a state in which this cannot be done.
+    Wrong {
+        /// The state.
+        state: State,
+    },
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => formatter.write_str("there is no such container"),
+            Self::Wrong { state } => write!(formatter, "the container is {}", state.name()),
+        }
+    }
+}
+
+impl core::error::Error for StateError {}

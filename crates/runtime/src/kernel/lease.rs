@@ -1,0 +1,62 @@
+//! What the kernel hands to workers, and gets back.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::task::Waker;
+
+use crate::config::ContainerId;
+use crate::engine::{Budget, Guest, Interrupt, Yield};
+use crate::host::HostState;
+use crate::port::Ports;
+use crate::time::Instant;
+
+/// A container that runs or could: its guest, its host state and how to wake it.
+pub struct Body {
+    /// The guest.
+    pub guest: Box<dyn Guest>,
+    /// Its side of the host interface.
+    pub host: HostState,
+    /// Makes it ready again.
+    pub waker: Waker,
+}
+
+/// A container on loan to a worker, for one slice.
+pub struct Lease {
+    /// Which container.
+    pub id: ContainerId,
+    pub(super) body: Body,
+    pub(super) budget: Budget,
+    pub(super) began: Instant,
+}
+
+impl Lease {
+    /// Runs the slice.
+    pub fn run(&mut self, ports: &Ports<'_>) -> Yield {
+        let Body { guest, host, waker } = &mut self.body;
+        guest.resume(&mut host.bind(ports, waker), self.budget)
+    }
+}
+
+/// What a worker should do.
+pub enum Next {
+    /// Run this.
+    Run(Lease),
+    /// Drop this container that has ended, after releasing what it holds.
+    Dispose(Body),
+    /// Nothing until this time, or until something is woken.
+    Idle {
+        /// The next deadline.
+        until: Option<Instant>,
+    },
+}
+
+/// What to do after a container was told something.
+#[derive(Default)]
+pub struct Effect {
+    /// Interrupt this guest: it is running.
+    pub interrupt: Option<Arc<dyn Interrupt>>,
+    /// Drop this container that has ended, after releasing what it holds.
+    pub dispose: Option<Body>,
+    /// Whether a worker that has nothing to do should ask again.
+    pub notify: bool,
+}
