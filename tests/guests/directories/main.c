@@ -95,6 +95,31 @@ static void open_makes_cuts_and_refuses(void)
     EQUAL(path_unlink_file(DATA, TEXT("new")), OK);
 }
 
+static void a_slash_at_the_end_means_a_directory(void)
+{
+    EQUAL(path_create_directory(DATA, TEXT("s")), OK);
+    touch(DATA, "t", "");
+    EQUAL(try_open(DATA, "s/", 0), OK);
+    EQUAL(try_open(DATA, "s///", 0), OK);
+    EQUAL(try_open(DATA, "t/", 0), NOTDIR);
+    EQUAL(path_unlink_file(DATA, TEXT("s/")), ISDIR);
+    EQUAL(path_unlink_file(DATA, TEXT("t/")), NOTDIR);
+    EQUAL(path_remove_directory(DATA, TEXT("t/")), NOTDIR);
+    EQUAL(path_symlink(TEXT("t"), DATA, TEXT("new/")), NOENT);
+    EQUAL(path_symlink(TEXT("t"), DATA, TEXT("s/")), EXIST);
+    EQUAL(path_symlink(TEXT("t"), DATA, TEXT("t/")), NOTDIR);
+    EQUAL(path_link(DATA, 0, TEXT("t"), DATA, TEXT("new/")), NOENT);
+    EQUAL(path_rename(DATA, TEXT("s/"), DATA, TEXT("moved/")), OK);
+    EQUAL(path_rename(DATA, TEXT("t"), DATA, TEXT("new/")), NOTDIR);
+    EQUAL(path_rename(DATA, TEXT("t/"), DATA, TEXT("new")), NOTDIR);
+    EQUAL(path_rename(DATA, TEXT("nothing/"), DATA, TEXT("new")), NOENT);
+    EQUAL(path_link(DATA, 0, TEXT("t/"), DATA, TEXT("new")), NOTDIR);
+    EQUAL(path_remove_directory(DATA, TEXT("moved/")), OK);
+    EQUAL(path_create_directory(DATA, TEXT("made/")), OK);
+    EQUAL(path_remove_directory(DATA, TEXT("made")), OK);
+    EQUAL(path_unlink_file(DATA, TEXT("t")), OK);
+}
+
 static void rights_are_inherited_downwards(void)
 {
     EQUAL(path_create_directory(DATA, TEXT("r")), OK);
@@ -325,6 +350,7 @@ static void directories_are_no_files(void)
     EQUAL(fd_tell(DATA, &at), BADF);
     EQUAL(fd_filestat_set_size(DATA, 0), BADF);
     EQUAL(fd_allocate(DATA, 0, 1), BADF);
+    EQUAL(fd_allocate(DATA, 0, 0), BADF);
     EQUAL(fd_fdstat_set_flags(DATA, APPEND), BADF);
     struct filestat stat;
     EQUAL(fd_filestat_get(DATA, &stat), OK);
@@ -362,6 +388,7 @@ void _start(void)
     RUN(preopened_directories_tell_their_paths);
     RUN(directories_are_made_and_removed);
     RUN(open_makes_cuts_and_refuses);
+    RUN(a_slash_at_the_end_means_a_directory);
     RUN(rights_are_inherited_downwards);
     RUN(listings_are_whole_through_small_buffers);
     RUN(names_move_within_a_mount_only);
