@@ -249,6 +249,27 @@ static void large_transfers_are_whole(void)
     EQUAL(fd_close(fd), OK);
 }
 
+static void files_are_always_ready(void)
+{
+    uint32_t fd = open_at(DATA, "a", 0, 0), happened = 0;
+    struct subscription list[2] = {{.userdata = 1, .type = POLL_READ}, {.userdata = 2, .type = POLL_WRITE}};
+    struct event events[2];
+    list[0].fd = list[1].fd = fd;
+    EQUAL(poll_oneoff(list, events, 2, &happened), OK);
+    EQUAL(happened, 2);
+    EQUAL(events[0].userdata, 1);
+    EQUAL(events[0].error, OK);
+    EQUAL(events[1].type, POLL_WRITE);
+    EQUAL(events[1].error, OK);
+    EQUAL(fd_fdstat_set_rights(fd, RIGHT_READ | RIGHT_WRITE, 0), OK);
+    EQUAL(poll_oneoff(list, events, 1, &happened), OK);
+    EQUAL(events[0].error, NOTCAPABLE);
+    list[0].fd = DATA;
+    EQUAL(poll_oneoff(list, events, 1, &happened), OK);
+    EQUAL(events[0].error, NOTCAPABLE);
+    EQUAL(fd_close(fd), OK);
+}
+
 static void closed_and_unknown_numbers_are_badf(void)
 {
     uint32_t fd = open_at(DATA, "a", 0, 0), done;
@@ -313,6 +334,7 @@ void _start(void)
     RUN(a_descriptor_opened_for_reading_does_not_write);
     RUN(an_open_file_survives_its_name);
     RUN(large_transfers_are_whole);
+    RUN(files_are_always_ready);
     RUN(closed_and_unknown_numbers_are_badf);
     RUN(bad_pointers_are_faults_and_change_nothing);
     finish();

@@ -9,8 +9,11 @@ use thimble_runtime::record::End;
 use super::device::{Device, Setup};
 use super::on_both_engines;
 
-/// All groups, and the guest of each.
-pub(super) const GROUPS: [(&str, fn(&Device)); 10] = [
+/// A guest, and what runs it.
+type Group = (&'static str, fn(&Device));
+
+/// All groups.
+pub(super) const GROUPS: [Group; 10] = [
     ("files", files),
     ("directories", directories),
     ("process", process),
