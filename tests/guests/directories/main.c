@@ -92,6 +92,13 @@ static void open_makes_cuts_and_refuses(void)
     EQUAL(path_open(DATA, 0, NOWHERE, 3, 0, 0, 0, 0, &fd), FAULT);
     EQUAL(path_open(DATA, 0, TEXT("nobody"), CREAT, 0, 0, 0, NOWHERE), FAULT);
     EQUAL(try_open(DATA, "nobody", 0), NOENT);
+    static char name[4097];
+    memset(name, 'n', sizeof name);
+    EQUAL(path_open(DATA, 0, name, 255, CREAT, RIGHT_READ, 0, 0, &fd), OK);
+    EQUAL(fd_close(fd), OK);
+    EQUAL(path_unlink_file(DATA, name, 255), OK);
+    EQUAL(path_open(DATA, 0, name, 256, CREAT, RIGHT_READ, 0, 0, &fd), NAMETOOLONG);
+    EQUAL(path_open(DATA, 0, name, 4097, CREAT, RIGHT_READ, 0, 0, &fd), NAMETOOLONG);
     EQUAL(path_unlink_file(DATA, TEXT("new")), OK);
 }
 
@@ -325,6 +332,8 @@ static void a_read_only_mount_is_not_changed(void)
     EQUAL(path_open(FIXED, 0, TEXT("note"), 0, RIGHT_WRITE, 0, 0, &fd), ROFS);
     EQUAL(path_open(FIXED, 0, TEXT("note"), TRUNC, RIGHT_READ, 0, 0, &fd), ROFS);
     EQUAL(path_open(FIXED, 0, TEXT("new"), CREAT, RIGHT_READ, 0, 0, &fd), ROFS);
+    EQUAL(path_open(FIXED, 0, TEXT("note"), CREAT, RIGHT_READ, 0, 0, &fd), OK);
+    EQUAL(fd_close(fd), OK);
     EQUAL(path_create_directory(FIXED, TEXT("new")), ROFS);
     EQUAL(path_remove_directory(FIXED, TEXT("inner")), ROFS);
     EQUAL(path_unlink_file(FIXED, TEXT("note")), ROFS);

@@ -83,6 +83,20 @@ static void expect_message(int subscription, const char *topic, const char *payl
     BYTES(thimble_message_payload(message), payload, message->payload_len);
 }
 
+static void times_have_no_end(void)
+{
+    int far = thimble_timer_create(INT64_MAX, INT64_MAX), near = thimble_timer_create(1, INT64_MAX);
+    TRUE(far > 0 && near > 0);
+    EQUAL(thimble_event_wait(INT64_MAX, record, sizeof record), 24);
+    EQUAL(((struct thimble_event *)record)->id, near);
+    EQUAL(thimble_event_wait(1, record, sizeof record), 0);
+    EQUAL(thimble_timer_cancel(near), 0);
+    EQUAL(thimble_timer_cancel(far), 0);
+    near = thimble_timer_create(1, 0);
+    EQUAL(thimble_event_wait(INT64_MIN, record, sizeof record), 24);
+    EQUAL(((struct thimble_event *)record)->id, near);
+}
+
 static void messages_reach_their_subscribers(void)
 {
     EQUAL(publish("conform/a", "nobody", 0), 0);
@@ -235,6 +249,7 @@ void _start(void)
     RUN(waiting_without_events_ends_in_time);
     RUN(timers_fire_once_or_again);
     RUN(a_record_that_does_not_fit_stays);
+    RUN(times_have_no_end);
     RUN(messages_reach_their_subscribers);
     RUN(retained_messages_wait_for_subscribers);
     RUN(bad_topics_and_pointers_are_refused);
