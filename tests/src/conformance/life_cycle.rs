@@ -18,6 +18,7 @@ const BLOCKED: [&str; 6] = ["sleep", "poll", "read", "accept", "receive", "send"
 on_both_engines! {
     kill_ends_every_wait stop_ends_every_wait a_timeout_ends_every_wait
     pause_holds_a_busy_guest pause_holds_a_wait_that_is_over
+    a_held_guest_is_ended_like_any_other
     a_guest_that_hears_of_a_stop_chooses_its_end
 }
 
@@ -135,6 +136,26 @@ fn pause_holds_a_wait_that_is_over(device: &Device) {
         device.machine.unpause(started.id).unwrap();
         assert_eq!(ended(device, &started), End::Exited(9), "{mode}");
         assert_eq!(started.output.text(), "ready\ndone\n", "{mode}");
+    }
+}
+
+fn a_held_guest_is_ended_like_any_other(device: &Device) {
+    for mode in ["spin", "sleep"] {
+        for expected in [End::Killed, End::Stopped, End::TimedOut] {
+            let (mut setup, _input) = waits(device, mode);
+            if expected == End::TimedOut {
+                setup.config.timeout = Some(Duration::from_millis(200));
+            }
+            let started = device.start(setup);
+            until_ready(device, &started);
+            device.machine.pause(started.id).unwrap();
+            match expected {
+                End::Killed => device.machine.kill(started.id).unwrap(),
+                End::Stopped => device.machine.stop(started.id).unwrap(),
+                _ => {}
+            }
+            assert_eq!(ended(device, &started), expected, "{mode}");
+        }
     }
 }
 
