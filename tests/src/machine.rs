@@ -126,10 +126,11 @@ fn workers_run_busy_containers_that_are_paused_resumed_and_killed() {
             ids.iter().for_each(|id| wait_for_more(*id));
             machine.pause(ids[0]).unwrap();
             assert_eq!(machine.state(ids[0]), Some(State::Paused));
+            // The slice that another worker has under way is still to be counted.
+            let at_most = slices(ids[0]) + 1;
             wait_for_more(ids[1]);
-            let paused = slices(ids[0]);
             wait_for_more(ids[1]);
-            assert_eq!(slices(ids[0]), paused);
+            assert!(slices(ids[0]) <= at_most);
             machine.unpause(ids[0]).unwrap();
             wait_for_more(ids[0]);
             for id in ids {
