@@ -1,11 +1,13 @@
-//! Containers from end to end: the command `thimble` and the example guests, on both engines.
+//! Containers from end to end: the command `thimble` and the example guests, and every call from inside the
+//! conformance guests, on both engines.
 //!
-//! `cargo xtask test` builds both first. Every test has a folder of its own, so they run side by side.
+//! `cargo xtask test` builds all of them first. Every test has a folder of its own, so they run side by side.
 
 #![cfg(test)]
 
 mod bad_input;
 mod command;
+mod conformance;
 mod data;
 mod examples;
 mod life_cycle;

@@ -45,7 +45,7 @@ Usage: cargo xtask <command>
   lint                     rustfmt, clippy, licences
   sanitize                 the crates with unsafe code under AddressSanitizer
   setup                    find what the project needs, and install what is missing
-  guests [NAME...]         build the example guests into <target>/guests
+  guests [NAME...]         build the guests into <target>/guests
   bare                     build the core crates without std for microcontrollers
   layers                   check which crate may depend on which
   gen [--check]            write the generated files (spec/), or check that they are up to date

@@ -34,7 +34,7 @@ impl Workspace {
         Ok(Self { root, target })
     }
 
-    /// Where the example guests are built: `<target>/guests`.
+    /// Where the guests are built: `<target>/guests`.
     pub(crate) fn guests(&self) -> PathBuf {
         self.target.join("guests")
     }

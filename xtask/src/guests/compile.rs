@@ -36,7 +36,7 @@ pub(crate) struct Recipe {
 impl Recipe {
     /// What it takes to build a guest.
     pub(crate) fn of(workspace: &Workspace, toolbox: &Toolbox, guest: &Guest) -> Result<Self> {
-        let source = workspace.root.join("examples").join(&guest.path);
+        let source = guest.folder.join(&guest.path);
         let (command, compiler, inputs) = match guest.language {
             Language::C => c(workspace, toolbox, guest, &source)?,
             Language::Rust => rust(workspace, toolbox, guest, &source)?,
@@ -63,7 +63,7 @@ impl Recipe {
     pub(crate) fn cook(mut self, workspace: &Workspace, output: &Path) -> Result<()> {
         match self.language {
             Language::C | Language::Go => {
-                // Warnings in an example are worth seeing.
+                // Warnings in a guest are worth seeing.
                 process::capture(self.command.arg("-o").arg(output).stderr(Stdio::inherit()))
                     .map(drop)
             }
@@ -105,6 +105,11 @@ fn c(workspace: &Workspace, toolbox: &Toolbox, guest: &Guest, source: &Path) -> 
     let sdk = workspace.root.join("sdk/c/include");
     inputs.extend(fingerprint::files_below(&sdk)?);
     command.arg("-I").arg(sdk);
+    if let Some(headers) = &guest.headers {
+        let headers = guest.folder.join(headers);
+        inputs.extend(fingerprint::files_below(&headers)?);
+        command.arg("-I").arg(headers);
+    }
     if guest.abi == Some(Abi::Ocre) {
         command.args(OCRE_LINK);
     }

@@ -30,7 +30,7 @@ pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(&folder).with_context(|| {
             format!(
-                "cannot read the folder {}; does `path` in examples/guests.toml name it?",
+                "cannot read the folder {}; does `path` or `headers` in guests.toml name it?",
                 folder.display()
             )
         })?;

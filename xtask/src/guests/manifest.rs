@@ -1,4 +1,4 @@
-//! `examples/guests.toml`, read into guests that can be built.
+//! The lists of guests, read into guests that can be built.
 //!
 //! Names become file names and part of command lines, so they are checked here once.
 
@@ -12,7 +12,10 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
-/// All guests, in the order of the file.
+/// The lists, from the repository's root: the examples, and what the conformance suite runs.
+const LISTS: [&str; 2] = ["examples/guests.toml", "tests/guests/guests.toml"];
+
+/// All guests, in the order of their lists.
 #[derive(Debug)]
 pub(crate) struct Manifest {
     pub(crate) guests: Vec<Guest>,
@@ -25,13 +28,18 @@ pub(crate) struct Guest {
     /// The built file's name, without `.wasm`.
     pub(crate) name: String,
     pub(crate) language: Language,
-    /// Below `examples/`.
+    /// Below the list's folder.
     pub(crate) path: PathBuf,
+    /// A folder of headers that C guests share, below the list's folder.
+    pub(crate) headers: Option<PathBuf>,
     /// What a C guest is linked for.
     pub(crate) abi: Option<Abi>,
     /// More options for the compiler.
     #[serde(default)]
     pub(crate) flags: Vec<String>,
+    /// Where the list lies.
+    #[serde(skip)]
+    pub(crate) folder: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -60,31 +68,46 @@ struct File {
 }
 
 impl Manifest {
-    /// Reads the file.
+    /// Reads all lists of the repository at `root`.
+    pub(crate) fn read_all(root: &Path) -> Result<Self> {
+        let mut guests = Vec::new();
+        for list in LISTS {
+            guests.extend(Self::read(&root.join(list))?.guests);
+        }
+        check_names(&guests)?;
+        Ok(Self { guests })
+    }
+
+    /// Reads one list.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).with_context(|| {
-            format!(
-                "cannot read {}, which lists the example guests",
-                path.display()
-            )
-        })?;
-        Self::parse(&text).with_context(|| format!("{} is not a list of guests", path.display()))
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}, which lists guests", path.display()))?;
+        let mut manifest = Self::parse(&text)
+            .with_context(|| format!("{} is not a list of guests", path.display()))?;
+        let folder = path.parent().unwrap_or(path);
+        for guest in &mut manifest.guests {
+            folder.clone_into(&mut guest.folder);
+        }
+        Ok(manifest)
     }
 
     /// Parses the text; the first thing that is wrong is the error.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let guests = toml::from_str::<File>(text)?.guest;
-        let mut names = BTreeSet::new();
-        for guest in &guests {
-            check(guest)?;
-            if !names.insert(&guest.name) {
-                bail!(
-                    "two guests are named `{}`; a name is a file in the target folder",
-                    guest.name
-                );
-            }
-        }
+        guests.iter().try_for_each(check)?;
+        check_names(&guests)?;
         Ok(Self { guests })
+    }
+}
+
+fn check_names(guests: &[Guest]) -> Result<()> {
+    let mut names = BTreeSet::new();
+    match guests.iter().find(|guest| !names.insert(&guest.name)) {
+        None => Ok(()),
+        Some(guest) => bail!(
+            "two guests are named `{}`; a name is a file in the target folder",
+            guest.name
+        ),
     }
 }
 
@@ -93,21 +116,29 @@ fn check(guest: &Guest) -> Result<()> {
         name,
         language,
         path,
+        headers,
         abi,
         flags,
+        folder: _,
     } = guest;
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     ensure!(
         !name.is_empty() && name.chars().all(plain) && !name.starts_with('-'),
         "the name `{name}` is not made of a-z, 0-9 and `-`; use such a name, it becomes a file"
     );
-    let inside = path
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
+    for path in headers.iter().chain([path]) {
+        let inside = path
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
+        ensure!(
+            inside && !path.as_os_str().is_empty(),
+            "`{name}` has the path `{}`, which is not below the list's folder; write it relative to that",
+            path.display()
+        );
+    }
     ensure!(
-        inside && !path.as_os_str().is_empty(),
-        "`{name}` has the path `{}`, which is not below examples/; write it relative to that folder",
-        path.display()
+        headers.is_none() || *language == Language::C,
+        "`{name}` has `headers`, which only C guests include; remove them"
     );
     ensure!(
         abi.is_none() || *language == Language::C,

@@ -1,4 +1,4 @@
-//! The example guests: from `examples/guests.toml` to `<target>/guests/<name>.wasm`.
+//! The guests, examples and those of the conformance suite: from their lists to `<target>/guests/<name>.wasm`.
 //!
 //! A guest is built again only when something that goes into it changed: sources, command or compiler. A file in the
 //! folder is always whole: it is written beside and renamed.
@@ -37,7 +37,7 @@ pub(crate) fn build(
     names: &[String],
     without_go: WithoutGo,
 ) -> Result<BTreeSet<String>> {
-    let manifest = Manifest::read(&workspace.root.join("examples/guests.toml"))?;
+    let manifest = Manifest::read_all(&workspace.root)?;
     let mut guests = chosen(&manifest, names)?;
     let toolbox = match setup::prepare(workspace, &needs(&guests)) {
         Err(error) if without_go == WithoutGo::Skip && needs(&guests).contains(&Need::Go) => {
@@ -87,7 +87,7 @@ fn chosen<'a>(manifest: &'a Manifest, names: &[String]) -> Result<Vec<&'a Guest>
                         .map(|guest| guest.name.as_str())
                         .collect();
                     format!(
-                        "there is no guest `{name}`; examples/guests.toml has {}",
+                        "there is no guest `{name}`; the lists have {}",
                         known.join(", ")
                     )
                 })

@@ -172,7 +172,7 @@ fn change_task(request: DirectoryRequest<'_>) -> Result<Task, Errno> {
             to,
         } => {
             let (from, to, target) = (from.to_owned(), to.to_owned(), other(to_directory)?);
-            Box::new(move |dir| done(dir.rename(&from, target.as_deref().unwrap_or(dir), &to)))
+            Box::new(move |dir| done(rename(dir, &from, target.as_deref().unwrap_or(dir), &to)))
         }
         DirectoryRequest::Link {
             from,
@@ -184,6 +184,17 @@ fn change_task(request: DirectoryRequest<'_>) -> Result<Task, Errno> {
         }
         _ => return Err(Errno::NotSupported),
     })
+}
+
+/// A slash at the end of either path asks for a directory, as Linux has it; `cap-std` takes it away.
+fn rename(dir: &Dir, from: &str, target: &Dir, to: &str) -> io::Result<()> {
+    if from.ends_with('/') || to.ends_with('/') {
+        let source = dir.symlink_metadata(from.trim_end_matches('/'))?;
+        if !source.is_dir() {
+            return Err(rustix::io::Errno::NOTDIR.into());
+        }
+    }
+    dir.rename(from, target, to)
 }
 
 fn done(result: io::Result<()>) -> Result<DirectoryReply, Errno> {

@@ -91,9 +91,13 @@ fn sleep(machine: &Machine, until: Option<Instant>) {
         }
         return;
     }
-    // From here on whoever makes something ready interrupts the turn; what became ready before is seen now.
-    let ready = machine.0.kernel.lock().ready() > 0;
-    turn(machine, if ready { Duration::ZERO } else { timeout });
+    // From here on whoever makes something ready, or ends the workers, interrupts this turn. What happened before
+    // is seen now: its interrupt may have ended the turn of another worker.
+    let awaited = {
+        let kernel = machine.0.kernel.lock();
+        kernel.ready() > 0 || machine.0.ending.load(Ordering::Acquire)
+    };
+    turn(machine, if awaited { Duration::ZERO } else { timeout });
     // Another worker may wait on the condition while nobody is in the reactor now.
     machine.0.work.notify_one();
 }

@@ -209,7 +209,11 @@ impl Socket for LinuxSocket {
             return self.wait(context, Interest::Write);
         }
         let failure = match self.raw.take_error() {
-            Ok(None) if self.raw.peer_addr().is_ok() => None,
+            Ok(None) if self.raw.peer_addr().is_ok() => {
+                // Linux tells success once: unasked, it would tell the next connect, which is to hear `isconn`.
+                let _ = rustix::net::connect(&self.raw, &address);
+                None
+            }
             Ok(None) => match self.readiness(Interest::Write) {
                 // Neither connected nor on the way: the connection was lost before anybody asked.
                 Ok(Some(_)) => Some(Errno::ConnectionReset),

@@ -37,18 +37,23 @@ fn refuses_what_could_not_be_built() {
         (r#"name = "../x", language = "c", path = "c""#, "a-z"),
         (
             r#"name = "x", language = "c", path = "../c""#,
-            "below examples/",
+            "below the list",
         ),
         (
             r#"name = "x", language = "c", path = "/c""#,
-            "below examples/",
+            "below the list",
         ),
-        (
-            r#"name = "x", language = "c", path = """#,
-            "below examples/",
-        ),
+        (r#"name = "x", language = "c", path = """#, "below the list"),
         (
             r#"name = "x", language = "go", path = "go", abi = "wasi""#,
+            "only C guests",
+        ),
+        (
+            r#"name = "x", language = "c", path = "c", headers = "../c""#,
+            "below the list",
+        ),
+        (
+            r#"name = "x", language = "go", path = "go", headers = "go""#,
             "only C guests",
         ),
         (

@@ -30,6 +30,9 @@ pub(super) fn advise(context: &mut Context<'_>, arguments: Arguments<'_>) -> Att
 
 pub(super) fn allocate(context: &mut Context<'_>, arguments: Arguments<'_>) -> Attempt {
     let (offset, len) = (arguments.u64(1), arguments.u64(2));
+    let descriptor = context.state.descriptors.entry(arguments.u32(0))?;
+    descriptor.file()?;
+    descriptor.require(rights::FD_ALLOCATE)?;
     if len == 0 || offset > OFFSET_MAX || len > OFFSET_MAX {
         return Err(Errno::Invalid.into());
     }
