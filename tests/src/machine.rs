@@ -144,6 +144,23 @@ fn workers_run_busy_containers_that_are_paused_resumed_and_killed() {
 }
 
 #[test]
+fn workers_end_whatever_they_are_about_to_do() {
+    let engine = WasmiEngine::new(thimble_engine_wasmi::Settings::linux());
+    let spin = load(&engine, SPIN);
+    for _ in 0..1000 {
+        let machine = machine();
+        let workers = machine.spawn_workers(3).unwrap();
+        let ids: Vec<_> = (0..2).map(|_| start(&machine, &spin, 1000)).collect();
+        for id in ids {
+            machine.kill(id).unwrap();
+            assert_eq!(machine.wait(id).unwrap().end, End::Killed);
+        }
+        // Some run, some look for something to do, some are about to sleep.
+        drop(workers);
+    }
+}
+
+#[test]
 fn containers_come_and_go_thousands_of_times() {
     let place = Place::new();
     for engine in engines(&place) {
