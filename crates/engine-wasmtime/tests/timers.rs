@@ -1,7 +1,5 @@
 //! A thread needs one timer, however many guests it runs. Alone in its process, which lists its timers.
 
-#![expect(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
-
 mod support;
 
 use std::time::Duration;
