@@ -149,10 +149,11 @@ impl Slice {
         // Whoever interrupts sets the mark and then looks for the thread; here it is the other way round.
         self.thread.store(timer::this_thread(), Ordering::SeqCst);
         let _running = Running::begin(self);
+        // Installs the signal's handler the first time: an interruption before that is not heard, but seen.
+        timer::arm(self.look_ns(now_ns))?;
         if self.interrupted.swap(false, Ordering::SeqCst) {
             return Ok(None);
         }
-        timer::arm(self.look_ns(now_ns))?;
         Ok(Some(run()))
     }
 

@@ -30,6 +30,7 @@ impl Preparation {
     }
 }
 
+#[expect(dead_code, reason = "nothing is ever stopped by signals here")]
 pub(super) enum Stopping {
     Done,
     OnReturn(i64),

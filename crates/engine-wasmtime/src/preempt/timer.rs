@@ -49,15 +49,12 @@ pub(super) fn replace_running(slice: *const Slice) -> *const Slice {
     previous
 }
 
-/// What the guest that this thread runs is to the signals' handler. `None` if it runs none.
+/// Looks at the guest that this thread runs. `None` if it runs none.
 #[inline(never)]
-pub(super) fn running_target<R>(look: impl FnOnce(&super::signals::Target) -> R) -> Option<R> {
+pub(super) fn with_running<R>(look: impl FnOnce(&Slice) -> R) -> Option<R> {
     let running = RUNNING.get();
     // SAFETY: not null only while `Running` is on this thread's stack, with a borrow of the slice.
-    match unsafe { running.as_ref() }.map(|slice| &slice.stop) {
-        Some(super::Stop::Signals(target)) => Some(look(target)),
-        _ => None,
-    }
+    unsafe { running.as_ref() }.map(look)
 }
 
 /// The kernel's number of this thread.
@@ -201,13 +198,9 @@ extern "C" fn on_signal(_: libc::c_int, info: *mut libc::siginfo_t, context: *mu
         MISSED.set(true);
         return;
     }
-    let running = RUNNING.get();
-    // SAFETY: not null only while `Running` is on this thread's stack, with a borrow of the slice.
-    let Some(slice) = (unsafe { running.as_ref() }) else {
-        return;
-    };
     // SAFETY: the kernel's own context of this thread, which runs this guest.
-    let Some(next_ns) = (unsafe { slice.on_signal(context) }) else {
+    let next_ns = with_running(|slice| unsafe { slice.on_signal(context) });
+    let Some(next_ns) = next_ns.flatten() else {
         return;
     };
     if let Some(timer) = TIMER.get() {

@@ -18,7 +18,7 @@ use std::arch::x86_64::{__cpuid, __cpuid_count};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::timer;
+use super::super::{Stop, timer};
 use super::layout;
 use super::target::Callee;
 
@@ -223,8 +223,11 @@ extern "C" fn on_return() {
 /// Puts the true return address back; returns whom to call.
 extern "C" fn landed(frame: usize) -> *const Callee {
     let slot = frame + size_of::<usize>();
-    // SAFETY: the trampoline's return address lies above its saved RBP, where the host function left it.
-    let callee = timer::running_target(|target| unsafe { target.landed(slot) });
+    let callee = timer::with_running(|slice| match &slice.stop {
+        // SAFETY: the trampoline's return address lies above its saved RBP, where the host function left it.
+        Stop::Signals(target) => unsafe { target.landed(slot) },
+        Stop::Epochs(_) => None,
+    });
     match callee.flatten() {
         Some(callee) => callee,
         // Where to return to is not known: nothing can be saved any more.
