@@ -78,7 +78,7 @@ impl Options {
             return Ok(path);
         }
         Err(format!(
-            "no {}: build it with `cargo build --release`, or say --thimble PATH",
+            "no {}: build it with `cargo xtask build`, or say --thimble PATH",
             path.display()
         ))
     }

@@ -13,6 +13,7 @@ mod launch;
 mod layers;
 mod licences;
 mod lint;
+mod loopback;
 mod metadata;
 mod process;
 mod program;

@@ -7,7 +7,6 @@ mod client;
 mod steps;
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -17,6 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use self::steps::{DATA, PORT, STEPS, Show, Step};
 use crate::guests::{self, WithoutGo};
+use crate::loopback;
 use crate::metadata::Metadata;
 use crate::process;
 use crate::program;
@@ -94,7 +94,7 @@ impl Stage<'_> {
                 Ok(())
             }
             Show::Serve(request) => {
-                let port = free_port()?;
+                let port = loopback::free_port()?;
                 let mut child = self.start(step, Some(port))?;
                 let answer = client::ask(port, request, &mut child);
                 stop(&mut child)?;
@@ -153,12 +153,6 @@ impl Stage<'_> {
             self.short(&self.thimble)
         );
     }
-}
-
-/// A port that nothing listens on now; taken by the server a moment later.
-fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free loopback port")?;
-    Ok(listener.local_addr()?.port())
 }
 
 /// Waits for the end; a program that takes too long is ended, and that is an error.

@@ -1,0 +1,41 @@
+;; Sends back what one client says until it goes, as servers do that wait with poll().
+(module
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll_oneoff (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_fdstat_get" (func $fd_fdstat_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_fdstat_set_flags" (func $set_flags (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_accept" (func $accept (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_recv" (func $recv (param i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_send" (func $send (param i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_shutdown" (func $shutdown (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+  (memory (export "memory") 1)
+  ;; A buffer of 64 bytes at 256; a subscription at 128: tag 1 (readable) at 136, descriptor at 144.
+  (data (i32.const 16) "\00\01\00\00\40\00\00\00")
+  (data (i32.const 136) "\01")
+  ;; Waits until a descriptor is readable.
+  (func $wait (param $fd i32)
+    (i32.store (i32.const 144) (local.get $fd))
+    (drop (call $poll_oneoff (i32.const 128) (i32.const 192) (i32.const 1) (i32.const 64))))
+  (func (export "_start") (local $client i32)
+    (drop (call $fd_fdstat_get (i32.const 3) (i32.const 320)))
+    (call $wait (i32.const 3))
+    (if (call $accept (i32.const 3) (i32.const 0) (i32.const 64)) (then unreachable))
+    (local.set $client (i32.load (i32.const 64)))
+    (block $gone
+      (loop $again
+        (call $wait (local.get $client))
+        (i32.store (i32.const 20) (i32.const 64))
+        (br_if $gone (call $recv (local.get $client) (i32.const 16) (i32.const 1) (i32.const 0)
+                                 (i32.const 20) (i32.const 68)))
+        (br_if $gone (i32.eqz (i32.load (i32.const 20))))
+        (br_if $gone (call $send (local.get $client) (i32.const 16) (i32.const 1) (i32.const 0) (i32.const 72)))
+        ;; Once more without asking first: the call itself waits.
+        (i32.store (i32.const 20) (i32.const 64))
+        (br_if $gone (call $recv (local.get $client) (i32.const 16) (i32.const 1) (i32.const 0)
+                                 (i32.const 20) (i32.const 68)))
+        (br_if $gone (i32.eqz (i32.load (i32.const 20))))
+        (br_if $gone (call $send (local.get $client) (i32.const 16) (i32.const 1) (i32.const 0) (i32.const 72)))
+        (br $again)))
+    (drop (call $set_flags (local.get $client) (i32.const 4)))
+    (drop (call $shutdown (local.get $client) (i32.const 3)))
+    (drop (call $close (local.get $client)))))
