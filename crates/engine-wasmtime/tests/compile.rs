@@ -245,7 +245,7 @@ fn bomb(functions: u32, steps: u32) -> String {
 fn a_module_that_costs_too_much_time_is_stopped() {
     let compile_limits = CompileLimits {
         processor_time: Duration::from_secs(1),
-        ..CompileLimits::default()
+        ..support::compile_limits()
     };
     let reason = failure(
         Settings {
@@ -262,7 +262,7 @@ fn a_module_that_costs_too_much_memory_is_stopped() {
     let compile_limits = CompileLimits {
         memory_bytes: 96 << 20,
         threads: Some(1),
-        ..CompileLimits::default()
+        ..support::compile_limits()
     };
     let reason = failure(
         Settings {
@@ -278,7 +278,7 @@ fn a_module_that_costs_too_much_memory_is_stopped() {
 fn native_code_that_is_too_large_is_stopped() {
     let compile_limits = CompileLimits {
         output_bytes: 4096,
-        ..CompileLimits::default()
+        ..support::compile_limits()
     };
     let reason = failure(
         Settings {
