@@ -1,6 +1,7 @@
 //! `cargo xtask bench` and `fuzz`: starting the programs that do it, built for speed.
 
 use std::ffi::OsString;
+use std::process::Command;
 
 use anyhow::{Result, bail};
 
@@ -56,12 +57,15 @@ fn launch(
 }
 
 fn run(workspace: &Workspace, package: &str, built: Built, arguments: &[OsString]) -> Result<()> {
-    let mut command = workspace.cargo("run");
-    if let Built::ForSpeed = built {
-        command.arg("--release");
-    }
-    command
-        .args(["--quiet", "--package", package, "--"])
-        .args(arguments);
-    process::run(&mut command)
+    let mut command = match built {
+        Built::ForSpeed => {
+            let mut command = workspace.cargo("run");
+            command.args(["--quiet", "--release", "--package", package, "--"]);
+            command
+        }
+        // Not by Cargo: asked for one package, it would choose other features of what that depends on than for
+        // all of them together, and build most of it again.
+        Built::WithTheTests => Command::new(workspace.target.join("debug").join(package)),
+    };
+    process::run(command.args(arguments))
 }
