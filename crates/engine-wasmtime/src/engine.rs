@@ -193,14 +193,14 @@ impl thimble_runtime::engine::Engine for WasmtimeEngine {
     }
 
     fn load(&self, module: &Module) -> Result<Arc<dyn LoadedModule>, LoadError> {
-        let source = Source::of(module, self.code.preemption)?;
         let digest = self.digest(module);
         let in_use = || self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(module) = in_use().get(&digest).and_then(Weak::upgrade) {
             return Ok(module);
         }
-        let (engine, native) = self.native(&digest, &source)?;
         let method = self.code.preemption;
+        let source = Source::of(module, method)?;
+        let (engine, native) = self.native(&digest, &source)?;
         let loaded = Arc::new(NativeModule::link(
             &engine, &native, module, source, method,
         )?);

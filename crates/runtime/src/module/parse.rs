@@ -65,7 +65,7 @@ pub(super) fn parse(bytes: Arc<[u8]>) -> Result<Module, ModuleError> {
             .as_ref()
             .map(|memory| memory.export.as_str())
             .filter(|_| sections.memory_export.is_none()),
-        start_export: None,
+        ..Edits::default()
     };
     let (bytes, code_shift) = if edits.is_empty() {
         (bytes, 0)

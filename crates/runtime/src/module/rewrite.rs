@@ -9,11 +9,15 @@ use super::Memory;
 use super::error::ModuleError;
 
 const SECTION_CUSTOM: u8 = 0;
+const SECTION_TYPE: u8 = 1;
 const SECTION_IMPORT: u8 = 2;
 const SECTION_MEMORY: u8 = 5;
 const SECTION_EXPORT: u8 = 7;
 const SECTION_START: u8 = 8;
 const SECTION_TAG: u8 = 13;
+
+/// A function type without parameters and results: its form and two counts.
+const PLAIN_TYPE: [u8; 3] = [0x60, 0, 0];
 
 const KIND_FUNCTION: u8 = 0;
 const KIND_MEMORY: u8 = 2;
@@ -27,11 +31,13 @@ pub(super) struct Edits<'a> {
     pub(super) export_memory: Option<&'a str>,
     /// Drops the start section and exports this function under this name instead.
     pub(super) start_export: Option<(&'a str, u32)>,
+    /// Adds the type of a function without parameters and results, as the last one.
+    pub(super) plain_type: bool,
 }
 
 impl Edits<'_> {
     pub(super) const fn is_empty(&self) -> bool {
-        self.memory.is_none() && self.export_memory.is_none() && self.start_export.is_none()
+        self.memory.is_none() && !self.adds_exports() && !self.plain_type
     }
 
     const fn adds_exports(&self) -> bool {
@@ -54,6 +60,21 @@ pub fn start_as_export(bytes: &[u8], start: u32, name: &str) -> Result<Vec<u8>, 
     )
 }
 
+/// The module with one type more, the last one: that of a function without parameters and results. For
+/// engines that need it where the module itself does not.
+///
+/// # Errors
+/// [`ModuleError::Malformed`], which a module that [`super::Module::parse`] accepted never gives.
+pub fn with_plain_type(bytes: &[u8]) -> Result<Vec<u8>, ModuleError> {
+    rewrite(
+        bytes,
+        &Edits {
+            plain_type: true,
+            ..Edits::default()
+        },
+    )
+}
+
 /// Applies the edits.
 pub(super) fn rewrite(bytes: &[u8], edits: &Edits<'_>) -> Result<Vec<u8>, ModuleError> {
     let mut out = Vec::with_capacity(bytes.len() + 64);
@@ -64,6 +85,7 @@ pub(super) fn rewrite(bytes: &[u8], edits: &Edits<'_>) -> Result<Vec<u8>, Module
     let mut reader = BinaryReader::new(sections, 8);
     let mut inserter = Inserter {
         edits,
+        types_done: !edits.plain_type,
         memory_done: edits.memory.is_none(),
         exports_done: !edits.adds_exports(),
     };
@@ -81,6 +103,7 @@ pub(super) fn rewrite(bytes: &[u8], edits: &Edits<'_>) -> Result<Vec<u8>, Module
 /// Puts new sections where the binary format wants them.
 struct Inserter<'a> {
     edits: &'a Edits<'a>,
+    types_done: bool,
     memory_done: bool,
     exports_done: bool,
 }
@@ -90,6 +113,9 @@ impl Inserter<'_> {
     fn before(&mut self, id: u8, out: &mut Vec<u8>) {
         if id == SECTION_CUSTOM {
             return;
+        }
+        if !self.types_done && id != SECTION_TYPE {
+            self.put_types(&[], 0, out);
         }
         let after_memory = id > SECTION_MEMORY || id == SECTION_TAG;
         if !self.memory_done && after_memory {
@@ -102,14 +128,16 @@ impl Inserter<'_> {
 
     fn copy(&mut self, id: u8, body: &[u8], out: &mut Vec<u8>) -> Result<(), ModuleError> {
         match id {
+            SECTION_TYPE if self.edits.plain_type => {
+                let (count, entries) = vector(body)?;
+                self.put_types(entries, count, out);
+            }
             SECTION_IMPORT if self.edits.memory.is_some_and(|memory| memory.imported) => {
                 put_section(out, id, &imports_without_memory(body)?);
             }
             SECTION_MEMORY if self.edits.memory.is_some() => self.put_memory(out),
             SECTION_EXPORT if self.edits.adds_exports() => {
-                let mut reader = BinaryReader::new(body, 0);
-                let count = reader.read_var_u32().map_err(malformed)?;
-                let entries = body.get(reader.original_position()..).unwrap_or_default();
+                let (count, entries) = vector(body)?;
                 self.put_exports(entries, count, out);
             }
             SECTION_START if self.edits.start_export.is_some() => {}
@@ -119,12 +147,24 @@ impl Inserter<'_> {
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
+        if !self.types_done {
+            self.put_types(&[], 0, out);
+        }
         if !self.memory_done {
             self.put_memory(out);
         }
         if !self.exports_done {
             self.put_exports(&[], 0, out);
         }
+    }
+
+    fn put_types(&mut self, entries: &[u8], count: u32, out: &mut Vec<u8>) {
+        self.types_done = true;
+        let mut body = Vec::with_capacity(entries.len() + 8);
+        put_u64(&mut body, u64::from(count) + 1);
+        body.extend_from_slice(entries);
+        body.extend_from_slice(&PLAIN_TYPE);
+        put_section(out, SECTION_TYPE, &body);
     }
 
     fn put_memory(&mut self, out: &mut Vec<u8>) {
@@ -161,6 +201,14 @@ impl Inserter<'_> {
         }
         put_section(out, SECTION_EXPORT, &body);
     }
+}
+
+/// The count and the entries of a section's body.
+fn vector(body: &[u8]) -> Result<(u32, &[u8]), ModuleError> {
+    let mut reader = BinaryReader::new(body, 0);
+    let count = reader.read_var_u32().map_err(malformed)?;
+    let entries = body.get(reader.original_position()..).unwrap_or_default();
+    Ok((count, entries))
 }
 
 /// The import section's body without its memory.

@@ -1,12 +1,14 @@
 //! Rewriting: sections in their places, offsets, and start functions as exports.
 
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
 use wasmparser::Payload;
 
 use super::{SAMPLE, bytes, exports, join, own_memories, parse, payloads, section_ids, sections};
-use crate::module::{Module, ModuleError, start_as_export};
+use crate::module::{Module, ModuleError, start_as_export, with_plain_type};
 
 /// An import of one memory, as a section's body.
 fn memory_import() -> Vec<u8> {
@@ -169,6 +171,59 @@ fn a_start_export_alone_goes_before_the_code() {
     assert_eq!(section_ids(&rewritten), [1, 3, 7, 10]);
 }
 
+/// Adds the type and checks that the module is valid and calls the type by the index it must have.
+#[track_caller]
+fn check_plain_type(text: &str) {
+    let module = bytes(text);
+    let before = types(&module);
+    let rewritten = with_plain_type(&module).unwrap();
+    wasmparser::Validator::new()
+        .validate_all(&rewritten)
+        .unwrap();
+    let after = types(&rewritten);
+    let (last, rest) = after.split_last().unwrap();
+    assert_eq!((rest, last.as_str()), (&before[..], "() -> ()"), "{text}");
+}
+
+fn types(module: &[u8]) -> Vec<String> {
+    let mut types = Vec::new();
+    for payload in wasmparser::Parser::new(0).parse_all(module) {
+        if let Payload::TypeSection(section) = payload.unwrap() {
+            for ty in section.into_iter_err_on_gc_types() {
+                let ty = ty.unwrap();
+                let join = |types: &[wasmparser::ValType]| {
+                    types
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                };
+                types.push(format!(
+                    "({}) -> ({})",
+                    join(ty.params()),
+                    join(ty.results())
+                ));
+            }
+        }
+    }
+    types
+}
+
+#[test]
+fn the_type_is_added_wherever_the_types_are() {
+    check_plain_type("(module)");
+    check_plain_type("(module (memory 1))");
+    check_plain_type("(module (func (param i32)) (func (result i64) (i64.const 1)))");
+    check_plain_type("(module (@custom \"a\" (before first) \"x\") (func (param f32 f64)))");
+    check_plain_type("(module (@custom \"a\" (before first) \"x\") (memory 1))");
+    check_plain_type("(module (@custom \"a\" (after type) \"x\") (func (param i32)))");
+    // The count grows from one byte to two.
+    let many: String = (0..127)
+        .map(|n| format!("(type (func (param{})))", " i32".repeat(n + 1)))
+        .collect();
+    check_plain_type(&format!("(module {many})"));
+}
+
 #[test]
 fn bytes_that_are_no_module_cannot_be_rewritten() {
     for bytes in [
@@ -180,6 +235,8 @@ fn bytes_that_are_no_module_cannot_be_rewritten() {
     ] {
         assert!(start_as_export(bytes, 0, "x").is_err(), "{bytes:?}");
     }
+    assert!(with_plain_type(b"").is_err());
+    assert!(with_plain_type(b"\0asm\x01\0\0\0\x01\x01\xff").is_err());
 }
 
 #[test]
