@@ -1,6 +1,7 @@
 //! The key-value data of named containers.
 
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use crate::command::{ENGINES, Outcome, Place, end, guest, repository};
 
@@ -15,13 +16,10 @@ fn count_a_run(place: &Place, engine: &str, name: &str) -> Outcome {
     command
         .arg("--board")
         .arg(repository().join("examples/boards/desk.toml"))
-        .arg(guest("sensor-loop-rust"));
-    let output = command.output().unwrap();
-    Outcome {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+        .arg(guest("sensor-loop-rust"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    end(command.spawn().unwrap())
 }
 
 /// The files that hold values.

@@ -40,21 +40,22 @@ fn ask(server: &mut Child, port: u16, path: &str) -> String {
     answer
 }
 
+/// Starts a server on a listener that the runtime opens; the server and its port.
+fn serve(place: &Place, engine: &str, name: &str) -> (Child, u16) {
+    let port = free_port();
+    let listen = format!("tcp/127.0.0.1:{port}");
+    let program = guest(name);
+    let program = program.to_str().unwrap();
+    let server = place.spawn(["run", "--engine", engine, "--listen", &listen, program]);
+    (server, port)
+}
+
 #[test]
 fn a_web_server_in_c_and_one_in_go_answer() {
     for engine in ENGINES {
         for name in ["webserver-c", "http-server-go"] {
             let place = Place::new();
-            let port = free_port();
-            let listen = format!("tcp/127.0.0.1:{port}");
-            let mut server = place.spawn([
-                "run",
-                "--engine",
-                engine,
-                "--listen",
-                &listen,
-                guest(name).to_str().unwrap(),
-            ]);
+            let (mut server, port) = serve(&place, engine, name);
             let answer = ask(&mut server, port, "/");
             assert!(
                 answer.starts_with("HTTP/1.1 200"),
@@ -70,16 +71,7 @@ fn a_web_server_in_c_and_one_in_go_answer() {
 fn an_echo_server_gives_back_what_it_gets() {
     for engine in ENGINES {
         let place = Place::new();
-        let port = free_port();
-        let listen = format!("tcp/127.0.0.1:{port}");
-        let mut server = place.spawn([
-            "run",
-            "--engine",
-            engine,
-            "--listen",
-            &listen,
-            guest("tcp-echo-c").to_str().unwrap(),
-        ]);
+        let (mut server, port) = serve(&place, engine, "tcp-echo-c");
         let mut stream = connect(&mut server, port);
         for round in 0..100_u32 {
             let sent = [round.to_le_bytes(); 16].concat();

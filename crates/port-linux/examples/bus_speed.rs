@@ -3,7 +3,7 @@
 //! `cargo run --release -p thimble-port-linux --example bus_speed [CONTAINERS]`
 
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::Instant as Stopwatch;
 
 use parking_lot::Mutex;
@@ -12,14 +12,13 @@ use thimble_abi::calls::{Call, ThimbleCall};
 use thimble_port_linux::board::NoBoard;
 use thimble_port_linux::clock::{SystemClock, SystemRandom};
 use thimble_port_linux::store::MemoryStore;
+use thimble_port_linux::streams;
 use thimble_runtime::bus::{Bus, BusAccess};
 use thimble_runtime::engine::{CallOutcome, Host};
 use thimble_runtime::grant::Grants;
 use thimble_runtime::host::{HostState, Resources};
 use thimble_runtime::module::Module;
-use thimble_runtime::port::{
-    Interest, Lookup, Network, Observer, Ports, Protocol, Readiness, Socket, Stream,
-};
+use thimble_runtime::port::{Lookup, Network, Observer, Ports, Protocol, Socket};
 use thimble_runtime::record::Trace;
 use thimble_runtime::{ContainerConfig, ContainerId};
 
@@ -145,9 +144,9 @@ fn state(number: u64) -> Option<HostState> {
     let mut config = ContainerConfig::new(format!("container-{number}"));
     config.grants = Grants::parse(["bus.pub:plant/#", "bus.sub"]).ok()?;
     let resources = Resources {
-        stdin: Box::new(Nothing),
-        stdout: Box::new(Nothing),
-        stderr: Box::new(Nothing),
+        stdin: streams::null(),
+        stdout: streams::null(),
+        stderr: streams::null(),
         mounts: Vec::new(),
         listeners: Vec::new(),
     };
@@ -176,35 +175,5 @@ impl Network for Nothing {
 
     fn lookup(&self, _: &str) -> Result<Box<dyn Lookup>, Errno> {
         Err(Errno::NetworkDown)
-    }
-}
-
-impl Stream for Nothing {
-    fn poll_read(
-        &mut self,
-        _: &mut std::task::Context<'_>,
-        _: &mut [u8],
-    ) -> Poll<Result<usize, Errno>> {
-        Poll::Ready(Ok(0))
-    }
-
-    fn poll_write(
-        &mut self,
-        _: &mut std::task::Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<Result<usize, Errno>> {
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_ready(
-        &mut self,
-        _: &mut std::task::Context<'_>,
-        _: Interest,
-    ) -> Poll<Result<Readiness, Errno>> {
-        Poll::Ready(Err(Errno::NotSupported))
-    }
-
-    fn is_terminal(&self) -> bool {
-        false
     }
 }

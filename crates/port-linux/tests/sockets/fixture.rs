@@ -12,14 +12,15 @@ use thimble_abi::{Errno, calls};
 use thimble_port_linux::clock::{SystemClock, SystemRandom};
 use thimble_port_linux::network::LinuxNetwork;
 use thimble_port_linux::reactor::Reactor;
+use thimble_port_linux::streams;
 use thimble_runtime::bus::{Bus, BusAccess};
 use thimble_runtime::engine::{CallOutcome, Host};
 use thimble_runtime::grant::Grants;
 use thimble_runtime::host::{HostState, Resources};
 use thimble_runtime::module::Module;
 use thimble_runtime::port::{
-    Clock, Interest, KeyValue, Lookup, Network, NoBoard, Observer, Ports, Protocol, Readiness,
-    Socket, StoreReply, StoreRequest, Stream,
+    Clock, KeyValue, Lookup, Network, NoBoard, Observer, Ports, Protocol, Socket, StoreReply,
+    StoreRequest,
 };
 use thimble_runtime::record::Trace;
 use thimble_runtime::{ContainerConfig, ContainerId, Instant, Limits};
@@ -62,8 +63,6 @@ struct SharedBus(Mutex<Bus>);
 struct Traces(Mutex<Vec<String>>);
 
 struct NoStore;
-
-struct Nothing;
 
 struct Bell(AtomicBool, Reactor);
 
@@ -127,11 +126,10 @@ impl Device {
             limits,
             ..ContainerConfig::new("guest")
         };
-        let stream = || Box::new(Nothing) as Box<dyn Stream>;
         let resources = Resources {
-            stdin: stream(),
-            stdout: stream(),
-            stderr: stream(),
+            stdin: streams::null(),
+            stdout: streams::null(),
+            stderr: streams::null(),
             mounts: Vec::new(),
             listeners,
         };
@@ -451,27 +449,6 @@ impl KeyValue for NoStore {
         _: StoreRequest<'_>,
     ) -> Poll<Result<StoreReply, Errno>> {
         Poll::Ready(Err(Errno::NotSupported))
-    }
-}
-
-impl Stream for Nothing {
-    fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<Result<usize, Errno>> {
-        Poll::Ready(Ok(0))
-    }
-
-    fn poll_write(&mut self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Errno>> {
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_ready(&mut self, _: &mut Context<'_>, _: Interest) -> Poll<Result<Readiness, Errno>> {
-        Poll::Ready(Ok(Readiness {
-            bytes: 0,
-            hangup: true,
-        }))
-    }
-
-    fn is_terminal(&self) -> bool {
-        false
     }
 }
 
