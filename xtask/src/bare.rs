@@ -10,7 +10,12 @@ use crate::setup::{self, BARE_TARGETS, Need};
 use crate::workspace::Workspace;
 
 /// What a microcontroller runs; each must build with its default features off.
-const PACKAGES: [&str; 3] = ["thimble-abi", "thimble-runtime", "thimble-engine-wasmi"];
+const PACKAGES: [&str; 4] = [
+    "thimble-abi",
+    "thimble-image",
+    "thimble-runtime",
+    "thimble-engine-wasmi",
+];
 
 /// Builds each package for each target.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {

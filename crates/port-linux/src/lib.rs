@@ -8,6 +8,7 @@ pub mod board;
 pub mod clock;
 pub mod errno;
 pub mod files;
+pub mod images;
 pub mod machine;
 pub mod network;
 pub mod pool;

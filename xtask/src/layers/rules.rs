@@ -39,6 +39,8 @@ enum Role {
     Rollout,
     Engine,
     Port,
+    /// `builder`: makes images, on a developer's machine.
+    Builder,
     Program,
     Testkit,
     /// Tests, benches, fuzzers: they may see everything.
@@ -62,6 +64,7 @@ fn role(name: &str) -> Option<Role> {
         "runtime" => Role::Runtime,
         "agent" => Role::Agent,
         "rollout" => Role::Rollout,
+        "builder" => Role::Builder,
         "hub" | "cli" | "capi" => Role::Program,
         "testkit" => Role::Testkit,
         "tests" | "bench" | "fuzz" => Role::Judge,
@@ -74,14 +77,15 @@ fn role(name: &str) -> Option<Role> {
 /// The arrows: what a crate of one role may link.
 fn may_link(from: Role, to: Role) -> bool {
     use Role::{
-        Abi, Agent, Contract, Engine, HubApi, Judge, Port, Program, Rollout, Runtime, Testkit,
-        Xtask,
+        Abi, Agent, Builder, Contract, Engine, HubApi, Judge, Port, Program, Rollout, Runtime,
+        Testkit, Xtask,
     };
     match from {
         Abi | Rollout => false,
         Contract | Runtime => to == Abi,
         HubApi => matches!(to, Contract | Abi),
         Agent => matches!(to, Runtime | Contract | Abi),
+        Builder => matches!(to, Runtime | Contract | Abi),
         Engine | Port => matches!(to, Agent | Runtime | Contract | Abi),
         Program => !matches!(to, Program | Testkit | Judge | Xtask),
         Testkit => matches!(to, Agent | Runtime | Contract | Abi | HubApi | Rollout),

@@ -1,0 +1,1 @@
+//! Signatures in the Notary Project format, with a COSE envelope, and the policy that says whom to trust.

@@ -1,0 +1,1 @@
+//! Registries over HTTP: drives the pull and push machines of `thimble-image`.
