@@ -145,6 +145,12 @@ impl Document {
         if bytes.trim_ascii_start().starts_with(b"<") {
             return Err(DocumentError::Html);
         }
+        // Serde would take an array for an object.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(DocumentError::Malformed {
+                reason: "it is not a JSON object".into(),
+            });
+        }
         let probe: Probe<'_> = serde_json::from_slice(bytes).map_err(malformed)?;
         if probe.fs_layers.is_some() {
             return Err(DocumentError::SchemaVersion { version: 1 });

@@ -76,6 +76,12 @@ impl Grants {
         &self.0
     }
 
+    /// Whether one of them gives everything that `other` would.
+    #[must_use]
+    pub fn covers(&self, other: &Grant) -> bool {
+        self.0.iter().any(|grant| grant.covers(other))
+    }
+
     /// Whether there is any grant of this kind; for [`GrantKind::Network`], any about the network.
     #[must_use]
     pub fn any(&self, kind: GrantKind) -> bool {
@@ -185,6 +191,30 @@ impl Grants {
 }
 
 impl Grant {
+    /// Whether it gives everything that `other` would.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let either =
+            |mine: &Option<Protocol>, theirs: &Option<Protocol>| mine.is_none() || mine == theirs;
+        match (self, other) {
+            (Self::Listen(mine, ports), Self::Listen(theirs, wanted)) => {
+                either(mine, theirs) && ports.covers(*wanted)
+            }
+            (Self::Connect(mine, hosts, ports), Self::Connect(theirs, host, wanted)) => {
+                either(mine, theirs) && hosts.covers(host) && ports.covers(*wanted)
+            }
+            // A grant to connect to a name implies looking it up.
+            (Self::Resolve(hosts) | Self::Connect(_, hosts, _), Self::Resolve(host)) => {
+                hosts.covers(host)
+            }
+            (Self::Publish(filter), Self::Publish(wanted))
+            | (Self::Subscribe(filter), Self::Subscribe(wanted)) => filter.covers(wanted),
+            (Self::Gpio(scope), Self::Gpio(wanted))
+            | (Self::Sensor(scope), Self::Sensor(wanted)) => scope == "*" || scope == wanted,
+            (mine, other) => mine == other,
+        }
+    }
+
     /// What it is about.
     #[must_use]
     pub const fn kind(&self) -> GrantKind {

@@ -130,6 +130,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<ImageConfig, ConfigError> {
     if bytes.len() as u64 > CONFIG_BYTES_MAX {
         return Err(ConfigError::TooLarge);
     }
+    // Serde would take an array for an object.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(ConfigError::Malformed {
+            reason: "it is not a JSON object".into(),
+        });
+    }
     let wire: Wire = serde_json::from_slice(bytes).map_err(|error| ConfigError::Malformed {
         reason: error.to_string(),
     })?;

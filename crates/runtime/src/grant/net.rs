@@ -34,6 +34,12 @@ impl PortRange {
     pub const fn contains(self, port: u16) -> bool {
         self.first <= port && port <= self.last
     }
+
+    /// Whether every one of these ports is among them.
+    #[must_use]
+    pub const fn covers(self, other: Self) -> bool {
+        self.contains(other.first) && self.contains(other.last)
+    }
 }
 
 /// Which hosts a grant is about.
@@ -101,6 +107,25 @@ impl HostPattern {
             Self::Network(..) => name
                 .parse()
                 .is_ok_and(|address| self.matches_address(address)),
+        }
+    }
+
+    /// Whether every host that `other` means is meant.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match other {
+            Self::Any => *self == Self::Any,
+            Self::Name(name) => self.matches_name(name),
+            Self::Below(below) => match self {
+                Self::Any => true,
+                Self::Below(domain) => below.ends_with(domain.as_str()),
+                Self::Name(_) | Self::Network(..) => false,
+            },
+            Self::Network(network, bits) => match self {
+                Self::Any => true,
+                Self::Network(_, mine) => mine <= bits && self.matches_address(*network),
+                Self::Name(_) | Self::Below(_) => false,
+            },
         }
     }
 

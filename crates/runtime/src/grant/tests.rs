@@ -204,3 +204,63 @@ fn a_filter_covers_exactly_the_filters_whose_topics_it_matches() {
         }
     }
 }
+
+#[test]
+fn a_grant_covers_what_it_gives() {
+    for (granted, wanted, is_covered) in [
+        ("fs", "fs", true),
+        ("timer", "kv", false),
+        ("net", "net.listen:tcp/80", true),
+        ("net", "net.resolve:*.example.org", true),
+        ("net.listen:tcp/8000-8099", "net.listen:tcp/8080", true),
+        ("net.listen:tcp/8080", "net.listen:8080", false),
+        ("net.listen:tcp/8080", "net.listen:tcp/8000-8099", false),
+        (
+            "net.connect:*.example.org:443",
+            "net.connect:a.example.org:443",
+            true,
+        ),
+        (
+            "net.connect:*.example.org:443",
+            "net.connect:*.b.example.org:443",
+            true,
+        ),
+        (
+            "net.connect:*.example.org:443",
+            "net.connect:*.badexample.org:443",
+            false,
+        ),
+        (
+            "net.connect:a.example.org:443",
+            "net.connect:*.example.org:443",
+            false,
+        ),
+        ("net.connect:10.0.0.0/8", "net.connect:10.1.0.0/16", true),
+        ("net.connect:10.1.0.0/16", "net.connect:10.0.0.0/8", false),
+        ("net.connect:10.1.0.0/16", "net.connect:*", false),
+        (
+            "net.connect:a.example.org:443",
+            "net.resolve:a.example.org",
+            true,
+        ),
+        (
+            "net.resolve:a.example.org",
+            "net.connect:a.example.org:443",
+            false,
+        ),
+        ("bus.pub:line1/#", "bus.pub:line1/+/t", true),
+        ("bus.pub:line1/#", "bus.sub:line1/t", false),
+        ("gpio:*", "gpio:led0", true),
+        ("gpio:led0", "gpio", false),
+        ("ocre_gpio", "gpio:led0", true),
+        ("sensor:temp", "sensor:temp", true),
+    ] {
+        let granted_all = grants(granted);
+        let wanted_all = grants(wanted);
+        let found = wanted_all
+            .as_slice()
+            .iter()
+            .all(|wanted| granted_all.covers(wanted));
+        assert_eq!(found, is_covered, "{granted} covers {wanted}");
+    }
+}
