@@ -35,7 +35,34 @@ pub(crate) enum Need {
     Rust(&'static str),
     /// `cargo fmt` or `cargo clippy`.
     Component(&'static str),
+    /// A program that the tests run beside Thimble.
+    Peer(&'static Peer),
 }
+
+/// A program of others that ours must understand, or that is a judge of ours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Peer {
+    /// The program's name, and its Debian package's.
+    pub(crate) name: &'static str,
+    why: &'static str,
+}
+
+const REGISTRY: Peer = Peer {
+    name: "docker-registry",
+    why: "images are pushed to and pulled from a real registry",
+};
+const SKOPEO: Peer = Peer {
+    name: "skopeo",
+    why: "another tool must read and copy our images",
+};
+const UMOCI: Peer = Peer {
+    name: "umoci",
+    why: "another tool must read our image layouts",
+};
+const OPENSSL: Peer = Peer {
+    name: "openssl",
+    why: "keys, certificates and signatures are checked with an independent tool",
+};
 
 impl Need {
     /// Everything, for `cargo xtask setup`.
@@ -47,6 +74,10 @@ impl Need {
         Need::Rust(BARE_TARGETS[1]),
         Need::Component("fmt"),
         Need::Component("clippy"),
+        Need::Peer(&REGISTRY),
+        Need::Peer(&SKOPEO),
+        Need::Peer(&UMOCI),
+        Need::Peer(&OPENSSL),
     ];
     /// What builds the core crates for microcontrollers.
     pub(crate) const BARE: &'static [Need] =
@@ -86,7 +117,7 @@ impl Toolbox {
 struct Missing {
     what: String,
     why: &'static str,
-    packages: &'static [&'static str],
+    packages: Vec<&'static str>,
     how: &'static str,
 }
 
@@ -99,8 +130,7 @@ pub(crate) fn prepare(workspace: &Workspace, needs: &[Need]) -> Result<Toolbox> 
     }
     let mut packages: Vec<&str> = missing
         .iter()
-        .flat_map(|(_, missing)| missing.packages)
-        .copied()
+        .flat_map(|(_, missing)| missing.packages.iter().copied())
         .collect();
     packages.sort_unstable();
     packages.dedup();
@@ -147,7 +177,7 @@ fn probe(workspace: &Workspace, needs: &[Need], toolbox: &mut Toolbox) -> Vec<(N
             Need::Rust(triple) => rust_target::find(workspace, triple).ok_or_else(|| Missing {
                 what: format!("Rust's libraries for {triple}"),
                 why: "the examples and the microcontroller builds are not for this machine's own processor",
-                packages: &["rustc-web", "cargo-web", "rust-web-src", "lld-19"],
+                packages: vec!["rustc-web", "cargo-web", "rust-web-src", "lld-19"],
                 how: "`rustup target add` with access to rustup's server, or Debian's rustc-web, cargo-web and \
                       rust-web-src",
             })
@@ -157,6 +187,9 @@ fn probe(workspace: &Workspace, needs: &[Need], toolbox: &mut Toolbox) -> Vec<(N
             }),
             Need::Component(name) => tools::component(workspace, name).map(|version| {
                 say(&format!("cargo {name}"), &version);
+            }),
+            Need::Peer(peer) => tools::peer(peer).map(|path| {
+                say(peer.name, &path.display().to_string());
             }),
         };
         if let Err(missing) = outcome {

@@ -7,7 +7,7 @@ fn says_what_why_and_how() {
     let missing = Missing {
         what: "Go 1.21 or later".to_owned(),
         why: "one example is written in Go",
-        packages: &["golang-go"],
+        packages: vec!["golang-go"],
         how: "your system's package",
     };
     assert_eq!(

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Missing;
+use super::{Missing, Peer};
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -61,7 +61,7 @@ pub(crate) fn c_compiler() -> Result<CCompiler, Missing> {
     Err(Missing {
         what: "a C compiler for WebAssembly with wasi-libc".to_owned(),
         why: "most examples are written in C",
-        packages: &[
+        packages: vec![
             "clang-19",
             "lld-19",
             "libclang-rt-19-dev-wasm32",
@@ -83,7 +83,7 @@ pub(crate) fn go() -> Result<(PathBuf, String), Missing> {
     Err(Missing {
         what: format!("Go {}.{} or later", GO_MIN.0, GO_MIN.1),
         why: "an example shows an unchanged Go program in a container",
-        packages: &["golang-go"],
+        packages: vec!["golang-go"],
         how: "your system's package if it is new enough, else Go's own archive in /usr/local/go",
     })
 }
@@ -91,6 +91,16 @@ pub(crate) fn go() -> Result<(PathBuf, String), Missing> {
 /// Whether this version of Go builds for WASI.
 pub(crate) fn go_is_new_enough(version: (u32, u32)) -> bool {
     version >= GO_MIN
+}
+
+/// A program of others.
+pub(crate) fn peer(peer: &Peer) -> Result<PathBuf, Missing> {
+    process::find(peer.name).ok_or_else(|| Missing {
+        what: peer.name.to_owned(),
+        why: peer.why,
+        packages: vec![peer.name],
+        how: "your system's package",
+    })
 }
 
 /// The version of one of cargo's components.
@@ -102,7 +112,7 @@ pub(crate) fn component(workspace: &Workspace, name: &'static str) -> Result<Str
         Err(_) => Err(Missing {
             what: format!("cargo {name}"),
             why: "the lints must give the same answer here as in CI",
-            packages: &[],
+            packages: Vec::new(),
             how: "rustup component add rustfmt clippy",
         }),
     }
