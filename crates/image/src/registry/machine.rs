@@ -1,0 +1,650 @@
+//! Carries out an operation: signs in, follows redirects, tries again. What to ask and what to make of it is the
+//! operation's.
+//!
+//! Invariants: `Authorization` goes to the registry's own origin only, and not even there once a redirect has led away;
+//! no request repeats without limit unless the operation gets further in between.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::auth::{self, Answer, Credentials, Secret, TokenCall, Unanswered};
+use super::fault::{Fault, RedirectRefusal, RegistryError, TransportError};
+use super::http::{Head, Method, Outgoing, Request};
+use super::pull::Found;
+use super::url::{Target, Url};
+use super::{ERROR_BYTES_MAX, REDIRECTS_MAX, TOKEN_BYTES_MAX, check, said};
+use crate::descriptor::Descriptor;
+
+/// How patient a machine is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Attempts in a row that do not get further.
+    pub attempts_max: u32,
+    /// The longest wait after the first vain attempt; it doubles with each.
+    pub backoff_ms: u64,
+    /// The longest wait that comes of doubling.
+    pub backoff_ms_max: u64,
+    /// The longest wait that a registry may ask for.
+    pub retry_after_ms_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            attempts_max: 5,
+            backoff_ms: 500,
+            backoff_ms_max: 30_000,
+            retry_after_ms_max: 60_000,
+        }
+    }
+}
+
+/// What the port does next.
+pub enum Action {
+    /// Send this, and tell what comes of it.
+    Request(Request),
+    /// Wait, then ask again.
+    Wait {
+        /// How long, in milliseconds.
+        ms: u64,
+        /// What went wrong.
+        reason: String,
+    },
+    /// Let the caller look before layers are fetched. Asking again means that they agree.
+    Check(Found),
+    /// It is done.
+    Done,
+}
+
+/// Whether more of a body is of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    More,
+    /// Leave the rest, drop the connection, and say that the answer ended.
+    Enough,
+}
+
+/// Something to tell whoever watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A blob is at another point.
+    Blob {
+        /// The blob.
+        blob: Descriptor,
+        /// Where it is.
+        progress: BlobProgress,
+    },
+    /// Something that people may want to know.
+    Note(String),
+}
+
+/// Where a blob is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlobProgress {
+    /// It is there already.
+    Present,
+    /// It begins to move, from here on.
+    Begun {
+        /// Bytes that are there.
+        offset: u64,
+    },
+    /// It has moved.
+    Moved {
+        /// Bytes that are there.
+        bytes: u64,
+    },
+    /// It is complete.
+    Done,
+    /// The registry took it from another of its repositories.
+    Mounted,
+}
+
+/// A request of an operation, before it is signed.
+pub struct Call {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Outgoing,
+    /// What is asked for, in words for people.
+    pub(super) what: String,
+}
+
+/// What an operation wants next.
+pub enum Want {
+    /// An answer to this.
+    Call(Call),
+    /// That the caller agrees.
+    Check(Found),
+    /// Nothing more.
+    Done,
+}
+
+/// What becomes of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taking {
+    /// It is collected, up to so many bytes.
+    Collect {
+        /// How many.
+        bytes_max: u64,
+    },
+    /// Its pieces go to the operation as they come.
+    Stream,
+    /// It is of no use.
+    Leave,
+}
+
+/// What an operation says to an answer.
+pub enum Verdict {
+    /// It is good; on to what it wants next.
+    Next,
+    /// It is not; try again, and if that does not help, this is why.
+    Again(RegistryError),
+}
+
+/// What a machine carries out. Its calls are made in the order: `want`, `begin` if the answer is a success, `piece`s if
+/// it streams, `answer`.
+pub trait Operation {
+    /// What can go wrong with the device's store.
+    type StoreError;
+
+    /// What it wants now; the same again if an attempt failed.
+    ///
+    /// # Errors
+    /// If it cannot go on.
+    fn want(&mut self) -> Result<Want, Fault<Self::StoreError>>;
+
+    /// Looks at the head of a success.
+    ///
+    /// # Errors
+    /// If the answer cannot be used.
+    fn begin(&mut self, head: &Head) -> Result<Taking, Fault<Self::StoreError>>;
+
+    /// Takes a piece of a body that streams.
+    ///
+    /// # Errors
+    /// If it cannot be used or stored.
+    fn piece(&mut self, bytes: &[u8]) -> Result<(), Fault<Self::StoreError>> {
+        let _ = bytes;
+        Ok(())
+    }
+
+    /// Takes the complete answer: of any status, redirects, 401, 408, 425, 429 and 5xx excepted.
+    ///
+    /// # Errors
+    /// If it cannot be used.
+    fn answer(&mut self, head: &Head, body: &[u8]) -> Result<Verdict, Fault<Self::StoreError>>;
+
+    /// An attempt failed; what it wants next may differ.
+    fn interrupted(&mut self) {}
+
+    /// Whether it got further since it was asked last.
+    fn progressed(&mut self) -> bool;
+
+    /// Whether it can do without what failed.
+    fn recover(&mut self, error: &RegistryError) -> bool {
+        let _ = error;
+        false
+    }
+
+    /// What happened since it was asked last.
+    fn events(&mut self) -> Vec<Event> {
+        Vec::new()
+    }
+}
+
+/// An operation on its way.
+pub struct Machine<O> {
+    operation: O,
+    target: Target,
+    credentials: Option<Credentials>,
+    scopes: Vec<String>,
+    limits: Limits,
+    random: u64,
+    authorization: Option<Secret>,
+    /// Whether the authorization has not been tried yet.
+    is_fresh: bool,
+    token_call: Option<TokenCall>,
+    redirect: Option<Url>,
+    redirects: u32,
+    has_strayed: bool,
+    failures: u32,
+    wait: Option<(u64, String)>,
+    exchange: Option<Exchange>,
+}
+
+/// A request that was sent, and as much of the answer as came.
+struct Exchange {
+    is_token: bool,
+    method: Method,
+    url: Url,
+    what: String,
+    head: Option<Head>,
+    taking: Taking,
+    body: Vec<u8>,
+}
+
+/// What the machine makes of a status before the operation sees it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Success,
+    Redirect,
+    SignIn,
+    Trouble,
+    Other,
+}
+
+const fn class(status: u16) -> Class {
+    match status {
+        200..=299 => Class::Success,
+        301 | 302 | 303 | 307 | 308 => Class::Redirect,
+        401 => Class::SignIn,
+        // 501 and 505 do not pass.
+        408 | 425 | 429 | 500 | 502..=504 | 506..=599 => Class::Trouble,
+        _ => Class::Other,
+    }
+}
+
+impl<O: Operation> Machine<O> {
+    /// A machine that speaks to this registry. `seed` spreads the waits of devices that fail together.
+    pub fn new(
+        operation: O,
+        target: Target,
+        credentials: Option<Credentials>,
+        scopes: Vec<String>,
+        limits: Limits,
+        seed: u64,
+    ) -> Self {
+        Self {
+            operation,
+            target,
+            credentials,
+            scopes,
+            limits,
+            random: seed,
+            authorization: None,
+            is_fresh: false,
+            token_call: None,
+            redirect: None,
+            redirects: 0,
+            has_strayed: false,
+            failures: 0,
+            wait: None,
+            exchange: None,
+        }
+    }
+
+    /// The operation, for what it found.
+    pub const fn operation(&self) -> &O {
+        &self.operation
+    }
+
+    /// What happened since this was asked last.
+    pub fn events(&mut self) -> Vec<Event> {
+        self.operation.events()
+    }
+
+    /// What to do next.
+    ///
+    /// # Errors
+    /// Why it came to nothing.
+    pub fn next(&mut self) -> Result<Action, Fault<O::StoreError>> {
+        if let Some((ms, reason)) = self.wait.take() {
+            return Ok(Action::Wait { ms, reason });
+        }
+        if let Some(call) = &self.token_call {
+            let request = call.request(self.credentials.as_ref());
+            self.exchange = Some(Exchange {
+                is_token: true,
+                method: request.method,
+                url: call.url().clone(),
+                what: "a token".into(),
+                head: None,
+                taking: Taking::Leave,
+                body: Vec::new(),
+            });
+            return Ok(Action::Request(request));
+        }
+        match self.operation.want()? {
+            Want::Call(call) => Ok(Action::Request(self.send(call))),
+            Want::Check(found) => Ok(Action::Check(found)),
+            Want::Done => Ok(Action::Done),
+        }
+    }
+
+    /// The head of the answer has come.
+    ///
+    /// # Errors
+    /// Why it came to nothing.
+    pub fn head(&mut self, head: Head) -> Result<Flow, Fault<O::StoreError>> {
+        let Some(exchange) = &mut self.exchange else {
+            return Ok(Flow::Enough);
+        };
+        let bytes_max = ERROR_BYTES_MAX;
+        exchange.taking = match class(head.status) {
+            Class::Success if exchange.is_token => Taking::Collect {
+                bytes_max: TOKEN_BYTES_MAX,
+            },
+            Class::Success => match self.operation.begin(&head) {
+                Ok(taking) => taking,
+                Err(fault) => return self.recover(fault),
+            },
+            Class::Redirect => Taking::Leave,
+            Class::SignIn | Class::Trouble | Class::Other => Taking::Collect { bytes_max },
+        };
+        let announced = head.content_length();
+        let what = exchange.what.clone();
+        let is_bodiless = exchange.method == Method::Head || matches!(head.status, 204 | 304);
+        let (taking, is_success) = (exchange.taking, head.is_success());
+        exchange.head = Some(head);
+        match (taking, announced) {
+            (_, Some(None)) => self.recover(Fault::Registry(RegistryError::Misbehaves {
+                what,
+                how: "it announces a length that is no number".into(),
+            })),
+            (Taking::Collect { bytes_max }, Some(Some(length)))
+                if is_success && !is_bodiless && length > bytes_max =>
+            {
+                self.recover(Fault::Registry(RegistryError::TooLarge { what, bytes_max }))
+            }
+            (Taking::Leave, _) => Ok(Flow::Enough),
+            _ => Ok(Flow::More),
+        }
+    }
+
+    /// A piece of the body has come.
+    ///
+    /// # Errors
+    /// Why it came to nothing.
+    pub fn body(&mut self, bytes: &[u8]) -> Result<Flow, Fault<O::StoreError>> {
+        let Some(exchange) = &mut self.exchange else {
+            return Ok(Flow::Enough);
+        };
+        let bytes_max = match exchange.taking {
+            Taking::Leave => return Ok(Flow::Enough),
+            Taking::Stream => {
+                return match self.operation.piece(bytes) {
+                    Ok(()) => Ok(Flow::More),
+                    Err(fault) => self.recover(fault),
+                };
+            }
+            Taking::Collect { bytes_max } => usize::try_from(bytes_max).unwrap_or(usize::MAX),
+        };
+        let room = bytes_max.saturating_sub(exchange.body.len());
+        if bytes.len() <= room {
+            exchange.body.extend_from_slice(bytes);
+            return Ok(Flow::More);
+        }
+        if exchange.head.as_ref().is_some_and(Head::is_success) {
+            let what = exchange.what.clone();
+            let bytes_max = bytes_max as u64;
+            return self.recover(Fault::Registry(RegistryError::TooLarge { what, bytes_max }));
+        }
+        // Of an error, the beginning is enough.
+        exchange
+            .body
+            .extend_from_slice(bytes.get(..room).unwrap_or_default());
+        Ok(Flow::Enough)
+    }
+
+    /// The answer has ended as it should.
+    ///
+    /// # Errors
+    /// Why it came to nothing.
+    pub fn end(&mut self) -> Result<(), Fault<O::StoreError>> {
+        let Some(exchange) = self.exchange.take() else {
+            return Ok(());
+        };
+        let Some(head) = exchange.head.clone() else {
+            return Ok(());
+        };
+        let outcome = if exchange.is_token {
+            self.token(&exchange, &head).map_err(Fault::Registry)
+        } else {
+            self.conclude(&exchange, &head)
+        };
+        outcome.or_else(|fault| self.recover(fault).map(drop))
+    }
+
+    /// The request or its answer did not get through.
+    ///
+    /// # Errors
+    /// Why it came to nothing.
+    pub fn failed(&mut self, error: TransportError) -> Result<(), Fault<O::StoreError>> {
+        if self.exchange.take().is_none() {
+            return Ok(());
+        }
+        let may_pass = error.kind.may_pass();
+        let attempts = self.failures + 1;
+        let error = RegistryError::Transport { attempts, error };
+        let outcome = if may_pass {
+            self.again(error, None).map_err(Fault::Registry)
+        } else {
+            Err(Fault::Registry(error))
+        };
+        outcome.or_else(|fault| self.recover(fault).map(drop))
+    }
+
+    fn send(&mut self, call: Call) -> Request {
+        let url = self.redirect.clone().unwrap_or(call.url);
+        let is_home = !self.has_strayed && self.is_home(&url);
+        self.exchange = Some(Exchange {
+            is_token: false,
+            method: call.method,
+            url: url.clone(),
+            what: call.what,
+            head: None,
+            taking: Taking::Leave,
+            body: Vec::new(),
+        });
+        Request {
+            method: call.method,
+            url: url.as_str().into(),
+            headers: call.headers,
+            authorization: self.authorization.clone().filter(|_| is_home),
+            body: call.body,
+        }
+    }
+
+    fn is_home(&self, url: &Url) -> bool {
+        self.target
+            .url("/")
+            .is_ok_and(|home| home.origin() == url.origin())
+    }
+
+    fn conclude(&mut self, exchange: &Exchange, head: &Head) -> Result<(), Fault<O::StoreError>> {
+        match class(head.status) {
+            Class::Redirect => Ok(self.follow(exchange, head)?),
+            Class::SignIn => Ok(self.sign_in(exchange, head)?),
+            Class::Trouble => {
+                self.is_fresh = false;
+                let error = trouble(head, &exchange.body);
+                Ok(self.again(error, retry_after_ms(head))?)
+            }
+            Class::Success | Class::Other => {
+                self.is_fresh = false;
+                match self.operation.answer(head, &exchange.body)? {
+                    Verdict::Next => {
+                        self.home();
+                        if self.operation.progressed() {
+                            self.failures = 0;
+                        }
+                        Ok(())
+                    }
+                    Verdict::Again(error) => Ok(self.again(error, None)?),
+                }
+            }
+        }
+    }
+
+    fn home(&mut self) {
+        self.redirect = None;
+        self.redirects = 0;
+        self.has_strayed = false;
+    }
+
+    fn follow(&mut self, exchange: &Exchange, head: &Head) -> Result<(), RegistryError> {
+        let refuse = |reason| RegistryError::Redirect {
+            what: exchange.what.clone(),
+            reason,
+        };
+        self.redirects += 1;
+        if self.redirects > REDIRECTS_MAX {
+            return Err(refuse(RedirectRefusal::TooMany));
+        }
+        let url = check::location(&exchange.url, head).map_err(refuse)?;
+        let is_elsewhere = url.origin() != exchange.url.origin();
+        let is_reading = matches!(exchange.method, Method::Get | Method::Head);
+        if !is_reading && (is_elsewhere || !matches!(head.status, 307 | 308)) {
+            return Err(refuse(RedirectRefusal::NotForOthers));
+        }
+        self.has_strayed |= is_elsewhere;
+        self.redirect = Some(url);
+        Ok(())
+    }
+
+    fn sign_in(&mut self, exchange: &Exchange, head: &Head) -> Result<(), RegistryError> {
+        let said = said::parse(&exchange.body).text;
+        if self.has_strayed || !self.is_home(&exchange.url) {
+            return Err(RegistryError::Refused {
+                what: exchange.what.clone(),
+                status: head.status,
+                said,
+            });
+        }
+        let unauthorized = |said| RegistryError::Unauthorized {
+            registry: self.target.registry.clone(),
+            said,
+        };
+        if self.is_fresh {
+            return Err(unauthorized(said));
+        }
+        let credentials = self.credentials.as_ref();
+        match auth::answer(head, credentials, &self.scopes, &self.target) {
+            Ok(Answer::Authorization(authorization)) => {
+                self.authorization = Some(authorization);
+                self.is_fresh = true;
+            }
+            Ok(Answer::Token(call)) => self.token_call = Some(call),
+            Err(Unanswered::Nobody) => return Err(unauthorized(said)),
+            Err(Unanswered::Misbehaves(how)) => {
+                return Err(RegistryError::Misbehaves {
+                    what: exchange.what.clone(),
+                    how,
+                });
+            }
+        }
+        self.operation.interrupted();
+        self.home();
+        Ok(())
+    }
+
+    /// Takes what a token server answers.
+    fn token(&mut self, exchange: &Exchange, head: &Head) -> Result<(), RegistryError> {
+        let misbehaves = |how| RegistryError::Misbehaves {
+            what: exchange.what.clone(),
+            how,
+        };
+        match class(head.status) {
+            Class::Success => {
+                self.authorization = Some(auth::token(&exchange.body).map_err(misbehaves)?);
+                self.token_call = None;
+                self.is_fresh = true;
+                Ok(())
+            }
+            Class::Trouble => {
+                let error = trouble(head, &exchange.body);
+                self.again(error, retry_after_ms(head))
+            }
+            // Following would carry the password to wherever it says.
+            Class::Redirect => Err(misbehaves("its token server sends elsewhere".into())),
+            _ if matches!(head.status, 400 | 401 | 403) => Err(RegistryError::Unauthorized {
+                registry: self.target.registry.clone(),
+                said: said::parse(&exchange.body).text,
+            }),
+            _ => Err(misbehaves(format!(
+                "its token server answers with status {}",
+                head.status
+            ))),
+        }
+    }
+
+    /// Arranges another attempt, unless there were enough.
+    fn again(
+        &mut self,
+        error: RegistryError,
+        retry_after_ms: Option<u64>,
+    ) -> Result<(), RegistryError> {
+        self.home();
+        self.operation.interrupted();
+        if self.operation.progressed() {
+            self.failures = 0;
+        }
+        self.failures += 1;
+        let error = with_attempts(error, self.failures);
+        if self.failures >= self.limits.attempts_max {
+            return Err(error);
+        }
+        let ms = match retry_after_ms {
+            Some(ms) => ms.min(self.limits.retry_after_ms_max),
+            None => self.jitter(),
+        };
+        self.wait = Some((ms, format!("{error}")));
+        Ok(())
+    }
+
+    /// A random part of a wait that doubles with every failure.
+    fn jitter(&mut self) -> u64 {
+        let doublings = (self.failures - 1).min(32);
+        let longest = (self.limits.backoff_ms << doublings).min(self.limits.backoff_ms_max);
+        // SplitMix64 (Steele, Lea, Flood 2014).
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % (longest + 1)
+    }
+
+    fn recover(&mut self, fault: Fault<O::StoreError>) -> Result<Flow, Fault<O::StoreError>> {
+        self.exchange = None;
+        match fault {
+            Fault::Registry(error) if self.operation.recover(&error) => {
+                self.home();
+                self.wait = None;
+                self.token_call = None;
+                self.failures = 0;
+                Ok(Flow::Enough)
+            }
+            fault => Err(fault),
+        }
+    }
+}
+
+fn with_attempts(mut error: RegistryError, count: u32) -> RegistryError {
+    match &mut error {
+        RegistryError::Transport { attempts, .. }
+        | RegistryError::Unavailable { attempts, .. }
+        | RegistryError::TooManyRequests { attempts, .. } => *attempts = count,
+        _ => {}
+    }
+    error
+}
+
+fn trouble(head: &Head, body: &[u8]) -> RegistryError {
+    let said = said::parse(body).text;
+    match head.status {
+        429 => RegistryError::TooManyRequests { attempts: 1, said },
+        status => RegistryError::Unavailable {
+            status,
+            attempts: 1,
+            said,
+        },
+    }
+}
+
+/// The wait that the registry asks for. A date is not understood: that takes a clock.
+fn retry_after_ms(head: &Head) -> Option<u64> {
+    let seconds: u64 = head.header("retry-after")?.parse().ok()?;
+    Some(seconds.saturating_mul(1000))
+}
