@@ -1,6 +1,6 @@
 //! Registries: what is said to one and what is done with its answers (OCI distribution specification 1.1).
 //!
-//! Machines that a port drives. [`Machine::next`] says what to do: send a request, wait, let the caller check, or
+//! Machines that a port drives. [`Machine::advance`] says what to do: send a request, wait, let the caller check, or
 //! stop. The port tells what came of it: [`Machine::head`], [`Machine::body`] and [`Machine::end`], or
 //! [`Machine::failed`]. The machine signs in, follows redirects, tries again, resumes, and checks every byte; the port
 //! needs an HTTP client, a clock and a [`crate::store::BlobStore`], nothing more.
@@ -14,6 +14,7 @@ mod fault;
 mod http;
 mod lookup;
 mod machine;
+mod operation;
 mod place;
 mod pull;
 mod push;
@@ -29,9 +30,8 @@ pub use auth::{Credentials, Secret};
 pub use fault::{Fault, RegistryError, TransportError, TransportErrorKind};
 pub use http::{Head, Method, Outgoing, Request};
 pub use lookup::{ListReferrers, Resolve, SignIn};
-pub use machine::{
-    Action, BlobProgress, Event, Flow, Limits, Machine, Operation, Taking, Verdict, Want,
-};
+pub use machine::{Action, Flow, Limits, Machine};
+pub use operation::{BlobProgress, Call, Event, Operation, Taking, Verdict, Want};
 pub use pull::{Found, Pull};
 pub use push::{Delivery, Push};
 pub use url::{Origin, Target, Url, UrlError};

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::check;
 use super::fault::RegistryError;
 use super::http::{Head, Method, Outgoing};
-use super::machine::Call;
+use super::operation::Call;
 use super::place::{Place, fallback_tag};
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;

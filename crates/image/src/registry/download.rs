@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::fault::{Fault, RegistryError};
 use super::http::{Head, Method, Outgoing};
-use super::machine::{BlobProgress, Call, Event, Taking, Verdict};
+use super::operation::{BlobProgress, Call, Event, Taking, Verdict};
 use super::place::Place;
 use super::{check, said};
 use crate::descriptor::Descriptor;

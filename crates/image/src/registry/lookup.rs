@@ -6,7 +6,7 @@ use core::convert::Infallible;
 
 use super::fault::{Fault, RegistryError};
 use super::http::{Head, Method, Outgoing};
-use super::machine::{Call, Operation, Taking, Verdict, Want};
+use super::operation::{Call, Operation, Taking, Verdict, Want};
 use super::place::{Place, name_of};
 use super::referrers::Listing;
 use super::url::Target;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::fault::RegistryError;
 use super::http::{Method, Outgoing};
-use super::machine::Call;
+use super::operation::Call;
 use super::url::{Escaped, Target, Url};
 use crate::digest::Digest;
 use crate::media_type;

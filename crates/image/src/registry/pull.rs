@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use super::download::{Download, put};
 use super::fault::{Fault, RegistryError};
 use super::http::{Head, Method};
-use super::machine::{Event, Operation, Taking, Verdict, Want};
+use super::operation::{Event, Operation, Taking, Verdict, Want};
 use super::place::{Place, name_of};
 use super::referrers::Listing;
 use super::url::Target;

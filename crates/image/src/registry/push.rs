@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use super::attach::Attach;
 use super::fault::{Fault, RegistryError};
 use super::http::{Head, Method, Outgoing};
-use super::machine::{Call, Event, Operation, Taking, Verdict, Want};
+use super::operation::{Call, Event, Operation, Taking, Verdict, Want};
 use super::place::{Place, name_of};
 use super::upload::Upload;
 use super::url::Target;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::fault::RegistryError;
 use super::http::{Head, Method, Outgoing};
-use super::machine::{Call, Taking};
+use super::operation::{Call, Taking};
 use super::place::{Place, fallback_tag};
 use super::url::Url;
 use super::{REFERRER_PAGES_MAX, check, said};

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::download::tell;
 use super::fault::RegistryError;
 use super::http::{Head, Method, Outgoing};
-use super::machine::{BlobProgress, Call, Event, Verdict};
+use super::operation::{BlobProgress, Call, Event, Verdict};
 use super::place::Place;
 use super::url::Url;
 use super::{CHUNK_BYTES, MOUNTS_MAX, check, said};
