@@ -1,0 +1,156 @@
+//! Reads `thimble.yaml`.
+
+use std::path::{Component, Path};
+
+use thimble_image::ImageConfig;
+use thimble_image::config::{Health, LimitRequest};
+
+use super::error::RecipeProblem;
+use super::fields::{Fields, map, text, value};
+use super::yaml::{Node, Value, Wrong};
+use super::{ModulePath, Written, units};
+
+const KEYS: &[&str] = &[
+    "module",
+    "name",
+    "author",
+    "entry",
+    "args",
+    "env",
+    "grants",
+    "volumes",
+    "limits",
+    "health",
+    "stop_grace",
+    "labels",
+];
+const LIMITS: &[&str] = &["memory", "cpus", "storage", "kv", "log"];
+const HEALTH: &[&str] = &["start", "heartbeat"];
+
+pub(super) fn read(root: Node) -> Result<Written, Wrong> {
+    let mut fields = Fields::of("the recipe", root, KEYS)?;
+    let line = fields.line();
+    let module = fields.text("module")?;
+    let name = fields.parsed("name", name)?;
+    let config = ImageConfig {
+        author: fields.text("author")?.map(|(author, _)| author),
+        entry_point: fields.text("entry")?.map(|(entry, _)| entry),
+        args: fields.texts("args")?,
+        env: fields.take("env").map_or(Ok(Vec::new()), env)?,
+        grants: fields.texts("grants")?,
+        volumes: fields.texts("volumes")?,
+        labels: fields.map("labels")?.into_iter().collect(),
+        limits: limits(&mut fields)?,
+        health: health(&mut fields)?,
+        stop_grace_ms: fields.parsed("stop_grace", units::time)?,
+        ..ImageConfig::default()
+    };
+    fields.finish()?;
+    let (path, line) = module.ok_or((
+        line,
+        RecipeProblem::Missing {
+            key: "`module`, the path of the .wasm file,",
+        },
+    ))?;
+    Ok(Written {
+        name,
+        module: inside(&path, line)?,
+        config,
+        notes: Vec::new(),
+    })
+}
+
+/// A path that stays in the recipe's folder.
+pub(super) fn inside(path: &str, line: usize) -> Result<ModulePath, Wrong> {
+    let stays = !path.is_empty()
+        && !path.contains('\0')
+        && Path::new(path)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if !stays {
+        return Err((
+            line,
+            RecipeProblem::Outside {
+                path: path.to_owned(),
+            },
+        ));
+    }
+    Ok(ModulePath {
+        path: path.into(),
+        line,
+    })
+}
+
+fn name(text: &str) -> Result<String, &'static str> {
+    if units::is_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(
+            "a name of 1 to 128 characters a-z, 0-9, `.`, `_` and `-` that begins with a letter or digit",
+        )
+    }
+}
+
+/// Variables as a map or as a list; each once.
+pub(super) fn env(node: Node) -> Result<Vec<String>, Wrong> {
+    let Value::List(items) = node.value else {
+        return Ok(map("env", node)?
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect());
+    };
+    let mut names = std::collections::BTreeSet::new();
+    let mut variables = Vec::with_capacity(items.len());
+    for item in items {
+        let line = item.line;
+        let variable = text("env", item)?;
+        let Some((name, _)) = variable
+            .split_once('=')
+            .filter(|(name, _)| !name.is_empty())
+        else {
+            return Err((line, value("env", "a list of NAME=VALUE, or a map")));
+        };
+        if !names.insert(name.to_owned()) {
+            return Err((line, RecipeProblem::Duplicate { key: name.into() }));
+        }
+        variables.push(variable);
+    }
+    Ok(variables)
+}
+
+fn limits(fields: &mut Fields) -> Result<LimitRequest, Wrong> {
+    let Some(node) = fields.take("limits") else {
+        return Ok(LimitRequest::default());
+    };
+    let mut fields = Fields::of("limits", node, LIMITS)?;
+    let limits = LimitRequest {
+        memory_bytes: fields.parsed("memory", units::size)?,
+        cpu_share_thousandths: fields.parsed("cpus", units::share)?,
+        storage_bytes: fields.parsed("storage", units::size)?,
+        key_value_bytes: fields.parsed("kv", units::size)?,
+        log_bytes: fields.parsed("log", units::size)?,
+    };
+    fields.finish()?;
+    Ok(limits)
+}
+
+fn health(fields: &mut Fields) -> Result<Option<Health>, Wrong> {
+    let Some(node) = fields.take("health") else {
+        return Ok(None);
+    };
+    let mut fields = Fields::of("health", node, HEALTH)?;
+    let line = fields.line();
+    let start_ms = fields.parsed("start", units::time)?;
+    let heartbeat_ms = fields.parsed("heartbeat", units::time)?;
+    fields.finish()?;
+    let start_ms = start_ms.ok_or((
+        line,
+        RecipeProblem::Missing {
+            key: "`start`, the time until the first report,",
+        },
+    ))?;
+    Ok(Some(Health {
+        start_ms,
+        heartbeat_ms,
+    }))
+}
