@@ -15,6 +15,7 @@ mod chain;
 mod envelope;
 mod envelope_error;
 mod header;
+mod header_fields;
 mod identity;
 mod manifest;
 mod name;

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use coset::cbor::value::Value;
-use coset::{CborSerializable as _, Label, ProtectedHeader, SignatureContext};
+use coset::{CborSerializable as _, ProtectedHeader, SignatureContext};
 use serde::{Deserialize, Serialize};
 
 use super::algorithm::Algorithm;
@@ -14,15 +14,12 @@ use super::certificate::Certificate;
 use super::chain::CHAIN_CERTIFICATES_MAX;
 use super::envelope_error::EnvelopeError;
 use super::header::{self, Headers};
-use super::time::{self, UnixTime};
-use super::{cbor, name};
+use super::time::UnixTime;
+use super::{cbor, header_fields};
 use crate::descriptor::Descriptor;
-use crate::media_type;
 
 /// Bytes of an envelope at most.
 pub const ENVELOPE_BYTES_MAX: usize = 1 << 20;
-/// Characters of the signing agent's name that are kept: it is not signed, and only shown.
-const AGENT_CHARACTERS_MAX: usize = 128;
 /// The tag of COSE_Sign1 (RFC 9052, section 4.2).
 const SIGN1_TAG: u64 = 18;
 /// The tag of a time in seconds since 1970 (RFC 8949, section 3.4.2).
@@ -73,11 +70,11 @@ impl Envelope {
                 label: header::text(label),
             });
         }
-        let algorithm = read_algorithm(&protected)?;
-        let scheme = read_scheme(&protected)?;
-        check_critical(&protected, scheme)?;
-        check_content_type(&protected)?;
-        let (signing_time, expiry) = read_times(&protected, scheme)?;
+        let algorithm = header_fields::read_algorithm(&protected)?;
+        let scheme = header_fields::read_scheme(&protected)?;
+        header_fields::check_critical(&protected, scheme)?;
+        header_fields::check_content_type(&protected)?;
+        let (signing_time, expiry) = header_fields::read_times(&protected, scheme)?;
         let chain = read_chain(&protected, &parts.unprotected)?;
         check_key(&chain, algorithm)?;
         if parts.signature.len() != algorithm.signature_bytes() {
@@ -97,7 +94,7 @@ impl Envelope {
             scheme,
             signing_time,
             expiry,
-            agent: read_agent(&parts.unprotected),
+            agent: header_fields::read_agent(&parts.unprotected),
             is_timestamped: parts.unprotected.named(header::TIMESTAMP).is_some(),
             signed_bytes: parts.signed_bytes(),
             signature: parts.signature,
@@ -238,152 +235,6 @@ impl Parts {
     }
 }
 
-fn read_algorithm(protected: &Headers) -> Result<Algorithm, EnvelopeError> {
-    let algorithm = match protected.required(&header::ALGORITHM)? {
-        Value::Integer(number) => match i64::try_from(*number) {
-            Ok(number) => match Algorithm::of_cose_number(number) {
-                Some(algorithm) => return Ok(algorithm),
-                None => cose_name(number),
-            },
-            Err(_) => "a number that nobody has given out".into(),
-        },
-        Value::Text(name) => name.chars().take(32).flat_map(char::escape_debug).collect(),
-        _ => return Err(wrong_type(&header::ALGORITHM, "a number or a text")),
-    };
-    Err(EnvelopeError::Unsupported { algorithm })
-}
-
-/// What the registry of COSE calls an algorithm.
-fn cose_name(number: i64) -> String {
-    match number {
-        -36 => "ES512".into(),
-        -37 => "PS256 (RSA)".into(),
-        -38 => "PS384 (RSA)".into(),
-        -39 => "PS512 (RSA)".into(),
-        -8 => "EdDSA".into(),
-        _ => alloc::format!("the algorithm {number} of COSE"),
-    }
-}
-
-fn read_scheme(protected: &Headers) -> Result<SigningScheme, EnvelopeError> {
-    let label = Label::Text(header::SIGNING_SCHEME.into());
-    let Value::Text(found) = protected.required(&label)? else {
-        return Err(wrong_type(&label, "a text"));
-    };
-    [SigningScheme::X509, SigningScheme::SigningAuthority]
-        .into_iter()
-        .find(|scheme| scheme.name() == found)
-        .ok_or_else(|| EnvelopeError::SigningScheme {
-            found: found
-                .chars()
-                .take(64)
-                .flat_map(char::escape_debug)
-                .collect(),
-        })
-}
-
-/// Checks that what is critical is known and there, and that what must be critical is.
-fn check_critical(protected: &Headers, scheme: SigningScheme) -> Result<(), EnvelopeError> {
-    let Value::Array(critical) = protected.required(&header::CRITICAL)? else {
-        return Err(wrong_type(&header::CRITICAL, "a list of labels"));
-    };
-    let mut listed = Vec::with_capacity(critical.len());
-    for value in critical {
-        let label = header::label(value.clone())?;
-        let is_known = matches!(&label, Label::Text(name) if [
-            header::SIGNING_SCHEME,
-            header::SIGNING_TIME,
-            header::AUTHENTIC_SIGNING_TIME,
-            header::EXPIRY,
-        ].contains(&name.as_str()));
-        if !is_known {
-            return Err(EnvelopeError::UnknownCritical {
-                label: header::text(&label),
-            });
-        }
-        if !protected.has(&label) {
-            return Err(EnvelopeError::AbsentCritical {
-                label: header::text(&label),
-            });
-        }
-        listed.push(label);
-    }
-    let is_listed = |name: &str| {
-        listed
-            .iter()
-            .any(|label| matches!(label, Label::Text(it) if it == name))
-    };
-    let required = [
-        (header::SIGNING_SCHEME, true),
-        (
-            header::AUTHENTIC_SIGNING_TIME,
-            scheme == SigningScheme::SigningAuthority,
-        ),
-        (header::EXPIRY, protected.named(header::EXPIRY).is_some()),
-    ];
-    match required
-        .into_iter()
-        .find(|(name, is_required)| *is_required && !is_listed(name))
-    {
-        // What is missing altogether is told so, with its name, by whoever reads it.
-        Some((label, _)) if protected.named(label).is_some() => {
-            Err(EnvelopeError::NotCritical { label })
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_content_type(protected: &Headers) -> Result<(), EnvelopeError> {
-    match protected.required(&header::CONTENT_TYPE)? {
-        Value::Text(found) if found == media_type::NOTARY_PAYLOAD => Ok(()),
-        Value::Text(found) => Err(EnvelopeError::ContentType {
-            found: found
-                .chars()
-                .take(128)
-                .flat_map(char::escape_debug)
-                .collect(),
-        }),
-        _ => Err(wrong_type(&header::CONTENT_TYPE, "a text")),
-    }
-}
-
-fn read_times(
-    protected: &Headers,
-    scheme: SigningScheme,
-) -> Result<(UnixTime, Option<UnixTime>), EnvelopeError> {
-    let (name, other) = match scheme {
-        SigningScheme::X509 => (header::SIGNING_TIME, header::AUTHENTIC_SIGNING_TIME),
-        SigningScheme::SigningAuthority => (header::AUTHENTIC_SIGNING_TIME, header::SIGNING_TIME),
-    };
-    if protected.named(other).is_some() {
-        return Err(EnvelopeError::SchemeHeader { label: other });
-    }
-    let signed = read_time(protected, name)?
-        .ok_or_else(|| EnvelopeError::MissingHeader { label: name.into() })?;
-    let expiry = read_time(protected, header::EXPIRY)?;
-    match expiry {
-        Some(expiry) if expiry <= signed => Err(EnvelopeError::ExpiryOrder { signed, expiry }),
-        _ => Ok((signed, expiry)),
-    }
-}
-
-fn read_time(protected: &Headers, name: &str) -> Result<Option<UnixTime>, EnvelopeError> {
-    let Some(value) = protected.named(name) else {
-        return Ok(None);
-    };
-    let seconds = match value {
-        Value::Tag(TIME_TAG, seconds) => match **seconds {
-            Value::Integer(seconds) => i64::try_from(seconds).ok(),
-            _ => None,
-        },
-        _ => None,
-    };
-    seconds
-        .filter(|seconds| (0..=time::LATEST.0).contains(seconds))
-        .map(|seconds| Some(UnixTime(seconds)))
-        .ok_or_else(|| wrong_type(&Label::Text(name.into()), "a time in whole seconds"))
-}
-
 /// Reads the chain, which may lie in either map.
 fn read_chain(
     protected: &Headers,
@@ -394,7 +245,10 @@ fn read_chain(
         None => protected.required(&header::X5CHAIN)?,
     };
     let Value::Array(certificates) = value else {
-        return Err(wrong_type(&header::X5CHAIN, "a list of certificates"));
+        return Err(header_fields::wrong_type(
+            &header::X5CHAIN,
+            "a list of certificates",
+        ));
     };
     match certificates.len() {
         0 => return Err(EnvelopeError::EmptyChain),
@@ -408,7 +262,10 @@ fn read_chain(
     }
     let parse = |(position, value): (usize, &Value)| {
         let Value::Bytes(der) = value else {
-            return Err(wrong_type(&header::X5CHAIN, "a list of certificates"));
+            return Err(header_fields::wrong_type(
+                &header::X5CHAIN,
+                "a list of certificates",
+            ));
         };
         Certificate::parse(der).map_err(|error| EnvelopeError::Certificate {
             number: position + 1,
@@ -422,27 +279,5 @@ fn check_key(chain: &[Certificate], named: Algorithm) -> Result<(), EnvelopeErro
     match chain.first().map(Certificate::algorithm) {
         Some(key) if key != named => Err(EnvelopeError::KeyAlgorithm { named, key }),
         _ => Ok(()),
-    }
-}
-
-/// Reads the agent's name. It is not signed, so whatever is wrong with it must not matter.
-fn read_agent(unprotected: &Headers) -> Option<String> {
-    let Value::Text(agent) = unprotected.named(header::SIGNING_AGENT)? else {
-        return None;
-    };
-    let is_safe = |character: &char| !name::is_deceptive(*character);
-    Some(
-        agent
-            .chars()
-            .filter(is_safe)
-            .take(AGENT_CHARACTERS_MAX)
-            .collect(),
-    )
-}
-
-fn wrong_type(label: &Label, expected: &'static str) -> EnvelopeError {
-    EnvelopeError::HeaderType {
-        label: header::text(label),
-        expected,
     }
 }

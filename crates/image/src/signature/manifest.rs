@@ -158,7 +158,7 @@ impl fmt::Display for SignatureManifestError {
                 write!(
                     formatter,
                     "the signature is about something else: {}",
-                    found.digest
+                    found
                 )
             }
             Self::Subject { found: None } => {
