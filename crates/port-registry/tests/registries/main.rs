@@ -1,0 +1,11 @@
+//! Transfers against a real registry, and against ones that break every rule.
+
+mod cutting;
+mod evil;
+mod images;
+mod real;
+mod resume;
+mod scripted;
+mod server;
+mod sign_in;
+mod store;
