@@ -10,6 +10,7 @@ mod command;
 mod conformance;
 mod data;
 mod examples;
+mod images;
 mod life_cycle;
 mod machine;
 mod network;

@@ -1,9 +1,18 @@
 //! The command line.
 
+mod images;
+
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub(crate) use images::{
+    ArchiveFormat, BuildArguments, FsckArguments, ImageCommand, ImagesArguments, LoadArguments,
+    LoginArguments, LogoutArguments, PruneArguments, PullArguments, PushArguments, RmiArguments,
+    SaveArguments, SignArguments, TagArguments, VerifyArguments,
+};
 
 /// Run application containers on devices too small for Docker.
 #[derive(Parser)]
@@ -23,8 +32,11 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a container in the foreground.
     Run(RunArguments),
-    /// Show what a module imports and exports, its memory, and the grants it will need.
+    /// Show what an image or a module is: its configuration, signatures, imports, exports, memory, and the grants
+    /// it will need.
     Inspect(InspectArguments),
+    #[command(flatten)]
+    Image(ImageCommand),
     /// Write a completion script for a shell to standard output.
     Completions {
         /// The shell.
@@ -44,6 +56,17 @@ pub(crate) enum EngineName {
     Wasmtime,
     /// A portable interpreter: nothing is compiled or cached.
     Wasmi,
+}
+
+/// When an image is fetched before it is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PullWhen {
+    /// If it is not here, or damaged.
+    Missing,
+    /// Before every run: the tag may have moved.
+    Always,
+    /// Never.
+    Never,
 }
 
 #[derive(Args)]
@@ -70,21 +93,25 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "GRANT")]
     pub(crate) allow: Vec<String>,
 
-    /// Limit of linear memory, for example 512k, 64m or 1g.
-    #[arg(short, long, value_name = "SIZE", default_value = "128m")]
-    pub(crate) memory: String,
+    /// Grant everything that the image asks for; look at it first with `thimble inspect`.
+    #[arg(long)]
+    pub(crate) allow_requested: bool,
 
-    /// Share of the processor among the containers that want it.
-    #[arg(long, value_name = "SHARE", default_value = "1")]
-    pub(crate) cpus: String,
+    /// Limit of linear memory, for example 512k, 64m or 1g [default: what the image asks for, at most 128m].
+    #[arg(short, long, value_name = "SIZE")]
+    pub(crate) memory: Option<String>,
+
+    /// Share of the processor among the containers that want it [default: what the image asks for, at most 1].
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) cpus: Option<String>,
 
     /// End the container after this time, for example 500ms, 10s or 2m.
     #[arg(long, value_name = "TIME")]
     pub(crate) timeout: Option<String>,
 
-    /// Time between asking the container to stop and killing it.
-    #[arg(long, value_name = "TIME", default_value = "10s")]
-    pub(crate) stop_grace: String,
+    /// Time between asking the container to stop and killing it [default: what the image asks for, else 10s].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) stop_grace: Option<String>,
 
     /// Open a listening socket for the container: tcp/PORT or tcp/ADDRESS:PORT. Port 0 lets the system choose.
     #[arg(long, value_name = "tcp/[ADDRESS:]PORT")]
@@ -103,8 +130,16 @@ pub(crate) struct RunArguments {
     pub(crate) board: Option<PathBuf>,
 
     /// Run another container beside this one, with the same options; both share the bus and the board.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) with: Vec<PathBuf>,
+    #[arg(long, value_name = "FILE|IMAGE")]
+    pub(crate) with: Vec<OsString>,
+
+    /// When to fetch the image from its registry.
+    #[arg(long, value_name = "WHEN", default_value = "missing")]
+    pub(crate) pull: PullWhen,
+
+    /// Speak HTTP without TLS to the registry; for this machine's own it is done without asking.
+    #[arg(long)]
+    pub(crate) plain_http: bool,
 
     /// Pass standard input to the container; without this it reads the end at once.
     #[arg(short, long)]
@@ -118,9 +153,9 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// The container: a .wasm or .wat file.
-    #[arg(value_name = "FILE|WAT")]
-    pub(crate) file: PathBuf,
+    /// The container: an image, or a .wasm or .wat file.
+    #[arg(value_name = "FILE|IMAGE")]
+    pub(crate) container: OsString,
 
     /// Arguments for the container.
     #[arg(
@@ -137,9 +172,9 @@ pub(crate) struct InspectArguments {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// The module: a .wasm or .wat file.
-    #[arg(value_name = "FILE|WAT")]
-    pub(crate) file: PathBuf,
+    /// An image that is here, or a .wasm or .wat file.
+    #[arg(value_name = "FILE|IMAGE")]
+    pub(crate) container: OsString,
 }
 
 const RUN_HELP: &str = "\
@@ -149,11 +184,12 @@ Exit codes:
   the container's own, or
   124  it ran for longer than --timeout       134  it trapped; the reason is on standard error
   125  Thimble could not do what was asked    137  it was killed
-  126  the file cannot be run                 143  it was stopped (130 after Ctrl-C)
-  127  there is no such file
+  126  it cannot be run, or is not trusted    143  it was stopped (130 after Ctrl-C)
+  127  there is no such file or image
 
 Examples:
   thimble run hello.wasm
   thimble run -v ./data:/data -e MODE=fast app.wasm --verbose
   thimble run --listen tcp/8080 webserver.wasm
+  thimble run --allow-requested localhost:5000/line1/blinky:1
   thimble run --board desk.toml --allow timer --allow gpio:led0 blinky.wasm";

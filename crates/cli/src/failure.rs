@@ -1,5 +1,6 @@
 //! What can go wrong before or around a container, with the exit code it gives.
 
+use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +42,22 @@ pub(crate) enum Failure {
         /// Why.
         reason: String,
     },
+    /// Something is wrong with an image, or with what was to be done with it.
+    Image {
+        /// Its name as typed.
+        name: String,
+        /// What is wrong and what to do.
+        reason: String,
+        /// What kind of failure it is.
+        fault: ImageFault,
+    },
+    /// A file of settings is wrong.
+    Settings {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
     /// The device does not give what is needed.
     Device {
         /// What was being done.
@@ -50,7 +67,40 @@ pub(crate) enum Failure {
     },
 }
 
+/// What kind of failure an image's is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ImageFault {
+    /// It is neither here nor in its registry.
+    NotFound,
+    /// It is here and cannot be run, or is not trusted.
+    CannotRun,
+    /// What was to be done with it could not be done.
+    Ours,
+}
+
 impl Failure {
+    /// Something could not be done with an image.
+    pub(crate) fn image(name: impl Into<String>, reason: impl fmt::Display) -> Self {
+        Self::image_fault(name, ImageFault::Ours, reason)
+    }
+
+    /// The same because of an error.
+    pub(crate) fn image_error(name: impl Into<String>, error: &dyn Error) -> Self {
+        Self::image(name, chain(error))
+    }
+
+    pub(crate) fn image_fault(
+        name: impl Into<String>,
+        fault: ImageFault,
+        reason: impl fmt::Display,
+    ) -> Self {
+        Self::Image {
+            name: name.into(),
+            reason: reason.to_string(),
+            fault,
+        }
+    }
+
     pub(crate) fn option(
         option: &'static str,
         value: impl Into<String>,
@@ -63,9 +113,9 @@ impl Failure {
         }
     }
 
-    pub(crate) fn cannot_run(path: &Path, reason: impl fmt::Display) -> Self {
+    pub(crate) fn cannot_run(path: impl AsRef<Path>, reason: impl fmt::Display) -> Self {
         Self::CannotRun {
-            path: path.to_owned(),
+            path: path.as_ref().to_owned(),
             reason: reason.to_string(),
         }
     }
@@ -79,9 +129,14 @@ impl Failure {
 
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Option { .. } | Self::Device { .. } => OURS,
+            Self::Option { .. } | Self::Device { .. } | Self::Settings { .. } => OURS,
             Self::Unreadable { .. } | Self::CannotRun { .. } => CANNOT_RUN,
             Self::NotFound { .. } => NOT_FOUND,
+            Self::Image { fault, .. } => match fault {
+                ImageFault::NotFound => NOT_FOUND,
+                ImageFault::CannotRun => CANNOT_RUN,
+                ImageFault::Ours => OURS,
+            },
         }
     }
 }
@@ -107,7 +162,23 @@ impl fmt::Display for Failure {
             Self::CannotRun { path, reason } => {
                 write!(formatter, "{}: cannot be run: {reason}", path.display())
             }
+            Self::Image { name, reason, .. } => write!(formatter, "{name}: {reason}"),
+            Self::Settings { path, reason } => {
+                write!(formatter, "{}: {reason}", path.display())
+            }
             Self::Device { doing, reason } => write!(formatter, "{doing}: {reason}"),
         }
     }
+}
+
+/// An error with everything below it, as one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(cause) = below {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        below = cause.source();
+    }
+    text
 }

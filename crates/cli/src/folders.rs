@@ -30,6 +30,20 @@ pub(crate) fn cache() -> Option<PathBuf> {
         .map(|folder| folder.join("thimble"))
 }
 
+/// The folder of settings and of whom to trust: below `$THIMBLE_ROOT`, else `/etc/thimble` for root, else the XDG
+/// configuration folder.
+pub(crate) fn config() -> Option<PathBuf> {
+    if let Some(root) = set("THIMBLE_ROOT") {
+        return Some(root.join("config"));
+    }
+    if is_root() {
+        return Some("/etc/thimble".into());
+    }
+    set("XDG_CONFIG_HOME")
+        .or_else(|| Some(set("HOME")?.join(".config")))
+        .map(|folder| folder.join("thimble"))
+}
+
 fn set(variable: &str) -> Option<PathBuf> {
     env::var_os(variable)
         .filter(|value| !value.is_empty())

@@ -8,22 +8,98 @@ use thimble_abi::ValueType;
 use thimble_runtime::module::{ExportKind, Module};
 
 use crate::arguments::InspectArguments;
+use crate::arguments::PullWhen;
 use crate::failure::Failure;
-use crate::load;
-use crate::observer::mebibytes;
+use crate::images::sign::{self, Signer};
+use crate::images::table::table;
+use crate::observer::{mebibytes, printable};
+use crate::source::{self, Image, Opening};
 
-/// Shows what a module needs and offers.
+/// Shows what an image or a module is, needs and offers. It need not be trusted to be looked at.
 pub(crate) fn inspect(arguments: &InspectArguments) -> Result<ExitCode, Failure> {
-    let module = load::module(&arguments.file)?;
+    let opening = Opening {
+        pull: PullWhen::Never,
+        plain_http: false,
+        json: arguments.json,
+        judge: false,
+    };
+    let source = source::open(&arguments.container, &opening)?;
     if arguments.json {
-        println!("{:#}", as_json(&module));
+        let mut value = as_json(&source.module);
+        if let Some(image) = &source.image {
+            value["image"] = image_as_json(image);
+        }
+        println!("{value:#}");
     } else {
-        print!(
-            "{}",
-            as_text(&arguments.file.display().to_string(), &module)
-        );
+        if let Some(image) = &source.image {
+            print!("{}", image_as_text(image));
+        }
+        print!("{}", as_text(&source.shown, &source.module));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What an image says about itself: nothing of it is given to it by that.
+fn image_as_text(image: &Image) -> String {
+    let config = &image.config;
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: String| {
+        if !value.is_empty() {
+            rows.push(vec![name.to_owned(), printable(&value)]);
+        }
+    };
+    row("image:", image.reference.to_string());
+    row("digest:", image.root.digest.to_string());
+    row("platform:", config.platform.to_string());
+    row("created:", config.created.clone().unwrap_or_default());
+    row("author:", config.author.clone().unwrap_or_default());
+    row("entry:", config.entry_point.clone().unwrap_or_default());
+    row("arguments:", config.args.join(" "));
+    row("environment:", config.env.join(" "));
+    row("volumes:", config.volumes.join(" "));
+    row("requests:", config.grants.join(" "));
+    let limits = &config.limits;
+    let bytes = |bytes: Option<u64>| bytes.map(mebibytes).unwrap_or_default();
+    row("memory:", bytes(limits.memory_bytes));
+    row("storage:", bytes(limits.storage_bytes));
+    row("key-value store:", bytes(limits.key_value_bytes));
+    row("log:", bytes(limits.log_bytes));
+    let share = limits.cpu_share_thousandths;
+    row(
+        "processor share:",
+        share
+            .map(|share| format!("{}", f64::from(share) / 1000.0))
+            .unwrap_or_default(),
+    );
+    let grace = config.stop_grace_ms.map(|grace| format!("{grace} ms"));
+    row("stop grace:", grace.unwrap_or_default());
+    let health = config.health.map(|health| match health.heartbeat_ms {
+        Some(heartbeat) => format!(
+            "reports within {} ms, then every {heartbeat} ms",
+            health.start_ms
+        ),
+        None => format!("reports within {} ms", health.start_ms),
+    });
+    row("health:", health.unwrap_or_default());
+    for (name, value) in &config.labels {
+        row("label:", format!("{name}={value}"));
+    }
+    for signer in sign::signers_of(&image.store, &image.root) {
+        row("signature:", signer.as_text());
+    }
+    table(&rows)
+}
+
+fn image_as_json(image: &Image) -> serde_json::Value {
+    let config: serde_json::Value =
+        serde_json::from_slice(&image.config.to_json()).unwrap_or_default();
+    json!({
+        "reference": image.reference.to_string(),
+        "digest": image.root.digest,
+        "media_type": image.root.media_type,
+        "config": config,
+        "signatures": sign::signers_of(&image.store, &image.root).iter().map(Signer::as_json).collect::<Vec<_>>(),
+    })
 }
 
 /// How the module begins: as a command, a reactor, or by its start function alone.

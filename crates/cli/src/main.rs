@@ -9,12 +9,15 @@ mod documents;
 mod engines;
 mod failure;
 mod folders;
+mod images;
 mod inspect;
-mod load;
 mod observer;
 mod report;
 mod run;
+mod settings;
 mod signals;
+mod source;
+mod trust;
 mod values;
 
 use std::process::ExitCode;
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),
+        Command::Image(command) => images::run(&command),
         Command::Completions { shell } => documents::completions(shell),
         Command::Man { folder } => documents::man(folder.as_deref()),
     };

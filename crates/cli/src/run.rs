@@ -1,9 +1,9 @@
 //! `thimble run`.
 
 mod options;
+mod request;
 mod resources;
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -12,35 +12,42 @@ use thimble_port_linux::reactor::Reactor;
 use thimble_runtime::config::{ContainerConfig, ContainerId};
 use thimble_runtime::engine::{Engine, LoadError};
 use thimble_runtime::kernel::{Schedule, State};
-use thimble_runtime::module::Module;
 use thimble_runtime::port::Observer;
 use thimble_runtime::record::{End, ExitRecord};
 
 use crate::arguments::RunArguments;
 use crate::engines;
-use crate::failure::Failure;
-use crate::load;
+use crate::failure::{Failure, ImageFault};
 use crate::observer::Teller;
 use crate::report;
 use crate::signals::Signals;
+use crate::source::{self, Opening, Source};
 
+use options::Options;
 use resources::Store;
 
 /// A container of this run.
 struct Container {
     id: ContainerId,
     name: String,
-    module: Module,
+    /// What it runs, kept from being pruned as long as it runs.
+    source: Source,
 }
 
 /// Runs a container, and those beside it, to its end.
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let options = options::parse(arguments)?;
-    let module = load::module(&arguments.file)?;
+    let opening = Opening {
+        pull: arguments.pull,
+        plain_http: arguments.plain_http,
+        json: arguments.json,
+        judge: true,
+    };
+    let source = source::open(&arguments.container, &opening)?;
     let beside = arguments
         .with
         .iter()
-        .map(|path| Ok((path.as_path(), load::module(path)?)));
+        .map(|named| source::open(named, &opening));
     let beside = beside.collect::<Result<Vec<_>, Failure>>()?;
     let engine = engines::make(
         arguments.engine,
@@ -65,10 +72,10 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
 
     let mut containers = Vec::with_capacity(beside.len() + 1);
     // Those beside first, so that they are there when the main one begins.
-    for (path, module) in beside {
-        containers.push(parts.start(path, module, Role::Beside)?);
+    for source in beside {
+        containers.push(parts.start(source, Role::Beside)?);
     }
-    let main = parts.start(&arguments.file, module, Role::Main)?;
+    let main = parts.start(source, Role::Main)?;
     let main_id = main.id;
     containers.push(main);
 
@@ -89,47 +96,68 @@ enum Role {
 /// What containers are made from.
 struct Parts<'a> {
     arguments: &'a RunArguments,
-    options: &'a options::Options,
+    options: &'a Options,
     engine: &'a dyn Engine,
     machine: &'a Machine,
     teller: &'a Teller,
 }
 
 impl Parts<'_> {
-    fn start(&self, path: &Path, module: Module, role: Role) -> Result<Container, Failure> {
-        let config = self.config(path, role);
+    fn start(&self, source: Source, role: Role) -> Result<Container, Failure> {
+        let options = self.settle(&source)?;
+        let config = self.config(&source, &options, role);
         let name = config.name.clone();
-        let loaded = self.engine.load(&module).map_err(|error| match error {
-            LoadError::Invalid { .. } => Failure::cannot_run(path, error),
-            error => Failure::device("preparing the module", error),
-        })?;
-        let resources =
-            resources::open(self.arguments, self.options, self.machine.reactor(), role)?;
+        let cannot_run = |error: &dyn std::fmt::Display| match &source.image {
+            Some(_) => Failure::image_fault(&source.shown, ImageFault::CannotRun, error),
+            None => Failure::cannot_run(&source.shown, error),
+        };
+        let loaded = self
+            .engine
+            .load(&source.module)
+            .map_err(|error| match error {
+                LoadError::Invalid { .. } => cannot_run(&error),
+                error => Failure::device("preparing the module", error),
+            })?;
+        let resources = resources::open(self.arguments, &options, self.machine.reactor(), role)?;
         let id = self.machine.create(Arc::new(config));
         self.teller.name(id, &name);
         self.machine
-            .start(id, &module, &*loaded, resources)
-            .map_err(|error| Failure::cannot_run(path, error))?;
-        Ok(Container { id, name, module })
+            .start(id, &source.module, &*loaded, resources)
+            .map_err(|error| cannot_run(&error))?;
+        Ok(Container { id, name, source })
     }
 
-    fn config(&self, path: &Path, role: Role) -> ContainerConfig {
-        let stem = path.file_stem().map_or_else(
-            || "container".into(),
-            |stem| stem.to_string_lossy().into_owned(),
-        );
-        let options = self.options;
+    /// The options with what the image asks for; what it does not get is told.
+    fn settle(&self, source: &Source) -> Result<Options, Failure> {
+        let mut options = self.options.clone();
+        let Some(image) = &source.image else {
+            return Ok(options);
+        };
+        let mut unmet = Vec::new();
+        request::settle(&image.config, &mut options, &mut unmet)
+            .map_err(|reason| Failure::image(&source.shown, reason))?;
+        for unmet in unmet {
+            eprintln!("thimble: {}: {unmet}", source.shown);
+        }
+        Ok(options)
+    }
+
+    fn config(&self, source: &Source, options: &Options, role: Role) -> ContainerConfig {
         let main = role == Role::Main;
         let name = self
             .arguments
             .name
             .clone()
             .filter(|_| main)
-            .unwrap_or_else(|| stem.clone());
-        let mut args = vec![stem];
-        if main {
+            .unwrap_or_else(|| source.stem.clone());
+        let image = source.image.as_ref().map(|image| &image.config);
+        let mut args = vec![source.stem.clone()];
+        if main && !self.arguments.args.is_empty() {
             args.extend(self.arguments.args.iter().cloned());
+        } else if let Some(image) = image {
+            args.extend(image.args.iter().cloned());
         }
+        let entry = self.arguments.entry.clone().filter(|_| main);
         ContainerConfig {
             name,
             args,
@@ -139,7 +167,7 @@ impl Parts<'_> {
             cpu_share: options.cpu_share,
             stop_grace: options.stop_grace,
             timeout: options.timeout.filter(|_| main),
-            entry: self.arguments.entry.clone().filter(|_| main),
+            entry: entry.or_else(|| image?.entry_point.clone()),
         }
     }
 }
@@ -211,12 +239,18 @@ fn tell(
             let engine = parts.engine.name();
             eprintln!(
                 "{}",
-                report::as_json(&container.name, engine, &container.module, &record, usage)
+                report::as_json(
+                    &container.name,
+                    engine,
+                    &container.source.module,
+                    &record,
+                    usage
+                )
             );
         } else {
             // Those beside are killed when the main one ends: that is no news.
             if is_main || record.end != End::Killed {
-                report::end(&container.name, &container.module, &record);
+                report::end(&container.name, &container.source.module, &record);
             }
             if parts.arguments.stats {
                 report::stats(&container.name, parts.engine.name(), &record, usage);

@@ -1,6 +1,7 @@
 //! What tests share. Never a dependency of anything that ships.
 //!
-//! [`ports`] is a device for tests. [`engine_conformance`] holds the checks that every engine must pass, and the scripted host they use.
+//! [`ports`] is a device for tests. [`engine_conformance`] holds the checks that every engine must pass, and the scripted
+//! host they use. [`registry`] is a real registry of images.
 
 #![expect(
     clippy::panic,
@@ -11,3 +12,4 @@
 
 pub mod engine_conformance;
 pub mod ports;
+pub mod registry;

@@ -4,6 +4,7 @@
 //! `steps`.
 
 mod client;
+mod gateway;
 mod steps;
 
 use std::fs;
@@ -14,12 +15,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use self::steps::{DATA, PORT, STEPS, Show, Step};
+use self::gateway::{Keys, Registry};
+use self::steps::{DATA, KEYS, PORT, REGISTRY, STEPS, Show, Step};
 use crate::guests::{self, WithoutGo};
 use crate::loopback;
 use crate::metadata::Metadata;
 use crate::process;
 use crate::program;
+use crate::setup::{self, Need};
 use crate::workspace::Workspace;
 
 /// No example takes longer, even on a slow machine.
@@ -38,15 +41,23 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let guests = guests::build(workspace, &[], WithoutGo::Skip)?;
     println!("\nBuilding thimble");
     let thimble = program::build(workspace)?;
-    let data = workspace.target.join("demo/data");
-    if data.exists() {
-        fs::remove_dir_all(&data)?;
+    setup::prepare(workspace, Need::DEMO)?;
+    let folder = workspace.target.join("demo");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
     }
+    let data = folder.join("data");
     fs::create_dir_all(&data).with_context(|| format!("cannot create {}", data.display()))?;
+    let registry = Registry::start(&folder.join("registry"))?;
+    let keys = Keys::make(&folder.join("keys"))?;
+    keys.trust(&folder.join("gateway"), &registry.host())?;
     let stage = Stage {
         workspace,
+        folder,
         data,
         thimble,
+        registry,
+        keys,
     };
     let mut failures = Vec::new();
     for (number, step) in STEPS.iter().enumerate() {
@@ -76,14 +87,18 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 /// Where the examples are shown.
 struct Stage<'a> {
     workspace: &'a Workspace,
+    /// Everything that the demo makes; each device has its images and settings below it.
+    folder: PathBuf,
     thimble: PathBuf,
     data: PathBuf,
+    registry: Registry,
+    keys: Keys,
 }
 
 impl Stage<'_> {
     fn show(&self, step: &Step) -> Result<()> {
         match step.show {
-            Show::Run { exit } => {
+            Show::Run { exit } | Show::Gateway { exit } => {
                 let mut child = self.start(step, None)?;
                 let code = wait(&mut child, STEP_WAIT)?;
                 ensure!(
@@ -118,7 +133,12 @@ impl Stage<'_> {
             .stdin(Stdio::null());
         let typed = process::line(&command);
         let typed = typed.split_once(' ').map_or("", |(_, arguments)| arguments);
-        println!("$ thimble {typed}");
+        let device = match step.show {
+            Show::Gateway { .. } => "gateway",
+            Show::Run { .. } | Show::Serve(_) => "desk",
+        };
+        command.env("THIMBLE_ROOT", self.folder.join(device));
+        println!("{device}$ thimble {typed}");
         command
             .spawn()
             .with_context(|| format!("cannot start {}", self.thimble.display()))
@@ -128,7 +148,9 @@ impl Stage<'_> {
     fn fill_in(&self, word: &str, port: &str) -> String {
         let word = word
             .replace(PORT, port)
-            .replace(DATA, &self.short(&self.data));
+            .replace(DATA, &self.short(&self.data))
+            .replace(REGISTRY, &self.registry.host())
+            .replace(KEYS, &self.short(self.keys.folder()));
         match word.strip_suffix(".wasm") {
             Some(_) => self.short(&self.workspace.guests().join(word)),
             None => word,

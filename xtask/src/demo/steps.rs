@@ -8,6 +8,11 @@ pub(super) const PORT: &str = "{port}";
 /// Stands for a folder that is empty when the demo begins.
 pub(super) const DATA: &str = "{data}";
 
+/// Stands for a registry of images that runs during the demo.
+pub(super) const REGISTRY: &str = "{registry}";
+/// Stands for the folder of a signer's key and certificates.
+pub(super) const KEYS: &str = "{keys}";
+
 /// One thing to see.
 pub(super) struct Step {
     pub(super) title: &'static str,
@@ -32,6 +37,8 @@ impl Step {
 pub(super) enum Show {
     /// Runs to its end, which has this exit code.
     Run { exit: i32 },
+    /// The same on another device, which has no image but those it fetched, and a policy that says whom to trust.
+    Gateway { exit: i32 },
     /// Serves until it has answered one request.
     Serve(Request),
 }
@@ -197,5 +204,60 @@ pub(super) const STEPS: &[Step] = &[
             "two",
         ],
         show: Show::Run { exit: 2 },
+    },
+    Step {
+        title: "an image, built",
+        says: "Checked, without what only debuggers need, and named: a registry, a repository and a tag.",
+        command: &["build", "-t", "{registry}/demo/hello:1", "hello-c.wasm"],
+        show: OK,
+    },
+    Step {
+        title: "an image, signed",
+        says: "In the Notary Project's format, with a key and a certificate made for this demo.",
+        command: &[
+            "sign",
+            "--key",
+            "{keys}/leaf.key",
+            "--cert",
+            "{keys}/chain.pem",
+            "{registry}/demo/hello:1",
+        ],
+        show: OK,
+    },
+    Step {
+        title: "an image, pushed",
+        says: "To an ordinary registry, which runs beside the demo; its signature goes with it.",
+        command: &["push", "{registry}/demo/hello:1"],
+        show: OK,
+    },
+    Step {
+        title: "an image, run on another device",
+        says: "The gateway has a trust policy: it fetches the image, checks its signature and runs it.",
+        command: &["run", "-e", "COLOUR=red", "{registry}/demo/hello:1", "one"],
+        show: Show::Gateway { exit: 1 },
+    },
+    Step {
+        title: "an image without a signature, built",
+        says: "Nothing is wrong with it, but nobody vouches for it.",
+        command: &["build", "-t", "{registry}/demo/other:1", "hello-rust.wasm"],
+        show: OK,
+    },
+    Step {
+        title: "an image without a signature, pushed",
+        says: "A registry takes it like any other.",
+        command: &["push", "{registry}/demo/other:1"],
+        show: OK,
+    },
+    Step {
+        title: "an image without a signature, refused",
+        says: "The gateway trusts only what the demo's authority certified, and says so before it fetches the module.",
+        command: &["run", "{registry}/demo/other:1"],
+        show: Show::Gateway { exit: 126 },
+    },
+    Step {
+        title: "what is on the gateway",
+        says: "Only the image that it trusts.",
+        command: &["images"],
+        show: Show::Gateway { exit: 0 },
     },
 ];

@@ -79,6 +79,8 @@ impl Need {
         Need::Peer(&UMOCI),
         Need::Peer(&OPENSSL),
     ];
+    /// What the demo runs beside Thimble.
+    pub(crate) const DEMO: &'static [Need] = &[Need::Peer(&REGISTRY), Need::Peer(&OPENSSL)];
     /// What builds the core crates for microcontrollers.
     pub(crate) const BARE: &'static [Need] =
         &[Need::Rust(BARE_TARGETS[0]), Need::Rust(BARE_TARGETS[1])];

@@ -12,7 +12,11 @@ use crate::arguments::RunArguments;
 use crate::failure::Failure;
 use crate::values;
 
+/// The time between being asked to stop and being killed, where nobody says another.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
 /// The options, understood.
+#[derive(Clone)]
 pub(super) struct Options {
     pub(super) env: Vec<(String, String)>,
     pub(super) grants: Grants,
@@ -21,9 +25,21 @@ pub(super) struct Options {
     pub(super) stop_grace: Duration,
     pub(super) timeout: Option<Duration>,
     pub(super) volumes: Vec<Volume>,
+    /// Whether an image gets every grant that it asks for.
+    pub(super) allow_requested: bool,
+    pub(super) explicit: Explicit,
+}
+
+/// What was said on the command line, so that an image's own wishes do not count.
+#[derive(Clone, Copy)]
+pub(super) struct Explicit {
+    pub(super) memory: bool,
+    pub(super) cpus: bool,
+    pub(super) stop_grace: Option<Duration>,
 }
 
 /// A folder of this machine inside the container.
+#[derive(Clone)]
 pub(super) struct Volume {
     pub(super) source: PathBuf,
     pub(super) destination: String,
@@ -40,25 +56,23 @@ pub(super) fn parse(arguments: &RunArguments) -> Result<Options, Failure> {
         .iter()
         .map(|text| volume(text))
         .collect::<Result<Vec<_>, _>>()?;
+    let stop_grace = arguments
+        .stop_grace
+        .as_deref()
+        .map(|text| time("--stop-grace", text))
+        .transpose()?;
     Ok(Options {
         env: environment(arguments)?,
         grants: grants(arguments, !volumes.is_empty())?,
-        limits: Limits {
-            memory_bytes: values::size(&arguments.memory)
-                .map_err(|reason| Failure::option("--memory", &arguments.memory, reason))?,
-            ..Limits::default()
+        limits: limits(arguments)?,
+        cpu_share: cpu_share(arguments)?,
+        stop_grace: stop_grace.unwrap_or(STOP_GRACE),
+        allow_requested: arguments.allow_requested,
+        explicit: Explicit {
+            memory: arguments.memory.is_some(),
+            cpus: arguments.cpus.is_some(),
+            stop_grace,
         },
-        cpu_share: values::share(&arguments.cpus)
-            .ok()
-            .and_then(CpuShare::from_thousandths)
-            .ok_or_else(|| {
-                Failure::option(
-                    "--cpus",
-                    &arguments.cpus,
-                    "a share is a number from 0.001 to 10000",
-                )
-            })?,
-        stop_grace: time("--stop-grace", &arguments.stop_grace)?,
         timeout: arguments
             .timeout
             .as_deref()
@@ -66,6 +80,25 @@ pub(super) fn parse(arguments: &RunArguments) -> Result<Options, Failure> {
             .transpose()?,
         volumes,
     })
+}
+
+fn limits(arguments: &RunArguments) -> Result<Limits, Failure> {
+    let mut limits = Limits::default();
+    if let Some(text) = &arguments.memory {
+        limits.memory_bytes =
+            values::size(text).map_err(|reason| Failure::option("--memory", text, reason))?;
+    }
+    Ok(limits)
+}
+
+fn cpu_share(arguments: &RunArguments) -> Result<CpuShare, Failure> {
+    let Some(text) = &arguments.cpus else {
+        return Ok(CpuShare::ONE);
+    };
+    values::share(text)
+        .ok()
+        .and_then(CpuShare::from_thousandths)
+        .ok_or_else(|| Failure::option("--cpus", text, "a share is a number from 0.001 to 10000"))
 }
 
 /// Names of containers: what Ocre allows, of a length that fits into a file name.

@@ -13,7 +13,7 @@ use thimble_runtime::host::{Mount, Resources};
 use thimble_runtime::port::{Board, KeyValue, Level, Network, NoBoard};
 
 use crate::arguments::RunArguments;
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 use crate::folders;
 
 use super::Role;
@@ -54,7 +54,7 @@ pub(super) fn open(
             .iter()
             .map(|text| {
                 network::listen(text, reactor)
-                    .map_err(|error| Failure::option("--listen", text, with_cause(&error)))
+                    .map_err(|error| Failure::option("--listen", text, chain(&error)))
             })
             .collect::<Result<_, _>>()?,
     })
@@ -80,9 +80,8 @@ pub(super) fn board(arguments: &RunArguments) -> Result<Box<dyn Board + Send>, F
     let Some(path) = &arguments.board else {
         return Ok(Box::new(NoBoard));
     };
-    let board = Simulated::load(path).map_err(|error| {
-        Failure::option("--board", path.display().to_string(), with_cause(&error))
-    })?;
+    let board = Simulated::load(path)
+        .map_err(|error| Failure::option("--board", path.display().to_string(), chain(&error)))?;
     let json = arguments.json;
     Ok(Box::new(board.on_change(move |change| tell(change, json))))
 }
@@ -162,13 +161,5 @@ impl Store {
                 path.display()
             );
         }
-    }
-}
-
-/// An error with the one below it.
-fn with_cause(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }

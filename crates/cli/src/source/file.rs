@@ -12,7 +12,7 @@ use crate::failure::Failure;
 const FILE_BYTES_MAX: u64 = 512 << 20;
 
 /// Reads a module from a `.wasm` or `.wat` file.
-pub(crate) fn module(path: &Path) -> Result<Module, Failure> {
+pub(super) fn module(path: &Path) -> Result<Module, Failure> {
     let bytes = read(path)?;
     let bytes = if is_text(path, &bytes) {
         assemble(path, &bytes)?

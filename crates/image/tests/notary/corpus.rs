@@ -68,7 +68,7 @@ fn alone(attempt: &mut Attempt) {
 
 #[test]
 fn the_corpus_is_what_it_says() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/envelope");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/image_signature");
     let update = std::env::var_os("UPDATE").is_some();
     for (name, is_envelope, change) in ENTRIES {
         let mut attempt = Attempt::default();

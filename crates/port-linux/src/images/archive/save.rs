@@ -50,7 +50,11 @@ pub fn save_folder<S: BlobStore>(
         path: path.to_owned(),
     };
     match fs::read_dir(path) {
-        Ok(mut entries) if entries.next().is_some() => return Err(exists()),
+        Ok(mut entries) => {
+            if entries.next().is_some() {
+                return Err(exists());
+            }
+        }
         Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(exists()),
         _ => {}
     }

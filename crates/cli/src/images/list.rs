@@ -1,0 +1,114 @@
+//! `thimble images`.
+
+use serde_json::json;
+use thimble_image::program::{Program, needs_config};
+use thimble_image::{Descriptor, ImageConfig, Reference};
+use thimble_port_linux::images::store::{ImageStore, StoredImage};
+
+use crate::arguments::ImagesArguments;
+use crate::failure::Failure;
+use crate::observer::mebibytes;
+
+use super::opened;
+use super::progress::short;
+use super::table::table;
+
+/// Lists what is here.
+pub(super) fn images(arguments: &ImagesArguments) -> Result<(), Failure> {
+    let store = opened::store()?;
+    let images = store
+        .images()
+        .map_err(|error| Failure::device("listing the images", error))?;
+    let rows: Vec<Row> = images.iter().map(|image| row(&store, image)).collect();
+    if arguments.output.json {
+        let rows: Vec<_> = rows.iter().map(Row::as_json).collect();
+        println!("{:#}", json!(rows));
+    } else if arguments.quiet {
+        rows.iter().for_each(|row| println!("{}", row.root.digest));
+    } else {
+        let head = ["IMAGE", "DIGEST", "PLATFORM", "SIZE", "SIGNED", "CREATED"];
+        let mut cells = vec![head.map(str::to_owned).to_vec()];
+        cells.extend(rows.iter().map(|row| row.as_cells(arguments.digests)));
+        print!("{}", table(&cells));
+    }
+    Ok(())
+}
+
+/// What is told of an image.
+struct Row {
+    name: String,
+    root: Descriptor,
+    size_bytes: u64,
+    signatures: usize,
+    config: Result<ImageConfig, String>,
+}
+
+fn row(store: &ImageStore, image: &StoredImage) -> Row {
+    let name = image
+        .name
+        .parse::<Reference>()
+        .map_or_else(|_| image.name.clone(), |reference| reference.familiar());
+    Row {
+        name,
+        root: image.root.clone(),
+        size_bytes: opened::size_bytes(store, &image.root),
+        signatures: opened::signatures(store, &image.root.digest)
+            .map_or(0, |signatures| signatures.len()),
+        config: program(store, &image.root).map(|program| program.config),
+    }
+}
+
+/// What is run of an image that is here.
+pub(crate) fn program(store: &ImageStore, root: &Descriptor) -> Result<Program, String> {
+    let (_, manifest) = opened::manifest(store, root)?;
+    let config = if needs_config(&manifest) {
+        store
+            .read_verified(
+                &manifest.config.digest,
+                thimble_image::config::CONFIG_BYTES_MAX,
+            )
+            .map_err(|error| error.to_string())?
+    } else {
+        Vec::new()
+    };
+    Program::find(&manifest, &config).map_err(|error| error.to_string())
+}
+
+impl Row {
+    fn as_cells(&self, whole_digest: bool) -> Vec<String> {
+        let config = self.config.as_ref();
+        vec![
+            self.name.clone(),
+            if whole_digest {
+                self.root.digest.to_string()
+            } else {
+                short(&self.root.digest)
+            },
+            config.map_or_else(|_| "-".into(), |config| config.platform.to_string()),
+            mebibytes(self.size_bytes),
+            match self.signatures {
+                0 => "no".into(),
+                1 => "yes".into(),
+                several => format!("{several} times"),
+            },
+            config
+                .ok()
+                .and_then(|config| config.created.clone())
+                .unwrap_or_else(|| "-".into()),
+        ]
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        let config = self.config.as_ref();
+        json!({
+            "reference": self.name,
+            "digest": self.root.digest,
+            "media_type": self.root.media_type,
+            "platform": config.ok().map(|config| config.platform.to_string()),
+            "size_bytes": self.size_bytes,
+            "signatures": self.signatures,
+            "created": config.ok().and_then(|config| config.created.clone()),
+            "problem": self.config.as_ref().err(),
+        })
+    }
+}
