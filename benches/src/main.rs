@@ -12,6 +12,7 @@ mod fairness;
 mod figure;
 mod guest;
 mod idle;
+mod images;
 mod kill;
 mod lifecycle;
 mod memory;
@@ -71,6 +72,11 @@ const FIGURES: &[Figure] = &[
         name: "fairness",
         about: "shares and lateness",
         measure: fairness::measure,
+    },
+    Figure {
+        name: "images",
+        about: "pushing and pulling, beside skopeo",
+        measure: images::measure,
     },
 ];
 

@@ -15,6 +15,12 @@ impl Shapes {
         self.0.push(hasher.finish());
     }
 
+    /// Whether it did all of what `other` did.
+    #[cfg(test)]
+    pub(crate) fn holds(&self, other: &Self) -> bool {
+        other.0.iter().all(|shape| self.0.contains(shape))
+    }
+
     /// Adds what it did to what was seen; whether any of it is new.
     pub(crate) fn add_to(self, seen: &mut HashSet<u64>) -> bool {
         let before = seen.len();

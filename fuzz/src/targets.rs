@@ -4,6 +4,9 @@ mod board;
 mod engines;
 mod grants;
 mod host_calls;
+mod image_archive;
+mod image_documents;
+mod image_signature;
 mod module;
 mod smith;
 
@@ -41,4 +44,7 @@ pub(crate) static TARGETS: &[TargetSpec] = &[
     host_calls::SPEC,
     engines::SPEC,
     board::SPEC,
+    image_documents::SPEC,
+    image_archive::SPEC,
+    image_signature::SPEC,
 ];

@@ -1,0 +1,302 @@
+//! Images over loopback, through a real registry: pushing and pulling beside `skopeo copy`, and the memory of a pull.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::json;
+use thimble_image::{Descriptor, Index, Manifest, media_type};
+use wait4::Wait4 as _;
+
+use crate::clock::millis;
+use crate::figure::Outcome;
+use crate::options::Options;
+use crate::statistics::summarize;
+
+/// How long the registry gets to listen.
+const REGISTRY_WAIT: Duration = Duration::from_secs(10);
+
+/// Pushes and pulls.
+pub(crate) fn measure(options: &Options) -> Result<Vec<Outcome>> {
+    let thimble = match options.thimble() {
+        Ok(thimble) => thimble,
+        Err(why) => return Ok(vec![Outcome::skipped("images", why)]),
+    };
+    let scratch = options.scratch()?.join("images");
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch)?;
+    }
+    fs::create_dir_all(&scratch)?;
+    let Some(registry) = Registry::start(&scratch)? else {
+        return Ok(vec![Outcome::skipped(
+            "images",
+            "docker-registry is not installed; run `cargo xtask setup`",
+        )]);
+    };
+    let bench = Bench {
+        thimble,
+        registry,
+        scratch,
+        has_skopeo: Command::new("skopeo")
+            .arg("--version")
+            .stdout(Stdio::null())
+            .status()
+            .is_ok(),
+    };
+    // What a process that opens the store and does nothing else has at most.
+    let baseline_kb = bench.thimble("idle", &["images"])?.peak_kb;
+    let mut outcomes = Vec::new();
+    for (label, bytes, rounds) in [
+        ("1 MB", 1_000_000, options.times(15, 1)),
+        (
+            "100 MB",
+            if options.smoke {
+                2_000_000
+            } else {
+                100_000_000
+            },
+            options.times(5, 1),
+        ),
+    ] {
+        outcomes.extend(bench.size(label, bytes, rounds, baseline_kb)?);
+    }
+    fs::remove_dir_all(&bench.scratch)?;
+    Ok(outcomes)
+}
+
+struct Bench {
+    thimble: PathBuf,
+    registry: Registry,
+    scratch: PathBuf,
+    has_skopeo: bool,
+}
+
+/// How a process went.
+struct Run {
+    millis: f64,
+    peak_kb: f64,
+}
+
+impl Bench {
+    /// Both tools move an image of this size both ways, in turn.
+    fn size(
+        &self,
+        label: &str,
+        bytes: usize,
+        rounds: usize,
+        baseline_kb: f64,
+    ) -> Result<Vec<Outcome>> {
+        let [mut push, mut pull, mut their_push, mut their_pull] = [const { Vec::new() }; 4];
+        let mut peak_kb = f64::MIN;
+        for round in 0..rounds {
+            // Other content every time, or there would be nothing to move.
+            let layout = self.layout(&format!("{bytes}-{round}"), bytes, round)?;
+            let layout = layout.to_str().context("a path that is not UTF-8")?;
+            let name = self.registry.name(&format!("ours{bytes}:{round}"));
+            self.thimble("maker", &["load", "-i", layout, "-t", &name])?;
+            push.push(self.thimble("maker", &["push", &name])?.millis);
+            let run = self.thimble("device", &["pull", &name])?;
+            pull.push(run.millis);
+            peak_kb = peak_kb.max(run.peak_kb);
+            if self.has_skopeo {
+                let there = format!(
+                    "docker://{}",
+                    self.registry.name(&format!("theirs{bytes}:{round}"))
+                );
+                let here = format!("oci:{}:image", self.scratch.join("theirs").display());
+                their_push.push(self.skopeo(&format!("oci:{layout}:image"), &there)?);
+                their_pull.push(self.skopeo(&there, &here)?);
+            }
+            for folder in ["maker", "device", "theirs", "layout"] {
+                let folder = self.scratch.join(folder);
+                if folder.exists() {
+                    fs::remove_dir_all(folder)?;
+                }
+            }
+        }
+        let mut outcomes = Vec::new();
+        for (what, ours, theirs, budget) in [
+            ("push", push, their_push, "image_push_vs_skopeo_max"),
+            ("pull", pull, their_pull, "image_pull_vs_skopeo_max"),
+        ] {
+            let ours = summarize(ours).median;
+            outcomes.push(
+                Outcome::new(format!("{what} of {label}"), ours, "ms")
+                    .note(format!("{rounds} times")),
+            );
+            if self.has_skopeo {
+                let theirs = summarize(theirs).median;
+                outcomes.push(Outcome::new(
+                    format!("{what} of {label}, skopeo copy"),
+                    theirs,
+                    "ms",
+                ));
+                outcomes.push(
+                    Outcome::new(
+                        format!("{what} of {label}, against skopeo"),
+                        ours / theirs,
+                        "x",
+                    )
+                    .budget(budget),
+                );
+            }
+        }
+        outcomes.push(
+            Outcome::new(
+                format!("pull of {label}: peak memory beyond the baseline"),
+                (peak_kb - baseline_kb) / 1024.0,
+                "MB",
+            )
+            .budget("image_pull_peak_mb_max")
+            .note(format!("peak {:.1} MB", peak_kb / 1024.0)),
+        );
+        Ok(outcomes)
+    }
+
+    /// Runs our command with a store of its own.
+    fn thimble(&self, device: &str, arguments: &[&str]) -> Result<Run> {
+        let mut command = Command::new(&self.thimble);
+        command
+            .args(arguments)
+            .env("THIMBLE_ROOT", self.scratch.join(device));
+        time(&mut command)
+    }
+
+    fn skopeo(&self, from: &str, to: &str) -> Result<f64> {
+        let mut command = Command::new("skopeo");
+        command.args([
+            "--insecure-policy",
+            "copy",
+            "--quiet",
+            "--src-tls-verify=false",
+            "--dest-tls-verify=false",
+            from,
+            to,
+        ]);
+        Ok(time(&mut command)?.millis)
+    }
+
+    /// A layout with an image of this many bytes that no other has.
+    fn layout(&self, seed: &str, bytes: usize, round: usize) -> Result<PathBuf> {
+        let folder = self.scratch.join("layout");
+        let blobs = folder.join("blobs/sha256");
+        fs::create_dir_all(&blobs)?;
+        let write = |media_type: &str, content: &[u8]| -> Result<Descriptor> {
+            let descriptor = Descriptor::of(media_type, content);
+            fs::write(blobs.join(descriptor.digest.hex()), content)?;
+            Ok(descriptor)
+        };
+        let config = write(media_type::WASM_CONFIG, b"{}")?;
+        let layer = write(media_type::WASM, &noise(seed, bytes + round))?;
+        let manifest = Manifest::new(config, vec![layer]);
+        let mut entry = write(media_type::MANIFEST, &manifest.to_json())?;
+        entry
+            .annotations
+            .insert(thimble_image::descriptor::REF_NAME.into(), "image".into());
+        fs::write(folder.join("index.json"), Index::new(vec![entry]).to_json())?;
+        fs::write(
+            folder.join("oci-layout"),
+            json!({"imageLayoutVersion": "1.0.0"}).to_string(),
+        )?;
+        Ok(folder)
+    }
+}
+
+/// Bytes that do not compress.
+fn noise(seed: &str, length: usize) -> Vec<u8> {
+    let mut state = seed.bytes().fold(1_u64, |state, byte| {
+        state.wrapping_mul(131) ^ u64::from(byte)
+    });
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// Runs a command to its end, which must be a success.
+fn time(command: &mut Command) -> Result<Run> {
+    let begun = Instant::now();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .with_context(|| format!("cannot start {command:?}"))?;
+    let used = child.wait4()?;
+    let millis = millis(begun.elapsed());
+    ensure!(
+        used.status.success(),
+        "{command:?} ended with {}",
+        used.status
+    );
+    Ok(Run {
+        millis,
+        peak_kb: used.rusage.maxrss as f64 / 1024.0,
+    })
+}
+
+/// A registry that runs until it is dropped.
+struct Registry {
+    process: Child,
+    port: u16,
+}
+
+impl Registry {
+    /// Starts it; `None` if it is not installed.
+    fn start(scratch: &Path) -> Result<Option<Self>> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let config = scratch.join("registry.yml");
+        fs::write(
+            &config,
+            format!(
+                "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n\
+                 http: {{addr: '127.0.0.1:{port}'}}\n",
+                scratch.join("registry").display()
+            ),
+        )?;
+        let process = Command::new("docker-registry")
+            .arg("serve")
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut process = match process {
+            Ok(process) => process,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).context("cannot start docker-registry"),
+        };
+        let deadline = Instant::now() + REGISTRY_WAIT;
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if let Some(status) = process.try_wait()? {
+                bail!("docker-registry ended with {status}");
+            }
+            if Instant::now() >= deadline {
+                process.kill()?;
+                bail!("docker-registry does not listen");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(Some(Self { process, port }))
+    }
+
+    fn name(&self, repository: &str) -> String {
+        format!("localhost:{}/{repository}", self.port)
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        // It has nothing to lose.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
