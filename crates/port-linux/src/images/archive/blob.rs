@@ -1,6 +1,6 @@
 //! Blobs between a store and streams of bytes.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Read};
 
 use thimble_image::store::{Admission, BlobStore, BlobWriter, CommitError};
@@ -48,36 +48,74 @@ impl<S: BlobStore> Read for BlobReader<'_, S> {
     }
 }
 
-/// Reads as many bytes as it may and complains about more.
-pub(super) struct Bounded<R> {
-    inner: R,
-    left: u64,
+/// Bytes of a block of a tar archive.
+const BLOCK_BYTES: u64 = 512;
+
+/// How far an archive was read; shared by who reads its bytes and who reads its entries.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Where the content of the entry ends that was read last.
+    pub(super) content_end: Cell<u64>,
+    /// Whether the bytes are at their end.
+    pub(super) ended: Cell<bool>,
 }
 
-impl<R: Read> Bounded<R> {
-    pub(super) const fn new(inner: R, bytes_max: u64) -> Self {
+/// Reads as many bytes of an archive as it may and complains about more. An archive that lacks the padding of its last
+/// entry gets it: umoci 0.4 writes such layers.
+pub(super) struct Bounded<'a, R> {
+    inner: R,
+    position: u64,
+    bytes_max: u64,
+    progress: &'a Progress,
+}
+
+impl<'a, R: Read> Bounded<'a, R> {
+    pub(super) const fn new(inner: R, bytes_max: u64, progress: &'a Progress) -> Self {
         Self {
             inner,
-            left: bytes_max,
+            position: 0,
+            bytes_max,
+            progress,
         }
+    }
+
+    /// Zeros up to the end of a block, if all content has come.
+    fn pad(&mut self, buffer: &mut [u8]) -> usize {
+        self.progress.ended.set(true);
+        if self.position < self.progress.content_end.get() {
+            return 0;
+        }
+        let missing = self.position.next_multiple_of(BLOCK_BYTES) - self.position;
+        let missing = usize::try_from(missing).unwrap_or_default();
+        let count = buffer.len().min(missing);
+        buffer.iter_mut().take(count).for_each(|byte| *byte = 0);
+        self.position = self.position.saturating_add(count as u64);
+        count
     }
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for Bounded<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let left = self.bytes_max.saturating_sub(self.position);
+        if left == 0 {
             return match self.inner.read(&mut [0])? {
-                0 => Ok(0),
+                0 => Ok(self.pad(buffer)),
                 _ => Err(ErrorKind::FileTooLarge.into()),
             };
         }
-        let length = usize::try_from(self.left)
+        let length = usize::try_from(left)
             .unwrap_or(usize::MAX)
             .min(buffer.len());
         let count = self
             .inner
             .read(buffer.get_mut(..length).unwrap_or_default())?;
-        self.left = self.left.saturating_sub(count as u64);
+        if count == 0 {
+            return Ok(self.pad(buffer));
+        }
+        self.position = self.position.saturating_add(count as u64);
         Ok(count)
     }
 }

@@ -4,9 +4,11 @@
 //! says. Sources: POSIX.1-2017, pax; GNU tar's manual, "Basic Tar Format".
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 
 use tar::{Archive, Entries, Entry, EntryType, Header, PaxExtensions};
+
+use super::blob::Progress;
 
 /// Bytes of a path at most, as on Linux.
 const PATH_BYTES_MAX: u64 = 4096;
@@ -74,6 +76,7 @@ pub(super) enum EntryError {
 pub(super) struct Items<'a, R: Read> {
     entries: Entries<'a, R>,
     left: u64,
+    progress: &'a Progress,
 }
 
 /// What extended headers say about the entry that follows.
@@ -86,10 +89,15 @@ struct Extended {
 }
 
 impl<'a, R: Read> Items<'a, R> {
-    pub(super) fn new(archive: &'a mut Archive<R>, entries_max: u64) -> Result<Self, EntryError> {
+    pub(super) fn new(
+        archive: &'a mut Archive<R>,
+        entries_max: u64,
+        progress: &'a Progress,
+    ) -> Result<Self, EntryError> {
         Ok(Self {
             entries: archive.entries().map_err(EntryError::Read)?.raw(true),
             left: entries_max,
+            progress,
         })
     }
 
@@ -100,7 +108,9 @@ impl<'a, R: Read> Items<'a, R> {
             let Some(entry) = self.entries.next() else {
                 return Ok(None);
             };
-            let mut entry = entry.map_err(EntryError::Read)?;
+            let mut entry = entry.map_err(|error| self.read_error(error))?;
+            let end = entry.raw_file_position().saturating_add(entry.size());
+            self.progress.content_end.set(end);
             self.left = self.left.checked_sub(1).ok_or(EntryError::TooMany)?;
             let name = shown(&entry.header().path_bytes());
             let wrong = |problem| EntryError::Entry {
@@ -129,6 +139,16 @@ impl<'a, R: Read> Items<'a, R> {
                 _ => return extended.item(entry).map(Some),
             }
         }
+    }
+
+    /// What the library calls by several names is that there is no more to read.
+    fn read_error(&self, error: io::Error) -> EntryError {
+        let is_end = self.progress.ended.get() && error.kind() == ErrorKind::Other;
+        EntryError::Read(if is_end {
+            ErrorKind::UnexpectedEof.into()
+        } else {
+            error
+        })
     }
 }
 
@@ -217,7 +237,7 @@ fn text<R: Read>(
     let mut bytes = Vec::new();
     entry.read_to_end(&mut bytes).map_err(EntryError::Read)?;
     if bytes.len() as u64 != size {
-        return Err(EntryError::Read(io::ErrorKind::UnexpectedEof.into()));
+        return Err(EntryError::Read(ErrorKind::UnexpectedEof.into()));
     }
     let end = bytes
         .iter()

@@ -12,7 +12,7 @@ use thimble_image::program::TarLayer;
 use thimble_image::store::BlobStore;
 
 use super::Limits;
-use super::blob::{BlobReader, Bounded};
+use super::blob::{BlobReader, Bounded, Progress};
 use super::entries::{EntryError, EntryProblem, Item, Items, Kind};
 
 /// What the name of an entry begins with that hides the file of the rest of its name.
@@ -83,6 +83,9 @@ pub fn extract_module<S: BlobStore>(
     for layer in layers {
         let wanted = Wanted { path, limits };
         let seen = scan(layer, store, &wanted)?;
+        if let Some((path, kind)) = seen.obstacle {
+            return Err(ExtractError::NotFile { path, kind });
+        }
         match seen.found {
             Some(Found::File(bytes)) => return Ok(bytes),
             Some(Found::HardLink(target)) => return linked(layer, store, &wanted, target),
@@ -93,9 +96,6 @@ pub fn extract_module<S: BlobStore>(
                 });
             }
             None => {}
-        }
-        if let Some((path, kind)) = seen.obstacle {
-            return Err(ExtractError::NotFile { path, kind });
         }
         if seen.hides {
             return Err(ExtractError::Removed {
@@ -191,8 +191,9 @@ impl From<EntryError> for ScanError {
 
 fn read(reader: &mut dyn Read, wanted: &Wanted<'_>) -> Result<Seen, ScanError> {
     let limits = wanted.limits;
-    let mut archive = tar::Archive::new(Bounded::new(reader, limits.archive_bytes_max));
-    let mut items = Items::new(&mut archive, limits.entries_max)?;
+    let progress = Progress::default();
+    let mut archive = tar::Archive::new(Bounded::new(reader, limits.archive_bytes_max, &progress));
+    let mut items = Items::new(&mut archive, limits.entries_max, &progress)?;
     let mut seen = Seen::default();
     while let Some(item) = items.next()? {
         seen.take(item, wanted)?;
@@ -214,11 +215,14 @@ impl Seen {
         } else if item.path == wanted.path {
             self.found = Some(found(item, wanted.limits)?);
         } else if is_above(&item.path, wanted.path) {
-            self.obstacle = match item.kind {
-                Kind::Folder => None,
-                Kind::SymbolicLink => Some((item.path, SYMBOLIC_LINK)),
-                _ => Some((item.path, "not a folder")),
-            };
+            let same = |(path, _): &(String, _)| *path == item.path;
+            match item.kind {
+                // What stood there before is replaced when it is unpacked.
+                Kind::Folder if self.obstacle.as_ref().is_some_and(same) => self.obstacle = None,
+                Kind::Folder => {}
+                Kind::SymbolicLink => self.obstacle = Some((item.path, SYMBOLIC_LINK)),
+                _ => self.obstacle = Some((item.path, "not a folder")),
+            }
         }
         Ok(())
     }

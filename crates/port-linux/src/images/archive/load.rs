@@ -18,7 +18,7 @@ use thimble_image::store::{Admission, BlobStore, CommitError};
 use thimble_image::{Descriptor, Digest, Document};
 
 use super::Limits;
-use super::blob::{Bounded, CopyError, Presence, copy, is_present};
+use super::blob::{Bounded, CopyError, Presence, Progress, copy, is_present};
 use super::entries::{EntryError, EntryProblem, Item, Items, Kind};
 use super::reach::{ReachError, reachable};
 
@@ -127,9 +127,14 @@ pub fn load_tar<R: Read, S: BlobStore>(
     } else {
         Box::new(reader)
     };
-    let mut archive = tar::Archive::new(Bounded::new(&mut reader, limits.archive_bytes_max));
+    let progress = Progress::default();
+    let mut archive = tar::Archive::new(Bounded::new(
+        &mut reader,
+        limits.archive_bytes_max,
+        &progress,
+    ));
     let wrong = |error| entry_error(error, limits);
-    let mut items = Items::new(&mut archive, limits.entries_max).map_err(wrong)?;
+    let mut items = Items::new(&mut archive, limits.entries_max, &progress).map_err(wrong)?;
     let mut files = Files::default();
     while let Some(item) = items.next().map_err(wrong)? {
         files.take(item, store, limits)?;

@@ -49,14 +49,12 @@ pub fn save_folder<S: BlobStore>(
     let exists = || SaveError::Exists {
         path: path.to_owned(),
     };
-    match fs::read_dir(path) {
-        Ok(mut entries) => {
-            if entries.next().is_some() {
-                return Err(exists());
-            }
-        }
-        Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(exists()),
-        _ => {}
+    let is_free = match fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() != ErrorKind::NotADirectory,
+    };
+    if !is_free {
+        return Err(exists());
     }
     let partial = beside(path);
     fs::create_dir(&partial).map_err(SaveError::Write)?;

@@ -158,6 +158,14 @@ fn which_layer_counts() {
             vec![vec![entry(PATH, EntryType::Fifo, "")]],
             "is a device or a pipe",
         ),
+        (
+            vec![vec![link("usr", "/opt"), folder("usr/bin"), app("a")]],
+            "`usr` in the image is a symbolic link",
+        ),
+        (
+            vec![vec![link("usr", "/opt"), folder("usr"), app("a")]],
+            "found a",
+        ),
         // Entries of others do not matter, but no archive has such paths.
         (
             vec![vec![
@@ -241,6 +249,8 @@ fn damaged_layers() {
         (&whole, true, "cannot be read"),
         (&packed[..packed.len() / 2], true, "ends in the middle"),
         (&whole[..2000], false, "ends in the middle"),
+        // In the last block, where padding could hide it.
+        (&whole[..512 + 2999], false, "ends in the middle"),
         (b"", false, "no layer of the image has"),
     ] {
         let layer = TarLayer {
@@ -250,6 +260,13 @@ fn damaged_layers() {
         let error = extract_module(&[layer], PATH, &store, &Limits::default()).unwrap_err();
         assert!(error.to_string().contains(message), "{error} / {message}");
     }
+    // A layer without padding and end, as umoci 0.4 writes it.
+    let layer = TarLayer {
+        blob: store.put(TAR_LAYERS[0], &whole[..512 + 3000]),
+        gzip: false,
+    };
+    let found = extract_module(&[layer], PATH, &store, &Limits::default()).unwrap();
+    assert_eq!(found, [b'x'; 3000]);
     store.fail();
     let layer = TarLayer {
         blob: store.put(TAR_LAYERS[0], &whole),

@@ -349,12 +349,16 @@ fn other_files() {
 #[test]
 fn cut_off_anywhere() {
     let whole = layout(&[], &[]);
+    // What is missing of the padding at the end does no harm.
+    let content = whole.len() - 1536;
+    for length in (0..=content).step_by(97) {
+        let told = told(&whole[..length], &Limits::default());
+        assert!(!told.starts_with("loaded"), "{length} of {}", whole.len());
+    }
     let packed = gzip(&whole);
-    for (bytes, step) in [(&whole, 97), (&packed, 13)] {
-        for length in (0..bytes.len() - 1100).step_by(step) {
-            let told = told(&bytes[..length], &Limits::default());
-            assert!(!told.starts_with("loaded"), "{length} of {}", bytes.len());
-        }
+    for length in (0..packed.len() * 3 / 4).step_by(13) {
+        let told = told(&packed[..length], &Limits::default());
+        assert!(!told.starts_with("loaded"), "{length} of {}", packed.len());
     }
 }
 
