@@ -435,7 +435,8 @@ fn shaken_recipes_never_panic() {
     const PIECES: [&str; 16] = [
         "[", "]", "{", "}", ":", "- ", "\n", "  ", "|", ">", "&a ", "*a", "!t ", "\"", "'", "?",
     ];
-    for _ in 0..3000 {
+    let rounds = std::env::var("THIMBLE_ROUNDS").map_or(3000, |rounds| rounds.parse().unwrap());
+    for _ in 0..rounds {
         let mut text: Vec<char> = FULL.chars().collect();
         for _ in 0..=next(6) {
             let place = next(text.len());

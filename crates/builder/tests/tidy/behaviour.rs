@@ -22,7 +22,7 @@ pub(super) fn outcome(bytes: &[u8]) -> Vec<String> {
     store.set_fuel(FUEL).unwrap();
     let instance = match Linker::new(&engine).instantiate_and_start(&mut store, &module) {
         Ok(instance) => instance,
-        Err(error) => return vec![format!("start: {error}")],
+        Err(error) => return vec![format!("start: {}", anonymous(&error.to_string()))],
     };
     let exports: Vec<_> = instance
         .exports(&store)
@@ -48,7 +48,7 @@ pub(super) fn outcome(bytes: &[u8]) -> Vec<String> {
                 "{name}: {:?}, {left} left",
                 results.iter().map(bits).collect::<Vec<_>>()
             ),
-            Err(error) => format!("{name}: {error}, {left} left"),
+            Err(error) => format!("{name}: {}, {left} left", anonymous(&error.to_string())),
         });
     }
     for (name, export) in &exports {
@@ -62,6 +62,17 @@ pub(super) fn outcome(bytes: &[u8]) -> Vec<String> {
         });
     }
     lines
+}
+
+/// A message without the number of the store, which is another one each time.
+fn anonymous(message: &str) -> String {
+    match message.split_once("StoreId(") {
+        Some((before, rest)) => {
+            let after = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
+            format!("{before}StoreId({after}")
+        }
+        None => message.to_owned(),
+    }
 }
 
 fn argument(ty: ValType) -> Val {

@@ -22,9 +22,9 @@ fn entropy(mut seed: u64, length: usize) -> Vec<u8> {
 fn config(seed: u64) -> Config {
     Config {
         max_imports: 0,
-        allow_start_export: seed % 4 == 0,
+        allow_start_export: seed.is_multiple_of(4),
         export_everything: true,
-        generate_custom_sections: seed % 2 == 0,
+        generate_custom_sections: seed.is_multiple_of(2),
         max_memory32_bytes: 4 << 20,
         max_table_elements: 500,
         max_memories: 1,
@@ -32,7 +32,7 @@ fn config(seed: u64) -> Config {
         max_instructions: 300,
         max_funcs: 12,
         min_uleb_size: (seed % 5 + 1) as u8,
-        custom_page_sizes_enabled: seed % 3 == 0,
+        custom_page_sizes_enabled: seed.is_multiple_of(3),
         simd_enabled: false,
         relaxed_simd_enabled: false,
         exceptions_enabled: false,

@@ -3,7 +3,8 @@
 //! A tar file is read once, from front to end: blobs go straight into the store under the digest that their path says,
 //! whichever comes first, index or blobs. Of a folder only what an image consists of is read.
 
-use std::fmt;
+mod error;
+
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::Path;
@@ -11,9 +12,7 @@ use std::path::Path;
 use flate2::bufread::MultiGzDecoder;
 use thimble_image::descriptor::BLOB_BYTES_MAX;
 use thimble_image::document::{DOCUMENT_BYTES_MAX, DocumentError};
-use thimble_image::layout::{
-    BLOBS_FOLDER, INDEX_FILE, LayoutError, MARKER_FILE, blob_path, check_marker,
-};
+use thimble_image::layout::{BLOBS_FOLDER, INDEX_FILE, MARKER_FILE, blob_path, check_marker};
 use thimble_image::store::{Admission, BlobStore, CommitError};
 use thimble_image::{Descriptor, Digest, Document};
 
@@ -21,6 +20,8 @@ use super::Limits;
 use super::blob::{Bounded, CopyError, Presence, Progress, copy, is_present};
 use super::entries::{EntryError, EntryProblem, Item, Items, Kind};
 use super::reach::{ReachError, reachable};
+
+pub use error::LoadError;
 
 /// Bytes of the marker file at most.
 const MARKER_BYTES_MAX: u64 = 4096;
@@ -38,59 +39,6 @@ pub struct Loaded {
     pub name: Option<String>,
     /// Its manifest or index, as the layout's index describes it.
     pub root: Descriptor,
-}
-
-/// Why a layout cannot be loaded.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum LoadError<E> {
-    /// It cannot be read.
-    Read(io::Error),
-    /// It ends in the middle.
-    Truncated,
-    /// It is not a tar file.
-    NotArchive {
-        /// What it looks like.
-        looks_like: &'static str,
-    },
-    /// It has more entries or bytes than it may.
-    TooMuch {
-        /// Of what.
-        what: &'static str,
-        /// How many may be.
-        max: u64,
-    },
-    /// An entry is none of an image layout.
-    Entry {
-        /// Its path.
-        path: String,
-        /// What is wrong.
-        problem: EntryProblem,
-    },
-    /// It is an archive of Docker's old kind.
-    DockerArchive,
-    /// A file that every layout has is missing.
-    NoLayout {
-        /// Which.
-        file: &'static str,
-    },
-    /// The marker is wrong.
-    Marker(LayoutError),
-    /// The index is wrong.
-    Index(DocumentError),
-    /// The index lists no image.
-    NoImage,
-    /// A blob is not what its name says.
-    Blob {
-        /// Its name.
-        digest: Digest,
-        /// What is wrong.
-        error: CommitError<E>,
-    },
-    /// An image is not complete or cannot be read.
-    Image(ReachError<E>),
-    /// The store failed.
-    Store(E),
 }
 
 /// Loads the images of a layout in a folder.
@@ -272,11 +220,14 @@ fn import<S: BlobStore>(
     Ok(true)
 }
 
+/// Tells whether a blob is there, and may bring it.
+type Obtain<'a, E> = dyn FnMut(&Descriptor) -> Result<bool, LoadError<E>> + 'a;
+
 /// Checks that everything is there that the index lists.
 fn finish<S: BlobStore>(
     store: &S,
     index: &[u8],
-    obtain: &mut dyn FnMut(&Descriptor) -> Result<bool, LoadError<S::Error>>,
+    obtain: &mut Obtain<'_, S::Error>,
 ) -> Result<Vec<Loaded>, LoadError<S::Error>> {
     let roots = match Document::parse(index, None).map_err(LoadError::Index)? {
         Document::Index(index) => index.manifests,
@@ -408,49 +359,3 @@ fn read_error<E>(error: io::Error, limits: &Limits) -> LoadError<E> {
         _ => LoadError::Read(error),
     }
 }
-
-impl<E> From<ReachError<E>> for LoadError<E> {
-    fn from(error: ReachError<E>) -> Self {
-        match error {
-            ReachError::Store(error) => Self::Store(error),
-            error => Self::Image(error),
-        }
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for LoadError<E> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read(error) => write!(formatter, "the archive cannot be read: {error}"),
-            Self::Truncated => formatter.write_str(
-                "the archive ends in the middle; it was not copied or downloaded in full",
-            ),
-            Self::NotArchive { looks_like } => {
-                write!(formatter, "it is not a tar file but looks like {looks_like}")
-            }
-            Self::TooMuch { what, max } => {
-                write!(formatter, "the archive has more than {max} {what}")
-            }
-            Self::Entry { path, problem } => {
-                write!(formatter, "`{path}` cannot be in an image layout: {problem}")
-            }
-            Self::DockerArchive => formatter.write_str(
-                "it is an archive of Docker's old kind; save it with Docker 25 or later, or convert it with \
-                 `skopeo copy docker-archive:FILE oci-archive:FILE`",
-            ),
-            Self::NoLayout { file } => {
-                write!(formatter, "it is not an OCI image layout: `{file}` is missing")
-            }
-            Self::Marker(error) => error.fmt(formatter),
-            Self::Index(error) => write!(formatter, "`{INDEX_FILE}`: {error}"),
-            Self::NoImage => write!(formatter, "`{INDEX_FILE}` lists no image"),
-            Self::Blob { digest, error } => {
-                write!(formatter, "the blob {digest} is damaged: {error}")
-            }
-            Self::Image(error) => error.fmt(formatter),
-            Self::Store(error) => error.fmt(formatter),
-        }
-    }
-}
-
-impl<E: std::error::Error> std::error::Error for LoadError<E> {}
