@@ -3,6 +3,7 @@
 mod cutting;
 mod evil;
 mod images;
+mod outside;
 mod real;
 mod resume;
 mod scripted;
