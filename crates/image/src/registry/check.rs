@@ -28,6 +28,11 @@ pub(super) fn location(from: &Url, head: &Head) -> Result<Url, RedirectRefusal> 
 pub(super) fn refusal(target: &Target, what: &str, head: &Head, body: &[u8]) -> RegistryError {
     let said = said::parse(body);
     let what = what.into();
+    if said.text.to_ascii_lowercase().contains("quota") {
+        let status = head.status;
+        let said = said.text;
+        return RegistryError::Refused { what, status, said };
+    }
     match (head.status, said.code.as_str()) {
         (401 | 403, _) | (_, "UNAUTHORIZED" | "DENIED") => RegistryError::Unauthorized {
             registry: target.registry.clone(),

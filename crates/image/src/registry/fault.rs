@@ -205,7 +205,19 @@ impl<E: fmt::Display> fmt::Display for Fault<E> {
 
 impl<E: core::error::Error> core::error::Error for Fault<E> {}
 
-/// `: words`, if there are words.
+/// How often: `once`, `5 times`.
+struct Times(u32);
+
+impl fmt::Display for Times {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => formatter.write_str("once"),
+            count => write!(formatter, "{count} times"),
+        }
+    }
+}
+
+/// What the registry says, if it says something.
 struct Words<'a>(&'a str);
 
 impl fmt::Display for Words<'_> {
@@ -241,7 +253,8 @@ impl fmt::Display for RegistryError {
             }
             Self::TooManyRequests { attempts, said } => write!(
                 formatter,
-                "the registry has been asked too often, {attempts} times in vain; sign in or try again later{}",
+                "the registry has been asked too often, {} in vain; sign in or try again later{}",
+                Times(*attempts),
                 Words(said)
             ),
             Self::Unavailable {
@@ -250,7 +263,8 @@ impl fmt::Display for RegistryError {
                 said,
             } => write!(
                 formatter,
-                "the registry has trouble of its own, status {status}, {attempts} times; try again later{}",
+                "the registry has trouble of its own, status {status}, {}; try again later{}",
+                Times(*attempts),
                 Words(said)
             ),
             Self::Transport { attempts: 1, error } => {

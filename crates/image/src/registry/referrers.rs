@@ -12,7 +12,7 @@ use super::url::Url;
 use super::{REFERRER_PAGES_MAX, check, said};
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
-use crate::document::{DOCUMENT_BYTES_MAX, Document, DocumentError, Index};
+use crate::document::{DOCUMENT_BYTES_MAX, Document, Index};
 use crate::media_type;
 
 /// A list that is being asked for.
@@ -120,8 +120,11 @@ impl Listing {
             what: self.what(),
             error,
         };
-        if head.media_type().as_deref() == Some("text/html") {
-            return Err(fail(DocumentError::Html));
+        // Some answer what they do not know with a page for people.
+        let is_html = head.media_type().as_deref() == Some("text/html");
+        if is_html || body.trim_ascii_start().starts_with(b"<") {
+            self.stage = Stage::Fallback;
+            return Ok(());
         }
         match Document::parse(body, Some(media_type::INDEX)).map_err(fail)? {
             Document::Index(index) => self.collect(index),

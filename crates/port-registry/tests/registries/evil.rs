@@ -210,6 +210,35 @@ const MANIFESTS: &[Case] = &[
         Some("neither http nor https"),
     ),
     case(
+        "no room left",
+        |_, asked, _| {
+            let body = br#"{"errors":[{"code":"DENIED","message":"quota exceeded"}]}"#;
+            is_manifest(asked).then(|| answer(403, &[], body))
+        },
+        Some("the registry refuses manifest"),
+    ),
+    case(
+        "web page for the referrers",
+        |_, asked, _| {
+            let headers = [("Content-Type", "text/html")];
+            asked
+                .path
+                .contains("/referrers/")
+                .then(|| answer(200, &headers, b"<html>"))
+        },
+        None,
+    ),
+    case(
+        "damaged referrers",
+        |_, asked, _| {
+            asked
+                .path
+                .contains("/referrers/")
+                .then(|| answer(200, &[], b"{"))
+        },
+        Some("list of what refers to"),
+    ),
+    case(
         "terminal escapes in an error",
         |_, asked, _| {
             is_manifest(asked).then(|| {
