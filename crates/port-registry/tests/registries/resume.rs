@@ -7,8 +7,15 @@ use crate::images::{Random, Told, assert_same, image, pull, reference, settings}
 use crate::server::Server;
 use crate::store::MemoryStore;
 
-/// Where connections are cut; another number tries other places.
-const SEED: u64 = 20_260_729;
+/// Where connections are cut; another number in `SEED` tries other places.
+fn seed() -> u64 {
+    let seed = std::env::var("SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or(20_260_729);
+    println!("SEED={seed}");
+    seed
+}
 
 fn patient() -> Registries {
     Registries::new(Settings {
@@ -20,11 +27,11 @@ fn patient() -> Registries {
 
 #[test]
 fn pull_goes_on_where_it_was_cut() {
-    println!("seed {SEED}");
+    let seed = seed();
     let server = Server::plain();
     let registries = patient();
     let store = MemoryStore::default();
-    let root = image(&store, &Random(SEED).bytes(3 << 20));
+    let root = image(&store, &Random(seed).bytes(3 << 20));
     let name = reference(&server.name("app:v1"));
     registries
         .push(&root, &[], &name, &[], &store, &mut Unwatched)
@@ -35,7 +42,7 @@ fn pull_goes_on_where_it_was_cut() {
             Counted::FromServer,
             12,
             1 << 20,
-            SEED + round,
+            seed + round,
         );
         let here = MemoryStore::default();
         let mut told = Told::default();
@@ -52,18 +59,18 @@ fn pull_goes_on_where_it_was_cut() {
 
 #[test]
 fn push_goes_on_where_it_was_cut() {
-    println!("seed {SEED}");
+    let seed = seed();
     let server = Server::plain();
     let registries = patient();
     for (round, size) in [(0, 300_000), (1, 3 << 20), (2, 18 << 20)] {
         let store = MemoryStore::default();
-        let root = image(&store, &Random(SEED + round).bytes(size));
+        let root = image(&store, &Random(seed + round).bytes(size));
         let proxy = CuttingProxy::start(
             &server.address,
             Counted::ToServer,
             8,
             size as u64,
-            SEED + round,
+            seed + round,
         );
         let tag = format!("app:v{round}");
         let name = format!("{}/{tag}", proxy.address);
