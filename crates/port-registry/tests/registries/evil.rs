@@ -1,5 +1,6 @@
 //! Registries that break the rules: a clear error, and nothing in the store that is not complete.
 
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use thimble_image::{Descriptor, media_type};
@@ -506,4 +507,46 @@ fn a_bad_signature_keeps_nobody_from_the_image() {
     assert!(found.signatures.is_empty());
     assert_same(&here, &store, &root);
     assert_eq!(told.notes.len(), 2, "{:?}", told.notes);
+}
+
+#[test]
+fn a_registry_that_stops_listening_is_left() {
+    let store = MemoryStore::default();
+    // More than the buffers of both sides hold.
+    let root = image(&store, &Random(10).bytes(24 << 20));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut deaf = Vec::new();
+        for mut client in listener.incoming().flatten() {
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n")
+                && client.read(&mut byte).is_ok_and(|count| count > 0)
+            {
+                head.push(byte[0]);
+            }
+            let reply = match head.split(|byte| *byte == b' ').next() {
+                Some(b"HEAD") => answer(404, &[], b""),
+                Some(b"POST") => answer(202, &[("Location", "/v2/app/up")], b""),
+                Some(b"GET") => answer(204, &[("Range", "0-0")], b""),
+                // It keeps the connection, and reads nothing from it.
+                _ => {
+                    deaf.push(client);
+                    continue;
+                }
+            };
+            if let Reply::Bytes(bytes) = reply {
+                let _ = client.write_all(&bytes);
+            }
+        }
+    });
+    let to = crate::images::reference(&format!("{address}/app:v1"));
+    let error = impatient()
+        .push(&root, &[], &to, &[], &store, &mut Told::default())
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("nothing moved for too long"),
+        "{error}"
+    );
 }
