@@ -1,1 +1,14 @@
-//! The store.
+//! The store on a file system that fails and forgets, and on the real one.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "the tests' numbers are small"
+)]
+
+mod damage;
+mod model;
+mod model_disk;
+mod random;
+mod real;
+mod universe;
+mod world;

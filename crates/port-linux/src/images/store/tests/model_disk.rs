@@ -104,6 +104,11 @@ impl ModelDisk {
         std::mem::take(&mut state.faults) > 0
     }
 
+    /// Lets nothing work until [`ModelDisk::restart`].
+    pub(super) fn stop(&self) {
+        self.0.lock().is_stopped = true;
+    }
+
     pub(super) fn is_stopped(&self) -> bool {
         self.0.lock().is_stopped
     }
@@ -185,10 +190,11 @@ impl ModelDisk {
         match state.fault {
             Fault::Fails(errno) => Err(errno.into()),
             Fault::Stops => {
-                if state.random.below(2) == 0 {
-                    let _ = act(&mut state);
-                }
+                let result = (state.random.below(2) == 0).then(|| act(&mut state));
                 state.is_stopped = true;
+                // A file takes the lock when it is dropped.
+                drop(state);
+                drop(result);
                 Err(Errno::IO.into())
             }
         }
