@@ -58,9 +58,9 @@ pub(crate) enum ImageCommand {
 Examples:
   thimble build -t blinky:1 .
   thimble build -t localhost:5000/line1/blinky:1 blinky.wasm
-  SOURCE_DATE_EPOCH=0 thimble build -t blinky:1 -o blinky.tar thimble.yaml")]
+  thimble build -t blinky:1 -o blinky.tar thimble.yaml")]
 pub(crate) struct BuildArguments {
-    /// Name of the image: [REGISTRY/]NAME[:TAG]; may be given several times. Without one, the recipe's name counts.
+    /// Name of the image: [REGISTRY/]NAME[:TAG]; may be given several times. Without one, the recipe's name or the file's counts.
     #[arg(short, long, value_name = "REF")]
     pub(crate) tag: Vec<String>,
 

@@ -24,7 +24,7 @@ pub(super) fn build(arguments: &BuildArguments) -> Result<(), Failure> {
             },
         },
         strict_grants: arguments.strict_grants,
-        created: Some(created()?),
+        created: created()?,
         ..BuildOptions::default()
     };
     let built = image::build(&arguments.path, &options)
@@ -64,17 +64,14 @@ pub(super) fn build(arguments: &BuildArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// When the image is said to be built: now, or `SOURCE_DATE_EPOCH` for builds that repeat byte for byte.
-fn created() -> Result<String, Failure> {
+/// When the image is said to be built: `SOURCE_DATE_EPOCH`, or never, so that the same input gives the same digest.
+fn created() -> Result<Option<String>, Failure> {
     let Some(text) = env::var_os("SOURCE_DATE_EPOCH") else {
-        return Ok(jiff::Timestamp::from_second(crate::trust::now().0)
-            .unwrap_or_default()
-            .to_string());
+        return Ok(None);
     };
     text.to_str()
         .and_then(|text| text.parse().ok())
-        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
-        .map(|time| time.to_string())
+        .map(|seconds| Some(image::rfc3339(seconds)))
         .ok_or_else(|| {
             Failure::option(
                 "SOURCE_DATE_EPOCH",

@@ -26,7 +26,7 @@ pub(super) fn images(arguments: &ImagesArguments) -> Result<(), Failure> {
     } else if arguments.quiet {
         rows.iter().for_each(|row| println!("{}", row.root.digest));
     } else {
-        let head = ["IMAGE", "DIGEST", "PLATFORM", "SIZE", "SIGNED", "CREATED"];
+        let head = ["IMAGE", "DIGEST", "PLATFORM", "SIZE", "SIGNED"];
         let mut cells = vec![head.map(str::to_owned).to_vec()];
         cells.extend(rows.iter().map(|row| row.as_cells(arguments.digests)));
         print!("{}", table(&cells));
@@ -91,10 +91,6 @@ impl Row {
                 1 => "yes".into(),
                 several => format!("{several} times"),
             },
-            config
-                .ok()
-                .and_then(|config| config.created.clone())
-                .unwrap_or_else(|| "-".into()),
         ]
     }
 

@@ -48,7 +48,7 @@ pub(super) fn sign(arguments: &SignArguments) -> Result<(), Failure> {
         annotations: std::collections::BTreeMap::new(),
     };
     let envelope = signature::sign(&target, &signer, &options).map_err(|error| failed(&error))?;
-    let created = rfc3339(now);
+    let created = now.to_string();
     let signed = signature::signature_manifest(&target, &envelope, &created)
         .map_err(|error| failed(&error))?;
     session
@@ -210,10 +210,10 @@ impl Signer {
             printable(&self.issuer)
         );
         if let Some(time) = self.time {
-            text.push_str(&format!(", at {}", rfc3339(time)));
+            text.push_str(&format!(", at {}", time));
         }
         if let Some(expiry) = self.expiry {
-            text.push_str(&format!(", until {}", rfc3339(expiry)));
+            text.push_str(&format!(", until {}", expiry));
         }
         text
     }
@@ -222,17 +222,12 @@ impl Signer {
         json!({
             "subject": self.subject,
             "issuer": self.issuer,
-            "time": self.time.map(rfc3339),
-            "expiry": self.expiry.map(rfc3339),
+            "time": self.time.map(|time| time.to_string()),
+            "expiry": self.expiry.map(|time| time.to_string()),
             "agent": self.agent,
             "damage": self.damage,
         })
     }
-}
-
-fn rfc3339(time: UnixTime) -> String {
-    jiff::Timestamp::from_second(time.0)
-        .map_or_else(|_| "an impossible time".into(), |time| time.to_string())
 }
 
 fn text(path: &Path) -> Result<String, Failure> {

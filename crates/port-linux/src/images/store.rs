@@ -157,7 +157,9 @@ impl ImageStore {
     pub fn find(&self, reference: &Reference) -> Result<Option<Descriptor>, StoreError> {
         let images = self.inner.load_list()?.images();
         let found = match reference.digest() {
-            Some(digest) => images.into_iter().find(|image| image.root.digest == *digest),
+            Some(digest) => images
+                .into_iter()
+                .find(|image| image.root.digest == *digest),
             None => {
                 let name = reference.to_string();
                 images.into_iter().find(|image| image.name == name)

@@ -61,11 +61,7 @@ pub(super) trait DiskFile: Send + Sync {
 }
 
 /// Reads from this offset until the buffer is full or the file ends.
-pub(super) fn read_full(
-    file: &dyn DiskFile,
-    offset: u64,
-    buffer: &mut [u8],
-) -> io::Result<usize> {
+pub(super) fn read_full(file: &dyn DiskFile, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         let read = file.read_at(offset.saturating_add(filled as u64), rest)?;
@@ -80,10 +76,7 @@ pub(super) fn read_full(
 /// Reads a whole file; nothing if it has more bytes than that.
 pub(super) fn read_whole(file: &dyn DiskFile, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
     let bytes = file.entry()?.bytes;
-    let Some(length) = usize::try_from(bytes)
-        .ok()
-        .filter(|_| bytes <= bytes_max)
-    else {
+    let Some(length) = usize::try_from(bytes).ok().filter(|_| bytes <= bytes_max) else {
         return Ok(None);
     };
     let mut content = vec![0; length];

@@ -139,7 +139,9 @@ impl fmt::Display for StoreError {
                 formatter,
                 "{digest} has more than the {bytes_max} bytes that it may have: the image or its registry is wrong"
             ),
-            Self::Document { digest, error } => write!(formatter, "{digest} cannot be used: {error}"),
+            Self::Document { digest, error } => {
+                write!(formatter, "{digest} cannot be used: {error}")
+            }
             Self::OtherDigest { named, image } => write!(
                 formatter,
                 "the name says {named} and the image is {image}: leave the digest away or give the right one"
@@ -154,14 +156,27 @@ impl fmt::Display for StoreError {
                  pull it again or remove it"
             ),
             Self::TooMany { what, max } => {
-                write!(formatter, "there can be {max} {what} and not more: remove some")
+                write!(
+                    formatter,
+                    "there can be {max} {what} and not more: remove some"
+                )
             }
             Self::Owner { bytes_max } => {
-                write!(formatter, "who owns a pin has a name of 1 to {bytes_max} bytes")
+                write!(
+                    formatter,
+                    "who owns a pin has a name of 1 to {bytes_max} bytes"
+                )
             }
-            Self::Layout(error) => write!(formatter, "the folder cannot be used as image store: {error}"),
+            Self::Layout(error) => write!(
+                formatter,
+                "the folder cannot be used as image store: {error}"
+            ),
             Self::Device { doing, path, error } => {
-                let path = if path.is_empty() { "the store's folder" } else { path };
+                let path = if path.is_empty() {
+                    "the store's folder"
+                } else {
+                    path
+                };
                 write!(formatter, "could not {doing} {path}: {error}")
             }
         }

@@ -90,12 +90,7 @@ impl<'a> Reach<'a> {
 
     pub(super) fn add_root(&mut self, root: &Descriptor) {
         let user = root.ref_name().unwrap_or("an image without name").into();
-        self.add(
-            root.digest,
-            Some(&root.media_type),
-            Need::Required,
-            &user,
-        );
+        self.add(root.digest, Some(&root.media_type), Need::Required, &user);
     }
 
     /// Follows everything to its end.

@@ -99,8 +99,7 @@ impl Inner {
                 ImageList::default()
             }
             ListFile::Missing if is_damaged || !self.lengths(BLOBS_FOLDER)?.is_empty() => {
-                story +=
-                    "the list of images is lost without backup: pull or load the images again before you prune";
+                story += "the list of images is lost without backup: pull or load the images again before you prune";
                 ImageList::default()
             }
             ListFile::Missing => ImageList::default(),

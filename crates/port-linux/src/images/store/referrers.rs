@@ -136,11 +136,19 @@ fn describe(content: &[u8], document: Document) -> Descriptor {
         Document::Manifest(manifest) => {
             let artifact_type = manifest.artifact_type.unwrap_or(manifest.config.media_type);
             let own = manifest.media_type;
-            (own, media_type::MANIFEST, Some(artifact_type), manifest.annotations)
+            (
+                own,
+                media_type::MANIFEST,
+                Some(artifact_type),
+                manifest.annotations,
+            )
         }
-        Document::Index(index) => {
-            (index.media_type, media_type::INDEX, index.artifact_type, index.annotations)
-        }
+        Document::Index(index) => (
+            index.media_type,
+            media_type::INDEX,
+            index.artifact_type,
+            index.annotations,
+        ),
     };
     let mut referrer = Descriptor::of(own_type.as_deref().unwrap_or(default_type), content);
     referrer.artifact_type = artifact_type;

@@ -154,10 +154,7 @@ fn every_single_operation_may_fail_or_be_the_last() {
                 world.restart(turn % 2 == 0);
             } else {
                 assert!(world.disk.heal());
-                let is_full = matches!(
-                    fault,
-                    Fault::Fails(Errno::NOSPC | Errno::DQUOT)
-                );
+                let is_full = matches!(fault, Fault::Fails(Errno::NOSPC | Errno::DQUOT));
                 match result {
                     Err(StoreError::NoRoom { .. }) => assert!(is_full),
                     Err(StoreError::Device { .. }) => assert!(!is_full),

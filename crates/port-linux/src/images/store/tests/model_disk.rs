@@ -166,8 +166,12 @@ impl ModelDisk {
         let state = self.0.lock();
         let names = &state.folders[&state.folder(folder).unwrap()].visible;
         let content = |inode: &u64| state.files.get(inode).map(|file| file.visible.clone());
-        let files = names.iter().map(|(name, inode)| (name.clone(), content(inode)));
-        files.filter_map(|(name, content)| Some((name, content?))).collect()
+        let files = names
+            .iter()
+            .map(|(name, inode)| (name.clone(), content(inode)));
+        files
+            .filter_map(|(name, content)| Some((name, content?)))
+            .collect()
     }
 
     /// Counts an operation; fails it if it is its turn.
@@ -231,7 +235,10 @@ impl FileNode {
                         let old = self.durable.get(number * 16..).unwrap_or_default();
                         match random.below(3) {
                             0 => piece.fill(0),
-                            1 => piece.iter_mut().zip(old).for_each(|(byte, old)| *byte = *old),
+                            1 => piece
+                                .iter_mut()
+                                .zip(old)
+                                .for_each(|(byte, old)| *byte = *old),
                             _ => {}
                         }
                     }

@@ -38,7 +38,9 @@ impl Universe {
             let count = 1 + random.below(3);
             let layers = (0..count).map(|_| random.pick(&layers).clone()).collect();
             let mut manifest = Manifest::new(config, layers);
-            manifest.annotations.insert("number".into(), number.to_string());
+            manifest
+                .annotations
+                .insert("number".into(), number.to_string());
             manifests.push(universe.add(media_type::MANIFEST, manifest.to_json()));
         }
         let mut subjects = manifests.clone();
@@ -76,7 +78,12 @@ impl Universe {
     /// An image with everything that it needs, documents last.
     pub(super) fn needed(&self, root: &Digest) -> Vec<Digest> {
         let mut found = Vec::new();
-        for child in self.documents.get(root).into_iter().flat_map(Document::children) {
+        for child in self
+            .documents
+            .get(root)
+            .into_iter()
+            .flat_map(Document::children)
+        {
             for digest in self.needed(&child.digest) {
                 if !found.contains(&digest) {
                     found.push(digest);

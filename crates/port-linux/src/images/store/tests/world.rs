@@ -35,9 +35,10 @@ impl Durable {
     fn settle(&mut self, seen: &BTreeMap<String, BTreeSet<Digest>>, what: &str) {
         let is_seen = |names: &Names| {
             names.len() == seen.len()
-                && names.iter().zip(seen).all(|((name, (root, _)), (own, roots))| {
-                    name == own && roots.contains(root)
-                })
+                && names
+                    .iter()
+                    .zip(seen)
+                    .all(|((name, (root, _)), (own, roots))| name == own && roots.contains(root))
         };
         if is_seen(&self.now) {
             return;
@@ -118,7 +119,10 @@ impl World {
 
     pub(super) fn present(&self) -> BTreeSet<Digest> {
         let blobs = self.disk.contents("blobs/sha256");
-        blobs.keys().map(|hex| Digest::from_hex(hex).unwrap()).collect()
+        blobs
+            .keys()
+            .map(|hex| Digest::from_hex(hex).unwrap())
+            .collect()
     }
 
     /// A session, perhaps a new one.
@@ -262,7 +266,10 @@ impl World {
         let kept = |leased: &BTreeSet<Digest>| {
             let roots = names().map(|named| named.0).chain(leased.iter().copied());
             let kept = self.universe.reach(roots, &before);
-            before.intersection(&kept).copied().collect::<BTreeSet<Digest>>()
+            before
+                .intersection(&kept)
+                .copied()
+                .collect::<BTreeSet<Digest>>()
         };
         let (least, most) = (kept(&leased), kept(&perhaps));
         let store = self.stores[0].clone();
@@ -276,7 +283,10 @@ impl World {
         assert!(after.is_subset(&most), "something is left over");
         let ingests = self.disk.contents("ingest");
         for hex in ingests.keys() {
-            assert!(perhaps.contains(&Digest::from_hex(hex).unwrap()), "{hex} is left over");
+            assert!(
+                perhaps.contains(&Digest::from_hex(hex).unwrap()),
+                "{hex} is left over"
+            );
         }
         assert_eq!(self.disk.contents("leases").len(), self.sessions.len());
         Ok(())
@@ -310,17 +320,25 @@ impl World {
             .map(|image| (image.name, BTreeSet::from([image.root.digest])));
         self.tags.settle(&tags.collect(), "the names");
         let pins = store.pins().unwrap();
-        let pins = pins.into_iter().map(|(owner, pins)| (owner, pins.into_iter().collect()));
+        let pins = pins
+            .into_iter()
+            .map(|(owner, pins)| (owner, pins.into_iter().collect()));
         self.pins.settle(&pins.collect(), "the pins");
         for (hex, content) in self.disk.contents("blobs/sha256") {
-            assert_eq!(Digest::of(&content).hex(), hex, "a damaged blob was taken for good");
+            assert_eq!(
+                Digest::of(&content).hex(),
+                hex,
+                "a damaged blob was taken for good"
+            );
         }
         let present = self.present();
         for (name, (_, needed)) in self.tags.now.iter().chain(&self.pins.now) {
             let missing: Vec<_> = needed.difference(&present).collect();
             assert!(missing.is_empty(), "{name} has lost {missing:?}");
         }
-        let present = present.iter().filter(|digest| self.universe.documents.contains_key(digest));
+        let present = present
+            .iter()
+            .filter(|digest| self.universe.documents.contains_key(digest));
         for root in present {
             let document = &self.universe.documents[root];
             if let Some(subject) = document.subject() {
