@@ -5,6 +5,7 @@
 
 mod fast_open;
 mod listen;
+mod names;
 mod options;
 mod resolver;
 mod socket;
@@ -15,6 +16,7 @@ use thimble_runtime::port::{Lookup, Network, Protocol, Socket};
 use crate::reactor::Reactor;
 
 pub use listen::{ListenError, listen};
+pub use names::Names;
 
 use resolver::Resolver;
 use socket::LinuxSocket;

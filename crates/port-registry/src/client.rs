@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use thimble_image::registry::{Head, Request, TransportError, TransportErrorKind, Url};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, SendBody};
 
+use crate::names::Names;
 use crate::settings::{Settings, SettingsError, host_of, is_loopback};
 
 /// Bytes of the buffers of a connection, each way.
@@ -123,7 +125,15 @@ impl Client {
         if kind.https {
             builder = builder.tls_config(self.tls(&kind.registry));
         }
-        let agent: Agent = builder.build().into();
+        let config = builder.build();
+        let agent = match &self.settings.resolve {
+            Some(resolve) => Agent::with_parts(
+                config,
+                DefaultConnector::default(),
+                Names(Arc::clone(resolve)),
+            ),
+            None => config.into(),
+        };
         agents.insert(kind, agent.clone());
         Ok(agent)
     }

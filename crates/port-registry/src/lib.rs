@@ -11,13 +11,14 @@ mod credentials;
 mod drive;
 mod error;
 mod helper;
+mod names;
 mod registries;
 mod settings;
 
 pub use credentials::{CredentialError, StoredWhere};
 pub use error::{LoginError, PullError, PushError, TransferError};
 pub use registries::Registries;
-pub use settings::{Proxies, RegistrySettings, Settings, SettingsError};
+pub use settings::{Proxies, RegistrySettings, Resolve, Settings, SettingsError};
 pub use thimble_image::registry::{BlobProgress, Found, Secret};
 
 use std::time::Duration;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use thimble_image::Reference;
@@ -33,7 +35,12 @@ pub struct Settings {
     pub user_agent: String,
     /// Proxies; the environment's by default.
     pub proxies: Proxies,
+    /// Looks up the addresses of a host; the C library by default, which a static program should not use.
+    pub resolve: Option<Resolve>,
 }
+
+/// Looks up the addresses of a host: a name, or an address, that of IPv6 in brackets. Waits for the answer.
+pub type Resolve = Arc<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync>;
 
 /// What is particular to a registry.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +108,7 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(10),
             user_agent: concat!("thimble/", env!("CARGO_PKG_VERSION")).into(),
             proxies: Proxies::from_environment(),
+            resolve: None,
         }
     }
 }

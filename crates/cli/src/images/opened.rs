@@ -1,10 +1,13 @@
 //! The image store of this machine, opened, and what commands ask of it.
 
+use std::sync::Arc;
+
 use thimble_image::document::Document;
 use thimble_image::media_type;
 use thimble_image::reference::ReferenceError;
 use thimble_image::{Descriptor, Digest, Manifest, Platform, Reference};
 use thimble_port_linux::images::store::{ImageStore, StoreError};
+use thimble_port_linux::network::Names;
 use thimble_port_registry::{Registries, Settings as RegistriesSettings};
 
 use crate::failure::{Failure, ImageFault};
@@ -28,11 +31,10 @@ pub(crate) fn open(settings: &Settings) -> Result<ImageStore, Failure> {
         reason: "there is no folder to keep images in; set THIMBLE_ROOT or HOME".into(),
     })?;
     let folder = folder.join("images");
-    let store =
-        ImageStore::open(&folder, settings.store.clone()).map_err(|error| Failure::Device {
-            doing: "opening the image store",
-            reason: format!("{}: {error}", folder.display()),
-        })?;
+    let store = ImageStore::open(&folder, settings.store).map_err(|error| Failure::Device {
+        doing: "opening the image store",
+        reason: format!("{}: {error}", folder.display()),
+    })?;
     for notice in store.notices() {
         eprintln!("thimble: {notice}");
     }
@@ -41,9 +43,11 @@ pub(crate) fn open(settings: &Settings) -> Result<ImageStore, Failure> {
 
 /// The registries, as they are set up on this machine.
 pub(crate) fn registries(settings: &Settings, plain_http: bool) -> Result<Registries, Failure> {
+    let names = Names::default();
     Registries::new(RegistriesSettings {
         registries: settings.registries.clone(),
         plain_http,
+        resolve: Some(Arc::new(move |host| names.addresses(host))),
         user_agent: concat!("thimble/", env!("CARGO_PKG_VERSION")).into(),
         ..RegistriesSettings::default()
     })

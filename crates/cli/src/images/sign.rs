@@ -10,6 +10,8 @@ use thimble_image::signature::{
 use thimble_image::{Descriptor, Reference, media_type};
 use thimble_port_linux::images::store::ImageStore;
 
+use zeroize::Zeroizing;
+
 use crate::arguments::{SignArguments, VerifyArguments};
 use crate::failure::{Failure, ImageFault, chain};
 use crate::observer::printable;
@@ -230,11 +232,14 @@ impl Signer {
     }
 }
 
-fn text(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| Failure::Unreadable {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
+/// What is in a file that may be secret: wiped when it is not needed any more.
+fn text(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    fs::read_to_string(path)
+        .map(Zeroizing::new)
+        .map_err(|error| Failure::Unreadable {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })
 }
 
 /// The signatures of an image that are here, for those who only want to see them.

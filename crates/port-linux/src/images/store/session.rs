@@ -21,8 +21,11 @@ pub struct Session {
     lease: Arc<Lease>,
     trust: Trust,
     /// The blob that was read last, so that reading one in pieces opens it once.
-    open: Arc<Mutex<Option<(Digest, Box<dyn DiskFile>)>>>,
+    open: Arc<Mutex<Option<Opened>>>,
 }
+
+/// A blob that is being read.
+type Opened = (Digest, Box<dyn DiskFile>);
 
 /// When a blob that is here already counts as undamaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
