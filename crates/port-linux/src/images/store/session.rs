@@ -21,11 +21,10 @@ pub struct Session {
     lease: Arc<Lease>,
     trust: Trust,
     /// The blob that was read last, so that reading one in pieces opens it once.
-    open: Arc<Mutex<Option<Opened>>>,
+    open: Arc<Mutex<Option<OpenBlob>>>,
 }
 
-/// A blob that is being read.
-type Opened = (Digest, Box<dyn DiskFile>);
+type OpenBlob = (Digest, Box<dyn DiskFile>);
 
 /// When a blob that is here already counts as undamaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
