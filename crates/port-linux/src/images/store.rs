@@ -199,6 +199,8 @@ impl ImageStore {
         let held = self.inner.lock()?;
         let mut list = self.inner.load_list_locked(&held)?;
         let Some(root) = list.remove(name) else {
+            // Whoever took it away may have been killed before that was durable.
+            self.inner.sync_folder("")?;
             return Ok(None);
         };
         self.inner.store_list(&held, &list)?;

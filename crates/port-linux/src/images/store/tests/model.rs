@@ -4,10 +4,13 @@ use rustix::io::Errno;
 
 use super::super::StoreError;
 use super::model_disk::Fault;
+use super::random::Random;
 use super::world::World;
 
 /// How many, unless `THIMBLE_LIVES` says otherwise.
 const LIVES: u64 = 60;
+/// How often each operation fails, unless `THIMBLE_TURNS` says otherwise.
+const TURNS: u64 = 1;
 const STEPS: usize = 120;
 const NAMES: [&str; 4] = ["a/b:1", "a/b:2", "localhost:5000/c:1", "d"];
 const OWNERS: [&str; 3] = ["web", "rollback/web", "µ"];
@@ -38,7 +41,7 @@ impl Drop for Operation {
 #[test]
 fn nothing_complete_is_lost_in_random_lives() {
     let only = std::env::var("THIMBLE_SEED").map(|seed| seed.parse().unwrap());
-    let lives = std::env::var("THIMBLE_LIVES").map_or(LIVES, |lives| lives.parse().unwrap());
+    let lives = number("THIMBLE_LIVES", LIVES);
     let (first, lives) = only.map_or((0, lives), |seed| (seed, 1));
     for seed in first..first + lives {
         let _seed = Seed(seed);
@@ -130,59 +133,109 @@ fn step(world: &mut World) -> Result<(), StoreError> {
     }
 }
 
+type Step = fn(&mut World) -> Result<(), StoreError>;
+
 /// One life from an empty disk to an empty store, which does everything once.
+const LIFE: [Step; 13] = [
+    World::open,
+    |world| world.pull(&world.universe.roots[0].clone(), false),
+    |world| world.tag(NAMES[0], &world.universe.roots[0].clone()),
+    |world| world.pull(&world.universe.roots[6].clone(), false),
+    |world| world.tag(NAMES[1], &world.universe.roots[6].clone()),
+    |world| world.pull(&world.universe.roots.last().unwrap().clone(), false),
+    |world| world.pin(OWNERS[0], &world.universe.roots[0].clone()),
+    |world| {
+        world.sessions.clear();
+        world.untag(NAMES[0])
+    },
+    World::prune,
+    |world| world.untag(NAMES[1]),
+    World::prune,
+    |world| world.unpin(OWNERS[0]),
+    World::prune,
+];
+
 fn whole_life(world: &mut World) -> Result<(), StoreError> {
-    world.open()?;
-    let roots = world.universe.roots.clone();
-    let signature = roots.last().unwrap().clone();
-    for (root, name) in [(&roots[0], NAMES[0]), (&roots[6], NAMES[1])] {
-        world.pull(root, false)?;
-        world.tag(name, root)?;
+    LIFE.iter().try_for_each(|step| step(world))
+}
+
+/// What becomes of a life in which one operation fails, or is the last before the process is killed or the power is
+/// cut. It goes on from there, with the same step or the next, until the power is cut for good. Tells whether something failed.
+fn live_with(world: &mut World, fault: Fault, is_cut: bool, retries: bool, more: usize) -> bool {
+    let mut left = None;
+    let mut number = 0;
+    while let Some(step) = LIFE.get(number)
+        && left != Some(0)
+    {
+        let result = step(world);
+        left = left.map(|left| left - 1);
+        let is_stopped = world.disk.is_stopped();
+        if is_stopped {
+            world.restart(is_cut);
+        }
+        let has_failed = world.disk.heal_if_failed() || is_stopped;
+        match (result, fault) {
+            (Ok(()), _) => {}
+            (Err(StoreError::Missing { .. }), _) => {}
+            (Err(StoreError::NoRoom { .. }), Fault::Fails(Errno::NOSPC | Errno::DQUOT)) => {}
+            (Err(StoreError::Device { .. }), _) => assert!(has_failed),
+            (Err(error), _) => panic!("{error}"),
+        }
+        if has_failed {
+            left = Some(more);
+            world.open().unwrap();
+            world.verify();
+        }
+        if !(has_failed && retries) {
+            number += 1;
+        }
     }
-    world.pull(&signature, false)?;
-    world.sessions.clear();
-    world.pin(OWNERS[0], &roots[0])?;
-    world.untag(NAMES[0])?;
-    world.prune()?;
-    world.untag(NAMES[1])?;
-    world.unpin(OWNERS[0])?;
-    world.prune()
+    world.restart(true);
+    left.is_some()
 }
 
 #[test]
 fn every_single_operation_may_fail_or_be_the_last() {
     let mut world = World::new(1);
     whole_life(&mut world).unwrap();
-    let operations = world.disk.operations();
-    for after in 0..operations {
-        let errno = ERRNOS[after as usize % ERRNOS.len()];
-        for fault in [Fault::Stops, Fault::Fails(errno)] {
+    let turns = number("THIMBLE_TURNS", TURNS);
+    for after in 0..world.disk.operations() {
+        let mut random = Random::new(after);
+        for _ in 0..turns {
             let _operation = Operation(after);
-            let mut world = World::new(1);
+            let fault = match random.below(2) {
+                0 => Fault::Stops,
+                _ => Fault::Fails(*random.pick(&ERRNOS)),
+            };
+            let (is_cut, retries) = (random.below(2) == 0, random.below(2) == 0);
+            let more = random.below(3);
+            let mut world = World::new(random.next());
             world.disk.fail(after, None, fault);
-            let result = whole_life(&mut world);
-            if world.disk.is_stopped() {
-                let power_cut = after % 3 > 0;
-                world.restart(power_cut);
-            } else {
-                assert!(world.disk.heal());
-                let is_full = matches!(fault, Fault::Fails(Errno::NOSPC | Errno::DQUOT));
-                match result {
-                    Err(StoreError::NoRoom { .. }) => assert!(is_full),
-                    Err(StoreError::Device { .. }) => assert!(!is_full),
-                    Err(error) => panic!("{error}"),
-                    // Only what tidies up may fail unnoticed.
-                    Ok(()) => {}
+            live_with(&mut world, fault, is_cut, retries, more);
+        }
+    }
+}
+
+#[test]
+fn every_single_flush_of_a_folder_may_fail() {
+    for fault in [Fault::Fails(Errno::IO), Fault::Stops] {
+        for more in 1..4 {
+            for retries in [false, true] {
+                let mut after = 0;
+                loop {
+                    let _operation = Operation(after);
+                    let mut world = World::new(after);
+                    world.disk.fail_flush(after, fault);
+                    if !live_with(&mut world, fault, false, retries, more) {
+                        break;
+                    }
+                    after += 1;
                 }
-                world.open().unwrap();
-                world.verify();
-            }
-            world.sessions.clear();
-            world.writers.clear();
-            if after % 4 == 0 {
-                whole_life(&mut world).unwrap();
-                world.restart(true);
             }
         }
     }
+}
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |number| number.parse().unwrap())
 }

@@ -36,6 +36,8 @@ struct State {
     countdown: Option<u64>,
     every: Option<u64>,
     fault: Fault,
+    /// Flushes of folders until one fails.
+    flushes: Option<u64>,
     is_stopped: bool,
     faults: u64,
     operations: u64,
@@ -80,6 +82,7 @@ impl ModelDisk {
             countdown: None,
             every: None,
             fault: Fault::Stops,
+            flushes: None,
             is_stopped: false,
             faults: 0,
             operations: 0,
@@ -97,10 +100,24 @@ impl ModelDisk {
         state.fault = fault;
     }
 
+    /// Lets the flush of a folder fail before which that many work.
+    pub(super) fn fail_flush(&self, after: u64, fault: Fault) {
+        let mut state = self.0.lock();
+        state.flushes = Some(after);
+        state.fault = fault;
+    }
+
+    /// Tells whether something failed since the last time; lets everything work then.
+    pub(super) fn heal_if_failed(&self) -> bool {
+        let has_failed = self.0.lock().faults > 0;
+        has_failed && self.heal()
+    }
+
     /// Lets everything work; tells whether something failed since the last time.
     pub(super) fn heal(&self) -> bool {
         let mut state = self.0.lock();
         state.countdown = None;
+        state.flushes = None;
         std::mem::take(&mut state.faults) > 0
     }
 
@@ -139,9 +156,11 @@ impl ModelDisk {
             random,
             ..
         } = &mut *state;
+        // Often nothing that was not flushed is there: what everybody forgot to flush is missed most then.
+        let some = random.below(2);
         for folder in folders.values_mut() {
             for edits in std::mem::take(&mut folder.pending) {
-                if random.below(2) == 0 {
+                if some == 1 && random.below(2) == 0 {
                     apply(&mut folder.durable, &edits);
                 }
             }
@@ -389,6 +408,17 @@ impl Disk for ModelDisk {
     }
 
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
+        {
+            let mut state = self.0.lock();
+            match state.flushes {
+                Some(0) => {
+                    state.flushes = None;
+                    state.countdown = Some(0);
+                }
+                Some(left) => state.flushes = Some(left - 1),
+                None => {}
+            }
+        }
         self.operate(|state| {
             let folder = state.folder(folder)?;
             let folder = state.folders.get_mut(&folder).unwrap();

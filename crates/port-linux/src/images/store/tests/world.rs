@@ -84,6 +84,8 @@ pub(super) struct World {
     pub(super) tags: Durable,
     pub(super) pins: Durable,
     pub(super) random: Random,
+    /// Blobs of which somebody was told that they are durable.
+    committed: BTreeSet<Digest>,
     had_power_cut: bool,
 }
 
@@ -100,6 +102,7 @@ impl World {
             tags: Durable::new(),
             pins: Durable::new(),
             random,
+            committed: BTreeSet::new(),
             had_power_cut: false,
         }
     }
@@ -175,7 +178,10 @@ impl World {
             return Ok(());
         }
         match writer.commit() {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.committed.insert(*digest);
+                Ok(())
+            }
             Err(CommitError::Device(error)) => Err(error),
             // What a power cut left of it was not what had been written; the next attempt begins anew.
             Err(error @ CommitError::Digest { .. }) => {
@@ -278,6 +284,7 @@ impl World {
         let result = store.prune(PruneMode::Remove);
         let after = self.present();
         assert!(after.is_superset(&least), "too much is gone");
+        self.committed.retain(|digest| after.contains(digest));
         let pruned = result?;
         assert_eq!(pruned, announced);
         assert!(after.is_subset(&most), "something is left over");
@@ -332,6 +339,8 @@ impl World {
             );
         }
         let present = self.present();
+        let missing: Vec<_> = self.committed.difference(&present).collect();
+        assert!(missing.is_empty(), "{missing:?} are lost");
         for (name, (_, needed)) in self.tags.now.iter().chain(&self.pins.now) {
             let missing: Vec<_> = needed.difference(&present).collect();
             assert!(missing.is_empty(), "{name} has lost {missing:?}");
