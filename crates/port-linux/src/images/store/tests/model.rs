@@ -136,13 +136,14 @@ fn step(world: &mut World) -> Result<(), StoreError> {
 type Step = fn(&mut World) -> Result<(), StoreError>;
 
 /// One life from an empty disk to an empty store, which does everything once.
-const LIFE: [Step; 13] = [
+const LIFE: [Step; 15] = [
     World::open,
     |world| world.pull(&world.universe.roots[0].clone(), false),
     |world| world.tag(NAMES[0], &world.universe.roots[0].clone()),
     |world| world.pull(&world.universe.roots[6].clone(), false),
     |world| world.tag(NAMES[1], &world.universe.roots[6].clone()),
     |world| world.pull(&world.universe.roots.last().unwrap().clone(), false),
+    |world| world.pin(OWNERS[1], &world.universe.roots.last().unwrap().clone()),
     |world| world.pin(OWNERS[0], &world.universe.roots[0].clone()),
     |world| {
         world.sessions.clear();
@@ -152,6 +153,7 @@ const LIFE: [Step; 13] = [
     |world| world.untag(NAMES[1]),
     World::prune,
     |world| world.unpin(OWNERS[0]),
+    |world| world.unpin(OWNERS[1]),
     World::prune,
 ];
 
