@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use thimble_image::document::DOCUMENT_BYTES_MAX;
+use thimble_image::layout::blob_path;
 use thimble_image::{Descriptor, Digest, Document};
 
 use super::blobs::{self, Presence};
@@ -99,7 +100,7 @@ impl<'a> Reach<'a> {
             while let Some(visit) = self.queue.pop() {
                 self.visit(&visit)?;
             }
-            self.add_referrers();
+            self.add_referrers()?;
             if self.queue.is_empty() {
                 return Ok(self.kept);
             }
@@ -115,7 +116,7 @@ impl<'a> Reach<'a> {
                     Err(error) => return Err(error),
                 }
             }
-            self.add_referrers();
+            self.add_referrers()?;
             if self.queue.is_empty() {
                 return Ok(self.kept);
             }
@@ -171,15 +172,21 @@ impl<'a> Reach<'a> {
     }
 
     /// Adds what is about something in use. The hint alone counts: keeping too much does no harm.
-    fn add_referrers(&mut self) {
+    fn add_referrers(&mut self) -> Result<(), StoreError> {
         let user: Arc<str> = "a signature".into();
         let (now, later) = std::mem::take(&mut self.hints)
             .into_iter()
             .partition::<BTreeSet<Hint>, _>(|hint| self.kept.contains(&hint.subject));
         self.hints = later;
         for hint in now {
-            self.add(hint.manifest, None, Need::Optional, &user);
+            let path = blob_path(&hint.manifest);
+            let entry = self.inner.disk.entry(&path);
+            // The hint comes first; what is about a manifest that never came is not in use.
+            if entry.map_err(self.inner.fault("look up", &path))?.is_some() {
+                self.add(hint.manifest, None, Need::Optional, &user);
+            }
         }
+        Ok(())
     }
 }
 
