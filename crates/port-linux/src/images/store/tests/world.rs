@@ -43,7 +43,8 @@ impl Durable {
         if is_seen(&self.now) {
             return;
         }
-        let found = self.possible.iter().find(|names| is_seen(names));
+        // The last of several with the same images: what they needed before may be pruned since.
+        let found = self.possible.iter().rev().find(|names| is_seen(names));
         let expected = || format!("{:?} or {:?}", self.now, self.possible);
         let found = found.unwrap_or_else(|| panic!("{what} are {seen:?}, not {}", expected()));
         self.now = found.clone();
@@ -203,24 +204,17 @@ impl World {
         Ok(())
     }
 
-    /// What is here of what an image needs.
-    fn named(&self, root: &Descriptor) -> Named {
-        let present = self.present();
-        let needed = self.universe.needed(&root.digest);
-        let here = needed.into_iter().filter(|digest| present.contains(digest));
-        (root.digest, here.collect())
-    }
-
     pub(super) fn tag(&mut self, name: &str, root: &Descriptor) -> Result<(), StoreError> {
         let reference: Reference = name.parse().unwrap();
-        let mut named = self.named(root);
         let store = self.store();
+        // Not everything that is here of it: some may be here for others, and its manifest not.
+        let mut needed = store.inner.require_complete(root);
         let result = store.tag(&reference, root);
-        if result.is_ok() {
-            // A manifest in an index may be here without its layers, if it is on its way.
-            let needed = store.inner.require_complete(root);
-            named.1 = needed.unwrap_or_default().into_iter().collect();
+        if needed.is_err() {
+            needed = store.inner.require_complete(root);
         }
+        let needed = needed.unwrap_or_default().into_iter().collect();
+        let named = (root.digest, needed);
         let name = reference.to_string();
         self.tags.edit(result, |names| {
             names.insert(name, named);
@@ -243,10 +237,14 @@ impl World {
 
     pub(super) fn pin(&mut self, owner: &str, root: &Descriptor) -> Result<(), StoreError> {
         let store = self.store();
-        if self.pins.now.contains_key(owner) || store.inner.require_complete(root).is_err() {
+        if self.pins.now.contains_key(owner) {
             return Ok(());
         }
-        let named = self.named(root);
+        // Not everything that is here of it: some may be here for others, and its manifest not.
+        let Ok(needed) = store.inner.require_complete(root) else {
+            return Ok(());
+        };
+        let named = (root.digest, needed.into_iter().collect());
         let result = store.pin(owner, &root.digest);
         self.pins.edit(result, |pins| {
             pins.insert(owner.into(), named);
@@ -286,6 +284,9 @@ impl World {
         assert!(after.is_superset(&least), "too much is gone");
         self.committed.retain(|digest| after.contains(digest));
         let pruned = result?;
+        // A prune makes sure that what it goes by is durable.
+        self.tags.possible.clear();
+        self.pins.possible.clear();
         assert_eq!(pruned, announced);
         assert!(after.is_subset(&most), "something is left over");
         let ingests = self.disk.contents("ingest");
