@@ -61,7 +61,7 @@ impl Wake for Unpark {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::net::{IpAddr, Ipv6Addr};
 
     use super::Names;
 
@@ -69,10 +69,10 @@ mod tests {
     fn addresses_and_localhost_need_nobody() {
         let names = Names::default();
         for (host, address) in [
-            ("127.0.0.2", Ipv4Addr::new(127, 0, 0, 2).into()),
-            ("::1", Ipv6Addr::LOCALHOST.into()),
-            ("[::1]", Ipv6Addr::LOCALHOST.into()),
-            ("LocalHost", Ipv4Addr::LOCALHOST.into()),
+            ("127.0.0.2", IpAddr::from([127, 0, 0, 2])),
+            ("::1", IpAddr::from(Ipv6Addr::LOCALHOST)),
+            ("[::1]", IpAddr::from(Ipv6Addr::LOCALHOST)),
+            ("LocalHost", IpAddr::from([127, 0, 0, 1])),
         ] {
             assert_eq!(names.addresses(host).unwrap()[0], address, "{host}");
         }
