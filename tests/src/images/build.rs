@@ -199,7 +199,7 @@ fn what_cannot_be_built_is_told() {
         ),
         (
             "module: good.wat\nname: a\nlimits: {memory: lots}\n",
-            "lots",
+            "memory",
         ),
         ("module: [\n", "thimble.yaml"),
         ("name: a\n", "module"),
