@@ -1,16 +1,11 @@
 //! Archives of images, and layers that are archives, from bytes nobody would send.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::io::{Read as _, Write as _};
-use std::rc::Rc;
 use std::time::Duration;
 
+use thimble_image::media_type;
 use thimble_image::program::TarLayer;
-use thimble_image::store::{Admission, BlobStore, BlobWriter, CommitError};
-use thimble_image::{Descriptor, Digest, media_type};
 use thimble_port_linux::images::archive::{Limits, extract_module, load_tar};
+use thimble_testkit::blobs::MemoryStore;
 
 use crate::finding::{Violation, ensure};
 use crate::shapes::Shapes;
@@ -66,20 +61,20 @@ impl Target for Archives {
         match kind & 3 {
             0 => load(&bytes, shapes),
             1 => load(&compressed(&bytes), shapes),
-            2 => extract(bytes, false, shapes),
-            _ => extract(compressed(&bytes), true, shapes),
+            2 => extract(&bytes, false, shapes),
+            _ => extract(&compressed(&bytes), true, shapes),
         }
     }
 }
 
 fn load(bytes: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
-    let store = Shelf::default();
+    let store = MemoryStore::default();
     match load_tar(bytes, &store, &LIMITS) {
         Ok(images) => {
             shapes.note((0, images.len().min(4)));
             for image in images {
                 ensure(
-                    store.blobs.borrow().contains_key(&image.root.digest),
+                    store.has(&image.root.digest),
                     "an image that is loaded is there",
                     || format!("{image:?}"),
                 )?;
@@ -94,19 +89,17 @@ fn load(bytes: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
             )?;
         }
     }
-    let blobs = store.blobs.borrow();
-    let bytes: usize = blobs.values().map(Vec::len).sum();
+    let bytes = store.bytes();
     ensure(
-        bytes as u64 <= LIMITS.archive_bytes_max,
+        bytes <= LIMITS.archive_bytes_max,
         "no more is kept than an archive may have",
         || format!("{bytes} bytes"),
     )
 }
 
-fn extract(bytes: Vec<u8>, gzip: bool, shapes: &mut Shapes) -> Result<(), Violation> {
-    let store = Shelf::default();
-    let blob = Descriptor::of(media_type::TAR_LAYERS[0], &bytes);
-    store.blobs.borrow_mut().insert(blob.digest, bytes);
+fn extract(bytes: &[u8], gzip: bool, shapes: &mut Shapes) -> Result<(), Violation> {
+    let store = MemoryStore::default();
+    let blob = store.add(media_type::TAR_LAYERS[0], bytes);
     match extract_module(&[TarLayer { blob, gzip }], "app.wasm", &store, &LIMITS) {
         Ok(module) => {
             shapes.note((2, module.is_empty()));
@@ -163,80 +156,4 @@ fn crc32(bytes: &[u8]) -> u32 {
             (crc >> 1) ^ (0xEDB8_8320 * (crc & 1))
         })
     })
-}
-
-/// A store in memory.
-#[derive(Default)]
-struct Shelf {
-    blobs: Rc<RefCell<BTreeMap<Digest, Vec<u8>>>>,
-}
-
-impl BlobStore for Shelf {
-    type Error = Infallible;
-    type Writer = Pen;
-
-    fn admit(&self, blob: &Descriptor) -> Result<Admission<Pen>, Infallible> {
-        if self.blobs.borrow().contains_key(&blob.digest) {
-            return Ok(Admission::Present);
-        }
-        Ok(Admission::Wanted(Pen {
-            blobs: Rc::clone(&self.blobs),
-            expected: blob.clone(),
-            bytes: Vec::new(),
-        }))
-    }
-
-    fn read(&self, digest: &Digest, offset: u64, buffer: &mut [u8]) -> Result<usize, Infallible> {
-        let blobs = self.blobs.borrow();
-        let rest = blobs
-            .get(digest)
-            .and_then(|bytes| bytes.get(usize::try_from(offset).ok()?..))
-            .unwrap_or_default();
-        let mut rest = rest;
-        Ok(rest.read(buffer).unwrap_or_default())
-    }
-}
-
-/// Writes one blob.
-struct Pen {
-    blobs: Rc<RefCell<BTreeMap<Digest, Vec<u8>>>>,
-    expected: Descriptor,
-    bytes: Vec<u8>,
-}
-
-impl BlobWriter for Pen {
-    type Error = Infallible;
-
-    fn offset(&self) -> u64 {
-        self.bytes.len() as u64
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
-        // Writing to memory cannot fail.
-        let _ = self.bytes.write_all(bytes);
-        Ok(())
-    }
-
-    fn restart(&mut self) -> Result<(), Infallible> {
-        self.bytes.clear();
-        Ok(())
-    }
-
-    fn commit(self) -> Result<(), CommitError<Infallible>> {
-        let found = Digest::of(&self.bytes);
-        if self.bytes.len() as u64 != self.expected.size {
-            return Err(CommitError::Length {
-                expected: self.expected.size,
-                found: self.bytes.len() as u64,
-            });
-        }
-        if found != self.expected.digest {
-            return Err(CommitError::Digest {
-                expected: self.expected.digest,
-                found,
-            });
-        }
-        self.blobs.borrow_mut().insert(found, self.bytes);
-        Ok(())
-    }
 }

@@ -8,6 +8,7 @@ use thimble_image::{Descriptor, Digest, Document, Reference};
 use thimble_port_linux::images::store::{ImageStore, Session};
 
 use super::device::{Device, exits};
+use thimble_testkit::random::{Random, seed};
 use thimble_testkit::registry::{Kind, Registry};
 
 /// Kills.
@@ -19,27 +20,13 @@ const NAMES: u64 = 8;
 /// Bytes of a module at most.
 const MODULE_BYTES_MAX: u64 = 64 << 20;
 
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % bound
-    }
-}
-
 /// What is named here: full name and digest.
 type Names = BTreeMap<String, Digest>;
 
 #[test]
 fn the_store_survives_kills_at_any_moment() {
-    let seed = std::env::var("SEED").map_or(7, |seed| seed.parse().unwrap());
-    println!("seed {seed}; to repeat: SEED={seed}");
-    let mut random = Random(seed);
+    let seed = seed(7);
+    let mut random = Random::new(seed);
     let registry = Registry::start(Kind::Open);
     let remote = publish(&registry);
     let device = Device::new();
@@ -123,8 +110,8 @@ impl Operation {
 
 fn draw(random: &mut Random, remote: &[(String, Digest)], known: &Names) -> Operation {
     let pick = |random: &mut Random| {
-        let at = random.below(known.len().max(1) as u64);
-        known.iter().nth(usize::try_from(at).unwrap())
+        let at = random.index(known.len().max(1));
+        known.iter().nth(at)
     };
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     match (random.below(10), pick(random)) {
@@ -144,8 +131,7 @@ fn draw(random: &mut Random, remote: &[(String, Digest)], known: &Names) -> Oper
             name: None,
         },
         _ => {
-            let at = random.below(remote.len() as u64);
-            let (name, digest) = &remote[usize::try_from(at).unwrap()];
+            let (name, digest) = random.pick(remote);
             Operation {
                 words: words(&["pull", name]),
                 name: Some((name.clone(), Some(*digest))),

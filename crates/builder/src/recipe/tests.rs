@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use thimble_image::config::{Health, LimitRequest};
+use thimble_testkit::random::{Random, seed};
 
 use super::{Recipe, read, units};
 
@@ -423,27 +424,19 @@ fn sizes_times_and_shares() {
 
 #[test]
 fn shaken_recipes_never_panic() {
-    let seed = 0x5eed_u64;
-    println!("seed {seed}");
-    let mut state = seed;
-    let mut next = |below: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        usize::try_from(state >> 33).unwrap() % below
-    };
+    let mut random = Random::new(seed(0x5eed));
     const PIECES: [&str; 16] = [
         "[", "]", "{", "}", ":", "- ", "\n", "  ", "|", ">", "&a ", "*a", "!t ", "\"", "'", "?",
     ];
     let rounds = std::env::var("THIMBLE_ROUNDS").map_or(3000, |rounds| rounds.parse().unwrap());
     for _ in 0..rounds {
         let mut text: Vec<char> = FULL.chars().collect();
-        for _ in 0..=next(6) {
-            let place = next(text.len());
-            match next(3) {
+        for _ in 0..=random.below(6) {
+            let place = random.index(text.len());
+            match random.below(3) {
                 0 => drop(text.remove(place)),
                 1 => {
-                    for character in PIECES[next(PIECES.len())].chars().rev() {
+                    for character in random.pick(&PIECES).chars().rev() {
                         text.insert(place, character);
                     }
                 }

@@ -1,23 +1,12 @@
 //! Modules that nobody would write, from random bytes.
 
 use arbitrary::Unstructured;
+use thimble_testkit::random::Random;
 use wasm_smith::Config;
 use wasmparser::BinaryReader;
 
 use super::behaviour::outcome;
 use super::check;
-
-/// A sequence of bytes that is the same for the same seed (xorshift64*).
-fn entropy(mut seed: u64, length: usize) -> Vec<u8> {
-    seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        seed ^= seed >> 12;
-        seed ^= seed << 25;
-        seed ^= seed >> 27;
-        seed.wrapping_mul(0x2545_f491_4f6c_dd1d).to_be_bytes()[0]
-    };
-    (0..length).map(|_| next()).collect()
-}
 
 fn config(seed: u64) -> Config {
     Config {
@@ -89,7 +78,7 @@ fn do_the_same_as_before() {
     };
     let (mut shrunk, mut ran) = (0, 0);
     for seed in 1..=rounds {
-        let bytes = entropy(seed, 4096);
+        let bytes = Random::new(seed).bytes(4096);
         let mut source = Unstructured::new(&bytes);
         let module = match wasm_smith::Module::new(config(seed), &mut source) {
             Ok(module) => module,

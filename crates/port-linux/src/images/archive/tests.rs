@@ -3,18 +3,16 @@
 
 mod extract;
 mod hostile;
-mod memory_store;
 mod round_trip;
 mod tools;
 
-use std::process::{Command, Output};
+use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use memory_store::MemoryStore;
-use std::io::Write as _;
 use tar::{EntryType, Header};
 use thimble_image::{Descriptor, Digest, ImageConfig, Index, Manifest, Platform, media_type};
+use thimble_testkit::blobs::MemoryStore;
 
 /// A module that does nothing.
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
@@ -26,14 +24,14 @@ fn image(store: &MemoryStore, text: &str) -> Descriptor {
     let length = u8::try_from(text.len()).unwrap();
     module.extend_from_slice(&[0, length + 1, length]);
     module.extend_from_slice(text.as_bytes());
-    let layer = store.put(media_type::WASM, &module);
+    let layer = store.add(media_type::WASM, &module);
     let config = ImageConfig {
         layer_digests: vec![layer.digest],
         args: vec![text.to_owned()],
         ..ImageConfig::default()
     };
-    let config = store.put(media_type::WASM_CONFIG, &config.to_json());
-    let mut root = store.put(
+    let config = store.add(media_type::WASM_CONFIG, &config.to_json());
+    let mut root = store.add(
         media_type::MANIFEST,
         &Manifest::new(config, vec![layer]).to_json(),
     );
@@ -43,7 +41,7 @@ fn image(store: &MemoryStore, text: &str) -> Descriptor {
 
 /// Puts an index of these manifests into a store.
 fn index(store: &MemoryStore, manifests: Vec<Descriptor>) -> Descriptor {
-    store.put(media_type::INDEX, &Index::new(manifests).to_json())
+    store.add(media_type::INDEX, &Index::new(manifests).to_json())
 }
 
 /// An entry of an archive that a test makes.
@@ -105,18 +103,4 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// The path of a blob in a layout.
 fn blob_path(content: &[u8]) -> String {
     thimble_image::layout::blob_path(&Digest::of(content))
-}
-
-/// Runs a tool that a test needs.
-fn run(tool: &str, arguments: &[&str]) -> Output {
-    let output = Command::new(tool)
-        .args(arguments)
-        .output()
-        .unwrap_or_else(|error| panic!("{tool}: {error}; install it: apt-get install {tool}"));
-    assert!(
-        output.status.success(),
-        "{tool} {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output
 }

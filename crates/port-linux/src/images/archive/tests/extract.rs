@@ -3,9 +3,9 @@
 use tar::EntryType;
 use thimble_image::media_type::{TAR_GZIP_LAYERS, TAR_LAYERS};
 use thimble_image::program::TarLayer;
+use thimble_testkit::blobs::MemoryStore;
 
 use super::super::{Limits, extract_module};
-use super::memory_store::MemoryStore;
 use super::{Made, archive, entry, file, gzip};
 
 const PATH: &str = "usr/bin/app.wasm";
@@ -23,7 +23,7 @@ fn look(layers: &[Vec<Made<'_>>], packed: bool, limits: &Limits) -> String {
                 (TAR_LAYERS[0], bytes)
             };
             TarLayer {
-                blob: store.put(media_type, &bytes),
+                blob: store.add(media_type, &bytes),
                 gzip: packed,
             }
         })
@@ -254,7 +254,7 @@ fn damaged_layers() {
         (b"", false, "no layer of the image has"),
     ] {
         let layer = TarLayer {
-            blob: store.put(TAR_LAYERS[0], bytes),
+            blob: store.add(TAR_LAYERS[0], bytes),
             gzip,
         };
         let error = extract_module(&[layer], PATH, &store, &Limits::default()).unwrap_err();
@@ -262,14 +262,14 @@ fn damaged_layers() {
     }
     // A layer without padding and end, as umoci 0.4 writes it.
     let layer = TarLayer {
-        blob: store.put(TAR_LAYERS[0], &whole[..512 + 3000]),
+        blob: store.add(TAR_LAYERS[0], &whole[..512 + 3000]),
         gzip: false,
     };
     let found = extract_module(&[layer], PATH, &store, &Limits::default()).unwrap();
     assert_eq!(found, [b'x'; 3000]);
     store.fail();
     let layer = TarLayer {
-        blob: store.put(TAR_LAYERS[0], &whole),
+        blob: store.add(TAR_LAYERS[0], &whole),
         gzip: false,
     };
     let error = extract_module(&[layer], PATH, &store, &Limits::default()).unwrap_err();

@@ -7,9 +7,10 @@ use std::os::unix::net::UnixListener;
 use tar::EntryType;
 use thimble_image::layout::{INDEX_FILE, MARKER, MARKER_FILE};
 use thimble_image::{Descriptor, Digest, Index, Manifest, media_type};
+use thimble_testkit::blobs::MemoryStore;
+use thimble_testkit::random::{Random, seed};
 
 use super::super::{Limits, load_folder, load_tar, save_tar};
-use super::memory_store::MemoryStore;
 use super::{Made, archive, blob_path, entry, file, gzip, image, index};
 
 /// What loading says; an archive that is refused leaves nothing but blobs that are what they say.
@@ -35,7 +36,7 @@ fn parts() -> Parts {
             .digests()
             .iter()
             .map(|digest| {
-                let content = store.content(digest);
+                let content = store.content(digest).unwrap();
                 (blob_path(&content), content)
             })
             .collect(),
@@ -324,7 +325,7 @@ fn an_index_of_itself_and_of_others_without_end() {
         300,
     )])
     .to_json();
-    let root = store.put(media_type::INDEX, &content);
+    let root = store.add(media_type::INDEX, &content);
     let error = save_tar(&mut bytes, &[(None, root)], &store).unwrap_err();
     assert!(error.to_string().contains("is missing"), "{error}");
 }
@@ -401,27 +402,19 @@ fn checksum(bytes: &mut [u8]) {
 
 #[test]
 fn shaken_archives_never_panic() {
-    let seed = 0x0c1_u64;
-    println!("seed {seed}");
-    let mut state = seed;
-    let mut next = |below: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        usize::try_from(state >> 33).unwrap() % below
-    };
+    let mut random = Random::new(seed(0x0c1));
     let whole = layout(&[], &[]);
     for _ in 0..2000 {
         let mut bytes = whole.clone();
-        for _ in 0..=next(4) {
-            let place = next(bytes.len());
-            match next(3) {
-                0 => bytes[place] = u8::try_from(next(256)).unwrap(),
+        for _ in 0..=random.below(4) {
+            let place = random.index(bytes.len());
+            match random.below(3) {
+                0 => bytes[place] = random.bytes(1)[0],
                 1 => bytes.truncate(place.max(1)),
                 _ => {
                     let header = place / 512 * 512;
                     if let Some(block) = bytes.get_mut(header..header + 512) {
-                        block[124 + next(40)] = b"0127\x80\xff LKxg"[next(10)];
+                        block[124 + random.index(40)] = *random.pick(b"0127\x80\xff LKxg");
                         checksum(block);
                     }
                 }

@@ -3,10 +3,10 @@
 use std::fs;
 
 use thimble_image::{Descriptor, media_type};
+use thimble_testkit::blobs::{MemoryError, MemoryStore};
 
 use super::super::{Limits, LoadError, Loaded, ReachError, SaveError};
 use super::super::{load_folder, load_tar, save_folder, save_tar};
-use super::memory_store::{Failed, MemoryStore};
 use super::{gzip, image, index};
 
 type Images = Vec<(Option<String>, Descriptor)>;
@@ -17,7 +17,7 @@ fn tar_of(images: &Images, store: &MemoryStore) -> Vec<u8> {
     bytes
 }
 
-fn load(bytes: &[u8]) -> (MemoryStore, Result<Vec<Loaded>, LoadError<Failed>>) {
+fn load(bytes: &[u8]) -> (MemoryStore, Result<Vec<Loaded>, LoadError<MemoryError>>) {
     let store = MemoryStore::default();
     let loaded = load_tar(bytes, &store, &Limits::default());
     (store, loaded)
@@ -102,7 +102,7 @@ fn what_cannot_be_saved() {
     let images = |root: &Descriptor| vec![(None, root.clone())];
     let saved = |root: &Descriptor| save_folder(&path, &images(root), &store).unwrap_err();
 
-    let alone = store.put(media_type::WASM, b"x");
+    let alone = store.add(media_type::WASM, b"x");
     assert!(matches!(
         saved(&alone),
         SaveError::Image(ReachError::NotImage { .. })
@@ -112,7 +112,7 @@ fn what_cannot_be_saved() {
         saved(&empty),
         SaveError::Image(ReachError::Missing { .. })
     ));
-    let broken = store.put(media_type::MANIFEST, b"{}");
+    let broken = store.add(media_type::MANIFEST, b"{}");
     assert!(matches!(
         saved(&broken),
         SaveError::Image(ReachError::Document { .. })
@@ -153,7 +153,7 @@ fn what_cannot_be_saved() {
     store.fail();
     assert!(matches!(
         save_tar(Vec::new(), &images(&root), &store),
-        Err(SaveError::Store(Failed))
+        Err(SaveError::Store(MemoryError::Failed))
     ));
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),
@@ -169,7 +169,7 @@ fn bytes_of_an_earlier_attempt_do_not_count() {
     let bytes = tar_of(&vec![(None, root)], &store);
     let other = MemoryStore::default();
     for digest in store.digests() {
-        other.leave_partial(digest, b"garbage");
+        other.add_partial(digest, b"garbage");
     }
     load_tar(&*bytes, &other, &Limits::default()).unwrap();
     assert_eq!(other.digests(), store.digests());

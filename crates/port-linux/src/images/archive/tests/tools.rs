@@ -5,10 +5,11 @@ use std::path::Path;
 
 use thimble_image::Document;
 use thimble_image::program::{Code, Program};
+use thimble_testkit::blobs::MemoryStore;
+use thimble_testkit::registry::tool;
 
 use super::super::{Limits, extract_module, load_folder, load_tar, save_folder, save_tar};
-use super::memory_store::MemoryStore;
-use super::{MODULE, image, run};
+use super::{MODULE, image};
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -26,12 +27,13 @@ fn skopeo_both_ways() {
 
     let ours = format!("oci:{}:one", text(&at("ours")));
     let ours_tar = format!("oci-archive:{}:one", text(&at("ours.tar")));
-    let inspected = run("skopeo", &["inspect", "--raw", &ours]).stdout;
-    assert_eq!(inspected, store.content(&root.digest));
+    let inspected = tool("skopeo", &["inspect", "--raw", &ours], folder.path());
+    assert_eq!(inspected.as_bytes(), store.content(&root.digest).unwrap());
     let copy = |from: &str, to: &str| {
-        run(
+        tool(
             "skopeo",
             &["--insecure-policy", "copy", "--preserve-digests", from, to],
+            folder.path(),
         )
     };
     copy(
@@ -64,9 +66,10 @@ fn umoci_reads_ours() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ours");
     save_folder(&path, &[(Some("one".into()), root)], &store).unwrap();
-    let listed = run("umoci", &["list", "--layout", text(&path)]).stdout;
-    assert_eq!(String::from_utf8_lossy(&listed).trim(), "one");
-    run("umoci", &["gc", "--layout", text(&path)]);
+    let umoci = |arguments: &[&str]| tool("umoci", arguments, folder.path());
+    let listed = umoci(&["list", "--layout", text(&path)]);
+    assert_eq!(listed.trim(), "one");
+    umoci(&["gc", "--layout", text(&path)]);
     assert_eq!(
         load_folder(&path, &MemoryStore::default()).unwrap().len(),
         1
@@ -79,48 +82,46 @@ fn a_module_in_the_layers_of_umoci() {
     let folder = tempfile::tempdir().unwrap();
     let layout = folder.path().join("layout");
     let image = format!("{}:app", text(&layout));
-    run("umoci", &["init", "--layout", text(&layout)]);
-    run("umoci", &["new", "--image", &image]);
+    let umoci = |arguments: &[&str]| tool("umoci", arguments, folder.path());
+    umoci(&["init", "--layout", text(&layout)]);
+    umoci(&["new", "--image", &image]);
     let module = folder.path().join("app.wasm");
     for content in [b"an older one".as_slice(), MODULE] {
         fs::write(&module, content).unwrap();
-        run(
-            "umoci",
-            &[
-                "insert",
-                "--rootless",
-                "--image",
-                &image,
-                text(&module),
-                "/bin/app.wasm",
-            ],
-        );
-    }
-    run(
-        "umoci",
-        &[
-            "config",
+        umoci(&[
+            "insert",
+            "--rootless",
             "--image",
             &image,
-            "--config.entrypoint",
+            text(&module),
             "/bin/app.wasm",
-            "--os",
-            "wasip1",
-            "--architecture",
-            "wasm",
-        ],
-    );
+        ]);
+    }
+    umoci(&[
+        "config",
+        "--image",
+        &image,
+        "--config.entrypoint",
+        "/bin/app.wasm",
+        "--os",
+        "wasip1",
+        "--architecture",
+        "wasm",
+    ]);
 
     let store = MemoryStore::default();
     let loaded = load_folder(&layout, &store).unwrap();
     let root = &loaded[0].root;
     assert_eq!(loaded[0].name.as_deref(), Some("app"));
-    let Document::Manifest(manifest) =
-        Document::parse(&store.content(&root.digest), Some(&root.media_type)).unwrap()
-    else {
+    let Document::Manifest(manifest) = Document::parse(
+        &store.content(&root.digest).unwrap(),
+        Some(&root.media_type),
+    )
+    .unwrap() else {
         panic!("an index");
     };
-    let program = Program::find(&manifest, &store.content(&manifest.config.digest)).unwrap();
+    let program =
+        Program::find(&manifest, &store.content(&manifest.config.digest).unwrap()).unwrap();
     let Code::File { layers, path } = program.code else {
         panic!("{program:?}");
     };
