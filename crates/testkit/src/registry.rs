@@ -1,15 +1,15 @@
 //! A real registry, `docker-registry`, for one test, and tools of others that judge ours.
 
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// The user that a registry with credentials knows, and the password.
-pub const USER: (&str, &str) = ("ada", "correct horse");
-/// The same as a line of htpasswd, with bcrypt at its least cost.
-const HTPASSWD: &str = "ada:$2y$04$z51NU1TQdEM..d3gpVWx..Yf/HXTS.4da7.NVHyYY.Rw5uv7DkIlm\n";
+/// The user that a registry with credentials knows, and the password, which has what credentials stumble over.
+pub const USER: (&str, &str) = ("ada", "pass:word é");
+/// The same as `htpasswd -nbBC 5` writes it.
+const HTPASSWD: &str = "ada:$2y$05$NIkd9xea4I2Y7kOFENEBpOkjMQXGC4e1BCq2aNibGaZfkXEBKPCZK\n";
 
 /// What a registry asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,33 +35,28 @@ impl Registry {
     #[must_use]
     pub fn start(kind: Kind) -> Self {
         let folder = TempDir::new().unwrap();
-        let port = free_port();
         let config = folder.path().join("config.yml");
-        std::fs::write(&config, configuration(kind, port, folder.path())).unwrap();
-        let process = Command::new("docker-registry")
+        std::fs::write(&config, configuration(kind, folder.path())).unwrap();
+        let path = std::env::var_os("PATH");
+        let mut process = Command::new("docker-registry")
             .arg("serve")
             .arg(&config)
+            // Variables of the environment would change its settings.
             .env_clear()
+            .envs(path.map(|path| ("PATH", path)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(std::fs::File::create(folder.path().join("log")).unwrap())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| {
                 panic!("docker-registry: {error}; install it: apt-get install docker-registry")
             });
-        let mut registry = Self {
+        let port = port(&mut process);
+        Self {
             process,
             port,
             folder,
-        };
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if let Some(status) = registry.process.try_wait().unwrap() {
-                let log = std::fs::read_to_string(registry.folder.path().join("log"));
-                panic!("the registry ended with {status}: {log:?}");
-            }
-            std::thread::yield_now();
         }
-        registry
     }
 
     /// `HOST:PORT` of it.
@@ -79,7 +74,7 @@ impl Registry {
     /// The name of a repository on it.
     #[must_use]
     pub fn name(&self, repository: &str) -> String {
-        format!("localhost:{}/{repository}", self.port)
+        format!("{}/{repository}", self.host())
     }
 
     /// The certificate of the authority that a registry with TLS is certified by.
@@ -97,11 +92,33 @@ impl Drop for Registry {
     }
 }
 
-fn configuration(kind: Kind, port: u16, folder: &Path) -> String {
+/// Waits until a registry says where it listens; the port.
+fn port(process: &mut Child) -> u16 {
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+    let mut said = String::new();
+    loop {
+        let Some(Ok(line)) = lines.next() else {
+            panic!("the registry ended at once:\n{said}");
+        };
+        let address = line
+            .split_once("listening on 127.0.0.1:")
+            .map(|(_, rest)| rest);
+        if let Some(address) = address {
+            let port = address.split([',', '"']).next().unwrap().parse();
+            // Its words must go somewhere, or it stops.
+            std::thread::spawn(move || lines.for_each(drop));
+            return port.unwrap();
+        }
+        said += &line;
+        said.push('\n');
+    }
+}
+
+fn configuration(kind: Kind, folder: &Path) -> String {
     let shown = folder.display();
     let mut text = format!(
-        "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {shown}/data}}\n  \
-         delete: {{enabled: true}}\nhttp:\n  addr: 127.0.0.1:{port}\n"
+        "version: 0.1\nlog: {{level: info, formatter: text}}\nstorage:\n  \
+         filesystem: {{rootdirectory: {shown}/blobs}}\n  delete: {{enabled: true}}\nhttp:\n  addr: 127.0.0.1:0\n"
     );
     match kind {
         Kind::Open => {}
@@ -138,12 +155,6 @@ fn certify(folder: &Path) {
     openssl(
         "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 2 -extfile names",
     );
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// Runs a tool of others, which must succeed; its standard output.

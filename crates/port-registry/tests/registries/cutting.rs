@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::images::Random;
+use thimble_testkit::random::Random;
 
 /// Which bytes count.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl CuttingProxy {
         let bytes_counted = Arc::new(AtomicU64::new(0));
         let (target, count) = (target.to_owned(), Arc::clone(&cuts));
         let sum = Arc::clone(&bytes_counted);
-        let random = Mutex::new(Random(seed));
+        let random = Mutex::new(Random::new(seed));
         std::thread::spawn(move || {
             for (number, client) in listener.incoming().enumerate() {
                 let (Ok(client), Ok(server)) = (client, TcpStream::connect(&target)) else {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use thimble_image::{Descriptor, media_type};
 use thimble_port_registry::{Registries, Settings};
+use thimble_testkit::blobs::MemoryStore;
+use thimble_testkit::random::Random;
 
-use crate::images::{Random, Told, assert_same, image, pull, settings};
+use crate::images::{Told, assert_same, image, pull, settings};
 use crate::scripted::{Asked, Reply, Scripted, Shop, answer, nested};
-use crate::store::MemoryStore;
 
 /// What a registry does instead of the right thing.
 type Deed = fn(&Shop, &Asked, &Facts) -> Option<Reply>;
@@ -399,11 +400,11 @@ fn impatient() -> Registries {
 
 fn check(case: &Case) {
     let store = MemoryStore::default();
-    let layer_bytes = Random(9).bytes(LAYER_BYTES);
+    let layer_bytes = Random::new(9).bytes(LAYER_BYTES);
     let root = image(&store, &layer_bytes);
     let facts = Facts {
         layer: Descriptor::of(media_type::WASM, &layer_bytes),
-        manifest_bytes: store.state(|state| state.blobs[&root.digest].clone()),
+        manifest_bytes: store.content(&root.digest).unwrap(),
         layer_bytes,
     };
     let shop = Shop {
@@ -416,7 +417,7 @@ fn check(case: &Case) {
     });
     let here = MemoryStore::default();
     if case.part > 0 {
-        here.add_part(&facts.layer, &facts.layer_bytes[..case.part]);
+        here.add_partial(facts.layer.digest, &facts.layer_bytes[..case.part]);
     }
     let name = format!("{}/app:v1", server.address);
     let outcome = pull(&impatient(), &name, &here, &mut Told::default());
@@ -467,7 +468,7 @@ impl DeepShop {
     fn answer(&self, asked: &Asked) -> Reply {
         let name = asked.path.rsplit('/').next().unwrap();
         let digest = name.parse().unwrap_or(self.1.digest);
-        match self.0.state(|state| state.blobs.get(&digest).cloned()) {
+        match self.0.content(&digest) {
             Some(bytes) if !asked.path.contains("referrers") => answer(200, &[], &bytes),
             _ => answer(404, &[], b""),
         }
@@ -490,7 +491,7 @@ fn a_bad_signature_keeps_nobody_from_the_image() {
         store: store.clone(),
         root: root.clone(),
     };
-    let stray_bytes = store.state(|state| state.blobs[&stray.digest].clone());
+    let stray_bytes = store.content(&stray.digest).unwrap();
     let server = Scripted::start(move |asked| {
         if asked.path.contains("/referrers/") {
             return answer(200, &[("Content-Type", media_type::INDEX)], &list);
@@ -513,7 +514,7 @@ fn a_bad_signature_keeps_nobody_from_the_image() {
 fn a_registry_that_stops_listening_is_left() {
     let store = MemoryStore::default();
     // More than the buffers of both sides hold.
-    let root = image(&store, &Random(10).bytes(24 << 20));
+    let root = image(&store, &Random::new(10).bytes(24 << 20));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {

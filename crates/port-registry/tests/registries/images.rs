@@ -5,34 +5,7 @@ use std::time::Duration;
 use thimble_image::registry::Found;
 use thimble_image::{Descriptor, Document, Index, Manifest, Platform, Reference, media_type};
 use thimble_port_registry::{BlobProgress, Proxies, PullError, Registries, Settings, Watch};
-
-use crate::store::{MemoryStore, Missing};
-
-/// Numbers that look random, from a seed (SplitMix64).
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(count + 8);
-        while bytes.len() < count {
-            bytes.extend_from_slice(&self.next().to_le_bytes());
-        }
-        bytes.truncate(count);
-        bytes
-    }
-}
+use thimble_testkit::blobs::{MemoryError, MemoryStore};
 
 /// An image in a store: its manifest.
 pub(crate) fn image(store: &MemoryStore, layer: &[u8]) -> Descriptor {
@@ -64,7 +37,7 @@ pub(crate) fn signature(store: &MemoryStore, subject: &Descriptor, envelope: &[u
 
 /// All that a document needs, itself included.
 pub(crate) fn closure(store: &MemoryStore, root: &Descriptor) -> Vec<Descriptor> {
-    let bytes = store.state(|state| state.blobs[&root.digest].clone());
+    let bytes = store.content(&root.digest).unwrap();
     let mut all = vec![root.clone()];
     let document = Document::parse(&bytes, Some(&root.media_type)).unwrap();
     for child in document.children() {
@@ -127,15 +100,15 @@ pub(crate) fn pull(
     from: &str,
     store: &MemoryStore,
     told: &mut Told,
-) -> Result<Found, PullError<Missing>> {
+) -> Result<Found, PullError<MemoryError>> {
     registries.pull(&reference(from), &[], store, told, &mut |_| Ok(()))
 }
 
 /// Whether a store has everything that another has of an image.
 pub(crate) fn assert_same(here: &MemoryStore, there: &MemoryStore, root: &Descriptor) {
     for blob in closure(there, root) {
-        let bytes = here.state(|state| state.blobs.get(&blob.digest).cloned());
-        let expected = there.state(|state| state.blobs[&blob.digest].clone());
+        let bytes = here.content(&blob.digest);
+        let expected = there.content(&blob.digest).unwrap();
         assert!(
             bytes == Some(expected),
             "{} is missing or damaged",

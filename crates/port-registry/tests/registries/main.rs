@@ -13,6 +13,4 @@ mod outside;
 mod real;
 mod resume;
 mod scripted;
-mod server;
 mod sign_in;
-mod store;

@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use thimble_port_registry::{Proxies, Registries, Secret, Settings, StoredWhere};
+use thimble_testkit::blobs::MemoryStore;
 
 use crate::images::{image, reference, settings};
 use crate::scripted::{Scripted, Shop, answer};
-use crate::store::MemoryStore;
 
 /// Set for the copy of this program that finds the helper.
 const FOLDER: &str = "THIMBLE_TEST_HELPERS";

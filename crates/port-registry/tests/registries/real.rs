@@ -4,12 +4,11 @@ use thimble_image::{Platform, media_type};
 use thimble_port_registry::{
     BlobProgress, PullError, Registries, RegistrySettings, TransferError, Unwatched,
 };
+use thimble_testkit::blobs::MemoryStore;
+use thimble_testkit::random::Random;
+use thimble_testkit::registry::{Kind, Registry};
 
-use crate::images::{
-    Random, Told, assert_same, image, index, pull, reference, settings, signature,
-};
-use crate::server::{Options, Server};
-use crate::store::MemoryStore;
+use crate::images::{Told, assert_same, image, index, pull, reference, settings, signature};
 
 fn push(
     registries: &Registries,
@@ -26,10 +25,10 @@ fn push(
 
 #[test]
 fn round_trip() {
-    let server = Server::plain();
+    let server = Registry::start(Kind::Open);
     let registries = Registries::new(settings()).unwrap();
     let store = MemoryStore::default();
-    let root = image(&store, &Random(1).bytes(100_000));
+    let root = image(&store, &Random::new(1).bytes(100_000));
     let name = server.name("team/app:v1");
     let told = push(&registries, &store, &root, &name);
     assert_eq!(told.count(BlobProgress::Done), 2);
@@ -46,10 +45,7 @@ fn round_trip() {
     assert_eq!((&found.root, &found.manifest), (&root, &root));
     assert!(found.signatures.is_empty());
     assert_same(&here, &store, &root);
-    assert_eq!(
-        here.state(|state| state.order.last().copied()),
-        Some(root.digest)
-    );
+    assert_eq!(here.committed().last(), Some(&root.digest));
     assert_eq!(told.count(BlobProgress::Done), 2);
     let mut told = Told::default();
     let by_digest = format!("{}@{}", server.name("team/app"), root.digest);
@@ -59,7 +55,7 @@ fn round_trip() {
 
 #[test]
 fn only_the_chosen_variant_of_an_index_is_fetched() {
-    let server = Server::plain();
+    let server = Registry::start(Kind::Open);
     let registries = Registries::new(settings()).unwrap();
     let store = MemoryStore::default();
     let native = Platform {
@@ -110,10 +106,10 @@ fn only_the_chosen_variant_of_an_index_is_fetched() {
 
 #[test]
 fn blobs_are_mounted_from_other_repositories() {
-    let server = Server::plain();
+    let server = Registry::start(Kind::Open);
     let registries = Registries::new(settings()).unwrap();
     let store = MemoryStore::default();
-    let root = image(&store, &Random(2).bytes(5000));
+    let root = image(&store, &Random::new(2).bytes(5000));
     push(&registries, &store, &root, &server.name("first:v1"));
     let mut told = Told::default();
     let to = reference(&server.name("second:v1"));
@@ -126,10 +122,10 @@ fn blobs_are_mounted_from_other_repositories() {
 
 #[test]
 fn large_blobs_go_up_in_pieces() {
-    let server = Server::plain();
+    let server = Registry::start(Kind::Open);
     let registries = Registries::new(settings()).unwrap();
     let store = MemoryStore::default();
-    let root = image(&store, &Random(3).bytes((20 << 20) + 17));
+    let root = image(&store, &Random::new(3).bytes((20 << 20) + 17));
     let name = server.name("large:v1");
     push(&registries, &store, &root, &name);
     let here = MemoryStore::default();
@@ -139,7 +135,7 @@ fn large_blobs_go_up_in_pieces() {
 
 #[test]
 fn signatures_travel_with_the_image() {
-    let server = Server::plain();
+    let server = Registry::start(Kind::Open);
     let registries = Registries::new(settings()).unwrap();
     let store = MemoryStore::default();
     let root = image(&store, b"signed");
@@ -187,7 +183,7 @@ fn signatures_travel_with_the_image() {
 
 #[test]
 fn what_is_not_there_is_said_so() {
-    let server = Server::plain();
+    let server = Registry::start(Kind::Open);
     let registries = Registries::new(settings()).unwrap();
     let name = server.name("nobody/nothing:v9");
     let error = registries.resolve(&reference(&name)).unwrap_err();
@@ -197,59 +193,44 @@ fn what_is_not_there_is_said_so() {
 
 #[test]
 fn tls_is_checked() {
-    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let authority_key = rcgen::KeyPair::generate().unwrap();
-    let authority_certificate = authority.self_signed(&authority_key).unwrap();
-    let issuer = rcgen::Issuer::new(authority, authority_key);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let names = vec!["127.0.0.1".to_owned()];
-    let certificate = rcgen::CertificateParams::new(names)
-        .unwrap()
-        .signed_by(&key, &issuer)
-        .unwrap();
-    let server = Server::start(&Options {
-        has_password: false,
-        tls: Some((certificate.pem(), key.serialize_pem())),
-    });
+    let server = Registry::start(Kind::Tls);
     let store = MemoryStore::default();
-    let root = image(&store, &Random(4).bytes(70_000));
-    let name = server.name("secure:v1");
+    let root = image(&store, &Random::new(4).bytes(70_000));
+    // The certificate names both.
+    for host in [server.host(), format!("127.0.0.1:{}", server.port())] {
+        let name = format!("{host}/secure:v1");
+        let with = |own| {
+            let mut settings = settings();
+            settings.registries.insert(host.clone(), own);
+            Registries::new(settings).unwrap()
+        };
+        let registries = with(RegistrySettings {
+            ca_files: vec![server.authority()],
+            ..RegistrySettings::default()
+        });
+        push(&registries, &store, &root, &name);
+        let here = MemoryStore::default();
+        pull(&registries, &name, &here, &mut Told::default()).unwrap();
+        assert_same(&here, &store, &root);
 
-    let mut with_ca = settings();
-    let ca_file = server.folder().join("ca.pem");
-    std::fs::write(&ca_file, authority_certificate.pem()).unwrap();
-    let own = RegistrySettings {
-        ca_files: vec![ca_file],
-        ..RegistrySettings::default()
-    };
-    with_ca.registries.insert(server.address.clone(), own);
-    let registries = Registries::new(with_ca).unwrap();
-    push(&registries, &store, &root, &name);
-    let here = MemoryStore::default();
-    pull(&registries, &name, &here, &mut Told::default()).unwrap();
-    assert_same(&here, &store, &root);
-
-    let mut without_ca = settings();
-    let own = RegistrySettings {
-        https: true,
-        ..RegistrySettings::default()
-    };
-    without_ca.registries.insert(server.address.clone(), own);
-    let registries = Registries::new(without_ca).unwrap();
-    let error = registries.resolve(&reference(&name)).unwrap_err();
-    assert!(
-        error.to_string().contains("nobody this device trusts"),
-        "{error}"
-    );
+        let registries = with(RegistrySettings {
+            https: true,
+            ..RegistrySettings::default()
+        });
+        let error = registries.resolve(&reference(&name)).unwrap_err();
+        assert!(
+            error.to_string().contains("nobody this device trusts"),
+            "{error}"
+        );
+    }
 }
 
 #[test]
 fn two_threads_share_a_layer() {
-    let server = Server::plain();
+    let server = Registry::start(Kind::Open);
     let registries = Registries::new(settings()).unwrap();
     let store = MemoryStore::default();
-    let layer = Random(5).bytes(3 << 20);
+    let layer = Random::new(5).bytes(3 << 20);
     let shared = store.add(media_type::WASM, &layer);
     let roots = ["one", "two"].map(|name| {
         let config = store.add(
@@ -293,7 +274,7 @@ fn two_threads_share_a_layer() {
 
 #[test]
 fn a_mirror_is_asked_first_and_may_fail() {
-    let (mirror, server) = (Server::plain(), Server::plain());
+    let (mirror, server) = (Registry::start(Kind::Open), Registry::start(Kind::Open));
     let store = MemoryStore::default();
     let root = image(&store, b"mirrored");
     let direct = Registries::new(settings()).unwrap();
@@ -301,10 +282,10 @@ fn a_mirror_is_asked_first_and_may_fail() {
     push(&direct, &store, &root, &server.name("app:at-home"));
     let mut mirrored = settings();
     let own = RegistrySettings {
-        mirrors: vec![mirror.address.clone()],
+        mirrors: vec![mirror.host()],
         ..RegistrySettings::default()
     };
-    mirrored.registries.insert(server.address.clone(), own);
+    mirrored.registries.insert(server.host(), own);
     let registries = Registries::new(mirrored).unwrap();
     for (tag, notes) in [("at-mirror", 0), ("at-home", 1)] {
         let here = MemoryStore::default();

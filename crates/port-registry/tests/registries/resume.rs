@@ -1,21 +1,15 @@
 //! Connections that are cut at random bytes: everything arrives all the same.
 
 use thimble_port_registry::{Registries, Settings, Unwatched};
+use thimble_testkit::blobs::MemoryStore;
+use thimble_testkit::random::{Random, seed};
+use thimble_testkit::registry::{Kind, Registry};
 
 use crate::cutting::{Counted, CuttingProxy};
-use crate::images::{Random, Told, assert_same, image, pull, reference, settings};
-use crate::server::Server;
-use crate::store::MemoryStore;
+use crate::images::{Told, assert_same, image, pull, reference, settings};
 
-/// Where connections are cut; another number in `SEED` tries other places.
-fn seed() -> u64 {
-    let seed = std::env::var("SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or(20_260_729);
-    println!("SEED={seed}");
-    seed
-}
+/// Where connections are cut.
+const SEED: u64 = 20_260_729;
 
 fn patient() -> Registries {
     Registries::new(Settings {
@@ -27,18 +21,18 @@ fn patient() -> Registries {
 
 #[test]
 fn pull_goes_on_where_it_was_cut() {
-    let seed = seed();
-    let server = Server::plain();
+    let seed = seed(SEED);
+    let server = Registry::start(Kind::Open);
     let registries = patient();
     let store = MemoryStore::default();
-    let root = image(&store, &Random(seed).bytes(3 << 20));
+    let root = image(&store, &Random::new(seed).bytes(3 << 20));
     let name = reference(&server.name("app:v1"));
     registries
         .push(&root, &[], &name, &[], &store, &mut Unwatched)
         .unwrap();
     for round in 0..6 {
         let proxy = CuttingProxy::start(
-            &server.address,
+            &server.host(),
             Counted::FromServer,
             12,
             1 << 20,
@@ -59,14 +53,14 @@ fn pull_goes_on_where_it_was_cut() {
 
 #[test]
 fn push_goes_on_where_it_was_cut() {
-    let seed = seed();
-    let server = Server::plain();
+    let seed = seed(SEED);
+    let server = Registry::start(Kind::Open);
     let registries = patient();
     for (round, size) in [(0, 300_000), (1, 3 << 20), (2, 18 << 20)] {
         let store = MemoryStore::default();
-        let root = image(&store, &Random(seed + round).bytes(size));
+        let root = image(&store, &Random::new(seed + round).bytes(size));
         let proxy = CuttingProxy::start(
-            &server.address,
+            &server.host(),
             Counted::ToServer,
             8,
             size as u64,

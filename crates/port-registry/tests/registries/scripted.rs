@@ -5,9 +5,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use thimble_image::{Descriptor, media_type};
+use thimble_testkit::blobs::MemoryStore;
 
 use crate::images::closure;
-use crate::store::MemoryStore;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
@@ -154,7 +154,7 @@ impl Shop {
                 name == entry.digest.to_string() || name == "v1" && entry.digest == self.root.digest
             });
             if let Some(found) = found {
-                let bytes = self.store.state(|state| state.blobs[&found.digest].clone());
+                let bytes = self.store.content(&found.digest).unwrap();
                 let digest = found.digest.to_string();
                 let headers = [
                     ("Content-Type", found.media_type.as_str()),
@@ -167,7 +167,7 @@ impl Shop {
             let bytes = name
                 .parse()
                 .ok()
-                .and_then(|digest| self.store.state(|state| state.blobs.get(&digest).cloned()));
+                .and_then(|digest| self.store.content(&digest));
             if let Some(bytes) = bytes {
                 return body(part(asked, &bytes));
             }

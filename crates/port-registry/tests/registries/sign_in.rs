@@ -7,11 +7,11 @@ use std::time::Duration;
 use thimble_port_registry::{
     LoginError, Registries, Secret, Settings, StoredWhere, TransferError, Unwatched,
 };
+use thimble_testkit::blobs::MemoryStore;
+use thimble_testkit::registry::{Kind, Registry, USER};
 
 use crate::images::{Told, assert_same, image, pull, reference, settings};
 use crate::scripted::{Scripted, Shop, answer};
-use crate::server::{Options, Server, USER};
-use crate::store::MemoryStore;
 
 fn with_folder(folder: &Path) -> Registries {
     Registries::new(Settings {
@@ -32,10 +32,8 @@ fn signed_in(registry: &str) -> tempfile::TempDir {
 
 #[test]
 fn a_password_lets_in_and_is_kept() {
-    let server = Server::start(&Options {
-        has_password: true,
-        tls: None,
-    });
+    let server = Registry::start(Kind::Login);
+    let host = server.host();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.json");
     std::fs::write(
@@ -53,17 +51,17 @@ fn a_password_lets_in_and_is_kept() {
         "{error}"
     );
     assert!(
-        error.to_string().contains("thimble login 127.0.0.1:"),
+        error.to_string().contains(&format!("thimble login {host}")),
         "{error}"
     );
 
     let (user, password) = USER;
     let error = registries
-        .login(&server.address, user, Secret::new("wrong".into()))
+        .login(&host, user, Secret::new("wrong".into()))
         .unwrap_err();
     assert!(matches!(error, LoginError::Rejected { .. }), "{error}");
     let stored = registries
-        .login(&server.address, user, Secret::new(password.into()))
+        .login(&host, user, Secret::new(password.into()))
         .unwrap();
     assert_eq!(stored, StoredWhere::File(file.clone()));
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();
@@ -78,8 +76,8 @@ fn a_password_lets_in_and_is_kept() {
     pull(&registries, &name.to_string(), &here, &mut Told::default()).unwrap();
     assert_same(&here, &store, &root);
 
-    assert!(registries.logout(&server.address).unwrap());
-    assert!(!registries.logout(&server.address).unwrap());
+    assert!(registries.logout(&host).unwrap());
+    assert!(!registries.logout(&host).unwrap());
     assert!(registries.resolve(&name).is_err());
 }
 
