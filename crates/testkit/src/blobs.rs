@@ -59,6 +59,11 @@ impl MemoryStore {
         self.state().partial.insert(digest, bytes.to_vec());
     }
 
+    /// Puts other bytes in the place of a blob, as a worn disk would.
+    pub fn damage(&self, digest: Digest, bytes: &[u8]) {
+        self.state().blobs.insert(digest, bytes.to_vec());
+    }
+
     /// Removes a blob.
     pub fn remove(&self, digest: &Digest) {
         self.state().blobs.remove(digest);

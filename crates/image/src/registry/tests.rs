@@ -1,6 +1,3 @@
-//! Tests of the machines: answers in, requests out.
+//! What is parsed of that which registries say. The machines are tested from outside: `tests/registry`.
 
-mod harness;
 mod parsing;
-mod pulls;
-mod pushes;

@@ -1,30 +1,27 @@
 //! Writing to registries: uploads whole, in pieces, mounted and resumed; what refers to an image.
 
-use alloc::string::String;
-use alloc::vec::Vec;
+use thimble_image::registry::{BlobProgress, Delivery, Event, Push};
+use thimble_image::{Descriptor, Index, Manifest, media_type};
+use thimble_testkit::blobs::{MemoryError, MemoryStore};
 
-use super::harness::{Answer, Asked, Missing, Outcome, Store, drive, status, target, with};
-use crate::descriptor::Descriptor;
-use crate::document::{Index, Manifest};
-use crate::media_type;
-use crate::registry::{BlobProgress, Delivery, Event, Push};
+use crate::harness::{Answer, Asked, Outcome, drive, status, target, with};
 
 const MIB: usize = 1 << 20;
 
-fn image(store: &Store, layer_bytes: usize) -> Descriptor {
-    let layer = store.add(media_type::WASM, &alloc::vec![3; layer_bytes]);
+fn image(store: &MemoryStore, layer_bytes: usize) -> Descriptor {
+    let layer = store.add(media_type::WASM, &vec![3; layer_bytes]);
     // The same twice is sent once.
-    let manifest = Manifest::new(layer.clone(), alloc::vec![layer]);
+    let manifest = Manifest::new(layer.clone(), vec![layer]);
     store.add(media_type::MANIFEST, &manifest.to_json())
 }
 
 fn push(
-    store: &Store,
+    store: &MemoryStore,
     root: Option<&Descriptor>,
     referrers: &[Descriptor],
     mount_from: &[&str],
     peer: impl FnMut(usize, &Asked) -> Answer,
-) -> Outcome<Missing> {
+) -> Outcome<MemoryError> {
     let delivery = Delivery {
         root: root.cloned(),
         referrers: referrers.to_vec(),
@@ -35,7 +32,7 @@ fn push(
 }
 
 /// Method and the end of the path, without the host and the digests.
-fn shapes(outcome: &Outcome<Missing>) -> Vec<String> {
+fn shapes(outcome: &Outcome<MemoryError>) -> Vec<String> {
     let shape = |line: &&str| {
         let mut text = line.replace("https://registry.test/v2/app/", "");
         while let Some(at) = text.find("sha256") {
@@ -57,7 +54,7 @@ const UPLOAD: &str = "/v2/app/blobs/uploads/1?s=t";
 
 #[test]
 fn a_small_blob_goes_up_at_once() {
-    let store = Store::default();
+    let store = MemoryStore::default();
     let root = image(&store, MIB);
     let outcome = push(&store, Some(&root), &[], &[], |at, _| match at {
         0 => status(404),
@@ -73,16 +70,16 @@ fn a_small_blob_goes_up_at_once() {
     ];
     assert_eq!(shapes(&outcome), expected);
     assert_eq!(outcome.asked[2].length, MIB as u64);
-    assert_eq!(outcome.asked[3].body, store.bytes(&root.digest));
+    assert_eq!(outcome.asked[3].body, store.content(&root.digest).unwrap());
 }
 
 #[test]
 fn a_large_blob_goes_up_in_pieces_as_long_as_the_registry_wants() {
-    let store = Store::default();
+    let store = MemoryStore::default();
     let root = image(&store, 20 * MIB);
     for (least, pieces) in [(None, 3), (Some("10485760"), 2), (Some("999999999999"), 1)] {
         let outcome = push(&store, Some(&root), &[], &[], |at, asked| {
-            let mut headers = alloc::vec![("location", UPLOAD)];
+            let mut headers = vec![("location", UPLOAD)];
             headers.extend(least.map(|least| ("oci-chunk-min-length", least)));
             match (at, asked.line.split(' ').next().unwrap()) {
                 (0, _) => status(404),
@@ -104,13 +101,13 @@ fn a_large_blob_goes_up_in_pieces_as_long_as_the_registry_wants() {
             .iter()
             .find(|(name, _)| *name == "content-range")
             .unwrap();
-        assert_eq!(range.1, alloc::format!("0-{}", patches[0].length - 1));
+        assert_eq!(range.1, format!("0-{}", patches[0].length - 1));
     }
 }
 
 #[test]
 fn a_cut_piece_goes_on_where_the_registry_says() {
-    let store = Store::default();
+    let store = MemoryStore::default();
     let root = image(&store, 9 * MIB);
     for (answer, next) in [
         (
@@ -138,7 +135,7 @@ fn a_cut_piece_goes_on_where_the_registry_says() {
                     .find(|(name, _)| *name == "content-range");
                 let start = range.map_or("0", |(_, range)| range.split('-').next().unwrap());
                 let method = asked.line.split(' ').next().unwrap();
-                assert_eq!(alloc::format!("{method} {start}"), next);
+                assert_eq!(format!("{method} {start}"), next);
                 status(403)
             }
             _ => panic!("{}", asked.line),
@@ -153,7 +150,7 @@ fn a_cut_piece_goes_on_where_the_registry_says() {
 
 #[test]
 fn lies_about_uploads() {
-    let store = Store::default();
+    let store = MemoryStore::default();
     let root = image(&store, 9 * MIB);
     for (taken, expected) in [
         (
@@ -190,8 +187,8 @@ fn lies_about_uploads() {
         _ => status(202),
     });
     assert!(outcome.error().contains("it does not say where to"));
-    let other = crate::digest::Digest::of(b"other");
-    let other = alloc::format!("{other}");
+    let other = thimble_image::Digest::of(b"other");
+    let other = format!("{other}");
     let outcome = push(&store, Some(&root), &[], &[], |at, _| match at {
         0 => status(200),
         _ => with(201, &[("docker-content-digest", &other)]),
@@ -205,7 +202,7 @@ fn lies_about_uploads() {
 
 #[test]
 fn other_repositories_are_tried_in_turn() {
-    let store = Store::default();
+    let store = MemoryStore::default();
     let root = image(&store, MIB);
     let outcome = push(
         &store,
@@ -241,16 +238,16 @@ fn other_repositories_are_tried_in_turn() {
 
 #[test]
 fn a_registry_that_looks_for_subjects_is_told_nothing_more() {
-    let store = Store::default();
+    let store = MemoryStore::default();
     let root = image(&store, 10);
     let signature = {
         let envelope = store.add(media_type::COSE, b"envelope");
-        let mut manifest = Manifest::new(envelope.clone(), alloc::vec![envelope]);
+        let mut manifest = Manifest::new(envelope.clone(), vec![envelope]);
         manifest.subject = Some(root.clone());
         manifest.artifact_type = Some(media_type::NOTARY_SIGNATURE.into());
         store.add(media_type::MANIFEST, &manifest.to_json())
     };
-    let subject = alloc::format!("{}", root.digest);
+    let subject = format!("{}", root.digest);
     let outcome = push(
         &store,
         None,
@@ -265,7 +262,7 @@ fn a_registry_that_looks_for_subjects_is_told_nothing_more() {
 
     // One that does not: somebody else's entry stays.
     let other = Descriptor::of(media_type::MANIFEST, b"other");
-    let list = Index::new(alloc::vec![other.clone()]).to_json();
+    let list = Index::new(vec![other.clone()]).to_json();
     let outcome = push(
         &store,
         None,
@@ -278,7 +275,7 @@ fn a_registry_that_looks_for_subjects_is_told_nothing_more() {
         },
     );
     assert_eq!(outcome.error(), "no error");
-    let written = crate::Document::parse(&outcome.asked[3].body, None).unwrap();
+    let written = thimble_image::Document::parse(&outcome.asked[3].body, None).unwrap();
     let entries: Vec<_> = written.children().map(|entry| entry.digest).collect();
     assert_eq!(entries, [other.digest, signature.digest]);
     let kind = written.children().nth(1).unwrap().artifact_type.as_deref();
@@ -287,12 +284,9 @@ fn a_registry_that_looks_for_subjects_is_told_nothing_more() {
 
 #[test]
 fn what_cannot_be_pushed() {
-    let store = Store::default();
+    let store = MemoryStore::default();
     let root = image(&store, 10);
-    store
-        .0
-        .borrow_mut()
-        .insert(root.digest, b"damaged".to_vec());
+    store.damage(root.digest, b"damaged");
     let outcome = push(&store, Some(&root), &[], &[], |_, _| status(200));
     assert!(
         outcome.error().contains("damaged on this device"),

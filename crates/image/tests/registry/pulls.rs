@@ -1,23 +1,20 @@
 //! Reading from registries: signing in, following, trying again.
 
-use alloc::string::String;
-use alloc::vec::Vec;
+use thimble_image::registry::{Pull, SignIn};
+use thimble_image::{Descriptor, Manifest, media_type};
+use thimble_testkit::blobs::{MemoryError, MemoryStore};
 
-use super::harness::{Answer, Asked, Outcome, Store, drive, password, status, target, with};
-use crate::descriptor::Descriptor;
-use crate::document::Manifest;
-use crate::media_type;
-use crate::registry::{Pull, SignIn};
+use crate::harness::{Answer, Asked, Outcome, drive, password, status, target, with};
 
 /// A registry with one image: answers everything rightly.
-struct Shop(Store, Descriptor);
+struct Shop(MemoryStore, Descriptor);
 
 impl Shop {
     fn new() -> Self {
-        let store = Store::default();
+        let store = MemoryStore::default();
         let config = store.add(media_type::WASM_CONFIG, b"{}");
         let layer = store.add(media_type::WASM, &[5; 1000]);
-        let manifest = Manifest::new(config, alloc::vec![layer]);
+        let manifest = Manifest::new(config, vec![layer]);
         let root = store.add(media_type::MANIFEST, &manifest.to_json());
         Self(store, root)
     }
@@ -31,18 +28,18 @@ impl Shop {
                 Err(_) => return status(404),
             },
         };
-        if !self.0.0.borrow().contains_key(&digest) || asked.line.contains("/referrers/") {
+        if !self.0.has(&digest) || asked.line.contains("/referrers/") {
             return status(404);
         }
-        Answer::Full(200, Vec::new(), self.0.bytes(&digest))
+        Answer::Full(200, Vec::new(), self.0.content(&digest).unwrap())
     }
 }
 
 fn pull(
     credentials: bool,
     peer: impl FnMut(usize, &Asked) -> Answer,
-) -> (Outcome<super::harness::Missing>, Store) {
-    let here = Store::default();
+) -> (Outcome<MemoryError>, MemoryStore) {
+    let here = MemoryStore::default();
     let reference = "registry.test/app:v1".parse().unwrap();
     let operation = Pull::new(target(), &reference, &[], &here);
     let outcome = drive(operation, credentials.then(password), peer);
@@ -64,8 +61,8 @@ fn the_order_of_a_pull() {
         kinds,
         ["manifests", "referrers", "manifests", "blobs", "blobs"]
     );
-    assert!(outcome.lines()[2].ends_with(&alloc::format!("sha256-{}", root.hex())));
-    assert!(here.0.borrow().contains_key(&root));
+    assert!(outcome.lines()[2].ends_with(&format!("sha256-{}", root.hex())));
+    assert!(here.has(&root));
 }
 
 #[test]
@@ -188,33 +185,29 @@ fn progress_gives_more_attempts() {
     // Two bytes more each time, which takes 500 answers: more than a test allows, so the blob is short.
     let short = shop.0.add(media_type::WASM, &[1; 40]);
     let config = shop.0.add(media_type::WASM_CONFIG, b"{}");
-    let manifest = Manifest::new(config, alloc::vec![short.clone()]);
+    let manifest = Manifest::new(config, vec![short.clone()]);
     let root = shop.0.add(media_type::MANIFEST, &manifest.to_json());
     let shop = Shop(shop.0, root);
-    let name = alloc::format!("blobs/{}", short.digest);
+    let name = format!("blobs/{}", short.digest);
     let (outcome, here) = pull(false, |_, asked| {
         if !asked.line.ends_with(&name) {
             return shop.answer(asked);
         }
         let range = asked.headers.iter().find(|(name, _)| *name == "range");
         let Some((_, range)) = range else {
-            return Answer::Full(200, Vec::new(), alloc::vec![1; 2]);
+            return Answer::Full(200, Vec::new(), vec![1; 2]);
         };
         let first: usize = range
             .trim_start_matches("bytes=")
             .trim_end_matches('-')
             .parse()
             .unwrap();
-        let range = alloc::format!("bytes {first}-39/40");
-        Answer::Full(
-            206,
-            alloc::vec![("content-range", range)],
-            alloc::vec![1; 2],
-        )
+        let range = format!("bytes {first}-39/40");
+        Answer::Full(206, vec![("content-range", range)], vec![1; 2])
     });
     assert_eq!(outcome.error(), "no error");
     assert!(outcome.asked.len() > 20);
-    assert!(here.0.borrow().contains_key(&short.digest));
+    assert!(here.has(&short.digest));
 }
 
 #[test]
@@ -244,7 +237,7 @@ fn sign_in_tells_who_answers() {
     ] {
         let outcome = drive(SignIn::new(target()), Some(password()), |at, _| {
             let (status, body) = answers[at];
-            let challenge = alloc::vec![("www-authenticate", String::from("Basic realm=x"))];
+            let challenge = vec![("www-authenticate", String::from("Basic realm=x"))];
             Answer::Full(status, challenge, body.into())
         });
         assert!(outcome.error().contains(expected), "{}", outcome.error());
