@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::json;
 use thimble_image::{Descriptor, Index, Manifest, media_type};
-use wait4::Wait4 as _;
 
 use crate::clock::millis;
 use crate::figure::Outcome;
+use crate::memory::peak_kb;
 use crate::options::Options;
 use crate::statistics::summarize;
 
+/// How often a process's peak is looked at.
+const PEAK_INTERVAL: Duration = Duration::from_micros(500);
 /// How long the registry gets to listen.
 const REGISTRY_WAIT: Duration = Duration::from_secs(10);
 
@@ -47,7 +49,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Outcome>> {
             .is_ok(),
     };
     // What a process that opens the store and does nothing else has at most.
-    let baseline_kb = bench.thimble("idle", &["images"])?.peak_kb;
+    let baseline_kb = bench.peak("idle", &["images"])?;
     let mut outcomes = Vec::new();
     for (label, bytes, rounds) in [
         ("1 MB", 1_000_000, options.times(15, 1)),
@@ -74,12 +76,6 @@ struct Bench {
     has_skopeo: bool,
 }
 
-/// How a process went.
-struct Run {
-    millis: f64,
-    peak_kb: f64,
-}
-
 impl Bench {
     /// Both tools move an image of this size both ways, in turn.
     fn size(
@@ -96,11 +92,13 @@ impl Bench {
             let layout = self.layout(&format!("{bytes}-{round}"), bytes, round)?;
             let layout = layout.to_str().context("a path that is not UTF-8")?;
             let name = self.registry.name(&format!("ours{bytes}:{round}"));
-            self.thimble("maker", &["load", "-i", layout, "-t", &name])?;
-            push.push(self.thimble("maker", &["push", &name])?.millis);
-            let run = self.thimble("device", &["pull", &name])?;
-            pull.push(run.millis);
-            peak_kb = peak_kb.max(run.peak_kb);
+            time(&mut self.thimble("maker", &["load", "-i", layout, "-t", &name]))?;
+            push.push(time(&mut self.thimble("maker", &["push", &name]))?);
+            pull.push(time(&mut self.thimble("device", &["pull", &name]))?);
+            if round == 0 {
+                // By itself: whoever looks on is in the way.
+                peak_kb = self.peak("watched", &["pull", &name])?;
+            }
             if self.has_skopeo {
                 let there = format!(
                     "docker://{}",
@@ -110,7 +108,7 @@ impl Bench {
                 their_push.push(self.skopeo(&format!("oci:{layout}:image"), &there)?);
                 their_pull.push(self.skopeo(&there, &here)?);
             }
-            for folder in ["maker", "device", "theirs", "layout"] {
+            for folder in ["maker", "device", "watched", "theirs", "layout"] {
                 let folder = self.scratch.join(folder);
                 if folder.exists() {
                     fs::remove_dir_all(folder)?;
@@ -156,13 +154,31 @@ impl Bench {
         Ok(outcomes)
     }
 
-    /// Runs our command with a store of its own.
-    fn thimble(&self, device: &str, arguments: &[&str]) -> Result<Run> {
+    /// Our command, with a store of its own.
+    fn thimble(&self, device: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.thimble);
         command
             .args(arguments)
             .env("THIMBLE_ROOT", self.scratch.join(device));
-        time(&mut command)
+        command
+    }
+
+    /// The most memory that our command has, in kilobytes. What it has after the last look is missed; resource usage
+    /// after its end would tell the most that this process had before it became another program.
+    fn peak(&self, device: &str, arguments: &[&str]) -> Result<f64> {
+        let mut command = self.thimble(device, arguments);
+        let mut child = silent(&mut command).spawn()?;
+        let mut peak = 0.0_f64;
+        let status = loop {
+            // It may have ended meanwhile.
+            peak = peak.max(peak_kb(child.id()).unwrap_or_default());
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            std::thread::sleep(PEAK_INTERVAL);
+        };
+        ensure!(status.success(), "{command:?} ended with {status}");
+        Ok(peak)
     }
 
     fn skopeo(&self, from: &str, to: &str) -> Result<f64> {
@@ -176,7 +192,7 @@ impl Bench {
             from,
             to,
         ]);
-        Ok(time(&mut command)?.millis)
+        time(&mut command)
     }
 
     /// A layout with an image of this many bytes that no other has.
@@ -221,26 +237,22 @@ fn noise(seed: &str, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// Runs a command to its end, which must be a success.
-fn time(command: &mut Command) -> Result<Run> {
+/// Runs a command to its end, which must be a success; how long it took, in milliseconds.
+fn time(command: &mut Command) -> Result<f64> {
     let begun = Instant::now();
-    let child = command
+    let status = silent(command)
+        .status()
+        .with_context(|| format!("cannot start {command:?}"))?;
+    let millis = millis(begun.elapsed());
+    ensure!(status.success(), "{command:?} ended with {status}");
+    Ok(millis)
+}
+
+fn silent(command: &mut Command) -> &mut Command {
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
-        .with_context(|| format!("cannot start {command:?}"))?;
-    let used = child.wait4()?;
-    let millis = millis(begun.elapsed());
-    ensure!(
-        used.status.success(),
-        "{command:?} ended with {}",
-        used.status
-    );
-    Ok(Run {
-        millis,
-        peak_kb: used.rusage.maxrss as f64 / 1024.0,
-    })
 }
 
 /// A registry that runs until it is dropped.

@@ -20,7 +20,9 @@ pub(crate) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
 
 /// Writes manual pages.
 pub(crate) fn man(folder: Option<&Path>) -> Result<ExitCode, Failure> {
-    let command = Arguments::command();
+    let mut command = Arguments::command();
+    // Each command's options are described when they are asked for.
+    command.build();
     let Some(folder) = folder else {
         return print(&page(command)?);
     };

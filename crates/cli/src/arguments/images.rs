@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-/// How output is written.
+// How output is written. A doc comment would become the text about whatever has it.
 #[derive(Args)]
 pub(crate) struct Output {
     /// Write JSON to standard output, and no progress.
@@ -12,7 +12,7 @@ pub(crate) struct Output {
     pub(crate) json: bool,
 }
 
-/// How a registry is reached.
+// How a registry is reached.
 #[derive(Args)]
 pub(crate) struct Connection {
     /// Speak HTTP without TLS to the registry; for this machine's own it is done without asking.
@@ -22,6 +22,7 @@ pub(crate) struct Connection {
 
 /// Commands about images.
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub(crate) enum ImageCommand {
     /// Build an image from a thimble.yaml, from Ocre's build.yaml, or straight from a .wasm file.
     Build(BuildArguments),
