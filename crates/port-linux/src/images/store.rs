@@ -60,6 +60,9 @@ pub use session::{Session, Trust};
 /// What is told about recovery at most.
 const NOTICES_MAX: usize = 100;
 
+/// Bytes that the smallest file takes on most disks.
+const BLOCK_BYTES: u64 = 4096;
+
 /// A folder of images.
 #[derive(Clone)]
 pub struct ImageStore {
@@ -322,8 +325,9 @@ impl Inner {
     ) -> StoreError {
         if disk::is_full(&error) {
             return StoreError::NoRoom {
-                wanted_bytes,
-                available_bytes: self.disk.free_bytes().unwrap_or(0).min(wanted_bytes),
+                wanted_bytes: wanted_bytes.max(BLOCK_BYTES),
+                // Whatever else the disk says that it has: it did not take these.
+                available_bytes: 0,
                 why: Shortage::Disk,
             };
         }

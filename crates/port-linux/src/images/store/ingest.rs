@@ -113,7 +113,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Leaves nothing that somebody could go on with.
+    /// Leaves nothing that somebody could go on with. A disk that refuses this right after it failed to flush may leave
+    /// bytes that look right until the power is cut; whoever admits or verifies the blob then finds it damaged.
     fn forget(&mut self) {
         let _ = self.file.truncate(0);
         let _ = self.inner().disk.unlink(&self.path);

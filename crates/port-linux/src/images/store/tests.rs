@@ -6,9 +6,12 @@
 )]
 
 mod damage;
+mod fixture;
 mod model;
 mod model_disk;
+mod model_node;
 mod random;
 mod real;
+mod room;
 mod universe;
 mod world;

@@ -1,87 +1,13 @@
-//! Damaged blobs and files, lies, and full disks.
+//! Damaged blobs and files, and lies.
 
 use std::collections::BTreeSet;
 
-use thimble_image::store::{Admission, BlobStore, BlobWriter, CommitError};
-use thimble_image::{Descriptor, Digest, Reference, media_type};
+use thimble_image::store::{BlobStore, BlobWriter, CommitError};
+use thimble_image::{Descriptor, Reference, media_type};
 
-use super::super::{
-    Damage, ImageStore, PruneMode, Session, Shortage, StoreError, StoreSettings, Trust, Writer,
-};
-use super::model_disk::ModelDisk;
+use super::super::{Damage, PruneMode, StoreError, StoreSettings, Trust};
+use super::fixture::{Fixture, NAME, is_present, name, open, wanted};
 use super::random::Random;
-use super::universe::Universe;
-
-const NAME: &str = "localhost:5000/a/b:1";
-
-struct Fixture {
-    disk: ModelDisk,
-    universe: Universe,
-    store: ImageStore,
-    root: Descriptor,
-}
-
-fn open(disk: &ModelDisk, settings: StoreSettings) -> Result<ImageStore, StoreError> {
-    ImageStore::on(Box::new(disk.clone()), settings, 1000)
-}
-
-fn name() -> Reference {
-    NAME.parse().unwrap()
-}
-
-fn wanted(session: &Session, blob: &Descriptor) -> Writer {
-    match session.admit(blob).unwrap() {
-        Admission::Wanted(writer) => writer,
-        Admission::Present => panic!("{} is here", blob.digest),
-    }
-}
-
-fn is_present(session: &Session, blob: &Descriptor) -> bool {
-    matches!(session.admit(blob).unwrap(), Admission::Present)
-}
-
-impl Fixture {
-    /// A store with one image, and others that may be put into it.
-    fn new() -> Self {
-        let disk = ModelDisk::new(Random::new(1));
-        let mut universe = Universe::new(&mut Random::new(2));
-        let root = universe.roots[0].clone();
-        universe.sign(&root, b"an envelope");
-        let store = open(&disk, StoreSettings::default()).unwrap();
-        let fixture = Self {
-            disk,
-            universe,
-            store,
-            root,
-        };
-        fixture.pull(&fixture.root);
-        fixture.store.tag(&name(), &fixture.root).unwrap();
-        fixture
-    }
-
-    fn pull(&self, root: &Descriptor) {
-        let session = self.store.session().unwrap();
-        for digest in self.universe.needed(&root.digest) {
-            let (blob, content) = &self.universe.blobs[&digest];
-            session.write(&blob.media_type, content).unwrap();
-        }
-    }
-
-    fn layer(&self) -> Descriptor {
-        let digest = self.universe.needed(&self.root.digest)[1];
-        self.universe.blobs[&digest].0.clone()
-    }
-
-    fn damage(&self, digest: &Digest) {
-        let path = format!("blobs/sha256/{}", digest.hex());
-        self.disk.tamper(&path, |content| content[3] ^= 1);
-    }
-
-    fn reopen(&mut self) -> Result<Vec<String>, StoreError> {
-        self.store = open(&self.disk, StoreSettings::default())?;
-        Ok(self.store.notices())
-    }
-}
 
 #[test]
 fn a_damaged_blob_is_wanted_again() {
@@ -177,6 +103,8 @@ fn a_damaged_list_is_restored_from_its_backup() {
         );
         fixture.disk.tamper("index.json.backup", damage);
         assert_eq!(fixture.reopen().unwrap(), Vec::<String>::new());
+        let files = fixture.disk.contents("");
+        assert_eq!(files["index.json.backup"], files["index.json"]);
         fixture.disk.tamper("index.json", damage);
         fixture.disk.tamper("index.json.backup", damage);
         let notices = fixture.reopen().unwrap();
@@ -260,79 +188,6 @@ fn what_is_about_what_is_found_again() {
         super::super::disk::Disk::open(&fixture.disk, &lie, super::super::disk::Open::MakeNew);
     drop(made.unwrap());
     assert_eq!(fixture.store.referrers(&signature.digest).unwrap(), []);
-}
-
-#[test]
-fn the_quota_counts_what_others_are_writing() {
-    let disk = ModelDisk::new(Random::new(1));
-    let settings = StoreSettings {
-        quota_bytes: Some(1000),
-        reserve_bytes: 500,
-    };
-    let store = open(&disk, settings).unwrap();
-    let (first, second) = (store.session().unwrap(), store.session().unwrap());
-    let blob = |byte: u8, bytes: usize| Descriptor::of(media_type::WASM, &vec![byte; bytes]);
-    let large = blob(1, 600);
-    let mut writer = wanted(&first, &large);
-    writer.write(&[1; 100]).unwrap();
-    let refused = |session: &Session, blob: &Descriptor, available: u64, shortage: Shortage| {
-        let Err(StoreError::NoRoom {
-            wanted_bytes,
-            available_bytes,
-            why,
-        }) = session.admit(blob)
-        else {
-            panic!("{} has room", blob.size)
-        };
-        assert_eq!((available_bytes, why), (available, shortage));
-        assert_eq!(wanted_bytes, blob.size);
-        assert!(!disk.contents("ingest").contains_key(&blob.digest.hex()));
-    };
-    refused(&second, &blob(2, 401), 400, Shortage::Quota);
-    assert!(!is_present(&second, &blob(2, 400)));
-    drop((first, writer, second));
-    // The sessions are gone, and what the one has written counts still.
-    let third = store.session().unwrap();
-    refused(&third, &blob(3, 901), 900, Shortage::Quota);
-    // The session notes what it uses.
-    let line_bytes = 67;
-    disk.set_free_bytes(1300 + line_bytes);
-    refused(&third, &blob(3, 850), 800, Shortage::Disk);
-    let mut writer = wanted(&third, &large);
-    assert_eq!(writer.offset(), 100);
-    writer.write(&[1; 500]).unwrap();
-    writer.commit().unwrap();
-    let usage = store.usage().unwrap();
-    assert_eq!((usage.blobs, usage.bytes, usage.ingest_bytes), (1, 600, 0));
-}
-
-#[test]
-fn a_disk_that_fills_up_loses_nothing() {
-    let fixture = Fixture::new();
-    let before = fixture.disk.contents("blobs/sha256");
-    let session = fixture.store.session().unwrap();
-    let content = Random::new(3).bytes(5000);
-    let blob = Descriptor::of(media_type::WASM, &content);
-    let mut writer = wanted(&session, &blob);
-    fixture.disk.set_free_bytes(3000);
-    let Err(StoreError::NoRoom {
-        wanted_bytes, why, ..
-    }) = writer.write(&content)
-    else {
-        panic!("5000 bytes fit into 3000")
-    };
-    assert_eq!((wanted_bytes, why), (2000, Shortage::Disk));
-    assert_eq!(writer.offset(), 3000);
-    assert!(matches!(
-        fixture.store.untag(NAME),
-        Err(StoreError::NoRoom { .. })
-    ));
-    assert_eq!(fixture.store.images().unwrap().len(), 1);
-    fixture.disk.set_free_bytes(1 << 30);
-    writer.write(&content[3000..]).unwrap();
-    writer.commit().unwrap();
-    let after = fixture.disk.contents("blobs/sha256");
-    assert!(before.iter().all(|(name, content)| after[name] == *content));
 }
 
 #[test]

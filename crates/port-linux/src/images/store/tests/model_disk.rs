@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use rustix::io::Errno;
 
 use super::super::disk::{Disk, DiskFile, Entry, Open};
+use super::model_node::{Edit, FileNode, FolderNode, apply};
 use super::random::Random;
 
 const ROOT: u64 = 1;
@@ -45,24 +46,6 @@ struct State {
     /// Counts restarts: what was opened before one is dead.
     life: u64,
 }
-
-#[derive(Default)]
-struct FileNode {
-    visible: Vec<u8>,
-    durable: Vec<u8>,
-    /// From here on a failed flush has lost what it pretends to have.
-    lost_from: Option<usize>,
-}
-
-#[derive(Default)]
-struct FolderNode {
-    visible: BTreeMap<String, u64>,
-    durable: BTreeMap<String, u64>,
-    /// Edits that are not durable; each happens wholly or not at all.
-    pending: Vec<Vec<Edit>>,
-}
-
-type Edit = (String, Option<u64>);
 
 struct ModelFile {
     disk: ModelDisk,
@@ -220,68 +203,6 @@ impl ModelDisk {
                 drop(result);
                 Err(Errno::IO.into())
             }
-        }
-    }
-}
-
-fn apply(names: &mut BTreeMap<String, u64>, edits: &[Edit]) {
-    for (name, inode) in edits {
-        match inode {
-            Some(inode) => names.insert(name.clone(), *inode),
-            None => names.remove(name),
-        };
-    }
-}
-
-impl FileNode {
-    /// What was flushed stays; the rest is there, partly there, or zeros.
-    fn lose(&mut self, random: &mut Random) {
-        if self.visible != self.durable {
-            let visible = std::mem::take(&mut self.visible);
-            let cut = random.below(visible.len() + 1);
-            self.durable = match random.below(5) {
-                0 => std::mem::take(&mut self.durable),
-                1 => visible,
-                2 => visible[..cut].to_vec(),
-                3 => {
-                    let mut content = visible;
-                    content[cut..].fill(0);
-                    content
-                }
-                _ => {
-                    let mut content = visible;
-                    for (number, piece) in content.chunks_mut(16).enumerate() {
-                        let old = self.durable.get(number * 16..).unwrap_or_default();
-                        match random.below(3) {
-                            0 => piece.fill(0),
-                            1 => piece
-                                .iter_mut()
-                                .zip(old)
-                                .for_each(|(byte, old)| *byte = *old),
-                            _ => {}
-                        }
-                    }
-                    content
-                }
-            };
-        }
-        self.visible = self.durable.clone();
-        self.lost_from = None;
-    }
-
-    fn sync(&mut self) {
-        self.durable = self.visible.clone();
-        if let Some(lost) = self.lost_from.and_then(|from| self.durable.get_mut(from..)) {
-            lost.fill(0);
-        }
-    }
-
-    /// The bytes count as flushed from now on, and are not.
-    fn fail_sync(&mut self) {
-        let pairs = self.visible.iter().zip(&self.durable);
-        let same = pairs.take_while(|(new, old)| new == old).count();
-        if self.lost_from.is_none_or(|from| from > same) {
-            self.lost_from = Some(same);
         }
     }
 }
@@ -499,7 +420,9 @@ impl DiskFile for ModelFile {
     fn sync(&self) -> io::Result<()> {
         let result = self.with(|file, _| file.sync());
         let mut state = self.disk.0.lock();
-        if result.is_err() && !state.is_stopped && state.random.below(2) == 0 {
+        // A disk that fails all the time does not let anybody do away with the file; see `Writer::forget`.
+        let is_single = state.every.is_none() && !state.is_stopped;
+        if result.is_err() && is_single && state.random.below(2) == 0 {
             state.files.get_mut(&self.inode).unwrap().fail_sync();
         }
         result
