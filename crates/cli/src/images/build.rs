@@ -9,7 +9,7 @@ use thimble_image::{Reference, media_type};
 
 use crate::arguments::BuildArguments;
 use crate::failure::{Failure, chain};
-use crate::observer::{mebibytes, printable};
+use crate::observer::printable;
 
 use super::{archive, opened};
 
@@ -137,9 +137,7 @@ fn tell(
     }
     if before != after {
         eprintln!(
-            "module: {} of {} left{}",
-            mebibytes(after),
-            mebibytes(before),
+            "module: {after} of {before} bytes left{}",
             match built.tidied.removed.as_slice() {
                 [] => String::new(),
                 removed => {
