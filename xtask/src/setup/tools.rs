@@ -12,8 +12,8 @@ use super::{Missing, Peer};
 use crate::process;
 use crate::workspace::Workspace;
 
-/// The oldest Go that can build for WASI.
-const GO_MIN: (u32, u32) = (1, 21);
+/// The oldest Go that builds for WASI, and that the reference implementation of signatures builds with.
+const GO_MIN: (u32, u32) = (1, 23);
 
 /// A C compiler that makes WASI programs as it stands.
 pub(crate) struct CCompiler {
@@ -82,7 +82,7 @@ pub(crate) fn go() -> Result<(PathBuf, String), Missing> {
     }
     Err(Missing {
         what: format!("Go {}.{} or later", GO_MIN.0, GO_MIN.1),
-        why: "an example shows an unchanged Go program in a container",
+        why: "an example is an unchanged Go program, and signatures are judged by a program in Go",
         packages: vec!["golang-go"],
         how: "your system's package if it is new enough, else Go's own archive in /usr/local/go",
     })

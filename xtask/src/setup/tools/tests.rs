@@ -10,6 +10,6 @@ fn reads_the_version_of_go() {
         Some((1, 21))
     );
     assert_eq!(go_version("go version devel"), None);
-    assert!(go_is_new_enough((1, 21)));
-    assert!(!go_is_new_enough((1, 19)));
+    assert!(go_is_new_enough((1, 23)));
+    assert!(!go_is_new_enough((1, 22)));
 }
