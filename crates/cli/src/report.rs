@@ -11,6 +11,18 @@ use crate::observer::{mebibytes, printable};
 /// Frames of a backtrace that are shown.
 const FRAMES_MAX: usize = 32;
 
+/// Tells something that is no failure, on standard error: as a line, or as JSON where everything there is JSON.
+pub(crate) fn note(name: &str, text: &str, as_json: bool) {
+    if as_json {
+        eprintln!(
+            "{}",
+            json!({"event": "note", "container": name, "text": text})
+        );
+    } else {
+        eprintln!("thimble: {name}: {text}");
+    }
+}
+
 /// Tells the reason of an end that is not an exit, in text.
 pub(crate) fn end(name: &str, module: &Module, record: &ExitRecord) {
     match &record.end {

@@ -137,7 +137,7 @@ impl Parts<'_> {
         request::settle(&image.config, &mut options, &mut unmet)
             .map_err(|reason| Failure::image(&source.shown, reason))?;
         for unmet in unmet {
-            eprintln!("thimble: {}: {unmet}", source.shown);
+            report::note(&source.shown, &unmet.to_string(), self.arguments.json);
         }
         Ok(options)
     }

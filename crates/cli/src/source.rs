@@ -16,6 +16,7 @@ use crate::arguments::PullWhen;
 use crate::failure::{Failure, ImageFault, chain};
 use crate::images::fetch::Fetcher;
 use crate::images::{list, opened};
+use crate::report;
 use crate::settings;
 use crate::trust::Trust;
 
@@ -105,7 +106,7 @@ fn open_image(text: &str, opening: &Opening) -> Result<Source, Failure> {
         .map_err(|error| Failure::image_error(text, &error))?;
     let fetched = match (opening.pull, &here) {
         (PullWhen::Always, _) | (PullWhen::Missing, None) => {
-            Some(fetcher.fetch(&session, &reference)?)
+            Some(fetcher.fetch_and_name(&session, &reference)?)
         }
         _ => None,
     };
@@ -118,8 +119,9 @@ fn open_image(text: &str, opening: &Opening) -> Result<Source, Failure> {
     let (config, module) = match opened {
         // What is damaged is fetched again, once.
         Err(Trouble::Damaged(reason)) if opening.pull == PullWhen::Missing && fetched.is_none() => {
-            eprintln!("thimble: {text}: {reason}; fetching it again");
-            fetcher.fetch(&session, &reference)?;
+            report::note(text, &format!("{reason}; fetching it again"), opening.json);
+            // The same content, wherever the tag points now; the name is there.
+            fetcher.fetch(&session, &reference.with_digest(root.digest))?;
             read(&session, &reference, &root, &trust, opening)
         }
         opened => opened,
@@ -197,7 +199,7 @@ fn read(
             .judge(&reference.name(), Some(root), &envelopes)
             .map_err(Trouble::Unfit)?;
         for note in notes {
-            eprintln!("thimble: {}: {note}", reference.familiar());
+            report::note(&reference.familiar(), &note, opening.json);
         }
     }
     let program = list::program(store, root).map_err(Trouble::Unfit)?;

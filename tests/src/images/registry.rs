@@ -288,6 +288,21 @@ fn what_is_damaged_is_fetched_again() {
         "{repaired:?}"
     );
     assert_eq!(std::fs::read(&blob).unwrap(), whole);
+    // The same content, although the tag has moved; and no other name.
+    let maker = Device::new();
+    maker.build(&name, &exits(8, "moved"));
+    maker.ok(&["push", &name]);
+    damage(&bytes);
+    assert_eq!(device.run(&["run", &name]).code, 9);
+    assert_eq!(device.json(&["images"]).as_array().unwrap().len(), 1);
+    let told = maker.run(&["run", "--json", "--pull", "never", &name]);
+    assert!(
+        told.stderr
+            .lines()
+            .all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()),
+        "{told:?}"
+    );
+    device.ok(&["push", &name]);
     damage(&bytes[..10]);
     device.ok(&["pull", &name]);
     device.ok(&["fsck"]);

@@ -7,6 +7,7 @@ use thimble_port_registry::{PullError, TransferError};
 
 use crate::arguments::PullArguments;
 use crate::failure::{Failure, ImageFault, chain};
+use crate::report;
 use crate::settings::{self, Settings};
 use crate::trust::Trust;
 
@@ -28,7 +29,7 @@ pub(super) fn pull(arguments: &PullArguments) -> Result<(), Failure> {
         plain_http: arguments.connection.plain_http,
         json: arguments.output.json,
     };
-    let root = fetcher.fetch(&session, &reference)?;
+    let root = fetcher.fetch_and_name(&session, &reference)?;
     if arguments.output.json {
         println!(
             "{}",
@@ -50,7 +51,25 @@ pub(crate) struct Fetcher<'a> {
 }
 
 impl Fetcher<'_> {
-    /// Fetches an image, if it is trusted, and names it. What it needs is kept as long as the session lives.
+    /// Fetches an image, if it is trusted, and names it.
+    pub(crate) fn fetch_and_name(
+        &self,
+        session: &Session,
+        reference: &Reference,
+    ) -> Result<Descriptor, Failure> {
+        let root = self.fetch(session, reference)?;
+        let name = match reference.digest() {
+            Some(digest) => reference.with_digest(*digest),
+            None => reference.clone(),
+        };
+        session
+            .store()
+            .tag(&name, &root)
+            .map_err(|error| Failure::image_error(reference.familiar(), &error))?;
+        Ok(root)
+    }
+
+    /// Fetches an image, if it is trusted. What it needs is kept as long as the session lives.
     pub(crate) fn fetch(
         &self,
         session: &Session,
@@ -66,7 +85,7 @@ impl Fetcher<'_> {
                 .trust
                 .judge(&reference.name(), Some(&found.root), &envelopes)?;
             for note in notes {
-                eprintln!("thimble: {}: {note}", reference.familiar());
+                report::note(&reference.familiar(), &note, self.json);
             }
             Ok(())
         };
@@ -79,13 +98,6 @@ impl Fetcher<'_> {
                 &mut check,
             )
             .map_err(|error| failure(reference, &error))?;
-        let name = match reference.digest() {
-            Some(digest) => reference.with_digest(*digest),
-            None => reference.clone(),
-        };
-        store
-            .tag(&name, &found.root)
-            .map_err(|error| Failure::image_error(reference.familiar(), &error))?;
         Ok(found.root)
     }
 }
