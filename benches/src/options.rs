@@ -22,6 +22,8 @@ pub(crate) struct Options {
     thimble: Option<PathBuf>,
     /// Where cargo builds: guests and what is made here lie below it.
     target: PathBuf,
+    /// Where this program and the command `thimble` lie that were built alike.
+    programs: PathBuf,
 }
 
 impl Options {
@@ -32,7 +34,7 @@ impl Options {
             return Ok(None);
         }
         let program = std::env::current_exe().context("cannot find this program's own file")?;
-        let release = program.parent().context("this program lies in no folder")?;
+        let programs = program.parent().context("this program lies in no folder")?;
         let mut options = Self {
             smoke: arguments.contains("--smoke"),
             json: arguments.contains("--json"),
@@ -40,7 +42,8 @@ impl Options {
             wasm3: arguments.opt_value_from_os_str("--wasm3", path)?,
             only: arguments.values_from_str("--only")?,
             thimble: arguments.opt_value_from_os_str("--thimble", path)?,
-            target: release.parent().unwrap_or(release).to_path_buf(),
+            target: programs.parent().unwrap_or(programs).to_path_buf(),
+            programs: programs.to_path_buf(),
         };
         for name in arguments.finish() {
             options.only.push(name.into_string().unwrap_or_default());
@@ -73,7 +76,7 @@ impl Options {
         let path = self
             .thimble
             .clone()
-            .unwrap_or_else(|| self.target.join("release/thimble"));
+            .unwrap_or_else(|| self.programs.join("thimble"));
         if path.is_file() {
             return Ok(path);
         }
@@ -117,7 +120,7 @@ Usage: cargo xtask bench [OPTIONS] [FIGURE...]
   --only FIGURE   only this figure (or name figures without an option)
   --json          one JSON object a line
   --enforce       fail if a budget is missed
-  --thimble PATH  the command to measure (default: <target>/release/thimble)
+  --thimble PATH  the command to measure (default: the one beside this program)
   --wasm3 FOLDER  compare with wasm3, whose C sources are in this folder
 
 Figures:

@@ -37,6 +37,15 @@ pub(crate) fn ensure(
     }
 }
 
+/// An error that says nothing is one.
+pub(crate) fn says_something(error: &dyn std::fmt::Display) -> Result<(), Violation> {
+    ensure(
+        !error.to_string().is_empty(),
+        "errors say something",
+        String::new,
+    )
+}
+
 /// The folder of this package: where it was built from, or below the current one.
 pub(crate) fn home() -> PathBuf {
     let built = Path::new(env!("CARGO_MANIFEST_DIR"));

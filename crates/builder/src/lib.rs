@@ -9,3 +9,4 @@ pub mod grants;
 pub mod image;
 pub mod module;
 pub mod recipe;
+pub mod units;

@@ -29,12 +29,13 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod thimble;
-mod units;
 mod yaml;
 
 use std::path::{Path, PathBuf};
 
 use thimble_image::ImageConfig;
+
+use crate::units;
 
 pub use error::{RecipeError, RecipeProblem};
 pub use source::{MODULE_BYTES_MAX, RECIPE_BYTES_MAX};

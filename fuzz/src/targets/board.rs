@@ -6,7 +6,7 @@ use thimble_port_linux::board::Simulated;
 use thimble_runtime::port::{Board as _, Direction, Level};
 use thimble_runtime::{ContainerId, Instant};
 
-use crate::finding::{Violation, ensure};
+use crate::finding::{Violation, ensure, says_something};
 use crate::shapes::Shapes;
 
 use super::{Target, TargetSpec};
@@ -50,11 +50,7 @@ impl Target for Boards {
             Ok(board) => board,
             Err(error) => {
                 shapes.note((0, error.to_string().len() / 8));
-                return ensure(
-                    !error.to_string().is_empty(),
-                    "errors say something",
-                    String::new,
-                );
+                return says_something(&error);
             }
         };
         let id = ContainerId::new(1);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use thimble_image::program::Program;
 use thimble_image::{Digest, Document, ImageConfig, Reference, layout};
 
-use crate::finding::{Violation, ensure};
+use crate::finding::{Violation, ensure, says_something};
 use crate::shapes::Shapes;
 
 use super::{Target, TargetSpec};
@@ -159,12 +159,4 @@ fn program(bytes: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
             says_something(&error)
         }
     }
-}
-
-fn says_something(error: &dyn core::fmt::Display) -> Result<(), Violation> {
-    ensure(
-        !error.to_string().is_empty(),
-        "errors say something",
-        String::new,
-    )
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use thimble_image::signature::policy::{self, Judgement, TrustPolicy};
 use thimble_image::signature::{Envelope, TrustStore, UnixTime};
 
-use crate::finding::{Violation, ensure, home};
+use crate::finding::{Violation, ensure, home, says_something};
 use crate::shapes::Shapes;
 
 use super::{Target, TargetSpec};
@@ -159,14 +159,6 @@ fn read_policy(bytes: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
             says_something(&error)
         }
     }
-}
-
-fn says_something(error: &dyn core::fmt::Display) -> Result<(), Violation> {
-    ensure(
-        !error.to_string().is_empty(),
-        "errors say something",
-        String::new,
-    )
 }
 
 #[cfg(test)]

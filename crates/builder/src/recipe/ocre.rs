@@ -6,7 +6,8 @@ use super::error::RecipeProblem;
 use super::fields::{Fields, value};
 use super::thimble::{env, inside};
 use super::yaml::{Node, Value, Wrong};
-use super::{ModulePath, Written, units};
+use super::{ModulePath, Written};
+use crate::units;
 
 const KEYS: &[&str] = &["version", "name", "binaries", "config"];
 const BINARY: &[&str] = &["path"];

@@ -6,7 +6,8 @@ use std::path::Path;
 use thimble_image::config::{Health, LimitRequest};
 use thimble_testkit::random::{Random, seed};
 
-use super::{Recipe, read, units};
+use super::{Recipe, read};
+use crate::units;
 
 /// Reads a recipe of this name and text from a folder that also has modules.
 fn recipe(file: &str, text: &str) -> Result<Recipe, String> {

@@ -8,7 +8,8 @@ use thimble_image::config::{Health, LimitRequest};
 use super::error::RecipeProblem;
 use super::fields::{Fields, map, text, value};
 use super::yaml::{Node, Value, Wrong};
-use super::{ModulePath, Written, units};
+use super::{ModulePath, Written};
+use crate::units;
 
 const KEYS: &[&str] = &[
     "module",

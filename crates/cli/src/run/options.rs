@@ -95,10 +95,8 @@ fn cpu_share(arguments: &RunArguments) -> Result<CpuShare, Failure> {
     let Some(text) = &arguments.cpus else {
         return Ok(CpuShare::ONE);
     };
-    values::share(text)
-        .ok()
-        .and_then(CpuShare::from_thousandths)
-        .ok_or_else(|| Failure::option("--cpus", text, "a share is a number from 0.001 to 10000"))
+    let share = values::share(text).map_err(|reason| Failure::option("--cpus", text, reason))?;
+    Ok(CpuShare::from_thousandths(share).unwrap_or(CpuShare::ONE))
 }
 
 /// Names of containers: what Ocre allows, of a length that fits into a file name.

@@ -5,7 +5,10 @@
 const PLACES: usize = 3;
 
 /// A size in bytes: a number with `b`, `k`, `m` or `g` (powers of 1024).
-pub(super) fn size(text: &str) -> Result<u64, &'static str> {
+///
+/// # Errors
+/// What it must be, to be put behind "must be".
+pub fn size(text: &str) -> Result<u64, &'static str> {
     const WRONG: &str = "a size: a whole number with b, k, m or g, for example 512k or 64m";
     let lower = text.to_ascii_lowercase();
     let digits = lower.trim_end_matches(|last: char| last.is_ascii_alphabetic());
@@ -23,7 +26,10 @@ pub(super) fn size(text: &str) -> Result<u64, &'static str> {
 }
 
 /// A time in milliseconds: a number with `ms`, `s`, `m` or `h`; without a unit, seconds.
-pub(super) fn time(text: &str) -> Result<u64, &'static str> {
+///
+/// # Errors
+/// What it must be, to be put behind "must be".
+pub fn time(text: &str) -> Result<u64, &'static str> {
     const WRONG: &str = "a time: a number with ms, s, m or h, for example 500ms, 1.5s or 2m";
     let digits = text.trim_end_matches(|last: char| last.is_ascii_alphabetic());
     let scale = match text.get(digits.len()..) {
@@ -39,7 +45,10 @@ pub(super) fn time(text: &str) -> Result<u64, &'static str> {
 }
 
 /// A share of the processor in thousandths.
-pub(super) fn share(text: &str) -> Result<u32, &'static str> {
+///
+/// # Errors
+/// What it must be, to be put behind "must be".
+pub fn share(text: &str) -> Result<u32, &'static str> {
     thousandths(text)
         .filter(|share| (1..=10_000_000).contains(share))
         .and_then(|share| u32::try_from(share).ok())
@@ -47,7 +56,8 @@ pub(super) fn share(text: &str) -> Result<u32, &'static str> {
 }
 
 /// Whether a container and an image can have this name.
-pub(super) fn is_name(text: &str) -> bool {
+#[must_use]
+pub fn is_name(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
         && text.bytes().all(|byte| {
@@ -56,7 +66,7 @@ pub(super) fn is_name(text: &str) -> bool {
 }
 
 /// A whole number, of digits alone.
-pub(super) fn whole(digits: &str) -> Option<u64> {
+pub(crate) fn whole(digits: &str) -> Option<u64> {
     digits
         .bytes()
         .all(|digit| digit.is_ascii_digit())
