@@ -2,7 +2,7 @@
 //! was complete is lost.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thimble_image::{Descriptor, Digest, Document, Reference};
 use thimble_port_linux::images::store::{ImageStore, Session};
@@ -11,8 +11,12 @@ use super::device::{Device, exits};
 use thimble_testkit::random::{Random, seed};
 use thimble_testkit::registry::{Kind, Registry};
 
-/// Kills.
-const ROUNDS: u32 = 500;
+/// Commands that are killed before they have finished.
+const KILLS: u32 = 500;
+/// Commands at most.
+const ROUNDS_MAX: u32 = 10 * KILLS;
+/// So often a command runs to its end, to see how long it takes.
+const LOOK_EVERY: u32 = 8;
 /// Images in the registry.
 const IMAGES: u64 = 6;
 /// Names that are given and taken away.
@@ -31,14 +35,32 @@ fn the_store_survives_kills_at_any_moment() {
     let remote = publish(&registry);
     let device = Device::new();
     let mut known = Names::new();
-    let (mut killed, mut finished) = (0, 0);
-    for round in 0..ROUNDS {
+    let (mut killed, mut finished, mut round) = (0, 0, 0);
+    // How long each command takes here, in microseconds, so that it is hit and not missed.
+    let mut lasts: BTreeMap<String, u64> = BTreeMap::new();
+    while killed < KILLS {
+        round += 1;
+        assert!(
+            round <= ROUNDS_MAX,
+            "seed {seed}: only {killed} of {round} were hit"
+        );
         let operation = draw(&mut random, &remote, &known);
         let words: Vec<&str> = operation.words.iter().map(String::as_str).collect();
         let mut child = device.command(&words).spawn().unwrap();
-        // From its first instruction to a little after the end of the slowest.
-        std::thread::sleep(Duration::from_micros(random.below(45_000)));
-        let _ = child.kill();
+        let command = &operation.words[0];
+        match lasts.get(command) {
+            // From its first instruction to a little after its end.
+            Some(micros) if round % LOOK_EVERY != 0 => {
+                std::thread::sleep(Duration::from_micros(random.below(micros * 5 / 4)));
+                let _ = child.kill();
+            }
+            _ => {
+                let begun = Instant::now();
+                child.wait().unwrap();
+                let micros = u64::try_from(begun.elapsed().as_micros()).unwrap();
+                lasts.insert(command.clone(), micros.max(1));
+            }
+        }
         let outcome = crate::command::end(child);
         let context = format!("seed {seed}, round {round}: {words:?}: {outcome:?}");
         let was_killed = outcome.code == -1;
@@ -58,10 +80,6 @@ fn the_store_survives_kills_at_any_moment() {
         known = found;
     }
     println!("{killed} killed, {finished} had finished");
-    assert!(
-        killed > ROUNDS / 4 && finished > ROUNDS / 20,
-        "both must happen: {killed}, {finished}"
-    );
     // What is left is exactly what is named.
     device.ok(&["prune"]);
     examine(&device, "after the last prune");
