@@ -1,14 +1,14 @@
 //! Images over loopback, through a real registry: pushing and pulling beside `skopeo copy`, and the memory of a pull.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use thimble_image::{Descriptor, Index, Manifest, media_type};
+use thimble_testkit::registry::{Kind, Registry};
 
 use crate::clock::millis;
 use crate::figure::Outcome;
@@ -18,8 +18,6 @@ use crate::statistics::summarize;
 
 /// How often a process's peak is looked at.
 const PEAK_INTERVAL: Duration = Duration::from_micros(500);
-/// How long the registry gets to listen.
-const REGISTRY_WAIT: Duration = Duration::from_secs(10);
 
 /// Pushes and pulls.
 pub(crate) fn measure(options: &Options) -> Result<Vec<Outcome>> {
@@ -32,21 +30,17 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Outcome>> {
         fs::remove_dir_all(&scratch)?;
     }
     fs::create_dir_all(&scratch)?;
-    let Some(registry) = Registry::start(&scratch)? else {
+    if !is_installed("docker-registry") {
         return Ok(vec![Outcome::skipped(
             "images",
             "docker-registry is not installed; run `cargo xtask setup`",
         )]);
-    };
+    }
     let bench = Bench {
         thimble,
-        registry,
+        registry: Registry::start(Kind::Open),
         scratch,
-        has_skopeo: Command::new("skopeo")
-            .arg("--version")
-            .stdout(Stdio::null())
-            .status()
-            .is_ok(),
+        has_skopeo: is_installed("skopeo"),
     };
     // What a process that opens the store and does nothing else has at most.
     let baseline_kb = bench.peak("idle", &["images"])?;
@@ -67,6 +61,12 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Outcome>> {
     }
     fs::remove_dir_all(&bench.scratch)?;
     Ok(outcomes)
+}
+
+/// Whether there is such a program.
+fn is_installed(program: &str) -> bool {
+    let mut command = Command::new(program);
+    silent(command.arg("--version")).status().is_ok()
 }
 
 struct Bench {
@@ -253,62 +253,4 @@ fn silent(command: &mut Command) -> &mut Command {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-}
-
-/// A registry that runs until it is dropped.
-struct Registry {
-    process: Child,
-    port: u16,
-}
-
-impl Registry {
-    /// Starts it; `None` if it is not installed.
-    fn start(scratch: &Path) -> Result<Option<Self>> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let config = scratch.join("registry.yml");
-        fs::write(
-            &config,
-            format!(
-                "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n\
-                 http: {{addr: '127.0.0.1:{port}'}}\n",
-                scratch.join("registry").display()
-            ),
-        )?;
-        let process = Command::new("docker-registry")
-            .arg("serve")
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let mut process = match process {
-            Ok(process) => process,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).context("cannot start docker-registry"),
-        };
-        let deadline = Instant::now() + REGISTRY_WAIT;
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if let Some(status) = process.try_wait()? {
-                bail!("docker-registry ended with {status}");
-            }
-            if Instant::now() >= deadline {
-                process.kill()?;
-                bail!("docker-registry does not listen");
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Ok(Some(Self { process, port }))
-    }
-
-    fn name(&self, repository: &str) -> String {
-        format!("localhost:{}/{repository}", self.port)
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        // It has nothing to lose.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

@@ -192,9 +192,8 @@ fn read(
     let store = session.store();
     session.keep_image(root).map_err(|error| damaged(&error))?;
     if opening.judge && trust.has_policy() {
-        let envelopes = opened::signatures(store, &root.digest)
-            .and_then(|signatures| opened::envelopes(store, &signatures))
-            .map_err(|error| damaged(&error))?;
+        let envelopes =
+            opened::envelopes_of(store, &root.digest).map_err(|error| damaged(&error))?;
         let notes = trust
             .judge(&reference.name(), Some(root), &envelopes)
             .map_err(Trouble::Unfit)?;
@@ -202,7 +201,9 @@ fn read(
             report::note(&reference.familiar(), &note, opening.json);
         }
     }
-    let program = list::program(store, root).map_err(Trouble::Unfit)?;
+    let program = opened::manifest(store, root)
+        .and_then(|(_, manifest)| list::program(store, &manifest))
+        .map_err(Trouble::Unfit)?;
     let bytes = match &program.code {
         Code::Module(blob) => store
             .read_verified(&blob.digest, MODULE_BYTES_MAX)

@@ -277,9 +277,7 @@ impl Index {
     #[must_use]
     pub fn choose(&self, preferred: &[Platform]) -> Option<&Descriptor> {
         let runs = |entry: &&Descriptor| {
-            entry.artifact_type.is_none()
-                && (media_type::is_manifest(&entry.media_type)
-                    || media_type::is_index(&entry.media_type))
+            entry.artifact_type.is_none() && media_type::is_document(&entry.media_type)
         };
         let mut candidates = self.manifests.iter().filter(runs);
         let exact = preferred.iter().find_map(|platform| {

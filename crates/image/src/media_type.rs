@@ -60,6 +60,12 @@ pub fn is_index(media_type: &str) -> bool {
     media_type == INDEX || media_type == DOCKER_INDEX
 }
 
+/// Whether this is the media type of a manifest or an index: of what names other blobs.
+#[must_use]
+pub fn is_document(media_type: &str) -> bool {
+    is_manifest(media_type) || is_index(media_type)
+}
+
 /// Whether a layer of this type is a WebAssembly module as it is.
 #[must_use]
 pub fn is_module(media_type: &str) -> bool {

@@ -7,7 +7,7 @@ use thimble_image::program::TarLayer;
 use thimble_port_linux::images::archive::{Limits, extract_module, load_tar};
 use thimble_testkit::blobs::MemoryStore;
 
-use crate::finding::{Violation, ensure};
+use crate::finding::{Violation, ensure, says_something};
 use crate::shapes::Shapes;
 
 use super::{Target, TargetSpec};
@@ -82,11 +82,7 @@ fn load(bytes: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
         }
         Err(error) => {
             shapes.note((1, core::mem::discriminant(&error)));
-            ensure(
-                !error.to_string().is_empty(),
-                "errors say something",
-                String::new,
-            )?;
+            says_something(&error)?;
         }
     }
     let bytes = store.bytes();
@@ -111,11 +107,7 @@ fn extract(bytes: &[u8], gzip: bool, shapes: &mut Shapes) -> Result<(), Violatio
         }
         Err(error) => {
             shapes.note((3, core::mem::discriminant(&error)));
-            ensure(
-                !error.to_string().is_empty(),
-                "errors say something",
-                String::new,
-            )
+            says_something(&error)
         }
     }
 }

@@ -31,10 +31,14 @@ pub(super) fn pull(arguments: &PullArguments) -> Result<(), Failure> {
     };
     let root = fetcher.fetch_and_name(&session, &reference)?;
     if arguments.output.json {
+        let size_bytes = opened::manifest(&store, &root)
+            .map_or(root.size, |(descriptor, manifest)| {
+                opened::size_bytes(&descriptor, &manifest)
+            });
         println!(
             "{}",
             json!({"reference": reference.to_string(), "digest": root.digest, "media_type": root.media_type,
-                   "size_bytes": opened::size_bytes(&store, &root)})
+                   "size_bytes": size_bytes})
         );
     } else {
         println!("{}: {}", reference.familiar(), root.digest);

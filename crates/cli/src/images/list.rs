@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use thimble_image::program::{Program, needs_config};
-use thimble_image::{Descriptor, ImageConfig, Reference};
+use thimble_image::{Descriptor, ImageConfig, Manifest, Reference};
 use thimble_port_linux::images::store::{ImageStore, StoredImage};
 
 use crate::arguments::ImagesArguments;
@@ -48,20 +48,26 @@ fn row(store: &ImageStore, image: &StoredImage) -> Row {
         .name
         .parse::<Reference>()
         .map_or_else(|_| image.name.clone(), |reference| reference.familiar());
+    let found = opened::manifest(store, &image.root);
     Row {
         name,
         root: image.root.clone(),
-        size_bytes: opened::size_bytes(store, &image.root),
+        size_bytes: found
+            .as_ref()
+            .map_or(image.root.size, |(descriptor, manifest)| {
+                opened::size_bytes(descriptor, manifest)
+            }),
         signatures: opened::signatures(store, &image.root.digest)
             .map_or(0, |signatures| signatures.len()),
-        config: program(store, &image.root).map(|program| program.config),
+        config: found
+            .and_then(|(_, manifest)| program(store, &manifest))
+            .map(|program| program.config),
     }
 }
 
-/// What is run of an image that is here.
-pub(crate) fn program(store: &ImageStore, root: &Descriptor) -> Result<Program, String> {
-    let (_, manifest) = opened::manifest(store, root)?;
-    let config = if needs_config(&manifest) {
+/// What is run of an image that is here, by its manifest.
+pub(crate) fn program(store: &ImageStore, manifest: &Manifest) -> Result<Program, String> {
+    let config = if needs_config(manifest) {
         store
             .read_verified(
                 &manifest.config.digest,
@@ -71,7 +77,7 @@ pub(crate) fn program(store: &ImageStore, root: &Descriptor) -> Result<Program, 
     } else {
         Vec::new()
     };
-    Program::find(&manifest, &config).map_err(|error| error.to_string())
+    Program::find(manifest, &config).map_err(|error| error.to_string())
 }
 
 impl Row {

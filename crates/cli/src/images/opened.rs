@@ -5,6 +5,8 @@ use std::sync::Arc;
 use thimble_image::document::Document;
 use thimble_image::media_type;
 use thimble_image::reference::ReferenceError;
+use thimble_image::registry::NESTING_MAX;
+use thimble_image::signature::ENVELOPE_BYTES_MAX;
 use thimble_image::{Descriptor, Digest, Manifest, Platform, Reference};
 use thimble_port_linux::images::store::{ImageStore, StoreError};
 use thimble_port_linux::network::Names;
@@ -13,11 +15,6 @@ use thimble_port_registry::{Registries, Settings as RegistriesSettings};
 use crate::failure::{Failure, ImageFault};
 use crate::folders;
 use crate::settings::{self, Settings};
-
-/// Nested indexes that are followed.
-const NESTING_MAX: usize = 4;
-/// Bytes of a signature's envelope at most.
-const ENVELOPE_BYTES_MAX: u64 = 1 << 20;
 
 /// Opens the store.
 pub(crate) fn store() -> Result<ImageStore, Failure> {
@@ -71,7 +68,7 @@ pub(crate) fn find(store: &ImageStore, reference: &Reference) -> Result<Descript
             ImageFault::NotFound,
             "there is no such image here; `thimble images` lists those that are, `thimble pull` fetches one",
         )),
-        Err(error) => Err(Failure::image(name, &error)),
+        Err(error) => Err(Failure::image_error(name, &error)),
     }
 }
 
@@ -112,11 +109,19 @@ pub(crate) fn envelopes(
         };
         for layer in &manifest.layers {
             if layer.media_type == media_type::COSE {
-                envelopes.push(store.read_verified(&layer.digest, ENVELOPE_BYTES_MAX)?);
+                envelopes.push(store.read_verified(&layer.digest, ENVELOPE_BYTES_MAX as u64)?);
             }
         }
     }
     Ok(envelopes)
+}
+
+/// The envelopes of the signatures of an image that are here.
+pub(crate) fn envelopes_of(
+    store: &ImageStore,
+    subject: &Digest,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    envelopes(store, &signatures(store, subject)?)
 }
 
 /// The manifests of the signatures of an image that are here.
@@ -138,11 +143,8 @@ pub(crate) fn signatures(
     Ok(found)
 }
 
-/// Bytes of everything of an image that is here.
-pub(crate) fn size_bytes(store: &ImageStore, root: &Descriptor) -> u64 {
-    let Ok((descriptor, manifest)) = manifest(store, root) else {
-        return root.size;
-    };
+/// Bytes of a manifest and of everything that it names.
+pub(crate) fn size_bytes(descriptor: &Descriptor, manifest: &Manifest) -> u64 {
     let layers: u64 = manifest
         .layers
         .iter()

@@ -79,8 +79,7 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Result<(), Failure> {
     let store = opened::store()?;
     let failed = |error: &dyn std::error::Error| Failure::image_error(&arguments.image, error);
     let root = opened::find(&store, &reference)?;
-    let signatures = opened::signatures(&store, &root.digest).map_err(|error| failed(&error))?;
-    let envelopes = opened::envelopes(&store, &signatures).map_err(|error| failed(&error))?;
+    let envelopes = opened::envelopes_of(&store, &root.digest).map_err(|error| failed(&error))?;
     let verdict = if arguments.ca.is_empty() {
         by_policy(&reference, &root, &envelopes)?
     } else {
@@ -244,8 +243,7 @@ fn text(path: &Path) -> Result<Zeroizing<String>, Failure> {
 
 /// The signatures of an image that are here, for those who only want to see them.
 pub(crate) fn signers_of(store: &ImageStore, root: &Descriptor) -> Vec<Signer> {
-    opened::signatures(store, &root.digest)
-        .and_then(|signatures| opened::envelopes(store, &signatures))
+    opened::envelopes_of(store, &root.digest)
         .map(|envelopes| signers(&envelopes))
         .unwrap_or_default()
 }

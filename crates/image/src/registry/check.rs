@@ -62,9 +62,7 @@ pub(super) fn announced(head: &Head) -> Result<Option<String>, DocumentError> {
         return Ok(None);
     };
     match announced.as_str() {
-        known if media_type::is_manifest(known) || media_type::is_index(known) => {
-            Ok(Some(announced))
-        }
+        known if media_type::is_document(known) => Ok(Some(announced)),
         // Simple servers know no better.
         "application/json" | "application/octet-stream" | "text/plain" => Ok(None),
         "text/html" => Err(DocumentError::Html),

@@ -135,9 +135,7 @@ impl<'a, S: BlobStore> Push<'a, S> {
         let (_, document) = self.read(descriptor)?;
         let is_index = matches!(document, Document::Index(_));
         for child in document.children() {
-            let is_document = is_index
-                && (media_type::is_manifest(&child.media_type)
-                    || media_type::is_index(&child.media_type));
+            let is_document = is_index && media_type::is_document(&child.media_type);
             if !is_document {
                 if seen.blobs.insert(child.digest) {
                     self.jobs.push_back(Job::Blob(child.clone()));

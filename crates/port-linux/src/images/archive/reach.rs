@@ -91,8 +91,7 @@ where
 
 /// Whether it is a manifest or an index.
 pub(super) fn is_document(descriptor: &Descriptor) -> bool {
-    let media_type = &descriptor.media_type;
-    media_type::is_manifest(media_type) || media_type::is_index(media_type)
+    media_type::is_document(&descriptor.media_type)
 }
 
 struct Search<'a, S, X> {

@@ -41,7 +41,7 @@ impl Inner {
             return Ok(Presence::Missing);
         };
         let is_size_right = entry.bytes == blob.size;
-        if is_size_right && trust == Trust::Size && !is_document(&blob.media_type) {
+        if is_size_right && trust == Trust::Size && !media_type::is_document(&blob.media_type) {
             return Ok(Presence::Good);
         }
         let file = match self.open_blob(&blob.digest) {
@@ -100,11 +100,6 @@ impl Inner {
     pub(super) fn sync_blobs(&self) -> Result<(), StoreError> {
         self.sync_folder(BLOBS_FOLDER)
     }
-}
-
-/// Whether a blob of this type names others.
-pub(super) fn is_document(media_type: &str) -> bool {
-    media_type::is_manifest(media_type) || media_type::is_index(media_type)
 }
 
 /// The digest of a file's content.

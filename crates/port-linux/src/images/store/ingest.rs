@@ -3,7 +3,7 @@
 use thimble_image::document::DOCUMENT_BYTES_MAX;
 use thimble_image::layout::blob_path;
 use thimble_image::store::{BlobWriter, CommitError};
-use thimble_image::{Descriptor, Digest, Hasher};
+use thimble_image::{Descriptor, Digest, Hasher, media_type};
 
 use std::io;
 use std::sync::Arc;
@@ -140,7 +140,7 @@ impl Writer {
     fn publish(&self) -> Result<(), StoreError> {
         let inner = self.inner();
         let mut held = None;
-        if blobs::is_document(&self.blob.media_type) && self.bytes <= DOCUMENT_BYTES_MAX {
+        if media_type::is_document(&self.blob.media_type) && self.bytes <= DOCUMENT_BYTES_MAX {
             let content = disk::read_whole(&*self.file, DOCUMENT_BYTES_MAX);
             let content = content.map_err(inner.fault("read", &self.path))?;
             // A prune must not take the note for one whose document is gone.

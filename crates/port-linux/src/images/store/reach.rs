@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use thimble_image::document::DOCUMENT_BYTES_MAX;
 use thimble_image::layout::blob_path;
-use thimble_image::{Descriptor, Digest, Document};
+use thimble_image::{Descriptor, Digest, Document, media_type};
 
-use super::blobs::{self, Presence};
+use super::blobs::Presence;
 use super::index::ImageList;
 use super::lock::Held;
 use super::referrers::Hint;
@@ -135,7 +135,7 @@ impl<'a> Reach<'a> {
     fn visit(&mut self, visit: &Visit) -> Result<(), StoreError> {
         self.kept.insert(visit.digest);
         let media_type = visit.media_type.as_deref();
-        let is_leaf = media_type.is_some_and(|media_type| !blobs::is_document(media_type));
+        let is_leaf = media_type.is_some_and(|media_type| !media_type::is_document(media_type));
         if is_leaf || self.walked.contains(&visit.digest) {
             return Ok(());
         }
@@ -211,7 +211,7 @@ impl Inner {
                     });
                 }
             }
-            if !needed.insert(blob.digest) || !blobs::is_document(&blob.media_type) {
+            if !needed.insert(blob.digest) || !media_type::is_document(&blob.media_type) {
                 continue;
             }
             let document = self.document(&blob)?;

@@ -6,9 +6,9 @@ use parking_lot::Mutex;
 use thimble_image::document::DOCUMENT_BYTES_MAX;
 use thimble_image::layout::blob_path;
 use thimble_image::store::{Admission, BlobStore, BlobWriter, CommitError};
-use thimble_image::{Descriptor, Digest};
+use thimble_image::{Descriptor, Digest, media_type};
 
-use super::blobs::{self, Presence};
+use super::blobs::Presence;
 use super::disk::{self, DiskFile};
 use super::ingest::Writer;
 use super::lease::Lease;
@@ -118,7 +118,7 @@ impl BlobStore for Session {
             return Ok(Admission::Wanted(writer));
         }
         // Others may have stored it as something else, or without our notes.
-        if blobs::is_document(&blob.media_type) && blob.size <= DOCUMENT_BYTES_MAX {
+        if media_type::is_document(&blob.media_type) && blob.size <= DOCUMENT_BYTES_MAX {
             let content = inner.read_verified(&blob.digest, blob.size)?;
             let held = inner.lock()?;
             inner.note_subject(&held, &blob.digest, &content)?;

@@ -67,7 +67,7 @@ impl Universe {
 
     pub(super) fn add(&mut self, media_type: &str, content: Vec<u8>) -> Descriptor {
         let blob = Descriptor::of(media_type, &content);
-        if media_type::is_manifest(media_type) || media_type::is_index(media_type) {
+        if media_type::is_document(media_type) {
             let document = Document::parse(&content, None).unwrap();
             self.documents.insert(blob.digest, document);
         }
