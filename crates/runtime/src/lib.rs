@@ -24,6 +24,7 @@ pub mod engine;
 pub mod grant;
 pub mod host;
 pub mod kernel;
+pub mod lifecycle;
 pub mod limits;
 pub mod memory;
 pub mod module;
