@@ -32,6 +32,6 @@ pub mod port;
 pub mod record;
 pub mod time;
 
-pub use config::{ContainerConfig, ContainerId};
+pub use config::{ContainerConfig, ContainerId, ContainerUpdate};
 pub use limits::Limits;
 pub use time::Instant;
