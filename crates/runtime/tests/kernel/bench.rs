@@ -40,6 +40,8 @@ struct Script {
     /// When its sleep is over.
     wakes_at: Option<Instant>,
     worst: Duration,
+    /// What it was told of its memory.
+    memory_bytes_max: Option<u64>,
 }
 
 struct Scripted {
@@ -92,6 +94,10 @@ impl Guest for Scripted {
 
     fn memory_bytes(&self) -> u64 {
         65_536
+    }
+
+    fn set_memory_bytes_max(&mut self, memory_bytes_max: u64) {
+        self.script.lock().unwrap().memory_bytes_max = Some(memory_bytes_max);
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupt> {
@@ -160,6 +166,7 @@ impl Bench {
             resumed: 0,
             wakes_at: None,
             worst: Duration::ZERO,
+            memory_bytes_max: None,
         }));
         self.scripts.insert(id, script);
         let body = self.body(id, text);
@@ -207,6 +214,10 @@ impl Bench {
         self.scripts[&id].lock().unwrap().worst
     }
 
+    pub(crate) fn memory_bytes_max(&self, id: ContainerId) -> Option<u64> {
+        self.scripts[&id].lock().unwrap().memory_bytes_max
+    }
+
     pub(crate) fn cpu(&self, id: ContainerId) -> Duration {
         self.kernel.usage(id).unwrap().cpu
     }
@@ -252,7 +263,7 @@ impl Bench {
         while self.now() < end {
             match self.kernel.next(self.now(), || 0) {
                 Next::Run(lease) => self.finish(lease),
-                Next::Dispose(body) => drop(body),
+                Next::Dispose(ended) => drop(ended),
                 Next::Idle { until } => {
                     let until = until.unwrap_or(end).min(end);
                     self.ports
