@@ -1,1 +1,4 @@
 //! The daemon.
+
+pub mod isolation;
+pub mod service;
