@@ -105,7 +105,8 @@ impl Device {
             .into_iter()
             .find(|status| status.name == app)
             .ok_or_else(|| no_such_app(app))?;
-        let containers = self.entries_of(app).iter().map(|entry| {
+        let entries = self.entries_of(app);
+        let containers = entries.iter().map(|entry| {
             let name = entry
                 .name
                 .strip_prefix(app)

@@ -31,7 +31,7 @@ use crate::state::StateStore;
 use crate::volumes::Volumes;
 
 /// Containers of a device at most.
-pub const CONTAINERS_MAX: usize = 10_000;
+pub(crate) const CONTAINERS_MAX: usize = 10_000;
 /// Characters of an id that are enough to mean it, if no other begins so.
 const ID_CHARS_MIN: usize = 4;
 

@@ -7,7 +7,7 @@ use thimble_device_api::{Event, EventKind, Timestamp};
 use tokio::sync::watch;
 
 /// Events that are kept.
-pub const EVENTS_MAX: usize = 1024;
+pub(crate) const EVENTS_MAX: usize = 1024;
 
 /// Whom an event is about.
 #[derive(Clone, Debug, Default)]

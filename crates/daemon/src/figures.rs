@@ -63,9 +63,8 @@ impl Device {
     /// Messages that are kept for later subscribers, and their bytes.
     fn retained(&self) -> (u64, u64) {
         let mut found = (0, 0);
-        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         self.machine.with_bus(&mut |bus| {
-            found = (count(bus.retained_len()), count(bus.retained_bytes()));
+            found = (u64::from(bus.retained_len()), bus.retained_bytes());
         });
         found
     }

@@ -7,22 +7,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thimble_device_api::{Problem, ProblemKind};
 
 /// Characters of a name at most: what fits into a file name with room for more.
-pub const NAME_CHARS_MAX: usize = 128;
+pub(crate) const NAME_CHARS_MAX: usize = 128;
 
 /// A container's id: 64 random bits, written as 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Id(u64);
+pub(crate) struct Id(u64);
 
 impl Id {
     /// The id with this number.
     #[must_use]
-    pub const fn new(number: u64) -> Self {
+    pub(crate) const fn new(number: u64) -> Self {
         Self(number)
     }
 
     /// Its number.
     #[must_use]
-    pub const fn number(self) -> u64 {
+    pub(crate) const fn number(self) -> u64 {
         self.0
     }
 }
@@ -35,7 +35,7 @@ impl fmt::Display for Id {
 
 /// A text is not an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotAnId;
+pub(crate) struct NotAnId;
 
 impl fmt::Display for NotAnId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,7 +75,7 @@ impl<'de> Deserialize<'de> for Id {
 ///
 /// # Errors
 /// A problem that says what a name may be.
-pub fn check_name(what: &'static str, name: &str) -> Result<(), Problem> {
+pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), Problem> {
     let allowed =
         |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
     let fits = (1..=NAME_CHARS_MAX).contains(&name.len())
@@ -96,7 +96,7 @@ pub fn check_name(what: &'static str, name: &str) -> Result<(), Problem> {
 ///
 /// # Errors
 /// A problem that says what a name may be.
-pub fn check_app_name(what: &'static str, name: &str) -> Result<(), Problem> {
+pub(crate) fn check_app_name(what: &'static str, name: &str) -> Result<(), Problem> {
     if name.contains('.') || name.len() > NAME_CHARS_MAX / 2 {
         return Err(Problem::new(
             ProblemKind::Invalid,

@@ -65,10 +65,10 @@ impl Device {
             self.tell(EventKind::Stop, entry, []);
             if was_paused {
                 // It could not hear otherwise.
-                drop(self.machine.unpause(runtime));
+                let _ = self.machine.unpause(runtime);
             }
             // One that has ended by itself meanwhile is told soon.
-            drop(self.machine.stop_within(runtime, grace));
+            let _ = self.machine.stop_within(runtime, grace);
         }
         self.changed(entry);
         Ok(())
@@ -97,7 +97,7 @@ impl Device {
         if let Some(runtime) = runtime {
             self.tell(EventKind::Kill, entry, []);
             // One that has ended by itself meanwhile is told soon.
-            drop(self.machine.kill(runtime));
+            let _ = self.machine.kill(runtime);
         }
         self.changed(entry);
         Ok(())

@@ -24,7 +24,7 @@ use crate::identity::{check_name, NAME_CHARS_MAX};
 use crate::logs::LogSettings;
 
 /// Entries of each list and map of a declaration at most.
-pub const ENTRIES_MAX: usize = 1024;
+pub(crate) const ENTRIES_MAX: usize = 1024;
 /// Time between being asked to stop and being killed, where nobody says another.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 /// The longest time that can be said: a year.
@@ -43,6 +43,8 @@ pub(crate) struct Settled {
     pub(crate) mounts: Vec<Folder>,
     pub(crate) listen: Vec<String>,
     pub(crate) interactive: bool,
+    /// What it is granted, as it is written.
+    pub(crate) granted: Vec<String>,
     /// What the image asks for and does not get, and how it can be given.
     pub(crate) unmet: Vec<String>,
     /// The health check that the image asks for or that was declared.
@@ -132,10 +134,19 @@ pub(crate) fn settle(
     let mut mounts = folders(&spec.mounts, binds)?;
     volumes_of_its_own(name, image, &mut mounts);
     let mut grants = parse_grants(&spec.grants)?;
-    if !mounts.is_empty() {
+    let mut granted = spec.grants.clone();
+    if !mounts.is_empty() && !grants.files() {
         grants.add(Grant::Files);
+        granted.push("fs".to_owned());
     }
-    requested_grants(image, spec.allow_requested, &mut grants, &mut unmet)?;
+    for request in requested_grants(image, &grants)? {
+        if spec.allow_requested {
+            granted.push(request.text);
+            request.missing.into_iter().for_each(|grant| grants.add(grant));
+        } else {
+            unmet.push(format!("{0}, which --allow {0} gives", request.text));
+        }
+    }
     let (limits, share) = settle_limits(spec, image, &mut unmet)?;
     let mut args = vec![stem.to_owned()];
     args.extend(spec.args.as_ref().unwrap_or(&image.args).iter().cloned());
@@ -162,6 +173,7 @@ pub(crate) fn settle(
         mounts,
         listen: spec.listen.clone(),
         interactive: spec.interactive,
+        granted,
         unmet,
         health: spec.health.clone().or(asked).as_ref().map(health).transpose()?,
     })
@@ -224,12 +236,14 @@ fn parse_grants(texts: &[String]) -> Result<Grants, Problem> {
     Ok(grants)
 }
 
-fn requested_grants(
-    image: &ImageConfig,
-    allow: bool,
-    grants: &mut Grants,
-    unmet: &mut Vec<String>,
-) -> Result<(), Problem> {
+/// Something that an image asks for and that is not granted.
+struct Request {
+    text: String,
+    missing: Vec<Grant>,
+}
+
+fn requested_grants(image: &ImageConfig, grants: &Grants) -> Result<Vec<Request>, Problem> {
+    let mut requests = Vec::new();
     for text in &image.grants {
         let wanted = Grants::parse([text.as_str()]).map_err(|error| {
             Problem::new(
@@ -239,16 +253,14 @@ fn requested_grants(
         })?;
         let missing = wanted.as_slice().iter().filter(|grant| !grants.covers(grant));
         let missing: Vec<Grant> = missing.cloned().collect();
-        if missing.is_empty() {
-            continue;
-        }
-        if allow {
-            missing.into_iter().for_each(|grant| grants.add(grant));
-        } else {
-            unmet.push(format!("{text}, which --allow {text} gives"));
+        if !missing.is_empty() {
+            requests.push(Request {
+                text: text.clone(),
+                missing,
+            });
         }
     }
-    Ok(())
+    Ok(requests)
 }
 
 fn settle_limits(

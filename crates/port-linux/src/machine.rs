@@ -12,13 +12,14 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use thimble_runtime::bus::{Bus, BusAccess};
 use thimble_runtime::config::{ContainerConfig, ContainerId, ContainerUpdate};
 use thimble_runtime::engine::{InstanceSpec, InstantiateError, LoadedModule};
 use thimble_runtime::host::{HostState, Resources};
-use thimble_runtime::kernel::{Body, Effect, Ended, Kernel, Schedule, State, StateError, Usage};
+use thimble_runtime::kernel::{Beginning, Body, Effect, Ended, Kernel, Schedule, State, StateError, Usage};
 use thimble_runtime::module::{ExportKind, Module};
 use thimble_runtime::port::{Board, Clock, KeyValue, Network, Observer, Ports};
 use thimble_runtime::record::ExitRecord;
@@ -195,6 +196,31 @@ impl Machine {
         loaded: &dyn LoadedModule,
         resources: Resources,
     ) -> Result<(), StartError> {
+        self.begin(id, module, loaded, resources, Beginning::Running)
+    }
+
+    /// Starts a container that is paused before it has done anything.
+    ///
+    /// # Errors
+    /// [`StartError`]; the container stays as it was.
+    pub fn start_paused(
+        &self,
+        id: ContainerId,
+        module: &Module,
+        loaded: &dyn LoadedModule,
+        resources: Resources,
+    ) -> Result<(), StartError> {
+        self.begin(id, module, loaded, resources, Beginning::Paused)
+    }
+
+    fn begin(
+        &self,
+        id: ContainerId,
+        module: &Module,
+        loaded: &dyn LoadedModule,
+        resources: Resources,
+        beginning: Beginning,
+    ) -> Result<(), StartError> {
         let config = self.await_release(id)?;
         let spec = InstanceSpec {
             memory_bytes_max: config.limits.memory_bytes,
@@ -208,11 +234,13 @@ impl Machine {
             host,
             waker: waker::container(self, id),
         };
-        let started =
-            self.0
-                .kernel
-                .lock()
-                .start(id, body, SystemClock.now(), SystemClock.realtime_nanos());
+        let started = self.0.kernel.lock().start(
+            id,
+            body,
+            beginning,
+            SystemClock.now(),
+            SystemClock.realtime_nanos(),
+        );
         match started {
             Ok(()) => {
                 self.notify();
@@ -263,13 +291,28 @@ impl Machine {
     /// # Errors
     /// [`StateError`] when it is neither running nor paused.
     pub fn stop(&self, id: ContainerId) -> Result<(), StateError> {
-        let effect =
-            self.0
-                .kernel
-                .lock()
-                .stop(id, SystemClock.now(), SystemClock.realtime_nanos())?;
+        self.stop_within(id, None)
+    }
+
+    /// Asks a container to stop, and kills it after `grace` instead of its own.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is neither running nor paused.
+    pub fn stop_within(&self, id: ContainerId, grace: Option<Duration>) -> Result<(), StateError> {
+        let effect = self.0.kernel.lock().stop(
+            id,
+            grace,
+            SystemClock.now(),
+            SystemClock.realtime_nanos(),
+        )?;
         self.carry_out(effect);
         Ok(())
+    }
+
+    /// A container's configuration as it is now.
+    #[must_use]
+    pub fn config(&self, id: ContainerId) -> Option<Arc<ContainerConfig>> {
+        self.0.kernel.lock().config(id).cloned()
     }
 
     /// Keeps a container from running.

@@ -49,6 +49,15 @@ impl Default for Schedule {
     }
 }
 
+/// How a run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// It runs.
+    Running,
+    /// It does nothing until [`Kernel::unpause`].
+    Paused,
+}
+
 /// The containers and their schedule.
 pub struct Kernel {
     schedule: Schedule,
@@ -103,7 +112,7 @@ impl Kernel {
         Ok(())
     }
 
-    /// Starts a created or ended container with a fresh body.
+    /// Starts a created or ended container with a fresh body; or has it paused before it has done anything.
     ///
     /// # Errors
     /// [`StateError`] when it is running or paused; the body comes back with it.
@@ -111,6 +120,7 @@ impl Kernel {
         &mut self,
         id: ContainerId,
         body: Body,
+        beginning: Beginning,
         now: Instant,
         realtime_nanos: u64,
     ) -> Result<(), (StateError, alloc::boxed::Box<Body>)> {
@@ -131,7 +141,10 @@ impl Kernel {
             slot.timeout_at = Some(now + timeout);
             self.deadlines.insert(Deadline::timeout(now + timeout, id));
         }
-        self.ready.insert(id, slot);
+        match beginning {
+            Beginning::Running => self.ready.insert(id, slot),
+            Beginning::Paused => slot.paused = true,
+        }
         Ok(())
     }
 
@@ -350,26 +363,33 @@ impl Kernel {
         Ok(self.effect(id, false))
     }
 
-    /// Stops a container: one that can hear of it is asked and killed after its grace, any other is ended
-    /// at once, as a process without a signal handler would be.
+    /// Stops a container: one that can hear of it is asked and killed after its grace, or after `grace` if there is
+    /// one; any other is ended at once, as a process without a signal handler would be. Asked again, the time that
+    /// ends first counts.
     ///
     /// # Errors
     /// [`StateError`] when it is not running or paused.
     pub fn stop(
         &mut self,
         id: ContainerId,
+        grace: Option<Duration>,
         now: Instant,
         realtime_nanos: u64,
     ) -> Result<Effect, StateError> {
         let slot = self.live_slot(id)?;
-        let grace = slot.config.stop_grace;
+        let grace = grace.unwrap_or(slot.config.stop_grace);
         if !slot.hears_stop || grace.is_zero() {
             self.doom(id, End::Stopped, realtime_nanos);
             return Ok(self.effect(id, false));
         }
-        if slot.stop.replace(grace).is_none() {
-            slot.kill_at = Some(now + grace);
-            self.deadlines.insert(Deadline::grace(now + grace, id));
+        // A zero grace marks that it was told.
+        slot.stop.get_or_insert(grace);
+        let kill_at = now + grace;
+        if slot.kill_at.is_none_or(|before| kill_at < before) {
+            if let Some(before) = slot.kill_at.replace(kill_at) {
+                self.deadlines.remove(Deadline::grace(before, id));
+            }
+            self.deadlines.insert(Deadline::grace(kill_at, id));
         }
         let notify = self.wake(id);
         Ok(self.effect(id, notify))

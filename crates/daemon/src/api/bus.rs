@@ -19,7 +19,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::device::{Device, now};
-use crate::telemetry::Figures;
 
 use super::reply::{Fault, LINES, PIECES_MAX, line, pieces};
 use super::request::{Asked, Declared};

@@ -48,9 +48,9 @@ impl Device {
         };
         if let Some((runtime, was_paused)) = run {
             if was_paused {
-                drop(self.machine.unpause(runtime));
+                let _ = self.machine.unpause(runtime);
             }
-            drop(self.machine.stop_within(runtime, None));
+            let _ = self.machine.stop_within(runtime, None);
         }
     }
 }

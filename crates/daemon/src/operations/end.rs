@@ -31,7 +31,7 @@ impl Device {
         }
         self.wires.runs.write().remove(&runtime);
         // It has just ended, so it can be removed.
-        drop(self.machine.remove(runtime));
+        let _ = self.machine.remove(runtime);
         let mut end = self.describe(&entry, ended);
         let run = {
             let mut inner = entry.inner();
@@ -238,7 +238,7 @@ impl Device {
         }
         if let Some(runtime) = kill {
             // One that has ended by itself meanwhile is told soon.
-            drop(self.machine.kill(runtime));
+            let _ = self.machine.kill(runtime);
         }
     }
 }
@@ -252,7 +252,8 @@ pub(crate) fn never_again(spec: &thimble_device_api::ContainerSpec) -> bool {
 fn due(inner: &Inner) -> Option<Instant> {
     let news = inner.health_seen != inner.health_told.0 && inner.run.is_some();
     if news {
-        return Some((inner.health_told.1 + HEALTH_EVERY).min(due_later(inner).unwrap_or(Instant::MAX)));
+        let told = inner.health_told.1 + HEALTH_EVERY;
+        return Some(due_later(inner).map_or(told, |due| due.min(told)));
     }
     due_later(inner)
 }

@@ -104,7 +104,7 @@ impl Device {
             inner.usage = thimble_runtime::kernel::Usage::default();
             inner.refused.clear();
             inner.unmet = settled.unmet;
-            inner.grants = settled.config.grants.as_slice().iter().map(ToString::to_string).collect();
+            inner.grants = settled.granted;
             inner.started_at = Some(Timestamp::now());
             inner.restarts.started(now());
             inner.health.started(now());
@@ -133,7 +133,7 @@ impl Device {
         };
         if let Err(error) = started {
             self.wires.runs.write().remove(&runtime);
-            drop(self.machine.remove(runtime));
+            let _ = self.machine.remove(runtime);
             entry.inner().run = None;
             return Err(Problem::new(ProblemKind::CannotStart, error).about(&entry.name));
         }

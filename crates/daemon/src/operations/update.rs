@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use thimble_device_api::{BusSpec, ContainerSpec, EventKind, LimitsSpec, LogSpec, Problem, Update};
-use thimble_port_linux::machine::ContainerUpdate;
+use thimble_runtime::ContainerUpdate;
 
 use crate::container::Entry;
 use crate::device::Device;
@@ -50,9 +50,10 @@ impl Device {
                 cpu_share: Some(cpu_share),
                 limits: Some(limits),
                 queue_policy: Some(queue_policy),
+                ..ContainerUpdate::default()
             };
             // One that ends this very moment has it in its next run.
-            drop(self.machine.update(runtime, change));
+            let _ = self.machine.update(runtime, change);
         }
         self.tell(EventKind::Update, entry, []);
         self.changed(entry);

@@ -13,7 +13,7 @@ use thimble_runtime::Instant;
 use thimble_runtime::config::{ContainerConfig, ContainerId};
 use thimble_runtime::engine::{Budget, CallOutcome, Guest, Host, Interrupt, Yield};
 use thimble_runtime::host::{HostState, Resources};
-use thimble_runtime::kernel::{Body, Kernel, Lease, Next, Schedule, State, StateError};
+use thimble_runtime::kernel::{Beginning, Body, Kernel, Lease, Next, Schedule, State, StateError};
 use thimble_runtime::module::Module;
 use thimble_runtime::port::{Clock, Interest, Readiness, Stream};
 use thimble_runtime::record::End;
@@ -170,14 +170,14 @@ impl Bench {
         }));
         self.scripts.insert(id, script);
         let body = self.body(id, text);
-        assert!(self.kernel.start(id, body, self.now(), 0).is_ok());
+        assert!(self.kernel.start(id, body, Beginning::Running, self.now(), 0).is_ok());
         id
     }
 
     pub(crate) fn start_again(&mut self, id: ContainerId) -> Result<(), StateError> {
         let body = self.body(id, "(module)");
         self.kernel
-            .start(id, body, self.now(), 0)
+            .start(id, body, Beginning::Running, self.now(), 0)
             .map_err(|(error, _)| error)
     }
 
@@ -232,7 +232,7 @@ impl Bench {
 
     pub(crate) fn stop(&mut self, id: ContainerId) -> Result<(), StateError> {
         let now = self.now();
-        self.kernel.stop(id, now, 0).map(drop)
+        self.kernel.stop(id, None, now, 0).map(drop)
     }
 
     pub(crate) fn pause(&mut self, id: ContainerId) -> Result<(), StateError> {
