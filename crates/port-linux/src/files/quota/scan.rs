@@ -91,18 +91,16 @@ impl Count {
                 stat => stat?,
             };
             self.used.add(Charge::NAME);
-            match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory => level.pending.push(name.to_owned()),
-                FileType::RegularFile => {
-                    if stat.st_nlink < 2 || self.linked.insert(Inode::of(&stat)) {
-                        let size = u64::try_from(stat.st_size).unwrap_or(0);
-                        self.used.add(Charge {
-                            files: 0,
-                            bytes: content(size),
-                        });
-                    }
-                }
-                _ => {}
+            let file_type = FileType::from_raw_mode(stat.st_mode);
+            if file_type == FileType::Directory {
+                level.pending.push(name.to_owned());
+            }
+            let mut is_first = || stat.st_nlink < 2 || self.linked.insert(Inode::of(&stat));
+            if file_type == FileType::RegularFile && is_first() {
+                self.used.add(Charge {
+                    files: 0,
+                    bytes: content(u64::try_from(stat.st_size).unwrap_or(0)),
+                });
             }
         }
         Ok(level)
