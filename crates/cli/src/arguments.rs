@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::daemon::DaemonArguments;
+
 pub(crate) use images::{
     ArchiveFormat, BuildArguments, FsckArguments, ImageCommand, ImagesArguments, LoadArguments,
     LoginArguments, LogoutArguments, PruneArguments, PullArguments, PushArguments, RmiArguments,
@@ -37,6 +39,8 @@ pub(crate) enum Command {
     /// Show what an image or a module is: its configuration, signatures, imports, exports, memory, and the grants
     /// it will need.
     Inspect(InspectArguments),
+    /// Run the daemon: it keeps containers in the state that was declared.
+    Daemon(DaemonArguments),
     #[command(flatten)]
     Image(ImageCommand),
     /// Write a completion script for a shell to standard output.

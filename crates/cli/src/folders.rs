@@ -44,6 +44,24 @@ pub(crate) fn config() -> Option<PathBuf> {
         .map(|folder| folder.join("thimble"))
 }
 
+/// The daemon's socket: `$THIMBLE_SOCKET`, else in `$THIMBLE_ROOT`, else in `/run/thimble` for root, else in the XDG
+/// runtime folder, else in the folder of data.
+pub(crate) fn socket() -> Option<PathBuf> {
+    if let Some(socket) = set("THIMBLE_SOCKET") {
+        return Some(socket);
+    }
+    if let Some(root) = set("THIMBLE_ROOT") {
+        return Some(root.join("daemon.sock"));
+    }
+    if is_root() {
+        return Some("/run/thimble/thimble.sock".into());
+    }
+    match set("XDG_RUNTIME_DIR") {
+        Some(folder) => Some(folder.join("thimble/thimble.sock")),
+        None => Some(data()?.join("daemon.sock")),
+    }
+}
+
 fn set(variable: &str) -> Option<PathBuf> {
     env::var_os(variable)
         .filter(|value| !value.is_empty())

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod compile;
+mod daemon;
 mod documents;
 mod engines;
 mod failure;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     };
     let result = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Daemon(arguments) => daemon::daemon(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),
         Command::Image(command) => images::run(&command),
         Command::Completions { shell } => documents::completions(shell),

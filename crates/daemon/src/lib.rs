@@ -40,5 +40,5 @@ mod wait;
 
 pub use api::openapi;
 pub use images::{ImageFault, Images, OpenedImage};
-pub use run::{DaemonError, Program, Setup, run};
+pub use run::{DaemonError, Program, Setup, log_to_standard_error, run};
 pub use settings::Settings;

@@ -378,3 +378,17 @@ async fn close_down(device: &Arc<Device>) {
         bridge.close().await;
     }
 }
+
+/// Writes what the daemon has to say to standard error, a line each.
+pub fn log_to_standard_error(colored: bool) {
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(colored)
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        // A service manager notes the time by itself.
+        .without_time()
+        .with_max_level(tracing::Level::INFO)
+        .finish();
+    // There is one already where a test has made it.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
