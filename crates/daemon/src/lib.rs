@@ -1,1 +1,4 @@
 //! The daemon.
+
+pub mod bridge;
+pub mod telemetry;
