@@ -36,6 +36,7 @@ use crate::service::{self, crash, notify, supervise};
 use crate::settings::{self, Settings};
 use crate::state::{StateStore, create_folders};
 use crate::suspects;
+use crate::telemetry::otlp::{self, Otlp};
 use crate::telemetry::{self, Figures};
 use crate::volumes::Volumes;
 use crate::{api, bridge};
@@ -289,7 +290,7 @@ async fn serve(setup: &Setup, parts: Parts, sockets: service::Sockets) -> Result
         // Its other end is dropped at the latest when the daemon ends.
         drop(closed.await);
     }));
-    join_others(setup, &device, metrics.or(sockets.metrics))?;
+    let _otlp = join_others(setup, &device, metrics.or(sockets.metrics))?;
 
     let resuming = Arc::clone(&device);
     let resumed = spawn_blocking(move || resuming.resume(&entries));
@@ -317,20 +318,21 @@ async fn serve(setup: &Setup, parts: Parts, sockets: service::Sockets) -> Result
     Ok(ExitCode::SUCCESS)
 }
 
-/// Starts what joins the device with others, where that is wanted.
+/// Starts what joins the device with others, where that is wanted. Figures are sent as long as the result lives.
 fn join_others(
     setup: &Setup,
     device: &Arc<Device>,
     metrics: Option<std::net::TcpListener>,
-) -> Result<(), DaemonError> {
+) -> Result<Option<Otlp>, DaemonError> {
     let figures: Arc<dyn Figures> = Arc::clone(device) as Arc<dyn Figures>;
     if let Some(listener) = metrics {
         listener.set_nonblocking(true).map_err(failed("serving metrics"))?;
         tokio::spawn(telemetry::serve(listener, Arc::clone(&figures)));
     }
-    if let Some(otlp) = &setup.settings.otlp {
-        telemetry::otlp::spawn(otlp.clone(), figures).map_err(failed("sending figures"))?;
-    }
+    let otlp = match &setup.settings.otlp {
+        None => None,
+        Some(otlp) => Some(otlp::spawn(otlp, figures, &resource()).map_err(failed("sending figures"))?),
+    };
     bridge::BridgeSettings::check_all(&setup.settings.bridge).map_err(failed("bridge"))?;
     for settings in &setup.settings.bridge {
         let machine = device.machine.clone();
@@ -342,7 +344,20 @@ fn join_others(
         let bridge = Bridge::spawn(settings.clone(), port);
         device.bridges.lock().push(bridge);
     }
-    Ok(())
+    Ok(otlp)
+}
+
+/// Who sends figures, in the words of OpenTelemetry's semantic conventions.
+fn resource() -> Vec<(String, String)> {
+    let name = rustix::system::uname();
+    [
+        ("service.name", "thimble"),
+        ("service.version", env!("CARGO_PKG_VERSION")),
+        ("host.name", name.nodename().to_str().unwrap_or("unknown")),
+        ("os.type", "linux"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .to_vec()
 }
 
 /// Tells the service manager that the daemon lives, as long as containers can be looked at.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::bridge::BridgeSettings;
-use crate::telemetry::OtlpSettings;
+use crate::telemetry::otlp::OtlpSettings;
 
 /// The settings of the daemon.
 #[derive(Clone, Debug, Default, Deserialize)]
