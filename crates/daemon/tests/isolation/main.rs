@@ -3,6 +3,12 @@
 //! The program is its own child: the first argument says which part it plays. As root it plays them as root and as
 //! a user without rights.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "everything here is a test and may stop at the first surprise"
+)]
+
 mod allowed;
 mod attempts;
 mod guest;
@@ -22,13 +28,14 @@ const NOBODY: u32 = 65534;
 
 type Part = fn(&[String]);
 
-const PARTS: [(&str, Part); 10] = [
+const PARTS: [(&str, Part); 11] = [
     ("works", works),
     ("refused", is_refused),
     ("ports", ports),
     ("threads", threads),
     ("denied", denied),
     ("off", off),
+    ("old", old),
     ("attempt", |arguments| attempts::attempt(&arguments[0])),
     ("answer", |_| std::process::exit(attempts::ANSWER)),
     ("wait", |_| {
@@ -47,7 +54,7 @@ fn main() {
     }
     let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
     let mut failed = 0;
-    for (name, _) in &PARTS[..6] {
+    for (name, _) in &PARTS[..7] {
         for user in users() {
             let shown = format!("{name} as {user:?}");
             if filter.is_some_and(|filter| !shown.contains(filter)) {
@@ -191,6 +198,29 @@ fn off(arguments: &[String]) {
     let report = apply(&isolation(&world), "off".parse().unwrap()).unwrap();
     assert_eq!(report.to_string(), "not isolated");
     std::fs::write(world.join("outside/there"), "written").unwrap();
+}
+
+/// On a kernel that has neither Landlock nor filters of system calls, or whose container forbids them.
+fn old(arguments: &[String]) {
+    use seccompiler::{SeccompAction, SeccompFilter};
+    let absent = [libc::SYS_landlock_create_ruleset, libc::SYS_seccomp];
+    let errno = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
+    let target = std::env::consts::ARCH.try_into().unwrap();
+    let rules = absent.map(|call| (call, Vec::new())).into();
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, errno, target).unwrap();
+    let program: seccompiler::BpfProgram = filter.try_into().unwrap();
+    seccompiler::apply_filter(&program).unwrap();
+
+    let isolation = isolation(&world(arguments));
+    let report = apply(&isolation, Strictness::BestEffort).unwrap();
+    assert_eq!(report.missing().len(), 2, "{report}");
+    let words = report.to_string();
+    assert!(words.contains("; not possible here: files"), "{words}");
+    let error = apply(&isolation, Strictness::Require).unwrap_err();
+    assert!(
+        matches!(&error, IsolationError::Unsupported { missing } if missing.len() == 2),
+        "{error}"
+    );
 }
 
 /// Not a test: executes a program under the restrictions, to try them by hand.

@@ -20,17 +20,15 @@ pub(crate) fn sockets_are_made_with_their_rights(folder: &Path) {
         let mut command = part("listen", folder);
         command.args(group);
         // Rights do not depend on where it was started.
+        let anything = || {
+            rustix::process::umask(rustix::fs::Mode::empty());
+            Ok(())
+        };
         // SAFETY: it makes one system call.
-        unsafe {
-            command.pre_exec(|| {
-                libc::umask(0);
-                Ok(())
-            });
-        }
+        unsafe { command.pre_exec(anything) };
         let mut daemon = Talker::start(&mut command);
         assert_eq!(daemon.line(), format!("Some({path:?}) None 0"));
-        // Standard streams and the folder that is listed.
-        assert_eq!(daemon.line(), "4");
+        assert_eq!(daemon.line(), "0", "sockets of a child");
         let metadata = fs::symlink_metadata(&path).unwrap();
         assert!(metadata.file_type().is_socket());
         assert_eq!(metadata.permissions().mode() & 0o777, 0o660);
@@ -118,17 +116,16 @@ fn activated(folder: &Path, names: Option<&str>, sockets: &[RawFd]) -> String {
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped());
     let high: Vec<RawFd> = sockets.to_vec();
+    let place = move || {
+        for (to, from) in (3..).zip(&high) {
+            // The standard library's own pipe may be at these numbers; it is not needed if all is well.
+            // SAFETY: it touches no memory.
+            unsafe { libc::dup2(*from, to) };
+        }
+        Ok(())
+    };
     // SAFETY: it makes system calls only.
-    unsafe {
-        shell.pre_exec(move || {
-            for (to, from) in (3..).zip(&high) {
-                // The standard library's own pipe may be at these numbers; it is not needed if all is well.
-                libc::dup2(*from, to);
-                libc::fcntl(to, libc::F_SETFD, 0);
-            }
-            Ok(())
-        });
-    }
+    unsafe { shell.pre_exec(place) };
     let mut daemon = Talker::start(&mut shell);
     let line = daemon.line();
     daemon.end();
@@ -195,7 +192,6 @@ pub(crate) fn sockets_that_are_not_what_they_should_be(folder: &Path) {
         ),
         ("api:api", vec![unix, unix], "second of its kind"),
         ("api:metrics", vec![unix], "cannot take over"),
-        ("api", vec![-1], "cannot take over"),
     ] {
         let words = activated(folder, Some(names), &sockets);
         assert!(words.contains(expected), "{names}: {words}");

@@ -3,6 +3,12 @@
 //! The program is its own daemon: the first argument says which part it plays, each of which begins with one
 //! thread as the daemon does.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "everything here is a test and may stop at the first surprise"
+)]
+
 mod activation;
 mod crashes;
 mod daemon;
@@ -14,7 +20,9 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitCode, ExitStatus, Stdio};
 
-const TESTS: [(&str, fn(&Path)); 16] = [
+type Test = (&'static str, fn(&Path));
+
+const TESTS: [Test; 16] = [
     ("lock", locks::two_daemons_on_one_folder),
     ("sockets", activation::sockets_are_made_with_their_rights),
     ("leftover", activation::what_is_in_the_way_of_a_socket),
