@@ -44,6 +44,23 @@ pub(crate) fn config() -> Option<PathBuf> {
         .map(|folder| folder.join("thimble"))
 }
 
+/// The socket of the daemon: `$THIMBLE_SOCKET`, else below `$THIMBLE_ROOT`, else `/run/thimble/thimble.sock` for root, else
+/// below the XDG runtime folder or the folder of data.
+pub(crate) fn socket() -> Option<PathBuf> {
+    if let Some(socket) = set("THIMBLE_SOCKET") {
+        return Some(socket);
+    }
+    if let Some(root) = set("THIMBLE_ROOT") {
+        return Some(root.join("daemon.sock"));
+    }
+    if is_root() {
+        return Some("/run/thimble/thimble.sock".into());
+    }
+    set("XDG_RUNTIME_DIR")
+        .map(|folder| folder.join("thimble/thimble.sock"))
+        .or_else(|| Some(data()?.join("daemon.sock")))
+}
+
 fn set(variable: &str) -> Option<PathBuf> {
     env::var_os(variable)
         .filter(|value| !value.is_empty())

@@ -40,28 +40,24 @@ pub struct EventQuery {
     pub since: Option<Timestamp>,
     /// Not after this.
     pub until: Option<Timestamp>,
-    /// Of one of these containers.
-    pub containers: Vec<String>,
-    /// Of one of these apps.
-    pub apps: Vec<String>,
-    /// Of one of these kinds.
-    pub kinds: Vec<EventKind>,
+    /// Of this container.
+    pub container: Option<String>,
+    /// Of this app.
+    pub app: Option<String>,
+    /// Of this kind.
+    pub kind: Option<EventKind>,
 }
 
 impl EventQuery {
     pub(super) fn on(&self, target: Target) -> Target {
-        let kinds: Vec<String> = self
-            .kinds
-            .iter()
-            .filter_map(|kind| serde_json::to_value(kind).ok()?.as_str().map(str::to_owned))
-            .collect();
+        let kind = self.kind.and_then(|kind| serde_json::to_value(kind).ok());
         target
             .flag("follow", self.follow)
             .value("since", self.since)
             .value("until", self.until)
-            .values("container", &self.containers)
-            .values("app", &self.apps)
-            .values("kind", &kinds)
+            .value("container", self.container.as_deref())
+            .value("app", self.app.as_deref())
+            .value("kind", kind.as_ref().and_then(|kind| kind.as_str()))
     }
 }
 

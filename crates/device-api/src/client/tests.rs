@@ -162,13 +162,13 @@ fn every_call_has_its_path() {
             c.stats_stream(&["a".into(), "b".into()]).err()
         }),
         (
-            "GET /v1/events?follow=true&container=a&app=b&kind=crash-loop&kind=end ",
+            "GET /v1/events?follow=true&container=a&app=b&kind=crash-loop ",
             |c| {
                 let query = EventQuery {
                     follow: true,
-                    containers: vec!["a".into()],
-                    apps: vec!["b".into()],
-                    kinds: vec![EventKind::CrashLoop, EventKind::End],
+                    container: Some("a".into()),
+                    app: Some("b".into()),
+                    kind: Some(EventKind::CrashLoop),
                     ..EventQuery::default()
                 };
                 c.events(&query).err()
