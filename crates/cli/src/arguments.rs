@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::daemon::DaemonArguments;
+
 pub(crate) use device::{
     AppsArguments, AttachArguments, BusCommand, Changeable, CopyArguments, CreateArguments,
     DeviceArguments, DeviceCommand, DeviceOptions, DiffArguments, DownArguments, EventsArguments,
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     /// Show what a container, an image or a module is: its state and configuration, signatures, imports, exports, memory,
     /// and the grants it will need.
     Inspect(InspectArguments),
+    /// Run the daemon: it keeps containers in the state that was declared.
+    Daemon(DaemonArguments),
     #[command(flatten)]
     Image(ImageCommand),
     /// Write a completion script for a shell to standard output.

@@ -44,8 +44,8 @@ pub(crate) fn config() -> Option<PathBuf> {
         .map(|folder| folder.join("thimble"))
 }
 
-/// The socket of the daemon: `$THIMBLE_SOCKET`, else below `$THIMBLE_ROOT`, else `/run/thimble/thimble.sock` for root, else
-/// below the XDG runtime folder or the folder of data.
+/// The daemon's socket: `$THIMBLE_SOCKET`, else in `$THIMBLE_ROOT`, else in `/run/thimble` for root, else in the XDG
+/// runtime folder, else in the folder of data.
 pub(crate) fn socket() -> Option<PathBuf> {
     if let Some(socket) = set("THIMBLE_SOCKET") {
         return Some(socket);
@@ -56,9 +56,10 @@ pub(crate) fn socket() -> Option<PathBuf> {
     if is_root() {
         return Some("/run/thimble/thimble.sock".into());
     }
-    set("XDG_RUNTIME_DIR")
-        .map(|folder| folder.join("thimble/thimble.sock"))
-        .or_else(|| Some(data()?.join("daemon.sock")))
+    match set("XDG_RUNTIME_DIR") {
+        Some(folder) => Some(folder.join("thimble/thimble.sock")),
+        None => Some(data()?.join("daemon.sock")),
+    }
 }
 
 fn set(variable: &str) -> Option<PathBuf> {

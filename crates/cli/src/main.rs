@@ -6,6 +6,7 @@
 mod app;
 mod arguments;
 mod compile;
+mod daemon;
 mod declare;
 mod device;
 mod documents;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) if arguments.detach => device::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Device(command) => device::command(&command),
+        Command::Daemon(arguments) => daemon::daemon(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),
         Command::Image(command) => images::run(&command),
         Command::Completions { shell } => documents::completions(shell),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use thimble_port_linux::machine::{Devices, Machine};
 use thimble_port_linux::reactor::Reactor;
+use thimble_runtime::bus::QueuePolicy;
 use thimble_runtime::config::{ContainerConfig, ContainerId};
 use thimble_runtime::engine::{Engine, LoadError};
 use thimble_runtime::kernel::{Schedule, State};
@@ -171,6 +172,7 @@ impl Parts<'_> {
             env: options.env.clone(),
             grants: options.grants.clone(),
             limits: options.limits.clone(),
+            queue_policy: QueuePolicy::default(),
             cpu_share: options.cpu_share,
             stop_grace: options.stop_grace,
             timeout: options.timeout.filter(|_| main),

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use thimble_daemon::Settings as DaemonSettings;
 use thimble_port_linux::images::store::StoreSettings;
 use thimble_port_registry::RegistrySettings;
 
@@ -20,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) store: StoreSettings,
     /// Of registries, by `HOST[:PORT]`.
     pub(crate) registries: BTreeMap<String, RegistrySettings>,
+    /// Of the daemon.
+    pub(crate) daemon: DaemonSettings,
 }
 
 #[derive(Default, Deserialize)]
@@ -29,6 +32,8 @@ struct File {
     images: Images,
     #[serde(default)]
     registries: BTreeMap<String, Registry>,
+    #[serde(default)]
+    daemon: DaemonSettings,
 }
 
 #[derive(Default, Deserialize)]
@@ -92,5 +97,9 @@ pub(crate) fn read() -> Result<Settings, Failure> {
             (host, settings)
         })
         .collect();
-    Ok(Settings { store, registries })
+    Ok(Settings {
+        store,
+        registries,
+        daemon: file.daemon,
+    })
 }

@@ -115,14 +115,20 @@ pub(crate) fn open_image(text: &str, opening: &Opening) -> Result<Source, Failur
         (None, Some(root)) => root,
         (None, None) => return Err(missing(&reference)),
     };
-    let opened = read(&session, &reference, &root, &trust, opening);
+    let scope = Scope {
+        name: reference.name(),
+        shown: reference.familiar(),
+        json: opening.json,
+    };
+    let judge = opening.judge.then_some(&trust);
+    let opened = read_stored(&session, &scope, &root, judge);
     let (config, module) = match opened {
         // What is damaged is fetched again, once.
         Err(Trouble::Damaged(reason)) if opening.pull == PullWhen::Missing && fetched.is_none() => {
             report::note(text, &format!("{reason}; fetching it again"), opening.json);
             // The same content, wherever the tag points now; the name is there.
             fetcher.fetch(&session, &reference.with_digest(root.digest))?;
-            read(&session, &reference, &root, &trust, opening)
+            read_stored(&session, &scope, &root, judge)
         }
         opened => opened,
     }
@@ -150,7 +156,7 @@ fn missing(reference: &Reference) -> Failure {
 }
 
 /// The last part of the repository's path.
-fn stem(reference: &Reference) -> String {
+pub(crate) fn stem(reference: &Reference) -> String {
     let repository = reference.repository();
     repository
         .rsplit('/')
@@ -159,8 +165,18 @@ fn stem(reference: &Reference) -> String {
         .to_owned()
 }
 
+/// As what an image is judged, and what it is called.
+pub(crate) struct Scope {
+    /// Its registry and repository, or the scope of files.
+    pub(crate) name: String,
+    /// What people call it.
+    pub(crate) shown: String,
+    /// Whether what is told of it is JSON.
+    pub(crate) json: bool,
+}
+
 /// Why an image that is here cannot be run.
-enum Trouble {
+pub(crate) enum Trouble {
     /// Something of it is missing or not what its digest says.
     Damaged(String),
     /// It is not trusted, or not for us.
@@ -180,25 +196,32 @@ impl Trouble {
     }
 }
 
-/// Reads an image that is here, every byte checked, if it is trusted.
-fn read(
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Damaged(reason) | Self::Unfit(reason) => formatter.write_str(reason),
+        }
+    }
+}
+
+/// Reads an image that is here, every byte checked, if it is trusted; without `trust` it is not asked.
+pub(crate) fn read_stored(
     session: &Session,
-    reference: &Reference,
+    scope: &Scope,
     root: &Descriptor,
-    trust: &Trust,
-    opening: &Opening,
+    trust: Option<&Trust>,
 ) -> Result<(ImageConfig, Module), Trouble> {
     let damaged = |error: &dyn std::error::Error| Trouble::Damaged(chain(error));
     let store = session.store();
     session.keep_image(root).map_err(|error| damaged(&error))?;
-    if opening.judge && trust.has_policy() {
+    if let Some(trust) = trust.filter(|trust| trust.has_policy()) {
         let envelopes =
             opened::envelopes_of(store, &root.digest).map_err(|error| damaged(&error))?;
         let notes = trust
-            .judge(&reference.name(), Some(root), &envelopes)
+            .judge(&scope.name, Some(root), &envelopes)
             .map_err(Trouble::Unfit)?;
         for note in notes {
-            report::note(&reference.familiar(), &note, opening.json);
+            report::note(&scope.shown, &note, scope.json);
         }
     }
     let program = opened::manifest(store, root)

@@ -112,6 +112,10 @@ impl Guest for WasmiGuest {
         })
     }
 
+    fn set_memory_bytes_max(&mut self, memory_bytes_max: u64) {
+        self.store.data_mut().set_memory_bytes_max(memory_bytes_max);
+    }
+
     fn interrupter(&self) -> Arc<dyn Interrupt> {
         self.store.data().flag.clone()
     }

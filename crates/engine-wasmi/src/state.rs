@@ -92,12 +92,17 @@ impl State {
             },
         }
     }
+
+    /// Changes how much memory the guest may have.
+    pub(crate) const fn set_memory_bytes_max(&mut self, memory_bytes_max: u64) {
+        self.limits.memory_bytes_max = memory_bytes_max;
+    }
 }
 
 impl ResourceLimiter for State {
     fn memory_growing(
         &mut self,
-        _: usize,
+        current: usize,
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
@@ -106,7 +111,8 @@ impl ResourceLimiter for State {
         }
         // Modules have one memory at most, so this is the limit over all of them.
         let wanted_bytes = u64::try_from(desired).unwrap_or(u64::MAX);
-        let allowed = wanted_bytes <= self.limits.memory_bytes_max;
+        // Growing by nothing is only asking.
+        let allowed = desired <= current || wanted_bytes <= self.limits.memory_bytes_max;
         if !allowed {
             self.host.with(|host| host.memory_refused(wanted_bytes));
         }

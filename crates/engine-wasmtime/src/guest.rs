@@ -106,6 +106,10 @@ impl Guest for NativeGuest {
         self.shared.memory_bytes()
     }
 
+    fn set_memory_bytes_max(&mut self, memory_bytes_max: u64) {
+        self.shared.set_memory_bytes_max(memory_bytes_max);
+    }
+
     fn interrupter(&self) -> Arc<dyn Interrupt> {
         Arc::clone(&self.slice) as Arc<dyn Interrupt>
     }

@@ -16,6 +16,8 @@ pub(crate) struct Shared {
     /// Whether the guest is inside a call that waits.
     blocked: AtomicBool,
     memory_bytes: AtomicU64,
+    /// How much it may have; here, because the store is out of reach between resumes.
+    memory_bytes_max: AtomicU64,
 }
 
 impl Shared {
@@ -24,6 +26,7 @@ impl Shared {
             host: HostSlot::empty(),
             blocked: AtomicBool::new(false),
             memory_bytes: AtomicU64::new(0),
+            memory_bytes_max: AtomicU64::new(0),
         })
     }
 
@@ -46,6 +49,12 @@ impl Shared {
     pub(crate) fn memory_bytes(&self) -> u64 {
         self.memory_bytes.load(Ordering::Relaxed)
     }
+
+    /// Changes how much memory the guest may have; only between resumes.
+    pub(crate) fn set_memory_bytes_max(&self, memory_bytes_max: u64) {
+        self.memory_bytes_max
+            .store(memory_bytes_max, Ordering::Relaxed);
+    }
 }
 
 /// The store's own data.
@@ -56,7 +65,6 @@ pub(crate) struct State {
     pub(crate) memory: Option<Memory>,
     /// How the host ended the guest, if it did.
     pub(crate) ending: Option<Yield>,
-    memory_bytes_max: u64,
     table_elements_max: u32,
     table_elements: u64,
     /// What the tables had before one began to grow, to be put back if it fails.
@@ -65,11 +73,11 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(shared: Arc<Shared>, memory_bytes_max: u64, table_elements_max: u32) -> Self {
+        shared.set_memory_bytes_max(memory_bytes_max);
         Self {
             shared,
             memory: None,
             ending: None,
-            memory_bytes_max,
             table_elements_max,
             table_elements: 0,
             table_elements_before: 0,
@@ -90,15 +98,19 @@ pub(crate) fn note_memory(store: &StoreContextMut<'_, State>) {
 impl ResourceLimiter for State {
     fn memory_growing(
         &mut self,
-        _: usize,
+        current: usize,
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
+        // Growing by nothing is only asking.
+        if desired <= current {
+            return Ok(true);
+        }
         let desired = u64::try_from(desired).unwrap_or(u64::MAX);
-        if desired > self.memory_bytes_max {
+        if desired > self.shared.memory_bytes_max.load(Ordering::Relaxed) {
             // Nobody listens before the first resume; what the module begins with was checked by then.
             let _ = self.shared.host.with(|host| host.memory_refused(desired));
             return Ok(false);

@@ -7,7 +7,9 @@
 mod attributes;
 mod directory;
 mod file;
+mod limited;
 mod listing;
+mod quota;
 mod special;
 
 use std::io;
@@ -21,17 +23,48 @@ use thimble_runtime::port::Directory;
 use crate::pool::{Job, Pool};
 use crate::reactor::Reactor;
 
+pub use quota::{NAME_BYTES, Quota};
+
 /// Opens a directory of the device for a container. May wait for storage: not for use within a slice.
 ///
 /// # Errors
 /// When it is not there, is not a directory or cannot be read.
 pub fn open_mount(path: &Path, pool: &Pool, reactor: &Reactor) -> io::Result<Box<dyn Directory>> {
+    open(path, pool, reactor, None)
+}
+
+/// Opens a directory of the device for a container, whose files take no more than a quota allows; over it, what would
+/// make them grow fails with [`Errno::NoSpace`]. Counts the directory if the quota does not know it. May wait for
+/// storage: not for use within a slice.
+///
+/// The directory must be one that the quota knows, or lie outside of all that it knows. Links and renames between it
+/// and directories of another quota, or of none, fail with [`Errno::CrossDevice`], as between file systems.
+///
+/// # Errors
+/// When it is not there, is not a directory or cannot be read.
+pub fn open_mount_limited(
+    path: &Path,
+    pool: &Pool,
+    reactor: &Reactor,
+    quota: &Quota,
+) -> io::Result<Box<dyn Directory>> {
+    quota.add_root(path)?;
+    open(path, pool, reactor, Some(quota))
+}
+
+fn open(
+    path: &Path,
+    pool: &Pool,
+    reactor: &Reactor,
+    quota: Option<&Quota>,
+) -> io::Result<Box<dyn Directory>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let descriptor = rustix::fs::open(path, flags, Mode::empty())?;
     Ok(Box::new(directory::HostDirectory::new(
         descriptor.into(),
         pool,
         reactor,
+        quota,
     )))
 }
 

@@ -4,25 +4,30 @@
 //! [`Machine::run_until`], or any number of threads with [`Machine::spawn_workers`]. One idle worker waits
 //! in the reactor, the others on a condition; whatever becomes ready wakes one of them.
 
+#[cfg(test)]
+mod tests;
 mod waker;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use thimble_runtime::bus::{Bus, BusAccess};
-use thimble_runtime::config::{ContainerConfig, ContainerId};
+use thimble_runtime::config::{ContainerConfig, ContainerId, ContainerUpdate};
 use thimble_runtime::engine::{InstanceSpec, InstantiateError, LoadedModule};
 use thimble_runtime::host::{HostState, Resources};
-use thimble_runtime::kernel::{Body, Effect, Kernel, Schedule, State, StateError, Usage};
+use thimble_runtime::kernel::{Beginning, Body, Effect, Ended, Kernel, Schedule, State, StateError, Usage};
 use thimble_runtime::module::{ExportKind, Module};
 use thimble_runtime::port::{Board, Clock, KeyValue, Network, Observer, Ports};
 use thimble_runtime::record::ExitRecord;
 
 use crate::clock::{SystemClock, SystemRandom};
 use crate::reactor::Reactor;
+
+pub use worker::running_container;
 
 /// The device's parts that a machine uses.
 pub struct Devices {
@@ -52,6 +57,8 @@ struct Shared {
     bus: SharedBus,
     /// Whether a worker is waiting in the reactor.
     turning: AtomicBool,
+    /// How often workers were asked to look whether they are done.
+    interrupts: AtomicU64,
     ending: AtomicBool,
 }
 
@@ -121,6 +128,7 @@ impl Machine {
             devices,
             bus: SharedBus::default(),
             turning: AtomicBool::new(false),
+            interrupts: AtomicU64::new(0),
             ending: AtomicBool::new(false),
         }))
     }
@@ -151,7 +159,33 @@ impl Machine {
         self.0.kernel.lock().create(config)
     }
 
-    /// Starts a container.
+    /// An id that no container has or will have, for somebody else on the bus.
+    #[must_use]
+    pub fn new_id(&self) -> ContainerId {
+        self.0.kernel.lock().new_id()
+    }
+
+    /// Uses the bus; short, and never from inside itself. Whoever publishes wakes the receivers afterwards.
+    pub fn with_bus(&self, use_bus: &mut dyn FnMut(&mut Bus)) {
+        self.0.bus.with_bus(use_bus);
+    }
+
+    /// Changes a container's configuration, in whatever state it is.
+    ///
+    /// # Errors
+    /// [`StateError::Unknown`].
+    pub fn update(&self, id: ContainerId, update: ContainerUpdate) -> Result<(), StateError> {
+        let config = {
+            let mut kernel = self.0.kernel.lock();
+            kernel.update(id, &update)?;
+            kernel.config(id).cloned().ok_or(StateError::Unknown)?
+        };
+        // One that runs now would say so itself before its next slice; one that waits may do so for long.
+        self.with_bus(&mut |bus| bus.set_limits(id, &config.limits, config.queue_policy));
+        Ok(())
+    }
+
+    /// Starts a container. If its last run has ended but not yet given back what it held, that comes first.
     ///
     /// # Errors
     /// [`StartError`]; the container stays as it was.
@@ -162,13 +196,32 @@ impl Machine {
         loaded: &dyn LoadedModule,
         resources: Resources,
     ) -> Result<(), StartError> {
-        let config = self
-            .0
-            .kernel
-            .lock()
-            .config(id)
-            .cloned()
-            .ok_or(StateError::Unknown)?;
+        self.begin(id, module, loaded, resources, Beginning::Running)
+    }
+
+    /// Starts a container that is paused before it has done anything.
+    ///
+    /// # Errors
+    /// [`StartError`]; the container stays as it was.
+    pub fn start_paused(
+        &self,
+        id: ContainerId,
+        module: &Module,
+        loaded: &dyn LoadedModule,
+        resources: Resources,
+    ) -> Result<(), StartError> {
+        self.begin(id, module, loaded, resources, Beginning::Paused)
+    }
+
+    fn begin(
+        &self,
+        id: ContainerId,
+        module: &Module,
+        loaded: &dyn LoadedModule,
+        resources: Resources,
+        beginning: Beginning,
+    ) -> Result<(), StartError> {
+        let config = self.await_release(id)?;
         let spec = InstanceSpec {
             memory_bytes_max: config.limits.memory_bytes,
             table_elements_max: config.limits.table_elements,
@@ -181,21 +234,42 @@ impl Machine {
             host,
             waker: waker::container(self, id),
         };
-        let started =
-            self.0
-                .kernel
-                .lock()
-                .start(id, body, SystemClock.now(), SystemClock.realtime_nanos());
+        let started = self.0.kernel.lock().start(
+            id,
+            body,
+            beginning,
+            SystemClock.now(),
+            SystemClock.realtime_nanos(),
+        );
         match started {
             Ok(()) => {
                 self.notify();
                 Ok(())
             }
             Err((error, body)) => {
-                self.dispose(*body);
+                self.dispose(Ended {
+                    body: *body,
+                    outcome: None,
+                });
                 Err(error.into())
             }
         }
+    }
+
+    /// Sees to it that nothing of a container's last run can harm the next, and gives its configuration.
+    fn await_release(&self, id: ContainerId) -> Result<Arc<ContainerConfig>, StateError> {
+        let mut kernel = self.0.kernel.lock();
+        while kernel.is_releasing(id) {
+            let Some(ended) = kernel.take_ended(id) else {
+                // Another thread is at it.
+                self.0.ended.wait(&mut kernel);
+                continue;
+            };
+            drop(kernel);
+            self.dispose(ended);
+            kernel = self.0.kernel.lock();
+        }
+        kernel.config(id).cloned().ok_or(StateError::Unknown)
     }
 
     /// Kills a container.
@@ -217,13 +291,28 @@ impl Machine {
     /// # Errors
     /// [`StateError`] when it is neither running nor paused.
     pub fn stop(&self, id: ContainerId) -> Result<(), StateError> {
-        let effect =
-            self.0
-                .kernel
-                .lock()
-                .stop(id, SystemClock.now(), SystemClock.realtime_nanos())?;
+        self.stop_within(id, None)
+    }
+
+    /// Asks a container to stop, and kills it after `grace` instead of its own.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is neither running nor paused.
+    pub fn stop_within(&self, id: ContainerId, grace: Option<Duration>) -> Result<(), StateError> {
+        let effect = self.0.kernel.lock().stop(
+            id,
+            grace,
+            SystemClock.now(),
+            SystemClock.realtime_nanos(),
+        )?;
         self.carry_out(effect);
         Ok(())
+    }
+
+    /// A container's configuration as it is now.
+    #[must_use]
+    pub fn config(&self, id: ContainerId) -> Option<Arc<ContainerConfig>> {
+        self.0.kernel.lock().config(id).cloned()
     }
 
     /// Keeps a container from running.
@@ -286,9 +375,18 @@ impl Machine {
     }
 
     /// Runs containers on this thread until `done` says so; it is asked between any two slices and after
-    /// every event of the reactor.
+    /// every event of the reactor. When something else makes it true, [`Machine::interrupt`] has it asked.
     pub fn run_until(&self, mut done: impl FnMut(&Self) -> bool) {
         worker::run(self, &mut done);
+    }
+
+    /// Makes every thread that is in [`Machine::run_until`] ask `done` again soon.
+    pub fn interrupt(&self) {
+        self.0.interrupts.fetch_add(1, Ordering::SeqCst);
+        // Whoever is about to wait looks under the lock; holding it here closes the gap.
+        drop(self.0.kernel.lock());
+        self.0.work.notify_all();
+        self.0.devices.reactor.interrupt();
     }
 
     /// Runs containers on threads of their own until the result is dropped.
@@ -316,8 +414,8 @@ impl Machine {
         if let Some(interrupt) = effect.interrupt {
             interrupt.interrupt();
         }
-        if let Some(body) = effect.dispose {
-            self.dispose(body);
+        if let Some(ended) = effect.dispose {
+            self.dispose(ended);
         }
         if effect.notify {
             self.notify();
@@ -325,11 +423,16 @@ impl Machine {
     }
 
     /// Drops a container that has ended, and tells whoever waits for that.
-    fn dispose(&self, mut body: Body) {
+    fn dispose(&self, ended: Ended) {
+        let Ended { mut body, outcome } = ended;
+        let id = body.host.id();
         body.host.release(&self.ports());
         drop(body);
-        // Waiters check under the lock; holding it here closes the gap between their check and their wait.
-        drop(self.0.kernel.lock());
+        if let Some((record, usage)) = outcome {
+            self.0.devices.observer.ended(id, &record, usage);
+            // Waiters check under the lock.
+            self.0.kernel.lock().released(id);
+        }
         self.0.ended.notify_all();
         self.notify();
     }
@@ -347,9 +450,7 @@ impl Machine {
 impl Drop for Workers {
     fn drop(&mut self) {
         self.machine.0.ending.store(true, Ordering::Release);
-        drop(self.machine.0.kernel.lock());
-        self.machine.0.work.notify_all();
-        self.machine.0.devices.reactor.interrupt();
+        self.machine.interrupt();
         for thread in self.threads.drain(..) {
             // A worker that panicked has said so on standard error already.
             let _ = thread.join();

@@ -144,6 +144,9 @@ impl Bus {
             let Some(member) = self.members.get_mut(&place.container) else {
                 continue;
             };
+            if place.container == publisher && !member.hears_own {
+                continue;
+            }
             if member.push(place.subscription, &message, &mut wakers.0) {
                 published.delivered = published.delivered.saturating_add(1);
             } else {
@@ -151,6 +154,37 @@ impl Bus {
             }
         }
         Ok(published)
+    }
+
+    /// Makes a member of the bus, or changes the limits and the policy of one. Whoever has an id of its own can be a
+    /// member, a container or not; it is one until [`Bus::detach`].
+    pub fn join(&mut self, id: ContainerId, limits: &Limits, policy: QueuePolicy) {
+        self.members
+            .entry(id)
+            .or_insert_with(|| Member::new(limits))
+            .set_limits(limits, policy);
+    }
+
+    /// Whether there is a member of this id.
+    #[must_use]
+    pub fn has_member(&self, id: ContainerId) -> bool {
+        self.members.contains_key(&id)
+    }
+
+    /// Changes the limits and the policy of a member, if there is one. Where the oldest messages give way, they do so
+    /// at once; subscriptions beyond a limit stay.
+    pub fn set_limits(&mut self, id: ContainerId, limits: &Limits, policy: QueuePolicy) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.set_limits(limits, policy);
+        }
+    }
+
+    /// Chooses whether a member gets what it publishes itself, as it does at first. Who passes messages on from
+    /// elsewhere does not want them back.
+    pub fn set_hears_own(&mut self, id: ContainerId, hears_own: bool) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.hears_own = hears_own;
+        }
     }
 
     /// Subscribes a container and queues the retained messages that match. The subscription's number
@@ -164,6 +198,21 @@ impl Bus {
         limits: &Limits,
         subscription: Subscription,
     ) -> Result<u32, BusError> {
+        // A container that subscribes is running, so there is nobody to wake.
+        self.subscribe_waking(container, limits, subscription, &mut Wakers::default())
+    }
+
+    /// Like [`Bus::subscribe`], for a member that may wait for its messages elsewhere meanwhile.
+    ///
+    /// # Errors
+    /// [`BusError::Subscriptions`] and [`BusError::Levels`].
+    pub fn subscribe_waking(
+        &mut self,
+        container: ContainerId,
+        limits: &Limits,
+        subscription: Subscription,
+        wakers: &mut Wakers,
+    ) -> Result<u32, BusError> {
         if let Subscription::Filter(filter) = &subscription
             && filter.as_str().split('/').count() > FILTER_LEVELS_MAX
         {
@@ -176,9 +225,8 @@ impl Bus {
             .entry(container)
             .or_insert_with(|| Member::new(limits));
         let number = member.subscribe(limits.subscriptions, subscription.clone())?;
-        for message in self.retained.matching(&subscription) {
-            // Whoever subscribes is running, so there is nobody to wake.
-            member.push(number, message, &mut Vec::new());
+        for (_, message) in self.retained.matching(&subscription) {
+            member.push(number, message, &mut wakers.0);
         }
         self.index.insert(
             subscription,
@@ -240,6 +288,35 @@ impl Bus {
     #[must_use]
     pub fn waiting(&self, container: ContainerId) -> usize {
         self.members.get(&container).map_or(0, Member::waiting)
+    }
+
+    /// Messages that wait for a container, and their bytes as its limit counts them.
+    #[must_use]
+    pub fn queued(&self, container: ContainerId) -> (usize, usize) {
+        self.members
+            .get(&container)
+            .map_or((0, 0), |member| (member.waiting(), member.queue_bytes()))
+    }
+
+    /// Messages that are kept for later subscribers.
+    #[must_use]
+    pub const fn retained_len(&self) -> u32 {
+        self.retained.len()
+    }
+
+    /// Bytes of the messages that are kept for later subscribers.
+    #[must_use]
+    pub const fn retained_bytes(&self) -> u64 {
+        self.retained.bytes()
+    }
+
+    /// The messages kept for later subscribers that a subscription matches, in order of topics, each with who
+    /// published it.
+    pub fn retained<'a>(
+        &'a self,
+        subscription: &'a Subscription,
+    ) -> impl Iterator<Item = (ContainerId, &'a Message)> {
+        self.retained.matching(subscription)
     }
 
     /// Removes a container, its subscriptions and its queue. What it retained stays.

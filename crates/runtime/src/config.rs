@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use crate::bus::QueuePolicy;
 use crate::grant::Grants;
 use crate::limits::Limits;
 
@@ -70,6 +71,8 @@ pub struct ContainerConfig {
     pub grants: Grants,
     /// What it may use.
     pub limits: Limits,
+    /// What happens when a message arrives and its queue is full.
+    pub queue_policy: QueuePolicy,
     /// Its share of the processor.
     pub cpu_share: CpuShare,
     /// The time between being asked to stop and being killed.
@@ -91,10 +94,39 @@ impl ContainerConfig {
             env: Vec::new(),
             grants: Grants::default(),
             limits: Limits::default(),
+            queue_policy: QueuePolicy::default(),
             cpu_share: CpuShare::ONE,
             stop_grace: Duration::from_secs(10),
             timeout: None,
             entry: None,
         }
+    }
+}
+
+/// What is to change in a container's configuration, while it runs or not; `None` leaves things as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerUpdate {
+    /// Its share of the processor.
+    pub cpu_share: Option<CpuShare>,
+    /// What it may use. What it has already it keeps, even if that is more; table elements count from its next start.
+    pub limits: Option<Limits>,
+    /// What happens when a message arrives and its queue is full.
+    pub queue_policy: Option<QueuePolicy>,
+    /// The time between being asked to stop and being killed.
+    pub stop_grace: Option<Duration>,
+}
+
+impl ContainerUpdate {
+    /// The configuration that a container has after this.
+    #[must_use]
+    pub fn applied_to(&self, config: &ContainerConfig) -> ContainerConfig {
+        let mut config = config.clone();
+        config.cpu_share = self.cpu_share.unwrap_or(config.cpu_share);
+        config.queue_policy = self.queue_policy.unwrap_or(config.queue_policy);
+        config.stop_grace = self.stop_grace.unwrap_or(config.stop_grace);
+        if let Some(limits) = &self.limits {
+            config.limits = limits.clone();
+        }
+        config
     }
 }

@@ -62,6 +62,9 @@ pub trait Guest: Send {
     /// The bytes of linear memory it has now.
     fn memory_bytes(&self) -> u64;
 
+    /// Changes how much linear memory it may have. Less than it has takes nothing away: it cannot grow then.
+    fn set_memory_bytes_max(&mut self, memory_bytes_max: u64);
+
     /// A handle with which another thread, or an interrupt, ends the current slice early.
     fn interrupter(&self) -> Arc<dyn Interrupt>;
 }

@@ -92,6 +92,8 @@ pub struct HostState {
     limits_told: BTreeSet<&'static str>,
     memory_refused: bool,
     hears_stop: bool,
+    /// Whether the bus does not know its configuration yet.
+    bus_is_behind: bool,
     /// The grace of a stop that was requested and not yet told.
     stop_requested: Option<Duration>,
 }
@@ -126,6 +128,7 @@ impl HostState {
             refused: BTreeSet::new(),
             limits_told: BTreeSet::new(),
             memory_refused: false,
+            bus_is_behind: false,
             stop_requested: None,
         }
     }
@@ -138,12 +141,38 @@ impl HostState {
 
     /// Binds it to the ports for one slice. `waker` makes the container runnable again.
     pub fn bind<'a>(&'a mut self, ports: &'a Ports<'a>, waker: &'a Waker) -> Context<'a> {
+        if core::mem::take(&mut self.bus_is_behind) {
+            let (id, config) = (self.id, &self.config);
+            ports
+                .bus
+                .with_bus(&mut |bus| bus.set_limits(id, &config.limits, config.queue_policy));
+        }
         self.slice_began = ports.clock.now();
         Context {
             state: self,
             ports,
             waker,
         }
+    }
+
+    /// Whether this is its configuration, not an older or newer one.
+    #[must_use]
+    pub fn has_config(&self, config: &Arc<ContainerConfig>) -> bool {
+        Arc::ptr_eq(&self.config, config)
+    }
+
+    /// Replaces its configuration: limits hold from now on, for what it has from before as well as that is possible.
+    /// What was told of the old limits is told of the new ones again.
+    pub fn reconfigure(&mut self, config: Arc<ContainerConfig>) {
+        let limits = &config.limits;
+        self.descriptors.set_limits(limits);
+        self.tail.set_capacity(limits.output_tail_bytes);
+        self.limits_told.clear();
+        if limits.memory_bytes > self.config.limits.memory_bytes {
+            self.memory_refused = false;
+        }
+        self.bus_is_behind = true;
+        self.config = config;
     }
 
     /// Tells the processor time used so far, before a slice; the guest can ask for it.

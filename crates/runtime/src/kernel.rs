@@ -20,7 +20,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::config::{ContainerConfig, ContainerId};
+use crate::config::{ContainerConfig, ContainerId, ContainerUpdate};
 use crate::engine::{Budget, Yield};
 use crate::record::{End, ExitRecord};
 use crate::time::Instant;
@@ -28,7 +28,7 @@ use crate::time::Instant;
 use queue::{Deadline, Deadlines, ReadyQueue};
 use slot::Slot;
 
-pub use lease::{Body, Effect, Lease, Next};
+pub use lease::{Body, Effect, Ended, Lease, Next};
 pub use slot::{State, StateError, Usage};
 
 /// How the processor is divided.
@@ -49,6 +49,15 @@ impl Default for Schedule {
     }
 }
 
+/// How a run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// It runs.
+    Running,
+    /// It does nothing until [`Kernel::unpause`].
+    Paused,
+}
+
 /// The containers and their schedule.
 pub struct Kernel {
     schedule: Schedule,
@@ -58,7 +67,7 @@ pub struct Kernel {
     last_id: u64,
     /// Containers that have been started and have not ended.
     live: usize,
-    ended: Vec<Body>,
+    ended: Vec<Ended>,
 }
 
 impl Kernel {
@@ -78,13 +87,32 @@ impl Kernel {
 
     /// Adds a container in the state created.
     pub fn create(&mut self, config: Arc<ContainerConfig>) -> ContainerId {
-        self.last_id += 1;
-        let id = ContainerId::new(self.last_id);
+        let id = self.new_id();
         self.slots.insert(id, Slot::new(config));
         id
     }
 
-    /// Starts a created or ended container with a fresh body.
+    /// An id that no container has or will have, for somebody else on the bus.
+    pub fn new_id(&mut self) -> ContainerId {
+        self.last_id = self.last_id.saturating_add(1);
+        ContainerId::new(self.last_id)
+    }
+
+    /// Changes a container's configuration, in whatever state it is. One that is running hears of it before its next
+    /// slice.
+    ///
+    /// # Errors
+    /// [`StateError::Unknown`].
+    pub fn update(&mut self, id: ContainerId, update: &ContainerUpdate) -> Result<(), StateError> {
+        let slot = self.slots.get_mut(&id).ok_or(StateError::Unknown)?;
+        slot.config = Arc::new(update.applied_to(&slot.config));
+        if let Some(body) = &mut slot.body {
+            body.reconfigure(&slot.config);
+        }
+        Ok(())
+    }
+
+    /// Starts a created or ended container with a fresh body; or has it paused before it has done anything.
     ///
     /// # Errors
     /// [`StateError`] when it is running or paused; the body comes back with it.
@@ -92,6 +120,7 @@ impl Kernel {
         &mut self,
         id: ContainerId,
         body: Body,
+        beginning: Beginning,
         now: Instant,
         realtime_nanos: u64,
     ) -> Result<(), (StateError, alloc::boxed::Box<Body>)> {
@@ -112,15 +141,18 @@ impl Kernel {
             slot.timeout_at = Some(now + timeout);
             self.deadlines.insert(Deadline::timeout(now + timeout, id));
         }
-        self.ready.insert(id, slot);
+        match beginning {
+            Beginning::Running => self.ready.insert(id, slot),
+            Beginning::Paused => slot.paused = true,
+        }
         Ok(())
     }
 
     /// The next thing for a worker to do.
     pub fn next(&mut self, now: Instant, realtime_nanos: impl Fn() -> u64) -> Next {
         self.expire(now, &realtime_nanos);
-        if let Some(body) = self.ended.pop() {
-            return Next::Dispose(body);
+        if let Some(ended) = self.ended.pop() {
+            return Next::Dispose(ended);
         }
         let Some(id) = self.ready.pop() else {
             return Next::Idle {
@@ -170,7 +202,10 @@ impl Kernel {
             began,
         } = lease;
         let Some(slot) = self.slots.get_mut(&id) else {
-            self.ended.push(body);
+            self.ended.push(Ended {
+                body,
+                outcome: None,
+            });
             return;
         };
         slot.account(&body, now.since(began), budget, &yielded);
@@ -189,10 +224,11 @@ impl Kernel {
     }
 
     /// Puts a container that goes on where it belongs.
-    fn put_back(&mut self, id: ContainerId, body: Body, yielded: &Yield) {
+    fn put_back(&mut self, id: ContainerId, mut body: Body, yielded: &Yield) {
         let Some(slot) = self.slots.get_mut(&id) else {
             return;
         };
+        body.reconfigure(&slot.config);
         let wait_until = body.host.wait_until();
         slot.body = Some(body);
         if matches!(yielded, Yield::Blocked) && !slot.woken {
@@ -207,6 +243,7 @@ impl Kernel {
     }
 
     fn end(&mut self, id: ContainerId, body: Body, end: End, realtime_nanos: u64) {
+        let mut outcome = None;
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.end(&body, end, realtime_nanos);
             // The next run has deadlines of its own.
@@ -217,8 +254,10 @@ impl Kernel {
                 self.deadlines.remove(Deadline::grace(at, id));
             }
             self.live -= 1;
+            slot.releasing = true;
+            outcome = slot.record.clone().map(|record| (record, slot.usage()));
         }
-        self.ended.push(body);
+        self.ended.push(Ended { body, outcome });
     }
 
     /// Acts on every deadline that has passed.
@@ -324,26 +363,33 @@ impl Kernel {
         Ok(self.effect(id, false))
     }
 
-    /// Stops a container: one that can hear of it is asked and killed after its grace, any other is ended
-    /// at once, as a process without a signal handler would be.
+    /// Stops a container: one that can hear of it is asked and killed after its grace, or after `grace` if there is
+    /// one; any other is ended at once, as a process without a signal handler would be. Asked again, the time that
+    /// ends first counts.
     ///
     /// # Errors
     /// [`StateError`] when it is not running or paused.
     pub fn stop(
         &mut self,
         id: ContainerId,
+        grace: Option<Duration>,
         now: Instant,
         realtime_nanos: u64,
     ) -> Result<Effect, StateError> {
         let slot = self.live_slot(id)?;
-        let grace = slot.config.stop_grace;
+        let grace = grace.unwrap_or(slot.config.stop_grace);
         if !slot.hears_stop || grace.is_zero() {
             self.doom(id, End::Stopped, realtime_nanos);
             return Ok(self.effect(id, false));
         }
-        if slot.stop.replace(grace).is_none() {
-            slot.kill_at = Some(now + grace);
-            self.deadlines.insert(Deadline::grace(now + grace, id));
+        // A zero grace marks that it was told.
+        slot.stop.get_or_insert(grace);
+        let kill_at = now + grace;
+        if slot.kill_at.is_none_or(|before| kill_at < before) {
+            if let Some(before) = slot.kill_at.replace(kill_at) {
+                self.deadlines.remove(Deadline::grace(before, id));
+            }
+            self.deadlines.insert(Deadline::grace(kill_at, id));
         }
         let notify = self.wake(id);
         Ok(self.effect(id, notify))
@@ -399,6 +445,28 @@ impl Kernel {
         }
         self.slots.remove(&id);
         Ok(())
+    }
+
+    /// Hears that what the last run of a container held is given back.
+    pub fn released(&mut self, id: ContainerId) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.releasing = false;
+        }
+    }
+
+    /// Whether a container has ended and what it held is not given back yet.
+    #[must_use]
+    pub fn is_releasing(&self, id: ContainerId) -> bool {
+        self.slots.get(&id).is_some_and(|slot| slot.releasing)
+    }
+
+    /// Takes out what is left of a container's last run, unless somebody else has.
+    pub fn take_ended(&mut self, id: ContainerId) -> Option<Ended> {
+        let place = self
+            .ended
+            .iter()
+            .position(|ended| ended.body.host.id() == id)?;
+        Some(self.ended.swap_remove(place))
     }
 
     /// A container's state.

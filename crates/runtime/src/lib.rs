@@ -24,6 +24,7 @@ pub mod engine;
 pub mod grant;
 pub mod host;
 pub mod kernel;
+pub mod lifecycle;
 pub mod limits;
 pub mod memory;
 pub mod module;
@@ -31,6 +32,6 @@ pub mod port;
 pub mod record;
 pub mod time;
 
-pub use config::{ContainerConfig, ContainerId};
+pub use config::{ContainerConfig, ContainerId, ContainerUpdate};
 pub use limits::Limits;
 pub use time::Instant;

@@ -23,6 +23,10 @@ pub struct Limits {
     pub message_bytes: u32,
     /// Bytes of all keys and values in the container's store.
     pub store_bytes: u64,
+    /// Bytes of the files in the container's own storage, what the file system needs for them included.
+    pub storage_bytes: u64,
+    /// Files, directories and links in the container's own storage.
+    pub storage_files: u64,
     /// Bytes of output that are kept for the exit record.
     pub output_tail_bytes: u32,
 }
@@ -42,6 +46,8 @@ impl Default for Limits {
             queue_bytes: 1 << 20,
             message_bytes: 256 << 10,
             store_bytes: 1 << 20,
+            storage_bytes: 64 << 20,
+            storage_files: 16_384,
             output_tail_bytes: 4096,
         }
     }

@@ -24,7 +24,8 @@ pub use streams::{Interest, Readiness, Stream};
 
 use crate::bus::BusAccess;
 use crate::config::ContainerId;
-use crate::record::Trace;
+use crate::kernel::Usage;
+use crate::record::{ExitRecord, Trace};
 use crate::time::Instant;
 
 /// Everything the device offers to host calls.
@@ -71,4 +72,10 @@ pub trait Random: Sync {
 pub trait Observer: Sync {
     /// Something happened to a container.
     fn trace(&self, container: ContainerId, trace: Trace<'_>);
+
+    /// A container's run has ended, and what it held is given back. Its next run begins after this returns, so this
+    /// must not start it itself.
+    fn ended(&self, container: ContainerId, record: &ExitRecord, usage: Usage) {
+        let _ = (container, record, usage);
+    }
 }

@@ -87,6 +87,7 @@ checks! { $
         growth_to_the_limit_works,
         growth_over_the_limit_is_refused,
         growth_over_the_modules_maximum_is_refused,
+        the_memory_limit_can_be_changed,
         table_growth_over_the_limit_is_refused;
     modules:
         invalid_modules_are_refused,

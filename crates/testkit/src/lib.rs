@@ -1,7 +1,8 @@
 //! What tests share. Never a dependency of anything that ships.
 //!
 //! [`ports`] is a device for tests. [`engine_conformance`] holds the checks that every engine must pass, and the scripted
-//! host they use. [`registry`] is a real registry of images, [`blobs`] a store of them in memory. [`random`] gives numbers
+//! host they use. [`registry`] is a real registry of images, [`blobs`] a store of them in memory,
+//! [`mosquitto`] a real MQTT broker. [`random`] gives numbers
 //! that a seed repeats.
 
 #![expect(
@@ -13,6 +14,7 @@
 
 pub mod blobs;
 pub mod engine_conformance;
+pub mod mosquitto;
 pub mod ports;
 pub mod random;
 pub mod registry;

@@ -139,7 +139,7 @@ fn configuration(kind: Kind, folder: &Path) -> String {
 }
 
 /// Makes an authority and a certificate for `localhost`.
-fn certify(folder: &Path) {
+pub(crate) fn certify(folder: &Path) {
     let openssl = |line: &str| tool("openssl", &line.split(' ').collect::<Vec<_>>(), folder);
     openssl(
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=test",

@@ -76,6 +76,10 @@ impl Guest for HeardGuest {
         self.guest.memory_bytes()
     }
 
+    fn set_memory_bytes_max(&mut self, memory_bytes_max: u64) {
+        self.guest.set_memory_bytes_max(memory_bytes_max);
+    }
+
     fn interrupter(&self) -> Arc<dyn Interrupt> {
         self.guest.interrupter()
     }

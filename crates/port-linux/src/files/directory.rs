@@ -10,10 +10,13 @@ use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncEx
 use cap_std::fs::{Dir, OpenOptions};
 use rustix::fs::AtFlags;
 use thimble_abi::Errno;
+use thimble_abi::wasi::filetype;
 use thimble_runtime::port::{Directory, DirectoryReply, DirectoryRequest, Metadata, Opened, Times};
 
 use super::attributes::{metadata, timestamps};
 use super::file::HostFile;
+use super::limited::{self, Create, Length, Tracked};
+use super::quota::Quota;
 use super::special::SpecialFile;
 use super::{Request, Work, listing};
 use crate::errno::{from_io, from_rustix};
@@ -24,6 +27,7 @@ use crate::reactor::Reactor;
 pub(super) struct HostDirectory {
     dir: Arc<Dir>,
     reactor: Reactor,
+    quota: Option<Quota>,
     work: Work<DirectoryReply>,
 }
 
@@ -32,10 +36,16 @@ type Task = Box<dyn FnOnce(&Dir) -> Result<DirectoryReply, Errno> + Send>;
 
 impl HostDirectory {
     /// The directory behind a descriptor, which must be open for reading.
-    pub(super) fn new(descriptor: fs::File, pool: &Pool, reactor: &Reactor) -> Self {
+    pub(super) fn new(
+        descriptor: fs::File,
+        pool: &Pool,
+        reactor: &Reactor,
+        quota: Option<&Quota>,
+    ) -> Self {
         Self {
             dir: Arc::new(Dir::from_std_file(descriptor)),
             reactor: reactor.clone(),
+            quota: quota.cloned(),
             work: Work::new(pool),
         }
     }
@@ -73,7 +83,7 @@ impl HostDirectory {
                 }),
             ),
             DirectoryRequest::Open { .. } => (Request::Open, self.open_task(request)?),
-            request => (Request::Change, change_task(request)?),
+            request => (Request::Change, change_task(request, self.quota.clone())?),
         })
     }
 
@@ -94,12 +104,15 @@ impl HostDirectory {
         };
         let mut options = OpenOptions::new();
         // Making or cutting a file takes a descriptor that may write, whatever the guest's may.
-        options
-            .read(read)
-            .write(write || create || truncate)
-            .create(create)
-            .truncate(truncate);
-        options.create_new(create && exclusive);
+        options.read(read).write(write || create || truncate);
+        let create = match (create, exclusive) {
+            (false, _) => Create::No,
+            (true, false) => Create::IfAbsent,
+            (true, true) => Create::Exclusive,
+        };
+        let quota = self.quota.clone();
+        // What is counted is cut when it is known.
+        options.truncate(truncate && quota.is_none());
         options.follow(if follow {
             FollowSymlinks::Yes
         } else {
@@ -110,11 +123,10 @@ impl HostDirectory {
         let path = path.to_owned();
         let (pool, reactor) = (self.work.pool.clone(), self.reactor.clone());
         Ok(Box::new(move |dir| {
-            let file = dir
-                .open_with(&path, &options)
-                .map_err(|error| from_io(&error))?
-                .into_std();
-            opened(file, directory, &pool, &reactor).map(DirectoryReply::Opened)
+            let quota = quota.as_ref();
+            let file = limited::open(quota, dir, &path, &options, create)?;
+            let places = (&pool, &reactor, quota);
+            opened(file, directory, truncate, places).map(DirectoryReply::Opened)
         }))
     }
 }
@@ -139,7 +151,7 @@ impl Directory for HostDirectory {
 }
 
 /// The tasks that change a directory.
-fn change_task(request: DirectoryRequest<'_>) -> Result<Task, Errno> {
+fn change_task(request: DirectoryRequest<'_>, quota: Option<Quota>) -> Result<Task, Errno> {
     Ok(match request {
         DirectoryRequest::SetTimes {
             path,
@@ -151,36 +163,52 @@ fn change_task(request: DirectoryRequest<'_>) -> Result<Task, Errno> {
         }
         DirectoryRequest::CreateDirectory { path } => {
             let path = path.to_owned();
-            Box::new(move |dir| done(dir.create_dir(&path)))
+            Box::new(move |dir| added(quota.as_ref(), || dir.create_dir(&path)))
         }
         DirectoryRequest::RemoveDirectory { path } => {
             // A slash at the end changes nothing: what is not a directory is refused anyway.
             let path = path.trim_end_matches('/').to_owned();
-            Box::new(move |dir| done(dir.remove_dir(&path)))
+            Box::new(move |dir| {
+                let remove = || dir.remove_dir(&path);
+                done(limited::remove(quota.as_ref(), dir, &path, remove))
+            })
         }
         DirectoryRequest::RemoveFile { path } => {
             let path = path.to_owned();
-            Box::new(move |dir| done(dir.remove_file_or_symlink(&path)))
+            Box::new(move |dir| {
+                let remove = || dir.remove_file_or_symlink(&path);
+                done(limited::remove(quota.as_ref(), dir, &path, remove))
+            })
         }
         DirectoryRequest::Symlink { target, path } => {
             let (target, path) = (target.to_owned(), path.to_owned());
-            Box::new(move |dir| done(DirExt::symlink(dir, &target, &path)))
+            Box::new(move |dir| added(quota.as_ref(), || DirExt::symlink(dir, &target, &path)))
         }
         DirectoryRequest::Rename {
             from,
             to_directory,
             to,
         } => {
-            let (from, to, target) = (from.to_owned(), to.to_owned(), other(to_directory)?);
-            Box::new(move |dir| done(rename(dir, &from, target.as_deref().unwrap_or(dir), &to)))
+            let target = other(to_directory, quota.as_ref())?;
+            let (from, to) = (from.to_owned(), to.to_owned());
+            Box::new(move |dir| {
+                let target = target.as_deref().unwrap_or(dir);
+                let places = ((dir, from.as_str()), (target, to.as_str()));
+                let rename = || rename(dir, &from, target, &to);
+                done(limited::rename(quota.as_ref(), places.0, places.1, rename))
+            })
         }
         DirectoryRequest::Link {
             from,
             to_directory,
             to,
         } => {
-            let (from, to, target) = (from.to_owned(), to.to_owned(), other(to_directory)?);
-            Box::new(move |dir| done(dir.hard_link(&from, target.as_deref().unwrap_or(dir), &to)))
+            let target = other(to_directory, quota.as_ref())?;
+            let (from, to) = (from.to_owned(), to.to_owned());
+            Box::new(move |dir| {
+                let target = target.as_deref().unwrap_or(dir);
+                added(quota.as_ref(), || dir.hard_link(&from, target, &to))
+            })
         }
         _ => return Err(Errno::NotSupported),
     })
@@ -197,14 +225,24 @@ fn rename(dir: &Dir, from: &str, target: &Dir, to: &str) -> io::Result<()> {
     dir.rename(from, target, to)
 }
 
+fn added(
+    quota: Option<&Quota>,
+    add: impl FnOnce() -> io::Result<()>,
+) -> Result<DirectoryReply, Errno> {
+    limited::add(quota, add).map(|()| DirectoryReply::Done)
+}
+
 fn done(result: io::Result<()>) -> Result<DirectoryReply, Errno> {
     result
         .map(|()| DirectoryReply::Done)
         .map_err(|error| from_io(&error))
 }
 
-/// The second directory of a request, which must be one of ours.
-fn other(directory: Option<&dyn Directory>) -> Result<Option<Arc<Dir>>, Errno> {
+/// The second directory of a request, which must be one of ours and have the first one's quota.
+fn other(
+    directory: Option<&dyn Directory>,
+    quota: Option<&Quota>,
+) -> Result<Option<Arc<Dir>>, Errno> {
     let Some(directory) = directory else {
         return Ok(None);
     };
@@ -212,24 +250,40 @@ fn other(directory: Option<&dyn Directory>) -> Result<Option<Arc<Dir>>, Errno> {
         .as_any()
         .downcast_ref::<HostDirectory>()
         .ok_or(Errno::CrossDevice)?;
+    let same = match (&directory.quota, quota) {
+        (Some(theirs), Some(own)) => theirs.is(own),
+        (theirs, own) => theirs.is_none() && own.is_none(),
+    };
+    if !same {
+        return Err(Errno::CrossDevice);
+    }
     Ok(Some(Arc::clone(&directory.dir)))
 }
 
-/// What a descriptor that was just opened is.
+/// What a descriptor that was just opened is; a regular file is cut to no bytes if `truncate`.
 fn opened(
     file: fs::File,
     directory: bool,
-    pool: &Pool,
-    reactor: &Reactor,
+    truncate: bool,
+    (pool, reactor, quota): (&Pool, &Reactor, Option<&Quota>),
 ) -> Result<Opened, Errno> {
     let stat = rustix::fs::fstat(&file).map_err(from_rustix)?;
     let metadata = metadata(&stat);
     match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
         rustix::fs::FileType::Directory => Ok(Opened::Directory(Box::new(HostDirectory::new(
-            file, pool, reactor,
+            file, pool, reactor, quota,
         )))),
         _ if directory => Err(Errno::NotDirectory),
         rustix::fs::FileType::RegularFile | rustix::fs::FileType::BlockDevice => {
+            let is_regular = metadata.filetype == filetype::REGULAR_FILE;
+            let quota = quota.filter(|_| is_regular);
+            let file = Tracked::new(file, quota).map_err(from_rustix)?;
+            let metadata = if truncate && quota.is_some() {
+                file.change(Length::Exactly(0), || rustix::fs::ftruncate(file.file(), 0))?;
+                self::metadata(&rustix::fs::fstat(file.file()).map_err(from_rustix)?)
+            } else {
+                metadata
+            };
             Ok(Opened::File(Box::new(HostFile::new(file, pool)), metadata))
         }
         _ => Ok(Opened::File(

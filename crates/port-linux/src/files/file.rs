@@ -11,6 +11,7 @@ use thimble_abi::Errno;
 use thimble_runtime::port::{File, FileReply, FileRequest, Position};
 
 use super::attributes::{metadata, timestamps};
+use super::limited::{Length, Refusal, Tracked};
 use super::{Request, Work};
 use crate::errno::from_rustix;
 use crate::pool::Pool;
@@ -23,7 +24,7 @@ const CACHED_BYTES: usize = 1 << 20;
 
 /// A regular file of the device.
 pub(super) struct HostFile {
-    file: Arc<fs::File>,
+    file: Arc<Tracked>,
     work: Work<Done>,
     /// Whether the file system can say that a read would wait.
     tries_reads: bool,
@@ -38,7 +39,7 @@ enum Done {
 }
 
 impl HostFile {
-    pub(super) fn new(file: fs::File, pool: &Pool) -> Self {
+    pub(super) fn new(file: Tracked, pool: &Pool) -> Self {
         Self {
             file: Arc::new(file),
             work: Work::new(pool),
@@ -60,7 +61,7 @@ impl HostFile {
             let len = buffer.len().min(CACHED_BYTES);
             let cached = buffer.get_mut(..len).unwrap_or_default();
             match rustix::io::preadv2(
-                &self.file,
+                self.file.file(),
                 &mut [IoSliceMut::new(cached)],
                 offset,
                 ReadWriteFlags::NOWAIT,
@@ -74,7 +75,7 @@ impl HostFile {
         let (file, len) = (Arc::clone(&self.file), buffer.len().min(JOB_BYTES));
         let job = self.work.poll(context, Request::Read, move || {
             let mut bytes = vec![0; len];
-            let count = uninterrupted(|| rustix::io::pread(&file, &mut bytes, offset))?;
+            let count = uninterrupted(|| rustix::io::pread(file.file(), &mut bytes, offset))?;
             bytes.truncate(count);
             Ok(Done::Bytes(bytes))
         });
@@ -98,11 +99,18 @@ impl HostFile {
     ) -> Poll<Result<FileReply, Errno>> {
         if self.tries_writes && !self.work.is_under_way() {
             let cached = bytes.get(..bytes.len().min(CACHED_BYTES)).unwrap_or(bytes);
-            match write(&self.file, position, cached, ReadWriteFlags::NOWAIT) {
+            let file = self.file.file();
+            let written = self.file.try_change(length(position, cached), || {
+                write(file, position, cached, ReadWriteFlags::NOWAIT)
+            });
+            match written {
                 Ok(reply) => return Poll::Ready(Ok(reply)),
-                Err(Os::AGAIN | Os::INTR) => {}
-                Err(Os::OPNOTSUPP | Os::NOSYS | Os::INVAL) => self.tries_writes = false,
-                Err(error) => return Poll::Ready(Err(from_rustix(error))),
+                Err(Refusal::Full) => return Poll::Ready(Err(Errno::NoSpace)),
+                Err(Refusal::Busy | Refusal::Os(Os::AGAIN | Os::INTR)) => {}
+                Err(Refusal::Os(Os::OPNOTSUPP | Os::NOSYS | Os::INVAL)) => {
+                    self.tries_writes = false;
+                }
+                Err(Refusal::Os(error)) => return Poll::Ready(Err(from_rustix(error))),
             }
         }
         // A job under way has its own copy already.
@@ -116,7 +124,9 @@ impl HostFile {
             bytes.get(..len).unwrap_or_default().to_vec(),
         );
         self.job(context, Request::Write, move || {
-            uninterrupted(|| write(&file, position, &copy, ReadWriteFlags::empty()))
+            file.change(length(position, &copy), || {
+                write(file.file(), position, &copy, ReadWriteFlags::empty())
+            })
         })
     }
 
@@ -146,31 +156,35 @@ impl File for HostFile {
             FileRequest::Read { offset, buffer } => self.read(context, offset, buffer),
             FileRequest::Write { position, bytes } => self.write(context, position, bytes),
             FileRequest::Metadata => self.job(context, Request::Metadata, move || {
-                rustix::fs::fstat(&file)
+                rustix::fs::fstat(file.file())
                     .map(|stat| FileReply::Metadata(metadata(&stat)))
                     .map_err(from_rustix)
             }),
             FileRequest::SetSize(size) => self.job(context, Request::Change, move || {
-                uninterrupted(|| rustix::fs::ftruncate(&file, size)).map(|()| FileReply::Done)
+                file.change(Length::Exactly(size), || {
+                    rustix::fs::ftruncate(file.file(), size)
+                })
+                .map(|()| FileReply::Done)
             }),
             FileRequest::Allocate { offset, len } => {
                 self.job(context, Request::Change, move || {
-                    uninterrupted(|| {
-                        rustix::fs::fallocate(&file, FallocateFlags::empty(), offset, len)
+                    let end = offset.saturating_add(len);
+                    file.change(Length::AtLeast(end), || {
+                        rustix::fs::fallocate(file.file(), FallocateFlags::empty(), offset, len)
                     })
                     .map(|()| FileReply::Done)
                 })
             }
             FileRequest::SetTimes(times) => self.job(context, Request::Change, move || {
-                rustix::fs::futimens(&file, &timestamps(times))
+                rustix::fs::futimens(file.file(), &timestamps(times))
                     .map(|()| FileReply::Done)
                     .map_err(from_rustix)
             }),
             FileRequest::Sync { attributes } => self.job(context, Request::Sync, move || {
                 let synced = if attributes {
-                    rustix::fs::fsync(&file)
+                    rustix::fs::fsync(file.file())
                 } else {
-                    rustix::fs::fdatasync(&file)
+                    rustix::fs::fdatasync(file.file())
                 };
                 synced.map(|()| FileReply::Done).map_err(from_rustix)
             }),
@@ -200,6 +214,17 @@ fn write(
             let end = rustix::fs::seek(file, SeekFrom::Current(0))?;
             Ok(FileReply::Written { count, end })
         }
+    }
+}
+
+/// What a write makes of a file's length.
+fn length(position: Position, bytes: &[u8]) -> Length {
+    let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    match position {
+        // Writing nothing leaves the length alone, wherever.
+        _ if bytes.is_empty() => Length::AtLeast(0),
+        Position::At(offset) => Length::AtLeast(offset.saturating_add(len)),
+        Position::End => Length::Longer(len),
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Delivery {
 pub(super) struct Member {
     pub(super) policy: QueuePolicy,
     pub(super) counters: Counters,
+    /// Whether it gets what it publishes itself.
+    pub(super) hears_own: bool,
     queue: VecDeque<(u32, Message)>,
     queue_bytes: usize,
     messages_max: usize,
@@ -61,10 +63,10 @@ pub(super) struct Member {
 
 impl Member {
     pub(super) fn new(limits: &Limits) -> Self {
-        let size = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
         Self {
             policy: QueuePolicy::default(),
             counters: Counters::default(),
+            hears_own: true,
             queue: VecDeque::new(),
             queue_bytes: 0,
             messages_max: size(limits.queue_messages),
@@ -72,6 +74,19 @@ impl Member {
             subscriptions: BTreeMap::new(),
             last_number: 0,
             waker: None,
+        }
+    }
+
+    pub(super) fn set_limits(&mut self, limits: &Limits, policy: QueuePolicy) {
+        self.policy = policy;
+        self.messages_max = size(limits.queue_messages);
+        self.bytes_max = size(limits.queue_bytes);
+        while policy == QueuePolicy::DropOldest
+            && (self.queue.len() > self.messages_max || self.queue_bytes > self.bytes_max)
+        {
+            if !self.drop_oldest() {
+                return;
+            }
         }
     }
 
@@ -163,6 +178,10 @@ impl Member {
         self.queue.len()
     }
 
+    pub(super) const fn queue_bytes(&self) -> usize {
+        self.queue_bytes
+    }
+
     pub(super) fn into_subscriptions(self) -> BTreeMap<u32, Subscription> {
         self.subscriptions
     }
@@ -178,6 +197,10 @@ impl Member {
         self.queue_bytes = self.queue_bytes.saturating_sub(cost(&message));
         Some((subscription, message))
     }
+}
+
+fn size(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
 fn cost(message: &Message) -> usize {

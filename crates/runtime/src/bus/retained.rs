@@ -104,15 +104,23 @@ impl Retained {
         Ok(())
     }
 
-    /// What a new subscription gets, in order of topics.
+    /// What a new subscription gets, in order of topics, and who published it.
     pub(super) fn matching<'a>(
         &'a self,
         subscription: &'a Subscription,
-    ) -> impl Iterator<Item = &'a Message> {
+    ) -> impl Iterator<Item = (ContainerId, &'a Message)> {
         self.topics
             .iter()
             .filter(|(topic, _)| subscription.matches(topic))
-            .map(|(_, (_, message))| message)
+            .map(|(_, (owner, message))| (*owner, message))
+    }
+
+    pub(super) const fn len(&self) -> u32 {
+        self.all.messages
+    }
+
+    pub(super) const fn bytes(&self) -> u64 {
+        self.all.bytes
     }
 
     fn forget(&mut self, topic: &str) {

@@ -2,6 +2,8 @@
 
 extern crate std;
 
+mod members;
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;

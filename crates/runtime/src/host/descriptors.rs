@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use thimble_abi::Errno;
 
 use crate::config::ContainerConfig;
+use crate::limits::Limits;
 
 use super::Resources;
 
@@ -66,12 +67,20 @@ impl Descriptors {
                 .into_iter()
                 .map(|socket| Some(Descriptor::listener(socket))),
         );
-        Self {
+        let mut descriptors = Self {
             entries,
-            descriptors_max: usize::try_from(config.limits.descriptors).unwrap_or(usize::MAX),
-            sockets_max: usize::try_from(config.limits.sockets).unwrap_or(usize::MAX),
+            descriptors_max: 0,
+            sockets_max: 0,
             sockets,
-        }
+        };
+        descriptors.set_limits(&config.limits);
+        descriptors
+    }
+
+    /// Changes the limits; what is open stays open.
+    pub(super) fn set_limits(&mut self, limits: &Limits) {
+        self.descriptors_max = usize::try_from(limits.descriptors).unwrap_or(usize::MAX);
+        self.sockets_max = usize::try_from(limits.sockets).unwrap_or(usize::MAX);
     }
 
     /// The descriptor of this number.

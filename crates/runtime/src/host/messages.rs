@@ -90,8 +90,12 @@ pub(super) fn unsubscribe(context: &mut Context<'_>, number: u32) -> Result<(), 
 
 fn subscribe(context: &mut Context<'_>, subscription: Subscription) -> Result<u32, Errno> {
     let id = context.state.id;
-    let limits = &context.state.config.limits;
-    match with_bus(context.ports, |bus| bus.subscribe(id, limits, subscription)) {
+    let config = &context.state.config;
+    let subscribed = with_bus(context.ports, |bus| {
+        bus.join(id, &config.limits, config.queue_policy);
+        bus.subscribe(id, &config.limits, subscription)
+    });
+    match subscribed {
         Some(Ok(number)) => {
             context.state.events.subscribed = true;
             Ok(number)

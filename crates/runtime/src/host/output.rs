@@ -18,6 +18,14 @@ impl Tail {
         }
     }
 
+    /// Keeps more or less from now on.
+    pub(super) fn set_capacity(&mut self, capacity: u32) {
+        self.capacity = usize::try_from(capacity).unwrap_or(0);
+        let excess = self.bytes.len().saturating_sub(self.capacity);
+        self.bytes.drain(..excess);
+        self.bytes.shrink_to(self.capacity);
+    }
+
     pub(super) fn push(&mut self, written: &[u8]) {
         let kept = written
             .get(written.len().saturating_sub(self.capacity)..)

@@ -4,11 +4,14 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::task::Waker;
 
-use crate::config::ContainerId;
+use crate::config::{ContainerConfig, ContainerId};
 use crate::engine::{Budget, Guest, Interrupt, Yield};
 use crate::host::HostState;
 use crate::port::Ports;
+use crate::record::ExitRecord;
 use crate::time::Instant;
+
+use super::slot::Usage;
 
 /// A container that runs or could: its guest, its host state and how to wake it.
 pub struct Body {
@@ -18,6 +21,16 @@ pub struct Body {
     pub host: HostState,
     /// Makes it ready again.
     pub waker: Waker,
+}
+
+impl Body {
+    /// Tells the guest and its host state of a configuration that they do not have yet.
+    pub(super) fn reconfigure(&mut self, config: &Arc<ContainerConfig>) {
+        if !self.host.has_config(config) {
+            self.guest.set_memory_bytes_max(config.limits.memory_bytes);
+            self.host.reconfigure(Arc::clone(config));
+        }
+    }
 }
 
 /// A container on loan to a worker, for one slice.
@@ -37,12 +50,20 @@ impl Lease {
     }
 }
 
+/// A run that is over.
+pub struct Ended {
+    /// What is left of it.
+    pub body: Body,
+    /// How it ended and what it used; `None` if nobody knows of it any more.
+    pub outcome: Option<(ExitRecord, Usage)>,
+}
+
 /// What a worker should do.
 pub enum Next {
     /// Run this.
     Run(Lease),
-    /// Drop this container that has ended, after releasing what it holds.
-    Dispose(Body),
+    /// Drop the body of this container that has ended, after releasing what it holds.
+    Dispose(Ended),
     /// Nothing until this time, or until something is woken.
     Idle {
         /// The next deadline.
@@ -55,8 +76,8 @@ pub enum Next {
 pub struct Effect {
     /// Interrupt this guest: it is running.
     pub interrupt: Option<Arc<dyn Interrupt>>,
-    /// Drop this container that has ended, after releasing what it holds.
-    pub dispose: Option<Body>,
+    /// Drop the body of this container that has ended, after releasing what it holds.
+    pub dispose: Option<Ended>,
     /// Whether a worker that has nothing to do should ask again.
     pub notify: bool,
 }

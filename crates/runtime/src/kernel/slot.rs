@@ -71,6 +71,8 @@ pub(super) struct Slot {
     /// Something happened since its slice began.
     pub(super) woken: bool,
     pub(super) paused: bool,
+    /// It has ended, and what it held is not given back yet.
+    pub(super) releasing: bool,
     /// The grace of a stop it has been asked for.
     pub(super) stop: Option<Duration>,
     /// How it is to end after the slice that is running.
@@ -99,6 +101,7 @@ impl Slot {
             kill_at: None,
             woken: false,
             paused: false,
+            releasing: false,
             stop: None,
             doom: None,
             record: None,
@@ -108,7 +111,9 @@ impl Slot {
         }
     }
 
-    pub(super) fn start(&mut self, body: Body, realtime_nanos: u64, virtual_time: u64) {
+    pub(super) fn start(&mut self, mut body: Body, realtime_nanos: u64, virtual_time: u64) {
+        // It was made for the configuration of a moment ago.
+        body.reconfigure(&self.config);
         *self = Self {
             interrupt: Some(body.guest.interrupter()),
             hears_stop: body.host.hears_stop(),

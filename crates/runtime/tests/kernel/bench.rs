@@ -13,7 +13,7 @@ use thimble_runtime::Instant;
 use thimble_runtime::config::{ContainerConfig, ContainerId};
 use thimble_runtime::engine::{Budget, CallOutcome, Guest, Host, Interrupt, Yield};
 use thimble_runtime::host::{HostState, Resources};
-use thimble_runtime::kernel::{Body, Kernel, Lease, Next, Schedule, State, StateError};
+use thimble_runtime::kernel::{Beginning, Body, Kernel, Lease, Next, Schedule, State, StateError};
 use thimble_runtime::module::Module;
 use thimble_runtime::port::{Clock, Interest, Readiness, Stream};
 use thimble_runtime::record::End;
@@ -40,6 +40,8 @@ struct Script {
     /// When its sleep is over.
     wakes_at: Option<Instant>,
     worst: Duration,
+    /// What it was told of its memory.
+    memory_bytes_max: Option<u64>,
 }
 
 struct Scripted {
@@ -92,6 +94,10 @@ impl Guest for Scripted {
 
     fn memory_bytes(&self) -> u64 {
         65_536
+    }
+
+    fn set_memory_bytes_max(&mut self, memory_bytes_max: u64) {
+        self.script.lock().unwrap().memory_bytes_max = Some(memory_bytes_max);
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupt> {
@@ -160,17 +166,18 @@ impl Bench {
             resumed: 0,
             wakes_at: None,
             worst: Duration::ZERO,
+            memory_bytes_max: None,
         }));
         self.scripts.insert(id, script);
         let body = self.body(id, text);
-        assert!(self.kernel.start(id, body, self.now(), 0).is_ok());
+        assert!(self.kernel.start(id, body, Beginning::Running, self.now(), 0).is_ok());
         id
     }
 
     pub(crate) fn start_again(&mut self, id: ContainerId) -> Result<(), StateError> {
         let body = self.body(id, "(module)");
         self.kernel
-            .start(id, body, self.now(), 0)
+            .start(id, body, Beginning::Running, self.now(), 0)
             .map_err(|(error, _)| error)
     }
 
@@ -207,6 +214,10 @@ impl Bench {
         self.scripts[&id].lock().unwrap().worst
     }
 
+    pub(crate) fn memory_bytes_max(&self, id: ContainerId) -> Option<u64> {
+        self.scripts[&id].lock().unwrap().memory_bytes_max
+    }
+
     pub(crate) fn cpu(&self, id: ContainerId) -> Duration {
         self.kernel.usage(id).unwrap().cpu
     }
@@ -221,7 +232,7 @@ impl Bench {
 
     pub(crate) fn stop(&mut self, id: ContainerId) -> Result<(), StateError> {
         let now = self.now();
-        self.kernel.stop(id, now, 0).map(drop)
+        self.kernel.stop(id, None, now, 0).map(drop)
     }
 
     pub(crate) fn pause(&mut self, id: ContainerId) -> Result<(), StateError> {
@@ -252,7 +263,7 @@ impl Bench {
         while self.now() < end {
             match self.kernel.next(self.now(), || 0) {
                 Next::Run(lease) => self.finish(lease),
-                Next::Dispose(body) => drop(body),
+                Next::Dispose(ended) => drop(ended),
                 Next::Idle { until } => {
                     let until = until.unwrap_or(end).min(end);
                     self.ports

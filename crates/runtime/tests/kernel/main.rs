@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod update;
 
 use std::time::Duration;
 

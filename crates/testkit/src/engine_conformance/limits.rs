@@ -1,6 +1,6 @@
 //! Limits: what a guest begins with and what it may grow to.
 
-use thimble_runtime::engine::{CallOutcome, Engine, InstanceSpec, InstantiateError};
+use thimble_runtime::engine::{CallOutcome, Engine, InstanceSpec, InstantiateError, Yield};
 
 use super::fixture::{Answers, drive, load, roomy, short};
 
@@ -103,6 +103,53 @@ pub fn growth_over_the_modules_maximum_is_refused(engine: &dyn Engine) {
         assert_eq!(drive(&mut *guest, &mut host, roomy()).exit(), -1);
         assert_eq!(guest.memory_bytes(), 2 * PAGE);
         assert!(host.refused.is_empty(), "{:?}", host.refused);
+    }
+}
+
+/// A limit of memory that changes holds for the growth after it; one below what there is takes nothing away.
+pub fn the_memory_limit_can_be_changed(engine: &dyn Engine) {
+    let text = r#"(module
+        (import "thimble" "log" (func $log (param i32 i32 i32) (result i32)))
+        (memory (export "memory") 2 9)
+        (func $grow (param $pages i32)
+            (drop (call $log (memory.grow (local.get $pages)) (memory.size) (i32.const 0))))
+        (func (export "_start")
+            (call $grow (i32.const 1)) (call $grow (i32.const 1)) (call $grow (i32.const 0)) (call $grow (i32.const 1))
+            (i32.store8 (i32.const 196607) (i32.const 1))))"#;
+    let refused = u64::from(u32::MAX);
+    for budget in [roomy(), short()] {
+        let mut waits = true;
+        let mut host = Answers::new(move |_, _, _| {
+            waits = !waits;
+            if waits {
+                CallOutcome::Done(0)
+            } else {
+                CallOutcome::Blocked
+            }
+        });
+        let mut guest = load(engine, text)
+            .instantiate(&limited(2 * PAGE, 0, "_start"))
+            .unwrap_or_else(|error| panic!("{error}"));
+        // Before each of its calls: not a page more, one page more, less than it has, and again one more.
+        for limit in [3 * PAGE - 1, 3 * PAGE, PAGE, 4 * PAGE] {
+            guest.set_memory_bytes_max(limit);
+            while !matches!(guest.resume(&mut host, budget), Yield::Blocked) {}
+        }
+        assert_eq!(guest.memory_bytes(), 4 * PAGE);
+        guest.set_memory_bytes_max(0);
+        assert_eq!(drive(&mut *guest, &mut host, budget).exit(), 0);
+        let grown: Vec<_> = host
+            .calls
+            .iter()
+            .step_by(2)
+            .map(|(_, args)| (args.first().copied(), args.get(1).copied()))
+            .collect();
+        let said = |result, size| (Some(result), Some(size));
+        assert_eq!(
+            grown,
+            [said(refused, 2), said(2, 3), said(3, 3), said(3, 4)]
+        );
+        assert_eq!(host.refused, [3 * PAGE]);
     }
 }
 

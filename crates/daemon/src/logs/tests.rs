@@ -1,0 +1,1 @@
+//! What logs promise.
