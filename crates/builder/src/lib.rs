@@ -10,3 +10,4 @@ pub mod image;
 pub mod module;
 pub mod recipe;
 pub mod units;
+pub mod yaml;

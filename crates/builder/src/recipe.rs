@@ -23,19 +23,18 @@
 //! | `labels` | map of names and texts for people and tools |
 
 mod error;
-mod fields;
 mod ocre;
 mod source;
 #[cfg(test)]
 mod tests;
 mod thimble;
-mod yaml;
 
 use std::path::{Path, PathBuf};
 
 use thimble_image::ImageConfig;
 
 use crate::units;
+use crate::yaml;
 
 pub use error::{RecipeError, RecipeProblem};
 pub use source::{MODULE_BYTES_MAX, RECIPE_BYTES_MAX};
@@ -104,7 +103,10 @@ fn of_module(path: &Path) -> Recipe {
 /// Reads a recipe file of either kind: Ocre's has `binaries`.
 fn read_file(path: &Path) -> Result<Recipe, RecipeError> {
     let text = source::read_recipe(path)?;
-    let wrong = |(line, problem)| RecipeError::new(path, Some(line), problem);
+    let wrong = |wrong: yaml::Wrong| {
+        let line = Some(wrong.place.line);
+        RecipeError::new(path, line, RecipeProblem::Written(wrong.problem))
+    };
     let root = yaml::parse(&text).map_err(wrong)?;
     let written = if root.has_key("binaries") {
         ocre::read(root)

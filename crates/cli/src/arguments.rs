@@ -1,5 +1,6 @@
 //! The command line.
 
+mod device;
 mod images;
 
 use std::ffi::OsString;
@@ -10,6 +11,13 @@ use clap_complete::Shell;
 
 use crate::daemon::DaemonArguments;
 
+pub(crate) use device::{
+    AppsArguments, AttachArguments, BusCommand, Changeable, CopyArguments, CreateArguments,
+    DeviceArguments, DeviceCommand, DeviceOptions, DiffArguments, DownArguments, EventsArguments,
+    LogsArguments, NamesArguments, PsArguments, PublishArguments, RemoveArguments, StatsArguments,
+    StopArguments, SubscribeArguments, UpArguments, UpdateArguments, VolumesArguments,
+    VolumesCommand, WaitArguments, WaitCondition,
+};
 pub(crate) use images::{
     ArchiveFormat, BuildArguments, FsckArguments, ImageCommand, ImagesArguments, LoadArguments,
     LoginArguments, LogoutArguments, PruneArguments, PullArguments, PushArguments, RmiArguments,
@@ -34,10 +42,12 @@ pub(crate) struct Arguments {
 #[command(defer = true)]
 #[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 pub(crate) enum Command {
-    /// Run a container in the foreground.
+    /// Run a container: in the foreground, or with -d in the daemon.
     Run(RunArguments),
-    /// Show what an image or a module is: its configuration, signatures, imports, exports, memory, and the grants
-    /// it will need.
+    #[command(flatten)]
+    Device(DeviceCommand),
+    /// Show what a container, an image or a module is: its state and configuration, signatures, imports, exports, memory,
+    /// and the grants it will need.
     Inspect(InspectArguments),
     /// Run the daemon: it keeps containers in the state that was declared.
     Daemon(DaemonArguments),
@@ -75,9 +85,21 @@ pub(crate) enum PullWhen {
     Never,
 }
 
+// How a result is written. A doc comment would become the text about whatever has it.
+#[derive(Args, Default)]
+pub(crate) struct Shape {
+    /// Write JSON to standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Write a line of this form for each, of the fields that --json has: '{{ name }} {{ state }}'.
+    #[arg(long, value_name = "TEMPLATE", conflicts_with = "json")]
+    pub(crate) format: Option<String>,
+}
+
+// What a container is to be, whether it runs here or in the daemon.
 #[derive(Args)]
-#[command(after_help = RUN_HELP)]
-pub(crate) struct RunArguments {
+pub(crate) struct Declared {
     /// Name of the container; its key-value data is kept under it, for one container at a time. Without a name
     /// nothing is kept.
     #[arg(long, value_name = "NAME")]
@@ -91,7 +113,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Vec<PathBuf>,
 
-    /// Mount a folder of this machine; `:ro` makes it read-only.
+    /// Mount a folder of this machine, or, in the daemon, a volume by its name; `:ro` makes it read-only.
     #[arg(short, long, value_name = "SRC:DST[:ro]")]
     pub(crate) volume: Vec<String>,
 
@@ -123,21 +145,9 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "tcp/[ADDRESS:]PORT")]
     pub(crate) listen: Vec<String>,
 
-    /// What executes the WebAssembly.
-    #[arg(long, value_name = "ENGINE", default_value = "wasmtime")]
-    pub(crate) engine: EngineName,
-
     /// Exported function to run instead of `_start`.
     #[arg(long, value_name = "FUNCTION")]
     pub(crate) entry: Option<String>,
-
-    /// Simulate the pins and sensors that this file describes.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) board: Option<PathBuf>,
-
-    /// Run another container beside this one, with the same options; both share the bus and the board.
-    #[arg(long, value_name = "FILE|IMAGE")]
-    pub(crate) with: Vec<OsString>,
 
     /// When to fetch the image from its registry.
     #[arg(long, value_name = "WHEN", default_value = "missing")]
@@ -147,17 +157,10 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     pub(crate) plain_http: bool,
 
-    /// Pass standard input to the container; without this it reads the end at once.
+    /// Pass standard input to the container, or keep it open for `thimble attach`; without this it reads the end at
+    /// once.
     #[arg(short, long)]
     pub(crate) interactive: bool,
-
-    /// Tell what the container used, after its end, on standard error.
-    #[arg(long)]
-    pub(crate) stats: bool,
-
-    /// Write what happens to the container to standard error as JSON, one object a line.
-    #[arg(long)]
-    pub(crate) json: bool,
 
     /// The container: an image, or a .wasm or .wat file.
     #[arg(value_name = "FILE|IMAGE")]
@@ -173,13 +176,70 @@ pub(crate) struct RunArguments {
 }
 
 #[derive(Args)]
-pub(crate) struct InspectArguments {
-    /// Write JSON.
+#[command(after_help = RUN_HELP)]
+pub(crate) struct RunArguments {
+    /// Run it in the daemon, and go on without waiting for its end.
+    #[arg(short, long)]
+    pub(crate) detach: bool,
+
+    /// Remove the container after its end; without -d nothing stays anyway.
+    #[arg(long)]
+    pub(crate) rm: bool,
+
+    #[command(flatten)]
+    pub(crate) device: DeviceOptions,
+
+    /// What executes the WebAssembly [default: wasmtime].
+    #[arg(long, value_name = "ENGINE", conflicts_with = "detach")]
+    pub(crate) engine: Option<EngineName>,
+
+    /// Simulate the pins and sensors that this file describes.
+    #[arg(long, value_name = "FILE", conflicts_with = "detach")]
+    pub(crate) board: Option<PathBuf>,
+
+    /// Run another container beside this one, with the same options; both share the bus and the board.
+    #[arg(long, value_name = "FILE|IMAGE", conflicts_with = "detach")]
+    pub(crate) with: Vec<OsString>,
+
+    /// Tell what the container used, after its end, on standard error.
+    #[arg(long, conflicts_with = "detach")]
+    pub(crate) stats: bool,
+
+    /// Write what happens to the container to standard error as JSON, one object a line; with -d, what was made to
+    /// standard output.
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// An image that is here, or a .wasm or .wat file.
-    #[arg(value_name = "FILE|IMAGE")]
+    /// With -d, write what was made in this form, of the fields that --json has: '{{ id }} {{ name }}'.
+    #[arg(long, value_name = "TEMPLATE", conflicts_with = "json", requires = "detach")]
+    pub(crate) format: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) declared: Declared,
+}
+
+/// What there is to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InspectType {
+    /// A container of the daemon.
+    Container,
+    /// An image that is here.
+    Image,
+    /// A .wasm or .wat file.
+    Module,
+}
+
+#[derive(Args)]
+pub(crate) struct InspectArguments {
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+
+    /// What it is; without this a file counts before a container, and that before an image.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: Option<InspectType>,
+
+    /// A container of the daemon, an image that is here, or a .wasm or .wat file.
+    #[arg(value_name = "CONTAINER|FILE|IMAGE")]
     pub(crate) container: OsString,
 }
 
@@ -197,5 +257,6 @@ Examples:
   thimble run hello.wasm
   thimble run -v ./data:/data -e MODE=fast app.wasm --verbose
   thimble run --listen tcp/8080 webserver.wasm
+  thimble run -d --name pump --restart always -v data:/data localhost:5000/line1/pump:1
   thimble run --allow-requested localhost:5000/line1/blinky:1
   thimble run --board desk.toml --allow timer --allow gpio:led0 blinky.wasm";

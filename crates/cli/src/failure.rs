@@ -4,12 +4,19 @@ use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use thimble_builder::yaml::Place;
+use thimble_device_api::{ClientError, ProblemKind};
+
+use crate::observer::printable;
+
 /// Exit code when Thimble itself cannot do what was asked.
 pub(crate) const OURS: u8 = 125;
 /// Exit code when the file is there but cannot be run.
 const CANNOT_RUN: u8 = 126;
 /// Exit code when the file is not there.
 const NOT_FOUND: u8 = 127;
+/// Exit code of a process whose output nobody reads any more: that of SIGPIPE.
+const NO_READER: u8 = 141;
 
 /// A failure, in words for the person who typed the command.
 #[derive(Debug)]
@@ -58,6 +65,29 @@ pub(crate) enum Failure {
         /// What is wrong and what would be right.
         reason: String,
     },
+    /// Something is wrong at a place of a file.
+    Written {
+        /// Its path.
+        path: PathBuf,
+        /// Where in it.
+        place: Place,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// The daemon cannot do it, or is not there.
+    Daemon {
+        /// What it is about.
+        subject: String,
+        /// Why.
+        error: Box<ClientError>,
+    },
+    /// Something asked for was not done, which is told already.
+    Told {
+        /// The exit code.
+        code: u8,
+    },
+    /// Nobody reads what is written.
+    NoReader,
     /// The device does not give what is needed.
     Device {
         /// What was being done.
@@ -127,9 +157,38 @@ impl Failure {
         }
     }
 
-    pub(crate) const fn exit_code(&self) -> u8 {
+    /// What the daemon said about something.
+    pub(crate) fn daemon(subject: impl Into<String>, error: ClientError) -> Self {
+        Self::Daemon {
+            subject: subject.into(),
+            error: Box::new(error),
+        }
+    }
+
+    /// Whether there is nothing left to tell.
+    pub(crate) const fn is_silent(&self) -> bool {
+        matches!(self, Self::Told { .. } | Self::NoReader)
+    }
+
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Option { .. } | Self::Device { .. } | Self::Settings { .. } => OURS,
+            Self::Option { .. }
+            | Self::Device { .. }
+            | Self::Settings { .. }
+            | Self::Written { .. } => OURS,
+            Self::Daemon { error, .. } => match error.problem().map(|problem| problem.kind) {
+                Some(
+                    ProblemKind::NoSuchImage
+                    | ProblemKind::NoSuchContainer
+                    | ProblemKind::NoSuchApp
+                    | ProblemKind::NoSuchVolume
+                    | ProblemKind::NoSuchFile,
+                ) => NOT_FOUND,
+                Some(ProblemKind::ImageUnfit | ProblemKind::CannotStart) => CANNOT_RUN,
+                _ => OURS,
+            },
+            Self::Told { code } => *code,
+            Self::NoReader => NO_READER,
             Self::Unreadable { .. } | Self::CannotRun { .. } => CANNOT_RUN,
             Self::NotFound { .. } => NOT_FOUND,
             Self::Image { fault, .. } => match fault {
@@ -166,6 +225,28 @@ impl fmt::Display for Failure {
             Self::Settings { path, reason } => {
                 write!(formatter, "{}: {reason}", path.display())
             }
+            Self::Written {
+                path,
+                place,
+                reason,
+            } => write!(
+                formatter,
+                "{}:{}:{}: {reason}",
+                path.display(),
+                place.line,
+                place.column
+            ),
+            Self::Daemon { subject, error } => {
+                let told = error
+                    .problem()
+                    .is_some_and(|problem| problem.subject.as_deref() == Some(subject));
+                if !told && !subject.is_empty() && error.problem().is_some() {
+                    write!(formatter, "{}: ", printable(subject))?;
+                }
+                formatter.write_str(&printable(&chain(&**error)))
+            }
+            Self::Told { .. } => formatter.write_str("not everything was done"),
+            Self::NoReader => formatter.write_str("nobody reads the output"),
             Self::Device { doing, reason } => write!(formatter, "{doing}: {reason}"),
         }
     }

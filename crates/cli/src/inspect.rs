@@ -1,42 +1,70 @@
 //! `thimble inspect`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
 use thimble_abi::ValueType;
 use thimble_runtime::module::{ExportKind, Module};
 
-use crate::arguments::InspectArguments;
-use crate::arguments::PullWhen;
+use crate::arguments::{InspectArguments, InspectType, PullWhen};
+use crate::declare;
+use crate::device;
 use crate::failure::Failure;
 use crate::images::sign::{self, Signer};
 use crate::images::table::table;
 use crate::observer::{mebibytes, printable};
+use crate::output::Output;
 use crate::source::{self, Image, Opening};
 
-/// Shows what an image or a module is, needs and offers. It need not be trusted to be looked at.
+/// The fields that are told of an image or a module.
+const FIELDS: &[&str] = &[
+    "kind", "bytes", "memory", "imports", "exports", "grants", "image",
+];
+
+/// Shows what there is of this name. It need not be trusted to be looked at.
 pub(crate) fn inspect(arguments: &InspectArguments) -> Result<ExitCode, Failure> {
+    let name = arguments.container.to_str();
+    let is_container = match (arguments.kind, name) {
+        (Some(InspectType::Container), Some(name)) => {
+            device::inspect(name, &arguments.shape, true)?
+        }
+        // A file is what it is, whatever a container is called; without a daemon there are no containers.
+        (None, Some(name)) if !source::is_file(name) && declare::is_name(name) => {
+            device::inspect(name, &arguments.shape, false)?
+        }
+        _ => false,
+    };
+    if !is_container {
+        content(arguments)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows what an image or a module is, needs and offers.
+fn content(arguments: &InspectArguments) -> Result<(), Failure> {
+    let output = Output::new(&arguments.shape, FIELDS)?;
     let opening = Opening {
         pull: PullWhen::Never,
         plain_http: false,
-        json: arguments.json,
+        json: output.is_json(),
         judge: false,
     };
-    let source = source::open(&arguments.container, &opening)?;
-    if arguments.json {
-        let mut value = as_json(&source.module);
-        if let Some(image) = &source.image {
-            value["image"] = image_as_json(image);
-        }
-        println!("{value:#}");
-    } else {
-        if let Some(image) = &source.image {
-            print!("{}", image_as_text(image));
-        }
-        print!("{}", as_text(&source.shown, &source.module));
+    let named = &arguments.container;
+    let source = match arguments.kind {
+        Some(InspectType::Image) => source::open_image(&named.to_string_lossy(), &opening)?,
+        Some(InspectType::Module) => source::open_file(Path::new(named), &opening)?,
+        _ => source::open(named, &opening)?,
+    };
+    let mut value = as_json(&source.module);
+    if let Some(image) = &source.image {
+        value["image"] = image_as_json(image);
     }
-    Ok(ExitCode::SUCCESS)
+    output.one(&value, || {
+        let image = source.image.as_ref().map(image_as_text);
+        image.unwrap_or_default() + &as_text(&source.shown, &source.module)
+    })
 }
 
 /// What an image says about itself: nothing of it is given to it by that.

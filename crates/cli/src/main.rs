@@ -3,9 +3,12 @@
 //! Errors say what is wrong, why, and what to do. Exit codes are docker's: 125 when Thimble itself cannot
 //! do what was asked, 126 when the file cannot be run, 127 when it is not there, else the container's own.
 
+mod app;
 mod arguments;
 mod compile;
 mod daemon;
+mod declare;
+mod device;
 mod documents;
 mod engines;
 mod failure;
@@ -13,6 +16,7 @@ mod folders;
 mod images;
 mod inspect;
 mod observer;
+mod output;
 mod report;
 mod run;
 mod settings;
@@ -45,7 +49,9 @@ fn main() -> ExitCode {
         }
     };
     let result = match arguments.command {
+        Command::Run(arguments) if arguments.detach => device::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Device(command) => device::command(&command),
         Command::Daemon(arguments) => daemon::daemon(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),
         Command::Image(command) => images::run(&command),
@@ -59,6 +65,8 @@ fn main() -> ExitCode {
 }
 
 fn report_failure(failure: &Failure) -> ExitCode {
-    eprintln!("thimble: {failure}");
+    if !failure.is_silent() {
+        eprintln!("thimble: {failure}");
+    }
     ExitCode::from(failure.exit_code())
 }

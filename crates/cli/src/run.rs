@@ -1,6 +1,6 @@
 //! `thimble run`.
 
-mod options;
+pub(crate) mod options;
 mod request;
 mod resources;
 
@@ -16,7 +16,7 @@ use thimble_runtime::kernel::{Schedule, State};
 use thimble_runtime::port::Observer;
 use thimble_runtime::record::{End, ExitRecord};
 
-use crate::arguments::RunArguments;
+use crate::arguments::{EngineName, RunArguments};
 use crate::engines;
 use crate::failure::{Failure, ImageFault};
 use crate::observer::Teller;
@@ -37,21 +37,28 @@ struct Container {
 
 /// Runs a container, and those beside it, to its end.
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
+    if let Some(option) = arguments.device.first_given() {
+        return Err(Failure::option(
+            option,
+            "",
+            "only the daemon can do that: run it there with -d",
+        ));
+    }
     let options = options::parse(arguments)?;
     let opening = Opening {
-        pull: arguments.pull,
-        plain_http: arguments.plain_http,
+        pull: arguments.declared.pull,
+        plain_http: arguments.declared.plain_http,
         json: arguments.json,
         judge: true,
     };
-    let source = source::open(&arguments.container, &opening)?;
+    let source = source::open(&arguments.declared.container, &opening)?;
     let beside = arguments
         .with
         .iter()
         .map(|named| source::open(named, &opening));
     let beside = beside.collect::<Result<Vec<_>, Failure>>()?;
     let engine = engines::make(
-        arguments.engine,
+        arguments.engine.unwrap_or(EngineName::Wasmtime),
         u32::try_from(beside.len() + 1).unwrap_or(u32::MAX),
     )?;
 
@@ -147,18 +154,18 @@ impl Parts<'_> {
         let main = role == Role::Main;
         let name = self
             .arguments
-            .name
+            .declared.name
             .clone()
             .filter(|_| main)
             .unwrap_or_else(|| source.stem.clone());
         let image = source.image.as_ref().map(|image| &image.config);
         let mut args = vec![source.stem.clone()];
-        if main && !self.arguments.args.is_empty() {
-            args.extend(self.arguments.args.iter().cloned());
+        if main && !self.arguments.declared.args.is_empty() {
+            args.extend(self.arguments.declared.args.iter().cloned());
         } else if let Some(image) = image {
             args.extend(image.args.iter().cloned());
         }
-        let entry = self.arguments.entry.clone().filter(|_| main);
+        let entry = self.arguments.declared.entry.clone().filter(|_| main);
         ContainerConfig {
             name,
             args,

@@ -63,13 +63,13 @@ pub(crate) fn open(named: &OsStr, opening: &Opening) -> Result<Source, Failure> 
 }
 
 /// Whether this names a file: by its form, or because there is one.
-fn is_file(text: &str) -> bool {
+pub(crate) fn is_file(text: &str) -> bool {
     let by_form = text.starts_with(['/', '.', '~'])
         || [".wasm", ".wat"].iter().any(|end| text.ends_with(end));
     by_form || Path::new(text).is_file() || text.parse::<Reference>().is_err()
 }
 
-fn open_file(path: &Path, opening: &Opening) -> Result<Source, Failure> {
+pub(crate) fn open_file(path: &Path, opening: &Opening) -> Result<Source, Failure> {
     let module = file::module(path)?;
     if opening.judge {
         Trust::read()?
@@ -87,7 +87,7 @@ fn open_file(path: &Path, opening: &Opening) -> Result<Source, Failure> {
     })
 }
 
-fn open_image(text: &str, opening: &Opening) -> Result<Source, Failure> {
+pub(crate) fn open_image(text: &str, opening: &Opening) -> Result<Source, Failure> {
     let reference = opened::reference(text)?;
     let settings = settings::read()?;
     let store = opened::open(&settings)?;

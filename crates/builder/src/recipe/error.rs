@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use thimble_image::config::ConfigError;
 
 use super::{MODULE_BYTES_MAX, RECIPE_BYTES_MAX};
+use crate::yaml::Problem;
 
 /// Why a recipe cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,54 +37,8 @@ pub enum RecipeProblem {
     },
     /// It is not UTF-8.
     NotText,
-    /// It is not YAML.
-    Syntax {
-        /// What the parser said.
-        reason: String,
-    },
-    /// It uses a part of YAML that recipes do without.
-    Unsupported {
-        /// Which.
-        what: &'static str,
-    },
-    /// It is nested too deeply or has too many values.
-    TooMuch {
-        /// Of what.
-        what: &'static str,
-        /// How many may be.
-        max: usize,
-    },
-    /// The same key stands twice in a map.
-    Duplicate {
-        /// The key.
-        key: String,
-    },
-    /// No such key exists.
-    UnknownKey {
-        /// The key.
-        key: String,
-        /// The key that was perhaps meant.
-        near: Option<&'static str>,
-        /// All that would be right.
-        known: &'static [&'static str],
-    },
-    /// A key that must be there is not.
-    Missing {
-        /// Which, and what it is for.
-        key: &'static str,
-    },
-    /// A value has the wrong form.
-    Value {
-        /// Its key.
-        key: String,
-        /// What would be right.
-        expected: &'static str,
-    },
-    /// A module's path leaves the recipe's folder.
-    Outside {
-        /// The path.
-        path: String,
-    },
+    /// What it says is not understood, or not allowed.
+    Written(Problem),
     /// The module that the recipe names is not there.
     NoModule {
         /// Where it should be.
@@ -130,25 +85,7 @@ impl fmt::Display for RecipeProblem {
                 write!(formatter, "a module has at most {} MiB", MODULE_BYTES_MAX >> 20)
             }
             Self::NotText => formatter.write_str("it is not UTF-8 text"),
-            Self::Syntax { reason } => write!(formatter, "it is not YAML: {reason}"),
-            Self::Unsupported { what } => {
-                write!(formatter, "recipes do without {what}; write the value itself")
-            }
-            Self::TooMuch { what, max } => write!(formatter, "a recipe has at most {max} {what}"),
-            Self::Duplicate { key } => write!(formatter, "`{key}` stands here twice; one must go"),
-            Self::UnknownKey { key, near, known } => {
-                write!(formatter, "unknown key `{key}`; ")?;
-                match near {
-                    Some(near) => write!(formatter, "did you mean `{near}`?"),
-                    None => write!(formatter, "keys here are {}", known.join(", ")),
-                }
-            }
-            Self::Missing { key } => write!(formatter, "{key} is missing"),
-            Self::Value { key, expected } => write!(formatter, "`{key}` must be {expected}"),
-            Self::Outside { path } => write!(
-                formatter,
-                "the module's path {path:?} must be relative and stay inside the recipe's folder"
-            ),
+            Self::Written(problem) => problem.fmt(formatter),
             Self::NoModule { path } => {
                 write!(formatter, "there is no file {}; build the module first", path.display())
             }

@@ -2,12 +2,10 @@
 
 use thimble_image::ImageConfig;
 
-use super::error::RecipeProblem;
-use super::fields::{Fields, value};
 use super::thimble::{env, inside};
-use super::yaml::{Node, Value, Wrong};
 use super::{ModulePath, Written};
 use crate::units;
+use crate::yaml::{Fields, Node, Problem, Value, Wrong, value};
 
 const KEYS: &[&str] = &["version", "name", "binaries", "config"];
 const BINARY: &[&str] = &["path"];
@@ -22,25 +20,22 @@ const CONFIG: &[&str] = &[
 pub(super) fn read(root: Node) -> Result<Written, Wrong> {
     let mut notes = Vec::new();
     let mut fields = Fields::of("the recipe", root, KEYS)?;
-    if let Some((version, line)) = fields.text("version")?
+    if let Some((version, place)) = fields.text("version")?
         && version != "1"
         && version != "1.0"
     {
-        return Err((line, value("version", "'1', the one version of build.yaml")));
+        return Err(place.wrong(value("version", "'1', the one version of build.yaml")));
     }
     let name = fields
         .text("name")?
         .and_then(|(name, _)| lower(&name, &mut notes));
-    let line = fields.line();
+    let place = fields.place();
     let module = match fields.take("binaries") {
         Some(node) => binary(node, &mut notes)?,
         None => {
-            return Err((
-                line,
-                RecipeProblem::Missing {
-                    key: "the one entry of `binaries`",
-                },
-            ));
+            return Err(place.wrong(Problem::Missing {
+                key: "the one entry of `binaries`",
+            }));
         }
     };
     let config = match fields.take("config") {
@@ -59,23 +54,20 @@ pub(super) fn read(root: Node) -> Result<Written, Wrong> {
 /// The one module.
 fn binary(node: Node, notes: &mut Vec<String>) -> Result<ModulePath, Wrong> {
     const ONE: &str = "a list of exactly one module, `- path: FILE.wasm`";
-    let line = node.line;
+    let place = node.place;
     let Value::List(mut items) = node.value else {
-        return Err((line, value("binaries", ONE)));
+        return Err(place.wrong(value("binaries", ONE)));
     };
     let (Some(item), true) = (items.pop(), items.is_empty()) else {
-        return Err((line, value("binaries", ONE)));
+        return Err(place.wrong(value("binaries", ONE)));
     };
     let mut fields = Fields::of("binaries", item, BINARY)?;
-    let line = fields.line();
-    let (path, line) = fields.text("path")?.ok_or((
-        line,
-        RecipeProblem::Missing {
-            key: "`path`, the path of the .wasm file,",
-        },
-    ))?;
+    let place = fields.place();
+    let (path, place) = fields.text("path")?.ok_or(place.wrong(Problem::Missing {
+        key: "`path`, the path of the .wasm file,",
+    }))?;
     tell_unknown(fields, notes);
-    inside(&path, line)
+    inside(&path, place)
 }
 
 fn config(node: Node, notes: &mut Vec<String>) -> Result<ImageConfig, Wrong> {
@@ -127,9 +119,10 @@ fn lower(name: &str, notes: &mut Vec<String>) -> Option<String> {
 
 /// Other tools read this file too, so keys that only they know are no error; but nobody should rely on them.
 fn tell_unknown(fields: Fields, notes: &mut Vec<String>) {
-    notes.extend(
-        fields
-            .rest()
-            .map(|(line, key)| format!("line {line}: `{key}` is not known here and does nothing")),
-    );
+    notes.extend(fields.rest().map(|key| {
+        format!(
+            "line {}: `{}` is not known here and does nothing",
+            key.place.line, key.text
+        )
+    }));
 }

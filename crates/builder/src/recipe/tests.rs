@@ -256,24 +256,24 @@ fn what_is_wrong_is_told_with_its_line() {
         (
             "thimble.yaml",
             "module: app.wasm\n---\nmodule: app.wasm\n",
-            ":2: recipes do without a second document",
+            ":2: there is a second document",
         ),
         (
             "thimble.yaml",
             "module: !!binary app.wasm\n",
-            ":1: recipes do without tags",
+            ":1: tags are not allowed",
         ),
         (
             "thimble.yaml",
             "module: &m app.wasm\n",
-            ":1: recipes do without anchors",
+            ":1: anchors are not allowed",
         ),
         (
             "thimble.yaml",
             "? [a]\n: b\n",
-            ":1: recipes do without keys that are not texts",
+            ":1: keys that are not texts are not allowed",
         ),
-        ("thimble.yaml", bomb, ":1: recipes do without anchors"),
+        ("thimble.yaml", bomb, ":1: anchors are not allowed"),
         (
             "thimble.yaml",
             &deep,
@@ -445,7 +445,7 @@ fn shaken_recipes_never_panic() {
             }
         }
         let text: String = text.into_iter().collect();
-        if let Ok(root) = super::yaml::parse(&text) {
+        if let Ok(root) = crate::yaml::parse(&text) {
             drop(super::thimble::read(root));
         }
     }

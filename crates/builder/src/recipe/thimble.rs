@@ -5,11 +5,9 @@ use std::path::{Component, Path};
 use thimble_image::ImageConfig;
 use thimble_image::config::{Health, LimitRequest};
 
-use super::error::RecipeProblem;
-use super::fields::{Fields, map, text, value};
-use super::yaml::{Node, Value, Wrong};
 use super::{ModulePath, Written};
 use crate::units;
+use crate::yaml::{Fields, Node, Place, Problem, Value, Wrong, map, text, value};
 
 const KEYS: &[&str] = &[
     "module",
@@ -30,7 +28,7 @@ const HEALTH: &[&str] = &["start", "heartbeat"];
 
 pub(super) fn read(root: Node) -> Result<Written, Wrong> {
     let mut fields = Fields::of("the recipe", root, KEYS)?;
-    let line = fields.line();
+    let place = fields.place();
     let module = fields.text("module")?;
     let name = fields.parsed("name", name)?;
     let config = ImageConfig {
@@ -47,38 +45,32 @@ pub(super) fn read(root: Node) -> Result<Written, Wrong> {
         ..ImageConfig::default()
     };
     fields.finish()?;
-    let (path, line) = module.ok_or((
-        line,
-        RecipeProblem::Missing {
-            key: "`module`, the path of the .wasm file,",
-        },
-    ))?;
+    let (path, place) = module.ok_or(place.wrong(Problem::Missing {
+        key: "`module`, the path of the .wasm file,",
+    }))?;
     Ok(Written {
         name,
-        module: inside(&path, line)?,
+        module: inside(&path, place)?,
         config,
         notes: Vec::new(),
     })
 }
 
 /// A path that stays in the recipe's folder.
-pub(super) fn inside(path: &str, line: usize) -> Result<ModulePath, Wrong> {
+pub(super) fn inside(path: &str, place: Place) -> Result<ModulePath, Wrong> {
     let stays = !path.is_empty()
         && !path.contains('\0')
         && Path::new(path)
             .components()
             .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if !stays {
-        return Err((
-            line,
-            RecipeProblem::Outside {
-                path: path.to_owned(),
-            },
-        ));
+        return Err(place.refused(format!(
+            "the module's path {path:?} must be relative and stay inside the recipe's folder"
+        )));
     }
     Ok(ModulePath {
         path: path.into(),
-        line,
+        line: place.line,
     })
 }
 
@@ -103,16 +95,16 @@ pub(super) fn env(node: Node) -> Result<Vec<String>, Wrong> {
     let mut names = std::collections::BTreeSet::new();
     let mut variables = Vec::with_capacity(items.len());
     for item in items {
-        let line = item.line;
+        let place = item.place;
         let variable = text("env", item)?;
         let Some((name, _)) = variable
             .split_once('=')
             .filter(|(name, _)| !name.is_empty())
         else {
-            return Err((line, value("env", "a list of NAME=VALUE, or a map")));
+            return Err(place.wrong(value("env", "a list of NAME=VALUE, or a map")));
         };
         if !names.insert(name.to_owned()) {
-            return Err((line, RecipeProblem::Duplicate { key: name.into() }));
+            return Err(place.wrong(Problem::Duplicate { key: name.into() }));
         }
         variables.push(variable);
     }
@@ -140,16 +132,13 @@ fn health(fields: &mut Fields) -> Result<Option<Health>, Wrong> {
         return Ok(None);
     };
     let mut fields = Fields::of("health", node, HEALTH)?;
-    let line = fields.line();
+    let place = fields.place();
     let start_ms = fields.parsed("start", units::time)?;
     let heartbeat_ms = fields.parsed("heartbeat", units::time)?;
     fields.finish()?;
-    let start_ms = start_ms.ok_or((
-        line,
-        RecipeProblem::Missing {
-            key: "`start`, the time until the first report,",
-        },
-    ))?;
+    let start_ms = start_ms.ok_or(place.wrong(Problem::Missing {
+        key: "`start`, the time until the first report,",
+    }))?;
     Ok(Some(Health {
         start_ms,
         heartbeat_ms,

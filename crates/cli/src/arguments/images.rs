@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::Shape;
+
 // How output is written. A doc comment would become the text about whatever has it.
 #[derive(Args)]
 pub(crate) struct Output {
@@ -122,7 +124,7 @@ pub(crate) struct ImagesArguments {
     pub(crate) quiet: bool,
 
     #[command(flatten)]
-    pub(crate) output: Output,
+    pub(crate) shape: Shape,
 }
 
 #[derive(Args)]

@@ -8,6 +8,7 @@ use thimble_port_linux::images::store::{ImageStore, StoredImage};
 use crate::arguments::ImagesArguments;
 use crate::failure::Failure;
 use crate::observer::mebibytes;
+use crate::output::{IMAGE, Output, write};
 
 use super::opened;
 use super::progress::short;
@@ -15,23 +16,26 @@ use super::table::table;
 
 /// Lists what is here.
 pub(super) fn images(arguments: &ImagesArguments) -> Result<(), Failure> {
+    let output = Output::new(&arguments.shape, IMAGE)?;
     let store = opened::store()?;
     let images = store
         .images()
         .map_err(|error| Failure::device("listing the images", error))?;
     let rows: Vec<Row> = images.iter().map(|image| row(&store, image)).collect();
-    if arguments.output.json {
-        let rows: Vec<_> = rows.iter().map(Row::as_json).collect();
-        println!("{:#}", json!(rows));
-    } else if arguments.quiet {
-        rows.iter().for_each(|row| println!("{}", row.root.digest));
-    } else {
+    if arguments.quiet && output.is_text() {
+        let digests: String = rows
+            .iter()
+            .map(|row| format!("{}\n", row.root.digest))
+            .collect();
+        return write(&digests);
+    }
+    let values: Vec<_> = rows.iter().map(Row::as_json).collect();
+    output.list(&values, || {
         let head = ["IMAGE", "DIGEST", "PLATFORM", "SIZE", "SIGNED"];
         let mut cells = vec![head.map(str::to_owned).to_vec()];
         cells.extend(rows.iter().map(|row| row.as_cells(arguments.digests)));
-        print!("{}", table(&cells));
-    }
-    Ok(())
+        table(&cells)
+    })
 }
 
 /// What is told of an image.

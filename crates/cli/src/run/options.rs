@@ -8,7 +8,7 @@ use thimble_runtime::Limits;
 use thimble_runtime::config::CpuShare;
 use thimble_runtime::grant::{Grant, Grants};
 
-use crate::arguments::RunArguments;
+use crate::arguments::{Declared, RunArguments};
 use crate::failure::Failure;
 use crate::values;
 
@@ -48,33 +48,33 @@ pub(super) struct Volume {
 
 /// Understands the options, or says which one is wrong and what would be right.
 pub(super) fn parse(arguments: &RunArguments) -> Result<Options, Failure> {
-    if let Some(name) = &arguments.name {
+    if let Some(name) = &arguments.declared.name {
         check_name(name)?;
     }
     let volumes = arguments
-        .volume
+        .declared.volume
         .iter()
         .map(|text| volume(text))
         .collect::<Result<Vec<_>, _>>()?;
     let stop_grace = arguments
-        .stop_grace
+        .declared.stop_grace
         .as_deref()
         .map(|text| time("--stop-grace", text))
         .transpose()?;
     Ok(Options {
-        env: environment(arguments)?,
+        env: environment(&arguments.declared)?,
         grants: grants(arguments, !volumes.is_empty())?,
         limits: limits(arguments)?,
         cpu_share: cpu_share(arguments)?,
         stop_grace: stop_grace.unwrap_or(STOP_GRACE),
-        allow_requested: arguments.allow_requested,
+        allow_requested: arguments.declared.allow_requested,
         explicit: Explicit {
-            memory: arguments.memory.is_some(),
-            cpus: arguments.cpus.is_some(),
+            memory: arguments.declared.memory.is_some(),
+            cpus: arguments.declared.cpus.is_some(),
             stop_grace,
         },
         timeout: arguments
-            .timeout
+            .declared.timeout
             .as_deref()
             .map(|text| time("--timeout", text))
             .transpose()?,
@@ -84,7 +84,7 @@ pub(super) fn parse(arguments: &RunArguments) -> Result<Options, Failure> {
 
 fn limits(arguments: &RunArguments) -> Result<Limits, Failure> {
     let mut limits = Limits::default();
-    if let Some(text) = &arguments.memory {
+    if let Some(text) = &arguments.declared.memory {
         limits.memory_bytes =
             values::size(text).map_err(|reason| Failure::option("--memory", text, reason))?;
     }
@@ -92,7 +92,7 @@ fn limits(arguments: &RunArguments) -> Result<Limits, Failure> {
 }
 
 fn cpu_share(arguments: &RunArguments) -> Result<CpuShare, Failure> {
-    let Some(text) = &arguments.cpus else {
+    let Some(text) = &arguments.declared.cpus else {
         return Ok(CpuShare::ONE);
     };
     let share = values::share(text).map_err(|reason| Failure::option("--cpus", text, reason))?;
@@ -148,8 +148,13 @@ fn volume(text: &str) -> Result<Volume, Failure> {
             ));
         }
         Err(error) => {
+            let hint = if text.starts_with(['/', '.', '~']) {
+                ""
+            } else {
+                "; volumes by their name need the daemon: -d"
+            };
             return Err(wrong(&format!(
-                "{} cannot be mounted: {error}",
+                "{} cannot be mounted: {error}{hint}",
                 source.display()
             )));
         }
@@ -163,7 +168,7 @@ fn volume(text: &str) -> Result<Volume, Failure> {
 
 fn grants(arguments: &RunArguments, has_volumes: bool) -> Result<Grants, Failure> {
     let mut grants = Grants::default();
-    for text in &arguments.allow {
+    for text in &arguments.declared.allow {
         let parsed = Grants::parse([text.as_str()])
             .map_err(|error| Failure::option("--allow", text, error))?;
         parsed
@@ -178,9 +183,9 @@ fn grants(arguments: &RunArguments, has_volumes: bool) -> Result<Grants, Failure
 }
 
 /// Variables of files first, so that those of the command line win.
-fn environment(arguments: &RunArguments) -> Result<Vec<(String, String)>, Failure> {
+pub(crate) fn environment(declared: &Declared) -> Result<Vec<(String, String)>, Failure> {
     let mut variables = Vec::new();
-    for path in &arguments.env_file {
+    for path in &declared.env_file {
         let shown = path.display().to_string();
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::option("--env-file", &shown, error))?;
@@ -198,7 +203,7 @@ fn environment(arguments: &RunArguments) -> Result<Vec<(String, String)>, Failur
             })?;
         }
     }
-    for text in &arguments.env {
+    for text in &declared.env {
         set(&mut variables, text).map_err(|reason| Failure::option("--env", text, reason))?;
     }
     Ok(variables)

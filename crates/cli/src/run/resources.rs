@@ -30,13 +30,13 @@ pub(super) fn open(
     role: Role,
 ) -> Result<Resources, Failure> {
     let main = role == Role::Main;
-    let stdin = if arguments.interactive && main {
+    let stdin = if arguments.declared.interactive && main {
         streams::standard_input(&POOL, reactor).unwrap_or_else(|_| streams::null())
     } else {
         streams::null()
     };
     let listeners = if main {
-        arguments.listen.as_slice()
+        arguments.declared.listen.as_slice()
     } else {
         &[]
     };
@@ -114,7 +114,7 @@ pub(super) enum Store {
 
 impl Store {
     pub(super) fn open(arguments: &RunArguments) -> Result<Self, Failure> {
-        let Some(name) = &arguments.name else {
+        let Some(name) = &arguments.declared.name else {
             return Ok(Self::Memory);
         };
         let folder = folders::data().ok_or_else(|| {
