@@ -81,11 +81,6 @@ pub(crate) enum Failure {
         /// Why.
         error: Box<ClientError>,
     },
-    /// Something asked for was not done, which is told already.
-    Told {
-        /// The exit code.
-        code: u8,
-    },
     /// Nobody reads what is written.
     NoReader,
     /// The device does not give what is needed.
@@ -167,7 +162,7 @@ impl Failure {
 
     /// Whether there is nothing left to tell.
     pub(crate) const fn is_silent(&self) -> bool {
-        matches!(self, Self::Told { .. } | Self::NoReader)
+        matches!(self, Self::NoReader)
     }
 
     pub(crate) fn exit_code(&self) -> u8 {
@@ -187,7 +182,6 @@ impl Failure {
                 Some(ProblemKind::ImageUnfit | ProblemKind::CannotStart) => CANNOT_RUN,
                 _ => OURS,
             },
-            Self::Told { code } => *code,
             Self::NoReader => NO_READER,
             Self::Unreadable { .. } | Self::CannotRun { .. } => CANNOT_RUN,
             Self::NotFound { .. } => NOT_FOUND,
@@ -245,7 +239,6 @@ impl fmt::Display for Failure {
                 }
                 formatter.write_str(&printable(&chain(&**error)))
             }
-            Self::Told { .. } => formatter.write_str("not everything was done"),
             Self::NoReader => formatter.write_str("nobody reads the output"),
             Self::Device { doing, reason } => write!(formatter, "{doing}: {reason}"),
         }

@@ -117,7 +117,7 @@ impl<'a> Output<'a> {
             }
         }
         let mut line = environment
-            .render_str(text, minijinja::Value::from_serialize(&value))
+            .render_str(text, minijinja::value::Serde(&value))
             .map_err(|error| wrong(text, &error))?;
         line.push('\n');
         Ok(line)
