@@ -201,7 +201,10 @@ impl fmt::Display for Failure {
                 option,
                 value,
                 reason,
-            } => write!(formatter, "{option} {value}: {reason}"),
+            } => match value.as_str() {
+                "" => write!(formatter, "{option}: {reason}"),
+                value => write!(formatter, "{option} {value}: {reason}"),
+            },
             Self::NotFound { path } => {
                 write!(
                     formatter,
@@ -231,13 +234,18 @@ impl fmt::Display for Failure {
                 place.column
             ),
             Self::Daemon { subject, error } => {
-                let told = error
-                    .problem()
-                    .is_some_and(|problem| problem.subject.as_deref() == Some(subject));
-                if !told && !subject.is_empty() && error.problem().is_some() {
+                let Some(problem) = error.problem() else {
+                    return formatter.write_str(&printable(&chain(&**error)));
+                };
+                // What was typed says more than what the daemon makes of it.
+                let subject = match (&**subject, &problem.subject) {
+                    ("", Some(subject)) => subject,
+                    (subject, _) => subject,
+                };
+                if !subject.is_empty() && !problem.detail.starts_with(&format!("{subject}: ")) {
                     write!(formatter, "{}: ", printable(subject))?;
                 }
-                formatter.write_str(&printable(&chain(&**error)))
+                formatter.write_str(&printable(&problem.detail))
             }
             Self::NoReader => formatter.write_str("nobody reads the output"),
             Self::Device { doing, reason } => write!(formatter, "{doing}: {reason}"),
