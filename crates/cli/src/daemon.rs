@@ -57,12 +57,14 @@ pub(crate) fn daemon(arguments: &DaemonArguments) -> Result<ExitCode, Failure> {
     };
     // It cannot be made once the process is confined.
     if let Some(folder) = folders::cache() {
-        std::fs::create_dir_all(&folder).map_err(|error| Failure::device("making the folder of compiled modules", error))?;
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| Failure::device("making the folder of compiled modules", error))?;
     }
     let program = ThisProgram {
         engine: arguments.engine,
     };
-    thimble_daemon::run(&setup, &program).map_err(|error| Failure::device("the daemon cannot run", error))
+    thimble_daemon::run(&setup, &program)
+        .map_err(|error| Failure::device("the daemon cannot run", error))
 }
 
 struct ThisProgram {

@@ -126,7 +126,9 @@ impl Device {
         if declared.containers.is_empty() || declared.containers.len() > CONTAINERS_MAX {
             return Err(Problem::new(
                 ProblemKind::Invalid,
-                format_args!("an app has 1 to {CONTAINERS_MAX} containers; `thimble down` removes an app"),
+                format_args!(
+                    "an app has 1 to {CONTAINERS_MAX} containers; `thimble down` removes an app"
+                ),
             )
             .about(app));
         }
@@ -152,7 +154,11 @@ impl Device {
         let dependencies: Vec<Vec<&str>> = wanted
             .iter()
             .map(|wanted| {
-                let names = wanted.spec.depends_on.iter().map(|dependency| dependency.name.as_str());
+                let names = wanted
+                    .spec
+                    .depends_on
+                    .iter()
+                    .map(|dependency| dependency.name.as_str());
                 names.filter(|name| own.contains(name)).collect()
             })
             .collect();
@@ -164,8 +170,9 @@ impl Device {
                 dependencies: dependencies.clone(),
             })
             .collect();
-        let order = start_order(&nodes)
-            .map_err(|error| Problem::new(ProblemKind::Invalid, format_args!("depends_on: {error}")).about(app))?;
+        let order = start_order(&nodes).map_err(|error| {
+            Problem::new(ProblemKind::Invalid, format_args!("depends_on: {error}")).about(app)
+        })?;
         let mut slots: Vec<Option<Wanted>> = wanted.into_iter().map(Some).collect();
         Ok(order
             .into_iter()
@@ -182,7 +189,10 @@ impl Device {
             .collect();
         let names: BTreeSet<&str> = wanted.iter().map(|wanted| wanted.name.as_str()).collect();
         // What is not wanted any more goes first: it may hold a port or a volume.
-        for (name, _) in present.iter().filter(|(name, _)| !names.contains(name.as_str())) {
+        for (name, _) in present
+            .iter()
+            .filter(|(name, _)| !names.contains(name.as_str()))
+        {
             changes.push(change(name, ChangeKind::Remove, Vec::new()));
         }
         for wanted in wanted {
@@ -210,7 +220,8 @@ impl Device {
     fn change_of(&self, entry: &Entry, wanted: &Wanted) -> Result<Change, Problem> {
         let (spec, at_rest, failures) = {
             let inner = entry.inner();
-            let completed = inner.phase.state() == State::Exited && inner.desired == crate::state::Desired::Stopped;
+            let completed = inner.phase.state() == State::Exited
+                && inner.desired == crate::state::Desired::Stopped;
             (
                 Arc::clone(&inner.spec),
                 inner.phase.is_at_rest() && !(completed && runs_once(&inner.spec)),
@@ -230,7 +241,10 @@ impl Device {
             return Ok(change(
                 &wanted.name,
                 ChangeKind::Start,
-                (failures > 0).then(|| format!("it has failed {failures} times in a row")).into_iter().collect(),
+                (failures > 0)
+                    .then(|| format!("it has failed {failures} times in a row"))
+                    .into_iter()
+                    .collect(),
             ));
         } else {
             ChangeKind::Keep
@@ -239,7 +253,11 @@ impl Device {
     }
 
     /// Whether the image's name points to something else now.
-    fn image_difference(&self, entry: &Entry, wanted: &Wanted) -> Result<Option<Difference>, Problem> {
+    fn image_difference(
+        &self,
+        entry: &Entry,
+        wanted: &Wanted,
+    ) -> Result<Option<Difference>, Problem> {
         let image = self.images.open(&wanted.spec.image, None)?;
         let digest = image.identity.digest;
         Ok((digest != entry.image.digest).then(|| Difference {
@@ -251,9 +269,8 @@ impl Device {
     }
 
     fn carry_out(&self, change: &Change, spec: Option<&ContainerSpec>) -> Result<(), Problem> {
-        let create = |spec: &ContainerSpec| {
-            self.create(spec.clone(), CreateMode::AndStart).map(|_| ())
-        };
+        let create =
+            |spec: &ContainerSpec| self.create(spec.clone(), CreateMode::AndStart).map(|_| ());
         match (change.kind, spec) {
             (ChangeKind::Create, Some(spec)) => create(spec),
             (ChangeKind::Replace, Some(spec)) => {
@@ -300,7 +317,12 @@ impl Device {
 }
 
 /// A declaration with the names that it has on the device.
-fn within_app(app: &str, name: &str, spec: &ContainerSpec, names: &BTreeSet<&str>) -> ContainerSpec {
+fn within_app(
+    app: &str,
+    name: &str,
+    spec: &ContainerSpec,
+    names: &BTreeSet<&str>,
+) -> ContainerSpec {
     let mut spec = spec.clone();
     spec.name = Some(format!("{app}.{name}"));
     spec.app = Some(app.to_owned());
@@ -319,12 +341,18 @@ fn within_app(app: &str, name: &str, spec: &ContainerSpec, names: &BTreeSet<&str
 
 /// The containers of an app, each after those that it depends on.
 fn in_start_order(entries: &[Arc<Entry>]) -> Vec<Arc<Entry>> {
-    let specs: Vec<Arc<ContainerSpec>> = entries.iter().map(|entry| Arc::clone(&entry.inner().spec)).collect();
+    let specs: Vec<Arc<ContainerSpec>> = entries
+        .iter()
+        .map(|entry| Arc::clone(&entry.inner().spec))
+        .collect();
     let own: BTreeSet<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
     let dependencies: Vec<Vec<&str>> = specs
         .iter()
         .map(|spec| {
-            let names = spec.depends_on.iter().map(|dependency| dependency.name.as_str());
+            let names = spec
+                .depends_on
+                .iter()
+                .map(|dependency| dependency.name.as_str());
             names.filter(|name| own.contains(name)).collect()
         })
         .collect();
@@ -337,7 +365,10 @@ fn in_start_order(entries: &[Arc<Entry>]) -> Vec<Arc<Entry>> {
         })
         .collect();
     match start_order(&nodes) {
-        Ok(order) => order.into_iter().filter_map(|index| entries.get(index).cloned()).collect(),
+        Ok(order) => order
+            .into_iter()
+            .filter_map(|index| entries.get(index).cloned())
+            .collect(),
         // It was checked when it was declared; whatever it is now, all of it is there.
         Err(_) => entries.to_vec(),
     }
@@ -345,7 +376,9 @@ fn in_start_order(entries: &[Arc<Entry>]) -> Vec<Arc<Entry>> {
 
 /// Whether a container is done when it has ended well.
 fn runs_once(spec: &ContainerSpec) -> bool {
-    spec.restart.as_deref().is_none_or(|policy| policy == "no" || policy.starts_with("on-failure"))
+    spec.restart
+        .as_deref()
+        .is_none_or(|policy| policy == "no" || policy.starts_with("on-failure"))
 }
 
 fn change(container: &str, kind: ChangeKind, differences: Vec<String>) -> Change {
@@ -363,5 +396,9 @@ fn short(digest: &str) -> &str {
 }
 
 fn no_such_app(app: &str) -> Problem {
-    Problem::new(ProblemKind::NoSuchApp, "there is no such app; `thimble apps` lists those that are").about(app)
+    Problem::new(
+        ProblemKind::NoSuchApp,
+        "there is no such app; `thimble apps` lists those that are",
+    )
+    .about(app)
 }

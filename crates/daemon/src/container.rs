@@ -13,12 +13,12 @@ use thimble_device_api::{
 };
 use thimble_port_linux::files::Quota;
 use thimble_port_linux::store::Claim;
-use thimble_runtime::port::Stream;
 use thimble_runtime::Instant;
 use thimble_runtime::config::ContainerId;
 use thimble_runtime::engine::LoadedModule;
 use thimble_runtime::kernel::Usage;
 use thimble_runtime::lifecycle::{HealthMonitor, HealthState, Restarts};
+use thimble_runtime::port::Stream;
 use tokio::sync::watch;
 
 use crate::events::Subject;

@@ -155,7 +155,10 @@ impl Device {
             memory_bytes_max: usage.memory_bytes_max,
             memory_bytes_limit: limit,
             slices: usage.slices,
-            storage_bytes: quotas.iter().map(thimble_port_linux::files::Quota::used_bytes).sum(),
+            storage_bytes: quotas
+                .iter()
+                .map(thimble_port_linux::files::Quota::used_bytes)
+                .sum(),
             log_bytes: entry.log.bytes(),
             log_lines_lost: entry.log.dropped(),
             restarts,
@@ -175,9 +178,9 @@ impl Device {
 
     /// Writes what is kept of a container, durably.
     pub(crate) fn save(&self, entry: &Entry) -> Result<(), Problem> {
-        self.states
-            .save(&entry.saved())
-            .map_err(|error| disk_problem("writing the state of the container", &error).about(&entry.name))
+        self.states.save(&entry.saved()).map_err(|error| {
+            disk_problem("writing the state of the container", &error).about(&entry.name)
+        })
     }
 
     /// Notes an event about a container.
@@ -220,7 +223,9 @@ impl Device {
         self.machine.with_bus(&mut |_| ());
         self.entries().iter().all(|entry| {
             let runtime = entry.inner().run.as_ref().map(|run| run.runtime);
-            runtime.is_none_or(|runtime| self.machine.state(runtime).is_some() || !entry.inner().is_run(runtime))
+            runtime.is_none_or(|runtime| {
+                self.machine.state(runtime).is_some() || !entry.inner().is_run(runtime)
+            })
         })
     }
 
@@ -272,7 +277,9 @@ pub(crate) fn disk_problem(doing: &str, error: &std::io::Error) -> Problem {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Problem::new(
             ProblemKind::NoSpace,
-            format_args!("{doing}: the disk is full; `thimble prune` removes images that nobody uses"),
+            format_args!(
+                "{doing}: the disk is full; `thimble prune` removes images that nobody uses"
+            ),
         ),
         ErrorKind::ReadOnlyFilesystem => Problem::new(
             ProblemKind::DeviceFault,

@@ -15,7 +15,11 @@ impl Figures for Device {
     fn figures(&self) -> DeviceFigures {
         let (messages, bytes) = self.retained();
         DeviceFigures {
-            containers: self.entries().iter().map(|entry| self.figures_of(entry)).collect(),
+            containers: self
+                .entries()
+                .iter()
+                .map(|entry| self.figures_of(entry))
+                .collect(),
             uptime_seconds: SystemClock.now().since(self.facts.started).as_secs_f64(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             bus_retained_messages: messages,

@@ -46,7 +46,11 @@ impl Device {
             .open(&entry.image.reference, Some(&entry.image.digest))?;
         let settled = settle::settle(&entry.name, &spec, &image.stem, &image.config, &self.binds)?;
         let missing = || {
-            let targets: Vec<&str> = settled.mounts.iter().map(|mount| mount.target.as_str()).collect();
+            let targets: Vec<&str> = settled
+                .mounts
+                .iter()
+                .map(|mount| mount.target.as_str())
+                .collect();
             let there = if targets.is_empty() {
                 "it has none".to_owned()
             } else {
@@ -72,7 +76,8 @@ impl Device {
             Mounted::Bind(path) => path.clone(),
             Mounted::Volume(name) => {
                 let path = self.volumes.path(name);
-                crate::state::create_folders(&path).map_err(|error| disk_problem("making the volume", &error))?;
+                crate::state::create_folders(&path)
+                    .map_err(|error| disk_problem("making the volume", &error))?;
                 path
             }
         };
@@ -126,7 +131,11 @@ impl Place {
 
     fn problem(&self, error: &io::Error) -> Problem {
         if error.kind() == ErrorKind::NotFound {
-            return Problem::new(ProblemKind::NoSuchFile, "there is no such file in the volume").about(&self.shown);
+            return Problem::new(
+                ProblemKind::NoSuchFile,
+                "there is no such file in the volume",
+            )
+            .about(&self.shown);
         }
         disk_problem("opening the file", error).about(&self.shown)
     }
@@ -158,7 +167,11 @@ impl Source {
                 };
                 for entry in entries {
                     let entry = entry?;
-                    left.push((path.join(entry.file_name()), name.join(entry.file_name()), depth + 1));
+                    left.push((
+                        path.join(entry.file_name()),
+                        name.join(entry.file_name()),
+                        depth + 1,
+                    ));
                 }
             } else if metadata.is_symlink() {
                 let target = self.directory.read_link_contents(&path)?;
@@ -187,7 +200,11 @@ fn header(metadata: &Metadata) -> tar::Header {
         tar::EntryType::Regular
     };
     header.set_entry_type(kind);
-    header.set_size(if metadata.is_file() { metadata.len() } else { 0 });
+    header.set_size(if metadata.is_file() {
+        metadata.len()
+    } else {
+        0
+    });
     header.set_mode(metadata.mode() & 0o777);
     header.set_mtime(u64::try_from(metadata.mtime()).unwrap_or(0));
     header.set_uid(0);
@@ -203,7 +220,9 @@ struct Padded {
 
 impl Read for Padded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let room = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         let Some(buffer) = buffer.get_mut(..room) else {
             return Ok(0);
         };
@@ -230,7 +249,10 @@ pub(crate) fn unpack(place: &Place, archive: impl Read) -> Result<(), Problem> {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem => {
             disk_problem("writing the files", error)
         }
-        _ => Problem::new(ProblemKind::Invalid, format_args!("the archive cannot be unpacked: {error}")),
+        _ => Problem::new(
+            ProblemKind::Invalid,
+            format_args!("the archive cannot be unpacked: {error}"),
+        ),
     };
     let entries = archive.entries().map_err(|error| broken(&error))?;
     for entry in entries {
@@ -271,7 +293,10 @@ fn unpack_entry(
             directory.create_dir_all(&target)
         }
         tar::EntryType::Regular | tar::EntryType::Continuous => {
-            if let Some(parent) = target.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            if let Some(parent) = target
+                .parent()
+                .filter(|parent| !parent.as_os_str().is_empty())
+            {
                 directory.create_dir_all(parent)?;
             }
             let mut options = OpenOptions::new();

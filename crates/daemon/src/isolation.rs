@@ -133,8 +133,9 @@ pub fn apply(isolation: &Isolation, strictness: Strictness) -> Result<Report, Is
     single_thread()?;
     // Opened while everything can be; restricted when nothing else needs the rights.
     let rules = files::Rules::open(isolation)?;
-    rustix::thread::set_no_new_privs(true)
-        .map_err(|error| IsolationError::NoNewPrivileges { error: error.into() })?;
+    rustix::thread::set_no_new_privs(true).map_err(|error| IsolationError::NoNewPrivileges {
+        error: error.into(),
+    })?;
     report.done("no new privileges");
     capabilities::give_up(isolation.low_ports, &mut report)?;
     files::check_access(&isolation.read_write)?;

@@ -42,7 +42,7 @@ pub use lines::Lines;
 use lines::Parts;
 use ring::Place;
 use stream::LogStream;
-use writer::{Back, Log, Running, Surroundings};
+use writer::{Log, Running, Surroundings};
 
 /// The longest line that can be kept in one piece.
 pub const LINE_BYTES_CEILING: u32 = 64 * 1024;
@@ -284,20 +284,22 @@ impl Log {
         let front = self.front.lock();
         let files_max = front.settings.files_max;
         let (start, end) = (front.ring.start(), front.ring.end());
+        let removed = front.removed;
+        drop(front);
         let mut parts = Parts::default();
+        // Nothing is published while the back is locked: the ring can only become shorter.
+        let written = back.as_ref().map(|back| back.written()).unwrap_or_default();
+        let oldest = back.as_ref().and_then(|back| back.written_from());
+        let all_in_memory =
+            written == end && oldest.is_some_and(|oldest| start.offset <= oldest.offset);
         let only_tail = query.since.is_none() && query.until.is_none();
         let in_memory = usize::try_from(end.lines - start.lines).unwrap_or(usize::MAX);
-        let enough = query.tail.is_some_and(|tail| tail <= in_memory);
-        if files_max > 0 && !(only_tail && enough) {
-            drop(front);
-            // Nothing is published while the back is locked: the end stays the end.
+        let enough = only_tail && query.tail.is_some_and(|tail| tail <= in_memory);
+        if files_max > 0 && !removed && !enough && !all_in_memory {
             parts.files(files::everything(&self.folder, files_max));
-            parts.ends(back.as_deref().map(Back::written).unwrap_or_default());
-            parts.ring(&self.front.lock().ring);
-        } else {
-            parts.ring(&front.ring);
-            drop(front);
+            parts.ends(written);
         }
+        parts.ring(&self.front.lock().ring);
         drop(back);
         (Lines::select(parts, query, self.desk.now()), end)
     }
@@ -305,6 +307,9 @@ impl Log {
     /// What was written since a place, and the place behind it.
     fn after(&self, place: Place) -> (Lines, Place) {
         let back = self.back.lock();
+        if self.front.lock().removed {
+            return (Lines::new(Parts::default(), self.desk.now()), place);
+        }
         let mut parts = Parts::since(place);
         if let Some(back) = back.as_deref() {
             parts.files(back.files.after(&self.folder, place));

@@ -45,7 +45,9 @@ impl Observer for Teller {
             }
             Trace::Log { level, message } => {
                 let level = LEVELS.get(usize::from(level)).copied().unwrap_or("trace");
-                entry.log.line(Source::Stderr, &format!("{level}: {message}"));
+                entry
+                    .log
+                    .line(Source::Stderr, &format!("{level}: {message}"));
             }
             Trace::Health { status, message } => {
                 let news = {

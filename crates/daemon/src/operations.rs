@@ -105,15 +105,31 @@ impl Device {
 
     /// Keeps a container from running until [`Device::unpause`].
     pub(crate) fn pause(&self, entry: &Arc<Entry>) -> Result<(), Problem> {
-        self.hold(entry, Phase::Running, Phase::Paused, "only what runs can be paused")
+        self.hold(
+            entry,
+            Phase::Running,
+            Phase::Paused,
+            "only what runs can be paused",
+        )
     }
 
     /// Lets a paused container go on.
     pub(crate) fn unpause(&self, entry: &Arc<Entry>) -> Result<(), Problem> {
-        self.hold(entry, Phase::Paused, Phase::Running, "only what is paused can go on")
+        self.hold(
+            entry,
+            Phase::Paused,
+            Phase::Running,
+            "only what is paused can go on",
+        )
     }
 
-    fn hold(&self, entry: &Arc<Entry>, from: Phase, to: Phase, otherwise: &str) -> Result<(), Problem> {
+    fn hold(
+        &self,
+        entry: &Arc<Entry>,
+        from: Phase,
+        to: Phase,
+        otherwise: &str,
+    ) -> Result<(), Problem> {
         let _operation = entry.operate();
         self.require_there(entry)?;
         let pauses = to == Phase::Paused;
@@ -123,7 +139,11 @@ impl Device {
             let Some(runtime) = runtime.filter(|_| inner.phase == from) else {
                 return Err(wrong_state(entry, &inner, otherwise));
             };
-            let desired = if pauses { Desired::Paused } else { Desired::Running };
+            let desired = if pauses {
+                Desired::Paused
+            } else {
+                Desired::Running
+            };
             (runtime, std::mem::replace(&mut inner.desired, desired))
         };
         self.save_or(entry, |inner| inner.desired = before)?;
@@ -188,7 +208,10 @@ fn rest(inner: &mut Inner) {
 fn wrong_state(entry: &Entry, inner: &Inner, otherwise: &str) -> Problem {
     Problem::new(
         ProblemKind::WrongState,
-        format_args!("the container is {}; {otherwise}", inner.phase.state().name()),
+        format_args!(
+            "the container is {}; {otherwise}",
+            inner.phase.state().name()
+        ),
     )
     .about(&entry.name)
 }

@@ -41,7 +41,11 @@ pub(crate) fn of_run(record: &RuntimeRecord, module: Option<&Module>) -> ExitRec
 }
 
 /// An end without a run.
-pub(crate) fn without_run(reason: EndReason, detail: String, started_at: Option<Timestamp>) -> ExitRecord {
+pub(crate) fn without_run(
+    reason: EndReason,
+    detail: String,
+    started_at: Option<Timestamp>,
+) -> ExitRecord {
     let now = Timestamp::now();
     ExitRecord {
         reason,
@@ -68,11 +72,18 @@ pub fn backtrace(module: Option<&Module>, trap: &Trap) -> Vec<String> {
         .iter()
         .take(FRAMES_MAX)
         .map(|frame| {
-            let name = frame.name.as_deref().map_or_else(|| "<unnamed>".to_owned(), printable);
+            let name = frame
+                .name
+                .as_deref()
+                .map_or_else(|| "<unnamed>".to_owned(), printable);
             let place = module
                 .zip(frame.module_offset)
                 .map(|(module, offset)| format!(" at 0x{:x}", module.original_offset(offset)));
-            format!("{name} (function {}){}", frame.function, place.unwrap_or_default())
+            format!(
+                "{name} (function {}){}",
+                frame.function,
+                place.unwrap_or_default()
+            )
         })
         .collect();
     if trap.backtrace.len() > FRAMES_MAX {
@@ -85,7 +96,13 @@ pub fn backtrace(module: Option<&Module>, trap: &Trap) -> Vec<String> {
 #[must_use]
 pub fn printable(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
+        .map(|c| {
+            if c.is_control() && c != '\t' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
         .collect()
 }
 

@@ -57,13 +57,16 @@ impl Device {
 
     fn revive(&self, saved: Saved, failure: Option<&Failure>) -> Result<Arc<Entry>, String> {
         let (id, name) = (saved.id, saved.name.clone());
-        let broken = |problem: Problem| format!("container {name} cannot be brought back: {problem}");
+        let broken =
+            |problem: Problem| format!("container {name} cannot be brought back: {problem}");
         let policy = settle::restart_policy(saved.spec.restart.as_deref()).map_err(broken)?;
         let log = self.open_log(id, &saved.spec).map_err(broken)?;
         {
             let mut table = self.table.write();
             if let Some(other) = table.names.get(&name) {
-                return Err(format!("containers {other} and {id} both have the name {name}; the second is left out"));
+                return Err(format!(
+                    "containers {other} and {id} both have the name {name}; the second is left out"
+                ));
             }
             table.names.insert(name.clone(), id);
         }
@@ -72,7 +75,11 @@ impl Device {
             tracing::warn!("{name}: its image cannot be kept: {fault}");
         }
         let was_to_run = saved.desired != Desired::Stopped;
-        let entry = Entry::new(saved, log, Restarts::new(policy, BackoffSettings::default()));
+        let entry = Entry::new(
+            saved,
+            log,
+            Restarts::new(policy, BackoffSettings::default()),
+        );
         let entry = Arc::new(entry);
         self.table.write().entries.insert(id, Arc::clone(&entry));
         let was_running = failure.filter(|failure| failure.container == Some(id));
@@ -105,7 +112,11 @@ impl Device {
                 "left alone: the daemon failed {failures} times in a row while it ran this; start it to try again"
             ));
             drop(inner);
-            self.tell(EventKind::GiveUp, entry, [("failures", failures.to_string())]);
+            self.tell(
+                EventKind::GiveUp,
+                entry,
+                [("failures", failures.to_string())],
+            );
         }
     }
 
@@ -152,7 +163,13 @@ impl Device {
                 return;
             }
         };
-        let known: BTreeSet<String> = self.table.read().entries.keys().map(|id| pin_owner(*id)).collect();
+        let known: BTreeSet<String> = self
+            .table
+            .read()
+            .entries
+            .keys()
+            .map(|id| pin_owner(*id))
+            .collect();
         let orphans = owners
             .into_iter()
             .filter(|owner| owner.starts_with(PIN_PREFIX) && !known.contains(owner));
@@ -163,4 +180,3 @@ impl Device {
         }
     }
 }
-

@@ -109,7 +109,8 @@ pub fn run(setup: &Setup, program: &dyn Program) -> Result<ExitCode, DaemonError
     let sockets = service::sockets(&bind).map_err(failed("listening"))?;
     let is_child = supervise::supervisor().is_some();
     if !is_child && wants_supervisor(&setup.settings) {
-        return supervise::run(&sockets, supervise::this_program).map_err(failed("supervising the daemon"));
+        return supervise::run(&sockets, supervise::this_program)
+            .map_err(failed("supervising the daemon"));
     }
     let parts = prepare(setup, program)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -150,7 +151,8 @@ fn prepare(setup: &Setup, program: &dyn Program) -> Result<Parts, DaemonError> {
         container: note.container.map(Id::new),
     });
     let crash_file = crash::open(&folder).map_err(failed("opening the file that notes a crash"))?;
-    crash::install(crash_file, suspects::running).map_err(|error| DaemonError(error.to_string()))?;
+    crash::install(crash_file, suspects::running)
+        .map_err(|error| DaemonError(error.to_string()))?;
     raise_descriptor_limit();
 
     let engine = program.engine().map_err(DaemonError)?;
@@ -221,7 +223,10 @@ fn prepare(setup: &Setup, program: &dyn Program) -> Result<Parts, DaemonError> {
 }
 
 fn workers(settings: &Settings) -> u32 {
-    let processors = || std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
+    let processors = || {
+        std::thread::available_parallelism()
+            .map_or(1, |count| u32::try_from(count.get()).unwrap_or(1))
+    };
     settings.workers.map_or_else(processors, u32::from).max(1)
 }
 
@@ -253,14 +258,19 @@ fn confine(setup: &Setup) -> Result<Vec<String>, DaemonError> {
         executables: vec![program],
         ..isolation::Isolation::default()
     };
-    let report = isolation::apply(&wanted, strictness).map_err(|error| DaemonError(error.to_string()))?;
+    let report =
+        isolation::apply(&wanted, strictness).map_err(|error| DaemonError(error.to_string()))?;
     for missing in report.missing() {
         tracing::warn!("{missing}");
     }
     Ok(report.in_force().to_vec())
 }
 
-async fn serve(setup: &Setup, parts: Parts, sockets: service::Sockets) -> Result<ExitCode, DaemonError> {
+async fn serve(
+    setup: &Setup,
+    parts: Parts,
+    sockets: service::Sockets,
+) -> Result<ExitCode, DaemonError> {
     let Parts {
         device,
         told,
@@ -271,7 +281,10 @@ async fn serve(setup: &Setup, parts: Parts, sockets: service::Sockets) -> Result
     let mut terminate = signal(SignalKind::terminate()).map_err(failed("hearing signals"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed("hearing signals"))?;
     let count = usize::try_from(device.facts.workers).unwrap_or(1);
-    let workers = device.machine.spawn_workers(count).map_err(failed("starting the workers"))?;
+    let workers = device
+        .machine
+        .spawn_workers(count)
+        .map_err(failed("starting the workers"))?;
     tokio::spawn(control::run(Arc::clone(&device), told));
 
     let recovering = Arc::clone(&device);
@@ -281,8 +294,14 @@ async fn serve(setup: &Setup, parts: Parts, sockets: service::Sockets) -> Result
         .map_err(failed("bringing the containers back"))?
         .map_err(|problem| DaemonError(problem.to_string()))?;
 
-    sockets.api.set_nonblocking(true).map_err(failed("opening the socket"))?;
-    let listener = sockets.api.try_clone().map_err(failed("opening the socket"))?;
+    sockets
+        .api
+        .set_nonblocking(true)
+        .map_err(failed("opening the socket"))?;
+    let listener = sockets
+        .api
+        .try_clone()
+        .map_err(failed("opening the socket"))?;
     let listener = UnixListener::from_std(listener).map_err(failed("opening the socket"))?;
     let (close, closed) = tokio::sync::oneshot::channel::<()>();
     let router = api::router(Arc::clone(&device));
@@ -298,7 +317,10 @@ async fn serve(setup: &Setup, parts: Parts, sockets: service::Sockets) -> Result
         _ = resumed => {}
         () = tokio::time::sleep(READY_AFTER_MAX) => {}
     }
-    device.wires.events.tell(EventKind::DaemonReady, Subject::default(), []);
+    device
+        .wires
+        .events
+        .tell(EventKind::DaemonReady, Subject::default(), []);
     notify::ready(sockets.readiness).map_err(failed("saying that the daemon is ready"))?;
     tracing::info!("ready: {} containers", device.entries().len());
     watch(&device);
@@ -326,12 +348,16 @@ fn join_others(
 ) -> Result<Option<Otlp>, DaemonError> {
     let figures: Arc<dyn Figures> = Arc::clone(device) as Arc<dyn Figures>;
     if let Some(listener) = metrics {
-        listener.set_nonblocking(true).map_err(failed("serving metrics"))?;
+        listener
+            .set_nonblocking(true)
+            .map_err(failed("serving metrics"))?;
         tokio::spawn(telemetry::serve(listener, Arc::clone(&figures)));
     }
     let otlp = match &setup.settings.otlp {
         None => None,
-        Some(otlp) => Some(otlp::spawn(otlp, figures, &resource()).map_err(failed("sending figures"))?),
+        Some(otlp) => {
+            Some(otlp::spawn(otlp, figures, &resource()).map_err(failed("sending figures"))?)
+        }
     };
     bridge::BridgeSettings::check_all(&setup.settings.bridge).map_err(failed("bridge"))?;
     for settings in &setup.settings.bridge {
@@ -372,7 +398,9 @@ fn watch(device: &Arc<Device>) {
             ticks.tick().await;
             let looking = Arc::clone(&device);
             // A lock that is never given back keeps this from coming back, and the watchdog from being fed.
-            let alive = spawn_blocking(move || looking.is_alive()).await.unwrap_or(false);
+            let alive = spawn_blocking(move || looking.is_alive())
+                .await
+                .unwrap_or(false);
             drop(watchdog.ping(|| alive));
         }
     });
@@ -381,7 +409,10 @@ fn watch(device: &Arc<Device>) {
 /// Stops every container, those that others depend on last.
 async fn close_down(device: &Arc<Device>) {
     device.closing.store(true, Ordering::Release);
-    device.wires.events.tell(EventKind::DaemonStopping, Subject::default(), []);
+    device
+        .wires
+        .events
+        .tell(EventKind::DaemonStopping, Subject::default(), []);
     let stopping = Arc::clone(device);
     let stopped = spawn_blocking(move || stopping.stop_all());
     tokio::select! {

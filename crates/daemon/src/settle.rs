@@ -20,7 +20,7 @@ use thimble_runtime::config::{ContainerConfig, CpuShare};
 use thimble_runtime::grant::{Grant, Grants};
 use thimble_runtime::lifecycle::{Condition, HealthCheck, RestartPolicy};
 
-use crate::identity::{check_name, NAME_CHARS_MAX};
+use crate::identity::{NAME_CHARS_MAX, check_name};
 use crate::logs::LogSettings;
 
 /// Entries of each list and map of a declaration at most.
@@ -94,7 +94,10 @@ pub(crate) fn check(spec: &ContainerSpec, binds: &[PathBuf]) -> Result<(), Probl
         ("labels", spec.labels.len()),
     ] {
         if length > ENTRIES_MAX {
-            return Err(invalid(field, format_args!("has {length} entries, more than {ENTRIES_MAX}")));
+            return Err(invalid(
+                field,
+                format_args!("has {length} entries, more than {ENTRIES_MAX}"),
+            ));
         }
     }
     if spec.args.iter().flatten().any(|arg| arg.contains('\0')) {
@@ -102,7 +105,10 @@ pub(crate) fn check(spec: &ContainerSpec, binds: &[PathBuf]) -> Result<(), Probl
     }
     for (name, value) in &spec.env {
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-            return Err(invalid("env", format_args!("{name:?}: a name has no `=`, and neither name nor value a NUL")));
+            return Err(invalid(
+                "env",
+                format_args!("{name:?}: a name has no `=`, and neither name nor value a NUL"),
+            ));
         }
     }
     for dependency in &spec.depends_on {
@@ -113,7 +119,10 @@ pub(crate) fn check(spec: &ContainerSpec, binds: &[PathBuf]) -> Result<(), Probl
     limits(&spec.limits, &spec.bus, Limits::default())?;
     cpu_share(spec.limits.cpu_share_thousandths)?;
     log_settings(&spec.logs)?;
-    for (field, time) in [("stop_grace_ms", spec.stop_grace_ms), ("timeout_ms", spec.timeout_ms)] {
+    for (field, time) in [
+        ("stop_grace_ms", spec.stop_grace_ms),
+        ("timeout_ms", spec.timeout_ms),
+    ] {
         millis(field, time)?;
     }
     spec.health.as_ref().map(health).transpose()?;
@@ -142,7 +151,10 @@ pub(crate) fn settle(
     for request in requested_grants(image, &grants)? {
         if spec.allow_requested {
             granted.push(request.text);
-            request.missing.into_iter().for_each(|grant| grants.add(grant));
+            request
+                .missing
+                .into_iter()
+                .for_each(|grant| grants.add(grant));
         } else {
             unmet.push(format!("{0}, which --allow {0} gives", request.text));
         }
@@ -175,14 +187,21 @@ pub(crate) fn settle(
         interactive: spec.interactive,
         granted,
         unmet,
-        health: spec.health.clone().or(asked).as_ref().map(health).transpose()?,
+        health: spec
+            .health
+            .clone()
+            .or(asked)
+            .as_ref()
+            .map(health)
+            .transpose()?,
     })
 }
 
 /// Reads a restart policy; without one a container is left as it ended.
 pub(crate) fn restart_policy(text: Option<&str>) -> Result<RestartPolicy, Problem> {
     text.map_or(Ok(RestartPolicy::Never), |text| {
-        text.parse().map_err(|error| invalid("restart", format_args!("{text:?}: {error}")))
+        text.parse()
+            .map_err(|error| invalid("restart", format_args!("{text:?}: {error}")))
     })
 }
 
@@ -194,11 +213,16 @@ pub(crate) fn log_settings(spec: &LogSpec) -> Result<LogSettings, Problem> {
     if !(LOG_FILE_BYTES_MIN..=LOG_FILE_BYTES_MAX).contains(&file_bytes_max) {
         return Err(invalid(
             "logs.file_bytes_max",
-            format_args!("{file_bytes_max}: must be from {LOG_FILE_BYTES_MIN} to {LOG_FILE_BYTES_MAX}"),
+            format_args!(
+                "{file_bytes_max}: must be from {LOG_FILE_BYTES_MIN} to {LOG_FILE_BYTES_MAX}"
+            ),
         ));
     }
     if files_max > LOG_FILES_MAX {
-        return Err(invalid("logs.files_max", format_args!("{files_max}: must be at most {LOG_FILES_MAX}")));
+        return Err(invalid(
+            "logs.files_max",
+            format_args!("{files_max}: must be at most {LOG_FILES_MAX}"),
+        ));
     }
     Ok(LogSettings {
         file_bytes_max,
@@ -251,7 +275,10 @@ fn requested_grants(image: &ImageConfig, grants: &Grants) -> Result<Vec<Request>
                 format_args!("the image asks for what cannot be granted: {error}"),
             )
         })?;
-        let missing = wanted.as_slice().iter().filter(|grant| !grants.covers(grant));
+        let missing = wanted
+            .as_slice()
+            .iter()
+            .filter(|grant| !grants.covers(grant));
         let missing: Vec<Grant> = missing.cloned().collect();
         if !missing.is_empty() {
             requests.push(Request {
@@ -276,15 +303,37 @@ fn settle_limits(
     given.store_bytes = at_most(asked.key_value_bytes, usual.store_bytes);
     given.storage_bytes = at_most(asked.storage_bytes, usual.storage_bytes);
     for (what, asked, usual, option, said) in [
-        ("of memory", asked.memory_bytes, usual.memory_bytes, "--memory", spec.limits.memory_bytes),
-        ("in volumes", asked.storage_bytes, usual.storage_bytes, "--storage", spec.limits.storage_bytes),
-        ("of stored values", asked.key_value_bytes, usual.store_bytes, "--key-values", spec.limits.key_value_bytes),
+        (
+            "of memory",
+            asked.memory_bytes,
+            usual.memory_bytes,
+            "--memory",
+            spec.limits.memory_bytes,
+        ),
+        (
+            "in volumes",
+            asked.storage_bytes,
+            usual.storage_bytes,
+            "--storage",
+            spec.limits.storage_bytes,
+        ),
+        (
+            "of stored values",
+            asked.key_value_bytes,
+            usual.store_bytes,
+            "--key-values",
+            spec.limits.key_value_bytes,
+        ),
     ] {
         if let Some(asked) = asked.filter(|asked| *asked > usual && said.is_none()) {
-            unmet.push(format!("{asked} bytes {what}, which {option} {asked} gives"));
+            unmet.push(format!(
+                "{asked} bytes {what}, which {option} {asked} gives"
+            ));
         }
     }
-    let asked = asked.cpu_share_thousandths.and_then(CpuShare::from_thousandths);
+    let asked = asked
+        .cpu_share_thousandths
+        .and_then(CpuShare::from_thousandths);
     let share = match spec.limits.cpu_share_thousandths {
         Some(share) => cpu_share(Some(share))?,
         None => asked.map_or(CpuShare::ONE, |share| share.min(CpuShare::ONE)),
@@ -306,27 +355,50 @@ pub(crate) fn cpu_share(thousandths: Option<u32>) -> Result<CpuShare, Problem> {
 }
 
 /// The limits with what was declared.
-pub(crate) fn limits(spec: &LimitsSpec, bus: &BusSpec, mut limits: Limits) -> Result<Limits, Problem> {
+pub(crate) fn limits(
+    spec: &LimitsSpec,
+    bus: &BusSpec,
+    mut limits: Limits,
+) -> Result<Limits, Problem> {
     /// More than any WebAssembly memory of 32 bits.
     const MEMORY_BYTES_MAX: u64 = 4 << 30;
     /// Entries of a table that costs memory each.
     const COUNT_MAX: u32 = 65_536;
     let bytes = |field: &str, said: Option<u64>, usual: u64, max: u64| match said {
-        Some(said) if said > max => Err(invalid(field, format_args!("{said}: must be at most {max}"))),
+        Some(said) if said > max => Err(invalid(
+            field,
+            format_args!("{said}: must be at most {max}"),
+        )),
         said => Ok(said.unwrap_or(usual)),
     };
     let count = |field: &str, said: Option<u32>, usual: u32| match said {
-        Some(said) if said > COUNT_MAX => Err(invalid(field, format_args!("{said}: must be at most {COUNT_MAX}"))),
+        Some(said) if said > COUNT_MAX => Err(invalid(
+            field,
+            format_args!("{said}: must be at most {COUNT_MAX}"),
+        )),
         said => Ok(said.unwrap_or(usual)),
     };
-    limits.memory_bytes = bytes("limits.memory_bytes", spec.memory_bytes, limits.memory_bytes, MEMORY_BYTES_MAX)?;
+    limits.memory_bytes = bytes(
+        "limits.memory_bytes",
+        spec.memory_bytes,
+        limits.memory_bytes,
+        MEMORY_BYTES_MAX,
+    )?;
     limits.storage_bytes = spec.storage_bytes.unwrap_or(limits.storage_bytes);
     limits.store_bytes = spec.key_value_bytes.unwrap_or(limits.store_bytes);
     limits.descriptors = count("limits.descriptors", spec.descriptors, limits.descriptors)?;
     limits.sockets = count("limits.sockets", spec.sockets, limits.sockets)?;
     limits.timers = count("limits.timers", spec.timers, limits.timers)?;
-    limits.subscriptions = count("limits.subscriptions", spec.subscriptions, limits.subscriptions)?;
-    limits.queue_messages = count("bus.queue_messages", bus.queue_messages, limits.queue_messages)?;
+    limits.subscriptions = count(
+        "limits.subscriptions",
+        spec.subscriptions,
+        limits.subscriptions,
+    )?;
+    limits.queue_messages = count(
+        "bus.queue_messages",
+        bus.queue_messages,
+        limits.queue_messages,
+    )?;
     limits.queue_bytes = bus.queue_bytes.unwrap_or(limits.queue_bytes);
     limits.message_bytes = bus.message_bytes.unwrap_or(limits.message_bytes);
     Ok(limits)
@@ -334,7 +406,10 @@ pub(crate) fn limits(spec: &LimitsSpec, bus: &BusSpec, mut limits: Limits) -> Re
 
 fn millis(field: &str, time: Option<u64>) -> Result<Option<Duration>, Problem> {
     match time {
-        Some(time) if time > TIME_MS_MAX => Err(invalid(field, format_args!("{time}: must be at most {TIME_MS_MAX}, a year"))),
+        Some(time) if time > TIME_MS_MAX => Err(invalid(
+            field,
+            format_args!("{time}: must be at most {TIME_MS_MAX}, a year"),
+        )),
         time => Ok(time.map(Duration::from_millis)),
     }
 }
@@ -342,7 +417,10 @@ fn millis(field: &str, time: Option<u64>) -> Result<Option<Duration>, Problem> {
 fn health(spec: &HealthSpec) -> Result<Health, Problem> {
     let heartbeat = millis("health.heartbeat_ms", spec.heartbeat_ms)?;
     if heartbeat == Some(Duration::ZERO) {
-        return Err(invalid("health.heartbeat_ms", "must be at least 1; leave it out if one report is enough"));
+        return Err(invalid(
+            "health.heartbeat_ms",
+            "must be at least 1; leave it out if one report is enough",
+        ));
     }
     Ok(Health {
         check: HealthCheck {
@@ -359,7 +437,11 @@ fn environment(spec: &ContainerSpec, image: &ImageConfig) -> Vec<(String, String
         .filter(|(name, _)| !spec.env.contains_key(*name))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    variables.extend(spec.env.iter().map(|(name, value)| (name.clone(), value.clone())));
+    variables.extend(
+        spec.env
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
     variables
 }
 
@@ -367,7 +449,10 @@ fn folders(mounts: &[Mount], binds: &[PathBuf]) -> Result<Vec<Folder>, Problem> 
     let mut folders: Vec<Folder> = Vec::with_capacity(mounts.len());
     for mount in mounts {
         let wrong = |reason: &dyn std::fmt::Display| {
-            invalid("mounts", format_args!("{}:{}: {reason}", mount.source, mount.target))
+            invalid(
+                "mounts",
+                format_args!("{}:{}: {reason}", mount.source, mount.target),
+            )
         };
         if !mount.target.starts_with('/') || mount.target.contains('\0') {
             return Err(wrong(&"the path inside the container must begin with `/`"));
@@ -380,7 +465,9 @@ fn folders(mounts: &[Mount], binds: &[PathBuf]) -> Result<Vec<Folder>, Problem> 
                 check_name("volume", &mount.source)?;
                 Place::Volume(mount.source.clone())
             }
-            MountKind::Bind => Place::Bind(bind(&mount.source, binds).map_err(|reason| wrong(&reason))?),
+            MountKind::Bind => {
+                Place::Bind(bind(&mount.source, binds).map_err(|reason| wrong(&reason))?)
+            }
         };
         folders.push(Folder {
             place,
@@ -404,7 +491,11 @@ fn bind(source: &str, allowed: &[PathBuf]) -> Result<PathBuf, String> {
     if !real.is_dir() {
         return Err("only folders can be mounted; mount the folder that holds the file".to_owned());
     }
-    let is_allowed = |folder: &PathBuf| folder.canonicalize().is_ok_and(|folder| real.starts_with(folder));
+    let is_allowed = |folder: &PathBuf| {
+        folder
+            .canonicalize()
+            .is_ok_and(|folder| real.starts_with(folder))
+    };
     if !allowed.iter().any(is_allowed) {
         return Err(
             "the daemon may not use this folder; list it in thimble.toml as `folders` of [daemon] and start the daemon anew, or use a named volume"
@@ -417,11 +508,25 @@ fn bind(source: &str, allowed: &[PathBuf]) -> Result<PathBuf, String> {
 /// A volume for every path at which the image expects one and nothing is mounted: `NAME.PATH`.
 fn volumes_of_its_own(name: &str, image: &ImageConfig, mounts: &mut Vec<Folder>) {
     for path in &image.volumes {
-        if mounts.iter().any(|mount| mount.target.trim_end_matches('/') == path) {
+        if mounts
+            .iter()
+            .any(|mount| mount.target.trim_end_matches('/') == path)
+        {
             continue;
         }
-        let allowed = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' };
-        let suffix: String = path.trim_matches('/').to_ascii_lowercase().chars().map(allowed).collect();
+        let allowed = |c: char| {
+            if c.is_ascii_lowercase() || c.is_ascii_digit() {
+                c
+            } else {
+                '-'
+            }
+        };
+        let suffix: String = path
+            .trim_matches('/')
+            .to_ascii_lowercase()
+            .chars()
+            .map(allowed)
+            .collect();
         let mut volume = format!("{name}.{suffix}");
         // All are ASCII here.
         volume.truncate(NAME_CHARS_MAX);

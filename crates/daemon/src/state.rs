@@ -104,10 +104,9 @@ impl StateStore {
                 Some(TEMPORARY) => drop(fs::remove_file(&path)),
                 Some(SUFFIX) => match read(&path) {
                     Ok(saved) if path == self.path(saved.id) => states.push(saved),
-                    Ok(saved) => damages.push(set_aside(
-                        &path,
-                        format!("it says that it is {}", saved.id),
-                    )),
+                    Ok(saved) => {
+                        damages.push(set_aside(&path, format!("it says that it is {}", saved.id)))
+                    }
                     Err(reason) => damages.push(set_aside(&path, reason)),
                 },
                 _ => {}

@@ -32,7 +32,8 @@ impl Entry {
 
     /// Waits until nothing of it runs, and nothing will by itself.
     pub(crate) async fn rest(&self) {
-        self.when(|inner| (inner.removed || inner.phase.is_at_rest()).then_some(())).await;
+        self.when(|inner| (inner.removed || inner.phase.is_at_rest()).then_some(()))
+            .await;
     }
 
     /// Waits until its run has ended; how. One that is at rest has ended before; `None` if it never ran.

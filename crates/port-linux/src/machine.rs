@@ -19,7 +19,9 @@ use thimble_runtime::bus::{Bus, BusAccess};
 use thimble_runtime::config::{ContainerConfig, ContainerId, ContainerUpdate};
 use thimble_runtime::engine::{InstanceSpec, InstantiateError, LoadedModule};
 use thimble_runtime::host::{HostState, Resources};
-use thimble_runtime::kernel::{Beginning, Body, Effect, Ended, Kernel, Schedule, State, StateError, Usage};
+use thimble_runtime::kernel::{
+    Beginning, Body, Effect, Ended, Kernel, Schedule, State, StateError, Usage,
+};
 use thimble_runtime::module::{ExportKind, Module};
 use thimble_runtime::port::{Board, Clock, KeyValue, Network, Observer, Ports};
 use thimble_runtime::record::ExitRecord;

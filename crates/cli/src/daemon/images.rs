@@ -50,7 +50,10 @@ impl LocalImages {
             reason: chain(&error),
         })?;
         let media_type = match &document {
-            Document::Manifest(manifest) => manifest.media_type.as_deref().unwrap_or(media_type::MANIFEST),
+            Document::Manifest(manifest) => manifest
+                .media_type
+                .as_deref()
+                .unwrap_or(media_type::MANIFEST),
             Document::Index(index) => index.media_type.as_deref().unwrap_or(media_type::INDEX),
         };
         Ok(Descriptor::of(media_type, &bytes))
@@ -67,9 +70,12 @@ fn named(reference: &str) -> Result<Option<Reference>, ImageFault> {
     if reference.parse::<Digest>().is_ok() {
         return Ok(None);
     }
-    reference.parse().map(Some).map_err(|error| ImageFault::Unfit {
-        reason: format!("{reference:?} is not the name of an image: {error}"),
-    })
+    reference
+        .parse()
+        .map(Some)
+        .map_err(|error| ImageFault::Unfit {
+            reason: format!("{reference:?} is not the name of an image: {error}"),
+        })
 }
 
 fn digest_of(text: &str) -> Result<Digest, ImageFault> {
@@ -100,7 +106,10 @@ impl Images for LocalImages {
                 .find(name)
                 .map_err(|error| fault(&error))?
                 .ok_or_else(|| ImageFault::Missing {
-                    reason: format!("there is no image {} here; fetch it with `thimble pull`", name.familiar()),
+                    reason: format!(
+                        "there is no image {} here; fetch it with `thimble pull`",
+                        name.familiar()
+                    ),
                 })?,
         };
         let trust = Trust::read().map_err(|failure| ImageFault::Device {
@@ -119,9 +128,11 @@ impl Images for LocalImages {
                 json: false,
             },
         };
-        let (config, module) = source::read_stored(&session, &scope, &root, Some(&trust))
-            .map_err(|trouble| ImageFault::Unfit {
-                reason: trouble.to_string(),
+        let (config, module) =
+            source::read_stored(&session, &scope, &root, Some(&trust)).map_err(|trouble| {
+                ImageFault::Unfit {
+                    reason: trouble.to_string(),
+                }
             })?;
         let stem = match &name {
             Some(name) => source::stem(name),
@@ -159,8 +170,10 @@ impl Images for LocalImages {
 
     fn load(&self, archive: File) -> Result<LoadedImage, ImageFault> {
         let session = self.store.session().map_err(|error| fault(&error))?;
-        let loaded = archive::load_tar(archive, &session, &Limits::default()).map_err(|error| ImageFault::Unfit {
-            reason: format!("the archive cannot be loaded: {}", chain(&error)),
+        let loaded = archive::load_tar(archive, &session, &Limits::default()).map_err(|error| {
+            ImageFault::Unfit {
+                reason: format!("the archive cannot be loaded: {}", chain(&error)),
+            }
         })?;
         let is_image = |root: &Descriptor| {
             self.store
@@ -170,12 +183,11 @@ impl Images for LocalImages {
         let mut images = loaded.into_iter().filter(|image| is_image(&image.root));
         let (Some(image), None) = (images.next(), images.next()) else {
             return Err(ImageFault::Unfit {
-                reason: "the archive must hold one image; load others with `thimble load`".to_owned(),
+                reason: "the archive must hold one image; load others with `thimble load`"
+                    .to_owned(),
             });
         };
-        let reference = image
-            .name
-            .and_then(|name| name.parse::<Reference>().ok());
+        let reference = image.name.and_then(|name| name.parse::<Reference>().ok());
         if let Some(reference) = &reference {
             self.store
                 .tag(reference, &image.root)

@@ -46,13 +46,21 @@ async fn status(State(device): Shared) -> Json<BusStatus> {
     responses((status = 200, body = Published),
         (status = 422, body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "There is no room to retain it", body = Problem, content_type = "application/problem+json")))]
-async fn publish(State(device): Shared, Declared(message): Declared<Publish>) -> Result<Json<Published>, Fault> {
+async fn publish(
+    State(device): Shared,
+    Declared(message): Declared<Publish>,
+) -> Result<Json<Published>, Fault> {
     check_topic(&message.topic)?;
     let mut wakers = Wakers::default();
     let mut published = Ok(Default::default());
     let publisher = device.machine.new_id();
     device.machine.with_bus(&mut |bus| {
-        let draft = Draft::new(&message.topic, &message.content_type, message.payload.as_bytes(), now());
+        let draft = Draft::new(
+            &message.topic,
+            &message.content_type,
+            message.payload.as_bytes(),
+            now(),
+        );
         published = bus.publish(publisher, draft, message.retain, &mut wakers);
     });
     wakers.wake();
@@ -92,12 +100,20 @@ struct Listening {
 #[utoipa::path(get, path = "/v1/bus/subscribe", tag = "bus", params(Listening),
     responses((status = 200, body = BusMessage, content_type = "application/x-ndjson"),
         (status = 422, body = Problem, content_type = "application/problem+json")))]
-async fn subscribe(State(device): Shared, Asked(asked): Asked<Listening>) -> Result<Response, Fault> {
+async fn subscribe(
+    State(device): Shared,
+    Asked(asked): Asked<Listening>,
+) -> Result<Response, Fault> {
     let invalid = |reason: &dyn std::fmt::Display| {
-        Problem::new(ProblemKind::Invalid, format_args!("{:?}: {reason}", asked.filter)).about("filter")
+        Problem::new(
+            ProblemKind::Invalid,
+            format_args!("{:?}: {reason}", asked.filter),
+        )
+        .about("filter")
     };
     let filter: TopicFilter = TopicFilter::parse(&asked.filter).map_err(|error| invalid(&error))?;
-    let mut listener = Listener::join(device.machine.clone(), filter).map_err(|error| invalid(&error))?;
+    let mut listener =
+        Listener::join(device.machine.clone(), filter).map_err(|error| invalid(&error))?;
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
     tokio::spawn(async move {
         loop {

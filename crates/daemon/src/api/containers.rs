@@ -9,7 +9,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use thimble_device_api::{
-    Container, ContainerSpec, Created, ExitRecord, Problem, ProblemKind, State as ContainerState, Update,
+    Container, ContainerSpec, Created, ExitRecord, Problem, ProblemKind, State as ContainerState,
+    Update,
 };
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -156,8 +157,15 @@ fn unless_at_rest(problem: Problem) -> Result<(), Problem> {
     responses((status = 200, body = Container),
         (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 422, body = Problem, content_type = "application/problem+json")))]
-async fn update(State(device): Shared, Named(name): Named, Declared(update): Declared<Update>) -> Answer {
-    done(device, &name, move |device, entry| device.update(entry, &update)).await
+async fn update(
+    State(device): Shared,
+    Named(name): Named,
+    Declared(update): Declared<Update>,
+) -> Answer {
+    done(device, &name, move |device, entry| {
+        device.update(entry, &update)
+    })
+    .await
 }
 
 /// Starts a container, or has it wait for those that it depends on.
@@ -300,7 +308,10 @@ async fn wait(
 fn never(name: &str, state: ContainerState) -> Problem {
     Problem::new(
         ProblemKind::WrongState,
-        format_args!("the container is {}, so it will not happen by itself", state.name()),
+        format_args!(
+            "the container is {}, so it will not happen by itself",
+            state.name()
+        ),
     )
     .about(name)
 }

@@ -31,7 +31,10 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Device>> {
     responses((status = 200, body = DeviceView)))]
 async fn device(State(device): State<Arc<Device>>) -> Json<DeviceView> {
     let entries = device.entries();
-    let running = entries.iter().filter(|entry| entry.inner().run.is_some()).count();
+    let running = entries
+        .iter()
+        .filter(|entry| entry.inner().run.is_some())
+        .count();
     let facts = &device.facts;
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Json(DeviceView {
@@ -85,7 +88,10 @@ async fn volumes(State(device): State<Arc<Device>>) -> Result<Json<Vec<Volume>>,
     responses((status = 204, description = "It is gone"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json")))]
-async fn remove_volume(State(device): State<Arc<Device>>, Named(name): Named) -> Result<StatusCode, Fault> {
+async fn remove_volume(
+    State(device): State<Arc<Device>>,
+    Named(name): Named,
+) -> Result<StatusCode, Fault> {
     blocking(move || device.remove_volume(&name)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -103,7 +109,10 @@ async fn metrics(State(device): State<Arc<Device>>) -> Result<Response, Fault> {
     responses((status = 200, description = "An OpenAPI 3.1 document", content_type = "application/json")))]
 async fn openapi() -> Result<Response, Fault> {
     let text = super::openapi().to_pretty_json().map_err(|error| {
-        Problem::new(ProblemKind::DeviceFault, format_args!("writing the description: {error}"))
+        Problem::new(
+            ProblemKind::DeviceFault,
+            format_args!("writing the description: {error}"),
+        )
     })?;
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }

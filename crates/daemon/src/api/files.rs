@@ -43,7 +43,11 @@ struct Place {
     params(("name" = String, Path, description = "Name, id, or enough of the id"), Place),
     responses((status = 200, body = String, content_type = "application/x-tar"),
         (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn read(State(device): Shared, Named(name): Named, Asked(place): Asked<Place>) -> Result<Response, Fault> {
+async fn read(
+    State(device): Shared,
+    Named(name): Named,
+    Asked(place): Asked<Place>,
+) -> Result<Response, Fault> {
     let entry = device.find(&name)?;
     let source = blocking(move || {
         let place = device.place(&entry, &place.path)?;
@@ -91,20 +95,24 @@ async fn write(
         )
     });
     while let Some(Ok(frame)) = body.frame().await {
-        let Ok(bytes) = frame.into_data() else { continue };
+        let Ok(bytes) = frame.into_data() else {
+            continue;
+        };
         if sender.send(bytes).await.is_err() {
             // It has failed, or has all it wants; it says which.
             break;
         }
     }
     drop(sender);
-    blocking(move || match tokio::runtime::Handle::current().block_on(writing) {
-        Ok(result) => result,
-        Err(_) => Err(Problem::new(
-            thimble_device_api::ProblemKind::DeviceFault,
-            "the daemon failed while it wrote the files; its log says more",
-        )),
-    })
+    blocking(
+        move || match tokio::runtime::Handle::current().block_on(writing) {
+            Ok(result) => result,
+            Err(_) => Err(Problem::new(
+                thimble_device_api::ProblemKind::DeviceFault,
+                "the daemon failed while it wrote the files; its log says more",
+            )),
+        },
+    )
     .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -37,11 +37,17 @@ type Shared = State<Arc<Device>>;
 #[utoipa::path(post, path = "/v1/images/pull", tag = "images", request_body = PullRequest,
     responses((status = 200, body = PullProgress, content_type = "application/x-ndjson"),
         (status = 422, body = Problem, content_type = "application/problem+json")))]
-async fn pull(State(device): Shared, Declared(request): Declared<PullRequest>) -> Result<Response, Fault> {
+async fn pull(
+    State(device): Shared,
+    Declared(request): Declared<PullRequest>,
+) -> Result<Response, Fault> {
     if let Err(error) = request.reference.parse::<thimble_image::Reference>() {
         return Err(Problem::new(
             ProblemKind::Invalid,
-            format_args!("{:?} is not the name of an image: {error}", request.reference),
+            format_args!(
+                "{:?} is not the name of an image: {error}",
+                request.reference
+            ),
         )
         .about("reference")
         .into());
@@ -71,7 +77,10 @@ fn fetch(
     sender: &mpsc::Sender<axum::body::Bytes>,
 ) -> Result<String, Problem> {
     let failed = |error: &dyn std::fmt::Display| {
-        Problem::new(ProblemKind::DeviceFault, format_args!("fetching the image: {error}"))
+        Problem::new(
+            ProblemKind::DeviceFault,
+            format_args!("fetching the image: {error}"),
+        )
     };
     let mut child = device
         .images
@@ -100,7 +109,11 @@ fn fetch(
     }
     let status = child.wait().map_err(|error| failed(&error))?;
     if status.success() {
-        return Ok(device.images.open(&request.reference, None)?.identity.digest);
+        return Ok(device
+            .images
+            .open(&request.reference, None)?
+            .identity
+            .digest);
     }
     let kind = match status.code() {
         Some(127) => ProblemKind::NoSuchImage,
@@ -134,9 +147,14 @@ async fn load(State(device): Shared, mut body: Body) -> Result<Json<LoadedImage>
     let mut received: u64 = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
-            Problem::new(ProblemKind::Malformed, format_args!("the archive could not be received: {error}"))
+            Problem::new(
+                ProblemKind::Malformed,
+                format_args!("the archive could not be received: {error}"),
+            )
         })?;
-        let Ok(bytes) = frame.into_data() else { continue };
+        let Ok(bytes) = frame.into_data() else {
+            continue;
+        };
         received = received.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         if received > ARCHIVE_BYTES_MAX {
             return Err(Problem::new(

@@ -11,7 +11,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use serde::Deserialize;
-use thimble_device_api::{Event, EventKind, LogLine, LogSource, Problem, ProblemKind, Stats, Timestamp};
+use thimble_device_api::{
+    Event, EventKind, LogLine, LogSource, Problem, ProblemKind, Stats, Timestamp,
+};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use utoipa::IntoParams;
@@ -60,7 +62,11 @@ struct Lines {
     params(("name" = String, Path, description = "Name, id, or enough of the id"), Lines),
     responses((status = 200, body = LogLine, content_type = "application/x-ndjson"),
         (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn logs(State(device): Shared, Named(name): Named, Asked(asked): Asked<Lines>) -> Result<Response, Fault> {
+async fn logs(
+    State(device): Shared,
+    Named(name): Named,
+    Asked(asked): Asked<Lines>,
+) -> Result<Response, Fault> {
     let entry = device.find(&name)?;
     let query = Query {
         since: asked.since,
@@ -175,11 +181,17 @@ async fn stdin(
     let stream = stream.ok_or_else(gone)?;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
-            Problem::new(ProblemKind::Malformed, format_args!("the body could not be read: {error}"))
+            Problem::new(
+                ProblemKind::Malformed,
+                format_args!("the body could not be read: {error}"),
+            )
         })?;
-        let Ok(mut bytes) = frame.into_data() else { continue };
+        let Ok(mut bytes) = frame.into_data() else {
+            continue;
+        };
         while !bytes.is_empty() {
-            let written = std::future::poll_fn(|context| stream.lock().poll_write(context, &bytes)).await;
+            let written =
+                std::future::poll_fn(|context| stream.lock().poll_write(context, &bytes)).await;
             let count = written.map_err(|_| gone())?;
             drop(bytes.split_to(count.min(bytes.len())));
         }
@@ -200,7 +212,10 @@ fn require_run(entry: &Entry) -> Result<(), Problem> {
     }
     Err(Problem::new(
         ProblemKind::WrongState,
-        format_args!("the container is {}; start it first", inner.phase.state().name()),
+        format_args!(
+            "the container is {}; start it first",
+            inner.phase.state().name()
+        ),
     )
     .about(&entry.name))
 }
@@ -211,7 +226,10 @@ fn require_run(entry: &Entry) -> Result<(), Problem> {
         ("container" = Option<Vec<String>>, Query, description = "Only these; may be repeated. Without any, all that run", style = Form, explode)),
     responses((status = 200, body = [Stats], content_type = "application/x-ndjson"),
         (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn stats(State(device): Shared, Asked(pairs): Asked<Vec<(String, String)>>) -> Result<Response, Fault> {
+async fn stats(
+    State(device): Shared,
+    Asked(pairs): Asked<Vec<(String, String)>>,
+) -> Result<Response, Fault> {
     let mut stream = false;
     let mut chosen = Vec::new();
     for (name, value) in pairs {
@@ -271,19 +289,31 @@ impl Readings {
         let all;
         let entries = if self.chosen.is_empty() {
             all = self.device.entries();
-            all.iter().filter(|entry| entry.inner().run.is_some()).cloned().collect()
+            all.iter()
+                .filter(|entry| entry.inner().run.is_some())
+                .cloned()
+                .collect()
         } else {
             self.chosen.clone()
         };
         let before = std::mem::take(&mut self.before);
-        entries.iter().map(|entry| self.read_one(entry, &before)).collect()
+        entries
+            .iter()
+            .map(|entry| self.read_one(entry, &before))
+            .collect()
     }
 
-    fn read_one(&mut self, entry: &Entry, before: &HashMap<String, (tokio::time::Instant, u64)>) -> Stats {
+    fn read_one(
+        &mut self,
+        entry: &Entry,
+        before: &HashMap<String, (tokio::time::Instant, u64)>,
+    ) -> Stats {
         let mut stats = self.device.stats(entry);
         let now = tokio::time::Instant::now();
         if let Some((at, cpu_ns)) = before.get(&stats.id) {
-            let passed = u64::try_from(now.duration_since(*at).as_micros()).unwrap_or(u64::MAX).max(1);
+            let passed = u64::try_from(now.duration_since(*at).as_micros())
+                .unwrap_or(u64::MAX)
+                .max(1);
             // A new run begins at nothing.
             stats.cpu_thousandths = Some(stats.cpu_ns.saturating_sub(*cpu_ns) / passed);
         }
@@ -316,7 +346,8 @@ struct Events {
 impl Events {
     fn wants(&self, event: &Event) -> bool {
         let named = |named: &String| {
-            event.container.as_ref() == Some(named) || event.id.as_ref().is_some_and(|id| id.starts_with(named))
+            event.container.as_ref() == Some(named)
+                || event.id.as_ref().is_some_and(|id| id.starts_with(named))
         };
         self.since.is_none_or(|since| event.at >= since)
             && self.until.is_none_or(|until| event.at < until)
@@ -334,7 +365,11 @@ async fn events(State(device): Shared, Asked(asked): Asked<Events>) -> Response 
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
     let mut changes = device.wires.events.watch();
     let now = *changes.borrow_and_update();
-    let mut seen = if asked.follow && asked.since.is_none() { now } else { 0 };
+    let mut seen = if asked.follow && asked.since.is_none() {
+        now
+    } else {
+        0
+    };
     tokio::spawn(async move {
         loop {
             for event in device.wires.events.after(seen) {

@@ -68,8 +68,9 @@ impl fmt::Display for IsolationError {
                 formatter,
                 "the process has {count} threads and must be isolated while it has one; this is a defect of Thimble"
             ),
-            Self::UnknownThreads { .. } => formatter
-                .write_str("cannot count this process's threads; mount /proc, or set isolation to `off`"),
+            Self::UnknownThreads { .. } => formatter.write_str(
+                "cannot count this process's threads; mount /proc, or set isolation to `off`",
+            ),
             Self::Path { path, .. } => write!(
                 formatter,
                 "cannot open {}, which the configuration lists; create it or take it out",

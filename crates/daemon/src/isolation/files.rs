@@ -5,8 +5,8 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, Ruleset, RulesetAttr as _,
-    RulesetCreated, RulesetCreatedAttr as _, Scope, make_bitflags,
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, Ruleset,
+    RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _, Scope, make_bitflags,
 };
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, accessat, fstat, openat};
 use rustix::io::Errno;
@@ -107,7 +107,9 @@ impl Rule {
         } else {
             access & AccessFs::from_file(NEWEST)
         };
-        let made_up = system_files::MADE_UP.iter().any(|root| path.starts_with(root));
+        let made_up = system_files::MADE_UP
+            .iter()
+            .any(|root| path.starts_with(root));
         Ok(Self {
             file,
             access,
@@ -147,7 +149,9 @@ pub(super) fn restrict(
             return Ok(());
         }
         Err(error) => {
-            report.lacks(format!("files within reach (Landlock is not available: {error})"));
+            report.lacks(format!(
+                "files within reach (Landlock is not available: {error})"
+            ));
             return Ok(());
         }
     };
@@ -181,9 +185,11 @@ fn rule_set(isolation: &Isolation, rules: Rules) -> Result<RulesetCreated, landl
     }
     for (rule, access) in ports {
         if let PortRule::Only(allowed) = rule {
-            set = set.add_rules(allowed.iter().map(|port| {
-                Ok::<_, landlock::RulesetError>(NetPort::new(*port, access))
-            }))?;
+            set = set.add_rules(
+                allowed
+                    .iter()
+                    .map(|port| Ok::<_, landlock::RulesetError>(NetPort::new(*port, access))),
+            )?;
         }
     }
     Ok(set)

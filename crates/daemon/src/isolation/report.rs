@@ -39,7 +39,11 @@ impl fmt::Display for Report {
             write!(formatter, "isolated: {}", self.done.join(", "))?;
         }
         if !self.missing.is_empty() {
-            write!(formatter, "; not possible here: {}", self.missing.join("; "))?;
+            write!(
+                formatter,
+                "; not possible here: {}",
+                self.missing.join("; ")
+            )?;
         }
         Ok(())
     }

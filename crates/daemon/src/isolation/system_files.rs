@@ -59,7 +59,10 @@ const CERTIFICATE_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// What may be read.
 pub(super) fn readable() -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = READ.iter().chain(&READ_PROC).map(PathBuf::from).collect();
-    paths.extend(READ.iter().filter_map(|path| folder_behind(Path::new(path))));
+    paths.extend(
+        READ.iter()
+            .filter_map(|path| folder_behind(Path::new(path))),
+    );
     for name in CERTIFICATE_VARIABLES {
         if let Some(value) = std::env::var_os(name) {
             paths.extend(std::env::split_paths(&value).filter(|path| path.is_absolute()));

@@ -70,6 +70,12 @@ impl Files {
         self.runs.back().map(|run| run.end).unwrap_or_default()
     }
 
+    /// Where that what the files hold begins, if none of it is older than this process or was refused.
+    pub(super) fn start(&self) -> Option<Place> {
+        let start = self.runs.front()?.start;
+        (self.end().offset - start.offset == self.bytes()).then_some(start)
+    }
+
     /// Lets go of the descriptor; the next line opens the file again.
     pub(super) fn close(&mut self) {
         self.current = None;
@@ -147,14 +153,6 @@ impl Files {
             self.length += 1;
             self.torn = false;
         }
-        if self.runs.back().is_none_or(|run| run.end != place) {
-            self.runs.pop_back();
-            self.runs.push_back(Run {
-                start: place,
-                end: place,
-                from: self.length,
-            });
-        }
         let (count, error) = write_all(file, lines);
         let whole = if error.is_some() {
             whole_lines(lines, u64::try_from(count).unwrap_or(u64::MAX))
@@ -162,20 +160,37 @@ impl Files {
             count
         };
         let written = lines.get(..whole).unwrap_or_default();
+        let from = self.length;
         self.length += length(written);
         if whole < count && file.set_len(self.length).is_err() {
             self.length += u64::try_from(count - whole).unwrap_or(0);
             self.torn = true;
         }
-        if let Some(run) = self.runs.back_mut() {
-            run.end = place.after(written);
-        }
+        self.note(from, written, place);
         match error {
             None => Ok(whole),
             Some(error) => Err(Refused {
                 written: whole,
                 error,
             }),
+        }
+    }
+
+    /// Notes which part of the log was just appended to the current file, and where.
+    fn note(&mut self, from: u64, written: &[u8], place: Place) {
+        if written.is_empty() {
+            return;
+        }
+        if self.runs.back().is_none_or(|run| run.end != place) {
+            self.runs.pop_back();
+            self.runs.push_back(Run {
+                start: place,
+                end: place,
+                from,
+            });
+        }
+        if let Some(run) = self.runs.back_mut() {
+            run.end = place.after(written);
         }
     }
 
@@ -194,13 +209,14 @@ impl Files {
             self.files_max = Some(settings.files_max);
             self.rotated_bytes = rotated_bytes(folder, settings.files_max);
         }
-        let found = file.metadata()?.len();
+        let mut found = file.metadata()?.len();
         if found != self.length || self.runs.is_empty() {
-            let mut last = [b'\n'];
-            if let Some(at) = found.checked_sub(1) {
-                file.read_exact_at(&mut last, at)?;
+            let (kept, last) = without_zeros(&file, found)?;
+            self.torn = last != b'\n';
+            if kept < found {
+                file.set_len(kept)?;
+                found = kept;
             }
-            self.torn = last != [b'\n'];
             self.length = found;
             // What is there now does not continue what was there.
             if let Some(run) = self.runs.back_mut() {
@@ -385,6 +401,25 @@ fn shift(folder: &Path, files_max: u32) -> io::Result<()> {
         there(fs::rename(path(folder, number), path(folder, number + 1)))?;
     }
     Ok(())
+}
+
+/// The length of a file without the zeros that a power cut left at its end, and the last byte before them.
+fn without_zeros(file: &File, length: u64) -> io::Result<(u64, u8)> {
+    let mut block = [0; 256];
+    let mut end = length;
+    while end > 0 {
+        let size = end.min(256);
+        let begin = end - size;
+        let part = block.get_mut(..usize::try_from(size).unwrap_or(256));
+        let part = part.unwrap_or_default();
+        file.read_exact_at(part, begin)?;
+        if let Some(last) = part.iter().rposition(|&byte| byte != 0) {
+            let byte = part.get(last).copied().unwrap_or_default();
+            return Ok((begin + u64::try_from(last).unwrap_or(0) + 1, byte));
+        }
+        end = begin;
+    }
+    Ok((0, b'\n'))
 }
 
 /// The length of the whole lines that fit.

@@ -139,6 +139,13 @@ impl Intake {
         )
     }
 
+    /// Gives the memory back, when nothing waits.
+    pub(super) fn release(&mut self) {
+        if self.bytes.is_empty() {
+            self.bytes = Vec::new();
+        }
+    }
+
     /// Those who wait for room, to be woken.
     pub(super) fn waiting(&mut self) -> Vec<Waker> {
         std::mem::take(&mut self.wakers)

@@ -296,7 +296,7 @@ impl Lines {
                 if std::mem::take(&mut self.overlong) {
                     continue;
                 }
-                return Ok(Some((start, end, false)));
+                return Ok(Some(self.line(start, end)));
             }
             self.looked = self.buffer.len();
             let unseen = self.buffer.get(self.told..).unwrap_or_default();
@@ -305,17 +305,34 @@ impl Lines {
             if self.overlong {
                 self.told = self.looked;
             } else if self.looked - self.told >= RECORD_BYTES_MAX {
-                let (start, end) = (self.told, self.told + RECORD_BYTES_MAX);
+                let start = self.told;
                 self.overlong = true;
                 self.told = self.looked;
-                return Ok(Some((start, end, true)));
+                return Ok(Some(self.line(start, self.looked)));
             }
             if !self.read_more()? {
                 let (start, end) = (self.told, self.buffer.len());
                 self.told = end;
-                return Ok((start < end).then_some((start, end, false)));
+                let (start, end, cut) = self.line(start, end);
+                let end = end - self.zeros_before(end);
+                return Ok((start < end).then_some((start, end, cut)));
             }
         }
+    }
+
+    /// As much of a line as is told, and whether some was cut off.
+    fn line(&self, start: usize, end: usize) -> (usize, usize, bool) {
+        if end - start < RECORD_BYTES_MAX {
+            return (start, end, false);
+        }
+        let end = start + RECORD_BYTES_MAX;
+        (start, end - self.zeros_before(end), true)
+    }
+
+    /// How many zeros there are at the end of what a power cut may have left.
+    fn zeros_before(&self, end: usize) -> usize {
+        let bytes = self.buffer.get(..end).unwrap_or_default();
+        bytes.iter().rev().take_while(|&&byte| byte == 0).count()
     }
 
     /// Reads a block behind what the buffer holds; returns false at the end of the part.

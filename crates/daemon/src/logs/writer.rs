@@ -101,6 +101,11 @@ pub(super) struct Back {
 }
 
 impl Back {
+    /// Where that what the files hold begins, if none of it is older than this process or was refused.
+    pub(super) fn written_from(&self) -> Option<Place> {
+        self.files.start()
+    }
+
     /// Where that what the files hold ends.
     pub(super) fn written(&self) -> Place {
         self.files.end()
@@ -341,6 +346,7 @@ impl Log {
             return true;
         }
         front.queued = false;
+        front.intake.release();
         back.splitter.spare();
         drop(front);
         // Who follows a closed log waits for this.

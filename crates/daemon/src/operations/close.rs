@@ -16,12 +16,17 @@ impl Device {
                 .iter()
                 .flat_map(|entry| {
                     let spec = Arc::clone(&entry.inner().spec);
-                    let names: Vec<String> = spec.depends_on.iter().map(|dependency| dependency.name.clone()).collect();
+                    let names: Vec<String> = spec
+                        .depends_on
+                        .iter()
+                        .map(|dependency| dependency.name.clone())
+                        .collect();
                     names
                 })
                 .collect();
-            let (mut first, mut later): (Vec<_>, Vec<_>) =
-                left.into_iter().partition(|entry| !needed.contains(&entry.name));
+            let (mut first, mut later): (Vec<_>, Vec<_>) = left
+                .into_iter()
+                .partition(|entry| !needed.contains(&entry.name));
             if first.is_empty() {
                 // They depend on each other in a circle.
                 first = std::mem::take(&mut later);

@@ -43,7 +43,9 @@ impl Device {
         if table.names.len() >= CONTAINERS_MAX {
             return Err(Problem::new(
                 ProblemKind::TooMany,
-                format_args!("there are {CONTAINERS_MAX} containers, as many as there can be; remove some"),
+                format_args!(
+                    "there are {CONTAINERS_MAX} containers, as many as there can be; remove some"
+                ),
             ));
         }
         let mut id = Id::new(random_bits());
@@ -99,9 +101,16 @@ impl Device {
         if let Err(error) = self.states.save(&saved) {
             // Who failed to write may fail to remove; at the next start it is found to be nobody's.
             drop(self.images.unpin(&owner));
-            return Err(crate::device::disk_problem("writing the state of the container", &error).about(name));
+            return Err(
+                crate::device::disk_problem("writing the state of the container", &error)
+                    .about(name),
+            );
         }
-        let entry = Arc::new(Entry::new(saved, log, Restarts::new(policy, BackoffSettings::default())));
+        let entry = Arc::new(Entry::new(
+            saved,
+            log,
+            Restarts::new(policy, BackoffSettings::default()),
+        ));
         self.finish(&entry, image, settled.unmet, mode)
     }
 
@@ -121,8 +130,15 @@ impl Device {
         };
         entry.inner().unmet = unmet;
         let _operation = entry.operate();
-        self.table.write().entries.insert(entry.id, Arc::clone(entry));
-        self.tell(EventKind::Create, entry, [("image", entry.image.reference.clone())]);
+        self.table
+            .write()
+            .entries
+            .insert(entry.id, Arc::clone(entry));
+        self.tell(
+            EventKind::Create,
+            entry,
+            [("image", entry.image.reference.clone())],
+        );
         if mode == CreateMode::AndStart
             && let Err(problem) = self.begin(entry, Some(image))
         {
@@ -135,8 +151,14 @@ impl Device {
     }
 
     /// The log of a container.
-    pub(crate) fn open_log(&self, id: Id, spec: &ContainerSpec) -> Result<crate::logs::ContainerLog, Problem> {
+    pub(crate) fn open_log(
+        &self,
+        id: Id,
+        spec: &ContainerSpec,
+    ) -> Result<crate::logs::ContainerLog, Problem> {
         let settings = settle::log_settings(&spec.logs)?;
-        Ok(self.logs.open(self.log_folder.join(id.to_string()), settings))
+        Ok(self
+            .logs
+            .open(self.log_folder.join(id.to_string()), settings))
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use thimble_device_api::{EndReason, EventKind, ExitRecord, Health, HealthAction, Problem, Timestamp};
+use thimble_device_api::{
+    EndReason, EventKind, ExitRecord, Health, HealthAction, Problem, Timestamp,
+};
 use thimble_runtime::Instant;
 use thimble_runtime::config::ContainerId;
 use thimble_runtime::kernel::Usage;
@@ -111,7 +113,11 @@ impl Device {
                 };
             }
             Decision::Stay | Decision::GiveUp { .. } => {
-                inner.phase = if success { Phase::Exited } else { Phase::Failed };
+                inner.phase = if success {
+                    Phase::Exited
+                } else {
+                    Phase::Failed
+                };
                 // What the daemon stops on its way down is to run again, if it ever is.
                 if !closing || never_again(&inner.spec) {
                     inner.desired = Desired::Stopped;
@@ -119,8 +125,12 @@ impl Device {
             }
         }
         inner.reason = match decision {
-            Decision::GiveUp { failures } => Some(format!("gave up after {failures} failures in a row")),
-            Decision::Restart { crash_loop: true, .. } => Some(format!(
+            Decision::GiveUp { failures } => {
+                Some(format!("gave up after {failures} failures in a row"))
+            }
+            Decision::Restart {
+                crash_loop: true, ..
+            } => Some(format!(
                 "fails again and again: {} failures in a row",
                 inner.restarts.failures()
             )),
@@ -141,13 +151,20 @@ impl Device {
                 self.tell(kind, entry, [("after_ms", after.as_millis().to_string())]);
             }
             Decision::GiveUp { failures } => {
-                self.tell(EventKind::GiveUp, entry, [("failures", failures.to_string())]);
+                self.tell(
+                    EventKind::GiveUp,
+                    entry,
+                    [("failures", failures.to_string())],
+                );
             }
         }
     }
 
     /// When something is due for a container, unless that is now.
-    #[expect(clippy::option_option, reason = "nothing is due, which is not the same as something being due now")]
+    #[expect(
+        clippy::option_option,
+        reason = "nothing is due, which is not the same as something being due now"
+    )]
     pub(crate) fn due_without_waiting(&self, entry: &Entry) -> Option<Option<Instant>> {
         let mut inner = entry.inner();
         inner.look_asked = false;

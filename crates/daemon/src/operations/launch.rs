@@ -23,7 +23,11 @@ const INPUT_BYTES_MAX: usize = 64 << 10;
 impl Device {
     /// Begins a run, or waits for the containers that this one depends on. The caller holds the operation, and the state
     /// says that it is to run.
-    pub(crate) fn begin(&self, entry: &Arc<Entry>, image: Option<OpenedImage>) -> Result<(), Problem> {
+    pub(crate) fn begin(
+        &self,
+        entry: &Arc<Entry>,
+        image: Option<OpenedImage>,
+    ) -> Result<(), Problem> {
         // In this order: whoever becomes ready in between looks at those that wait.
         self.waiting.lock().insert(entry.id);
         if let Some(reason) = self.blocked_by(entry) {
@@ -63,7 +67,10 @@ impl Device {
                 .get(&dependency.name)
                 .and_then(|id| table.entries.get(id));
             match other {
-                None => Some(format!("waits for {}, which does not exist", dependency.name)),
+                None => Some(format!(
+                    "waits for {}, which does not exist",
+                    dependency.name
+                )),
                 Some(other) => {
                     let inner = other.inner();
                     (!inner.satisfies(dependency.condition)).then(|| {
@@ -87,17 +94,26 @@ impl Device {
         };
         let spec = Arc::clone(&entry.inner().spec);
         let settled = settle::settle(&entry.name, &spec, &image.stem, &image.config, &self.binds)?;
-        let loaded = self.engine.load(&image.module).map_err(|error| match error {
-            LoadError::Invalid { .. } => Problem::new(ProblemKind::ImageUnfit, error),
-            error => Problem::new(ProblemKind::DeviceFault, format_args!("preparing the module: {error}")),
-        })?;
+        let loaded = self
+            .engine
+            .load(&image.module)
+            .map_err(|error| match error {
+                LoadError::Invalid { .. } => Problem::new(ProblemKind::ImageUnfit, error),
+                error => Problem::new(
+                    ProblemKind::DeviceFault,
+                    format_args!("preparing the module: {error}"),
+                ),
+            })?;
         let prepared = self.prepare(entry, &settled)?;
         let runtime = self.machine.create(Arc::new(settled.config.clone()));
         let holds = {
             let mut inner = entry.inner();
             let check = settled.health.map(|health| health.check);
             inner.health = HealthMonitor::new(check);
-            inner.health_action = settled.health.map(|health| health.action).unwrap_or_default();
+            inner.health_action = settled
+                .health
+                .map(|health| health.action)
+                .unwrap_or_default();
             inner.health_message.clear();
             inner.health_at = None;
             inner.health_seen = Health::None;
@@ -166,7 +182,11 @@ impl Device {
         self.mount(settled, &mut prepared)?;
         for text in &settled.listen {
             let listener = network::listen(text, self.machine.reactor()).map_err(|error| {
-                Problem::new(ProblemKind::CannotStart, format_args!("listening on {text}: {error}")).about(&entry.name)
+                Problem::new(
+                    ProblemKind::CannotStart,
+                    format_args!("listening on {text}: {error}"),
+                )
+                .about(&entry.name)
             })?;
             if let Ok(address) = listener.local_address() {
                 prepared.listening.push(format!("tcp/{address}"));
@@ -192,7 +212,8 @@ impl Device {
                     .volumes
                     .open(name, limits.storage_bytes, limits.storage_files)
                     .and_then(|(path, quota)| {
-                        let directory = files::open_mount_limited(&path, &self.pool, reactor, &quota);
+                        let directory =
+                            files::open_mount_limited(&path, &self.pool, reactor, &quota);
                         prepared.quotas.push(quota);
                         directory
                     }),

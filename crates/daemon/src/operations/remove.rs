@@ -17,12 +17,16 @@ impl Device {
         {
             let inner = entry.inner();
             if !inner.phase.is_at_rest() {
-                return Err(wrong_state(entry, &inner, "stop it first, or remove it by force"));
+                return Err(wrong_state(
+                    entry,
+                    &inner,
+                    "stop it first, or remove it by force",
+                ));
             }
         }
-        self.states
-            .remove(entry.id)
-            .map_err(|error| disk_problem("removing the state of the container", &error).about(&entry.name))?;
+        self.states.remove(entry.id).map_err(|error| {
+            disk_problem("removing the state of the container", &error).about(&entry.name)
+        })?;
         self.drop_remains(entry);
         if volumes {
             self.remove_volumes_of(entry);
@@ -61,7 +65,10 @@ impl Device {
     /// Removes stored values and volumes that only this container had.
     fn remove_volumes_of(&self, entry: &Entry) {
         if let Err(error) = self.key_values.remove(&entry.name) {
-            tracing::warn!("{}: its stored values cannot be removed: {error}", entry.name);
+            tracing::warn!(
+                "{}: its stored values cannot be removed: {error}",
+                entry.name
+            );
         }
         let prefix = format!("{}.", entry.name);
         let declared = Arc::clone(&entry.inner().spec);
@@ -88,7 +95,10 @@ impl Device {
         if !users.is_empty() {
             return Err(Problem::new(
                 ProblemKind::InUse,
-                format_args!("the volume is used by {}; remove these first", users.join(", ")),
+                format_args!(
+                    "the volume is used by {}; remove these first",
+                    users.join(", ")
+                ),
             )
             .about(name));
         }

@@ -39,7 +39,9 @@ impl Device {
             let queue_policy = update
                 .bus
                 .queue_policy
-                .map_or(config.queue_policy, |policy| settle::queue_policy(Some(policy)));
+                .map_or(config.queue_policy, |policy| {
+                    settle::queue_policy(Some(policy))
+                });
             if let Some(run) = &mut entry.inner().run {
                 run.memory_bytes_limit = memory_bytes;
                 for quota in &run.quotas {
@@ -68,7 +70,9 @@ pub(crate) fn merged(spec: &ContainerSpec, update: &Update) -> ContainerSpec {
     ContainerSpec {
         limits: LimitsSpec {
             memory_bytes: new_limits.memory_bytes.or(limits.memory_bytes),
-            cpu_share_thousandths: new_limits.cpu_share_thousandths.or(limits.cpu_share_thousandths),
+            cpu_share_thousandths: new_limits
+                .cpu_share_thousandths
+                .or(limits.cpu_share_thousandths),
             storage_bytes: new_limits.storage_bytes.or(limits.storage_bytes),
             key_value_bytes: new_limits.key_value_bytes.or(limits.key_value_bytes),
             descriptors: new_limits.descriptors.or(limits.descriptors),

@@ -81,18 +81,30 @@ const fn metric<T>(
 }
 
 const CONTAINER: &[Metric<ContainerFigures>] = &[
-    metric("thimble_container_restarts", None, "How often it was restarted.", |of| {
-        Some(Value::Count(of.restarts))
-    }),
-    metric("thimble_container_cpu", Some(Unit::Seconds), "Processor time it has used.", |of| {
-        Some(Value::Seconds(of.cpu_seconds))
-    }),
-    metric("thimble_container_slices", None, "Slices of processor time it has run.", |of| {
-        Some(Value::Count(of.slices))
-    }),
-    metric("thimble_container_memory", Some(Unit::Bytes), "Linear memory it has.", |of| {
-        Some(Value::gauge(of.memory_bytes))
-    }),
+    metric(
+        "thimble_container_restarts",
+        None,
+        "How often it was restarted.",
+        |of| Some(Value::Count(of.restarts)),
+    ),
+    metric(
+        "thimble_container_cpu",
+        Some(Unit::Seconds),
+        "Processor time it has used.",
+        |of| Some(Value::Seconds(of.cpu_seconds)),
+    ),
+    metric(
+        "thimble_container_slices",
+        None,
+        "Slices of processor time it has run.",
+        |of| Some(Value::Count(of.slices)),
+    ),
+    metric(
+        "thimble_container_memory",
+        Some(Unit::Bytes),
+        "Linear memory it has.",
+        |of| Some(Value::gauge(of.memory_bytes)),
+    ),
     metric(
         "thimble_container_memory_peak",
         Some(Unit::Bytes),
@@ -135,45 +147,72 @@ const CONTAINER: &[Metric<ContainerFigures>] = &[
         "Messages that wait for it.",
         |of| Some(Value::gauge(of.bus_waiting)),
     ),
-    metric("thimble_container_log", Some(Unit::Bytes), "Output it has written.", |of| {
-        Some(Value::Count(of.log_bytes))
-    }),
-    metric("thimble_container_log_dropped", None, "Output that was dropped.", |of| {
-        Some(Value::Count(of.log_dropped))
-    }),
-    metric("thimble_container_last_exit_code", None, "How it last ended.", |of| {
-        of.last_exit_code.map(|code| Value::Gauge(f64::from(code)))
-    }),
+    metric(
+        "thimble_container_log",
+        Some(Unit::Bytes),
+        "Output it has written.",
+        |of| Some(Value::Count(of.log_bytes)),
+    ),
+    metric(
+        "thimble_container_log_dropped",
+        None,
+        "Output that was dropped.",
+        |of| Some(Value::Count(of.log_dropped)),
+    ),
+    metric(
+        "thimble_container_last_exit_code",
+        None,
+        "How it last ended.",
+        |of| of.last_exit_code.map(|code| Value::Gauge(f64::from(code))),
+    ),
 ];
 
 const BRIDGE: &[Metric<BridgeStatus>] = &[
-    metric("thimble_bridge_connected", None, "1 if it is connected to its broker.", |of| {
-        Some(Value::Gauge(f64::from(u8::from(of.connected))))
-    }),
-    metric("thimble_bridge_sent_messages", None, "Messages that the broker has.", |of| {
-        Some(Value::Count(of.sent))
-    }),
-    metric("thimble_bridge_received_messages", None, "Messages from the broker.", |of| {
-        Some(Value::Count(of.received))
-    }),
+    metric(
+        "thimble_bridge_connected",
+        None,
+        "1 if it is connected to its broker.",
+        |of| Some(Value::Gauge(f64::from(u8::from(of.connected)))),
+    ),
+    metric(
+        "thimble_bridge_sent_messages",
+        None,
+        "Messages that the broker has.",
+        |of| Some(Value::Count(of.sent)),
+    ),
+    metric(
+        "thimble_bridge_received_messages",
+        None,
+        "Messages from the broker.",
+        |of| Some(Value::Count(of.received)),
+    ),
     metric(
         "thimble_bridge_dropped_messages",
         None,
         "Messages for the broker that gave way to newer ones.",
         |of| Some(Value::Count(of.dropped)),
     ),
-    metric("thimble_bridge_refused_messages", None, "Messages that cannot pass.", |of| {
-        Some(Value::Count(of.refused))
-    }),
+    metric(
+        "thimble_bridge_refused_messages",
+        None,
+        "Messages that cannot pass.",
+        |of| Some(Value::Count(of.refused)),
+    ),
 ];
 
 const DEVICE: &[Metric<DeviceFigures>] = &[
-    metric("thimble_uptime", Some(Unit::Seconds), "How long the daemon has run.", |of| {
-        Some(Value::Gauge(of.uptime_seconds))
-    }),
-    metric("thimble_bus_retained_messages", None, "Messages the bus retains.", |of| {
-        Some(Value::gauge(of.bus_retained_messages))
-    }),
+    metric(
+        "thimble_uptime",
+        Some(Unit::Seconds),
+        "How long the daemon has run.",
+        |of| Some(Value::Gauge(of.uptime_seconds)),
+    ),
+    metric(
+        "thimble_bus_retained_messages",
+        None,
+        "Messages the bus retains.",
+        |of| Some(Value::gauge(of.bus_retained_messages)),
+    ),
     metric(
         "thimble_bus_retained",
         Some(Unit::Bytes),
@@ -186,12 +225,18 @@ const DEVICE: &[Metric<DeviceFigures>] = &[
         "Resident memory of the daemon.",
         |of| Some(Value::gauge(of.process_resident_bytes)),
     ),
-    metric("process_cpu", Some(Unit::Seconds), "Processor time of the daemon.", |of| {
-        Some(Value::Seconds(of.process_cpu_seconds))
-    }),
-    metric("process_open_fds", None, "Open descriptors of the daemon.", |of| {
-        Some(Value::gauge(of.open_fds))
-    }),
+    metric(
+        "process_cpu",
+        Some(Unit::Seconds),
+        "Processor time of the daemon.",
+        |of| Some(Value::Seconds(of.process_cpu_seconds)),
+    ),
+    metric(
+        "process_open_fds",
+        None,
+        "Open descriptors of the daemon.",
+        |of| Some(Value::gauge(of.open_fds)),
+    ),
 ];
 
 impl Collector for Snapshot {
@@ -203,8 +248,16 @@ impl Collector for Snapshot {
             family(&mut encoder, metric, None, [("", figures)].into_iter())?;
         }
         let containers = || figures.containers.iter();
-        texts(&mut encoder, "state", containers().map(|of| (of.name.as_str(), of.state)))?;
-        texts(&mut encoder, "health", containers().map(|of| (of.name.as_str(), of.health)))?;
+        texts(
+            &mut encoder,
+            "state",
+            containers().map(|of| (of.name.as_str(), of.state)),
+        )?;
+        texts(
+            &mut encoder,
+            "health",
+            containers().map(|of| (of.name.as_str(), of.health)),
+        )?;
         for metric in CONTAINER {
             let of = containers().map(|of| (of.name.as_str(), of));
             family(&mut encoder, metric, Some("name"), of)?;

@@ -82,7 +82,9 @@ pub fn spawn(
     let client = Client::new(settings.ca.clone());
     let exporter = exporter(settings, client.clone())
         .map_err(|error| OtlpSettingsError::Library(error.to_string()))?;
-    let named = resource.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+    let named = resource
+        .iter()
+        .map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
     let resource = Resource::builder_empty()
         .with_service_name("thimble")
         .with_attributes(named)
@@ -117,7 +119,10 @@ async fn run(
 ) {
     loop {
         let result = export(&exporter, &instruments).await;
-        note(&status, result.map_err(|error| client.reason().unwrap_or(error)));
+        note(
+            &status,
+            result.map_err(|error| client.reason().unwrap_or(error)),
+        );
         sleep(interval).await;
     }
 }

@@ -15,8 +15,8 @@ use thimble_runtime::port::{Directory, DirectoryReply, DirectoryRequest, Metadat
 
 use super::attributes::{metadata, timestamps};
 use super::file::HostFile;
-use super::limited::{self, Create, Length, Tracked};
-use super::quota::Quota;
+use super::limited::{self, Create, Tracked};
+use super::quota::{Changes, Quota};
 use super::special::SpecialFile;
 use super::{Request, Work, listing};
 use crate::errno::{from_io, from_rustix};
@@ -124,9 +124,12 @@ impl HostDirectory {
         let (pool, reactor) = (self.work.pool.clone(), self.reactor.clone());
         Ok(Box::new(move |dir| {
             let quota = quota.as_ref();
-            let file = limited::open(quota, dir, &path, &options, create)?;
+            // Nobody takes the name away before the file is known to be open.
+            let changes = quota.map(Quota::begin);
+            let file = limited::open(changes.as_ref(), dir, &path, &options, create)?;
+            let cut = changes.as_ref().filter(|_| truncate);
             let places = (&pool, &reactor, quota);
-            opened(file, directory, truncate, places).map(DirectoryReply::Opened)
+            opened(file, directory, cut, places).map(DirectoryReply::Opened)
         }))
     }
 }
@@ -260,11 +263,11 @@ fn other(
     Ok(Some(Arc::clone(&directory.dir)))
 }
 
-/// What a descriptor that was just opened is; a regular file is cut to no bytes if `truncate`.
+/// What a descriptor that was just opened is; a regular file is cut to no bytes with `cut`.
 fn opened(
     file: fs::File,
     directory: bool,
-    truncate: bool,
+    cut: Option<&Changes<'_>>,
     (pool, reactor, quota): (&Pool, &Reactor, Option<&Quota>),
 ) -> Result<Opened, Errno> {
     let stat = rustix::fs::fstat(&file).map_err(from_rustix)?;
@@ -278,11 +281,9 @@ fn opened(
             let is_regular = metadata.filetype == filetype::REGULAR_FILE;
             let quota = quota.filter(|_| is_regular);
             let file = Tracked::new(file, quota).map_err(from_rustix)?;
-            let metadata = if truncate && quota.is_some() {
-                file.change(Length::Exactly(0), || rustix::fs::ftruncate(file.file(), 0))?;
-                self::metadata(&rustix::fs::fstat(file.file()).map_err(from_rustix)?)
-            } else {
-                metadata
+            let metadata = match cut.filter(|_| is_regular) {
+                Some(changes) => self::metadata(&file.cut(changes).map_err(from_rustix)?),
+                None => metadata,
             };
             Ok(Opened::File(Box::new(HostFile::new(file, pool)), metadata))
         }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 
 use cap_std::fs::{Dir, Metadata, MetadataExt, OpenOptions};
+use rustix::fs::Stat;
 use rustix::io::Errno as Os;
 use thimble_abi::Errno;
 
@@ -70,20 +71,13 @@ impl Tracked {
         length: Length,
         mut change: impl FnMut() -> rustix::io::Result<T>,
     ) -> Result<T, Errno> {
-        let mut uninterrupted = || {
-            loop {
-                match change() {
-                    Err(Os::INTR) => {}
-                    result => return result,
-                }
-            }
-        };
+        let mut change = || uninterrupted(&mut change);
         let result = match &self.counted {
-            None => uninterrupted(),
+            None => change(),
             Some(counted) => {
                 let changes = counted.quota.begin();
                 let reserve = |charge| changes.reserve_or_recount(charge);
-                self.counted_change(&changes, counted.inode, length, reserve, uninterrupted)
+                self.counted_change(&changes, counted.inode, length, reserve, change)
                     .map_err(|Full| FULL)?
             }
         };
@@ -112,6 +106,21 @@ impl Tracked {
             }
         };
         result.map_err(Refusal::Os)
+    }
+
+    /// Cuts it to no bytes; what it is then.
+    pub(super) fn cut(&self, changes: &Changes<'_>) -> rustix::io::Result<Stat> {
+        let mut cut = || rustix::fs::ftruncate(&self.file, 0);
+        let mut cut = || uninterrupted(&mut cut);
+        match &self.counted {
+            None => cut()?,
+            Some(counted) => {
+                let reserve = |charge| changes.reserve(charge);
+                self.counted_change(changes, counted.inode, Length::Exactly(0), reserve, cut)
+                    .unwrap_or(Err(Os::NOSPC))?;
+            }
+        }
+        rustix::fs::fstat(&self.file)
     }
 
     fn counted_change<T>(
@@ -182,7 +191,7 @@ fn add_counted<T>(changes: &Changes<'_>, add: impl FnOnce() -> io::Result<T>) ->
 
 /// Opens a file with `options`, and makes it if it is not there and `create` says so.
 pub(super) fn open(
-    quota: Option<&Quota>,
+    changes: Option<&Changes<'_>>,
     dir: &Dir,
     path: &str,
     options: &OpenOptions,
@@ -196,17 +205,16 @@ pub(super) fn open(
         dir.open_with(path, &options)
             .map(cap_std::fs::File::into_std)
     };
-    let Some(quota) = quota.filter(|_| create != Create::No) else {
+    let Some(changes) = changes.filter(|_| create != Create::No) else {
         return open(create).map_err(|error| from_io(&error));
     };
-    let changes = quota.begin();
     if create == Create::IfAbsent {
         match open(Create::No) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             opened => return opened.map_err(|error| from_io(&error)),
         }
     }
-    add_counted(&changes, || open(create))
+    add_counted(changes, || open(create))
 }
 
 /// What to do about a file that may not be there.
@@ -260,6 +268,15 @@ pub(super) fn rename(
         }
     }
     Ok(())
+}
+
+fn uninterrupted<T>(call: &mut dyn FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    loop {
+        match call() {
+            Err(Os::INTR) => {}
+            result => return result,
+        }
+    }
 }
 
 fn named(found: &Metadata) -> Named {

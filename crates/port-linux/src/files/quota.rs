@@ -197,7 +197,7 @@ impl Quota {
             let size = u64::try_from(stat.st_size).unwrap_or(0);
             let unlinked = stat.st_nlink == 0;
             if unlinked {
-                // It lost its name since it was opened, and was given up then.
+                // Somebody past the quota took its name away since it was opened.
                 used.add(Charge::file(size));
             }
             Open {

@@ -170,7 +170,11 @@ impl Bench {
         }));
         self.scripts.insert(id, script);
         let body = self.body(id, text);
-        assert!(self.kernel.start(id, body, Beginning::Running, self.now(), 0).is_ok());
+        assert!(
+            self.kernel
+                .start(id, body, Beginning::Running, self.now(), 0)
+                .is_ok()
+        );
         id
     }
 

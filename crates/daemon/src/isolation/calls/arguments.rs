@@ -106,7 +106,11 @@ fn sockets() -> Result<Vec<SeccompRule>, BackendError> {
     }
     // What it is asked for by others than the C library.
     let kind = masked(1, SOCKET_TYPE, number(libc::SOCK_DGRAM))?;
-    rules.push(all([is(0, libc::AF_NETLINK)?, kind, is(2, libc::NETLINK_ROUTE)?])?);
+    rules.push(all([
+        is(0, libc::AF_NETLINK)?,
+        kind,
+        is(2, libc::NETLINK_ROUTE)?,
+    ])?);
     Ok(rules)
 }
 
