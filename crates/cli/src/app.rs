@@ -8,6 +8,7 @@ mod foreign;
 mod interpolate;
 mod mounts;
 mod network;
+mod rules;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -65,10 +66,12 @@ pub(crate) fn load(path: &Path, name: Option<&str>) -> Result<(String, AppSpec),
     let dotenv = folder.join(".env");
     let environment = |name: &str| std::env::var(name).ok();
     let variables = match read_file(&dotenv) {
-        Ok(text) => Variables::with_file(&environment, &text).map_err(|reason| Failure::Settings {
-            path: dotenv.clone(),
-            reason,
-        })?,
+        Ok(text) => {
+            Variables::with_file(&environment, &text).map_err(|reason| Failure::Settings {
+                path: dotenv.clone(),
+                reason,
+            })?
+        }
         Err(_) if !dotenv.exists() => Variables::new(&environment),
         Err(reason) => {
             return Err(Failure::Settings {
@@ -116,10 +119,7 @@ fn read_file(path: &Path) -> Result<String, String> {
             _ => format!("cannot be read: {error}"),
         })?;
     if read as u64 > FILE_BYTES_MAX {
-        return Err(format!(
-            "it has more than {} KiB",
-            FILE_BYTES_MAX >> 10
-        ));
+        return Err(format!("it has more than {} KiB", FILE_BYTES_MAX >> 10));
     }
     String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".into())
 }
@@ -153,9 +153,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
     if is_fit {
         Ok(())
     } else {
-        Err(
-            "a name of 1 to 64 characters a-z, 0-9, `_` and `-` that begins with a letter or digit",
-        )
+        Err("a name of 1 to 64 characters a-z, 0-9, `_` and `-` that begins with a letter or digit")
     }
 }
 
@@ -169,9 +167,7 @@ fn parse(text: &str, context: &Context<'_>) -> Result<App, Wrong> {
     fields.refuse(foreign::APP)?;
     // Compose knew versions once.
     fields.take("version");
-    let name = fields.parsed("name", |name| {
-        check_name(name).map(|()| name.to_owned())
-    })?;
+    let name = fields.parsed("name", |name| check_name(name).map(|()| name.to_owned()))?;
     let volumes = volumes(&mut fields)?;
     let node = either(&mut fields, "containers", "services")?;
     fields.finish()?;
@@ -198,14 +194,14 @@ fn volumes(fields: &mut Fields) -> Result<BTreeSet<String>, Wrong> {
         return Ok(BTreeSet::new());
     };
     let Value::Map(entries) = node.value else {
-        return Err(node
-            .place
-            .wrong(yaml::value("volumes", "a map of names, each with nothing behind it")));
+        return Err(node.place.wrong(yaml::value(
+            "volumes",
+            "a map of names, each with nothing behind it",
+        )));
     };
     let mut names = BTreeSet::new();
     for (key, node) in entries {
-        check_name(&key.text)
-            .map_err(|must| key.place.wrong(yaml::value("volumes", must)))?;
+        check_name(&key.text).map_err(|must| key.place.wrong(yaml::value("volumes", must)))?;
         let mut fields = Fields::of(&key.text, node, &["labels"])?;
         fields.skip(|key| key.starts_with("x-"));
         fields.refuse(foreign::VOLUME)?;
@@ -234,8 +230,7 @@ fn containers(
     let mut spec = AppSpec::default();
     let mut edges: Vec<(Place, String, String)> = Vec::new();
     for (key, node) in entries {
-        check_name(&key.text)
-            .map_err(|must| key.place.wrong(yaml::value("containers", must)))?;
+        check_name(&key.text).map_err(|must| key.place.wrong(yaml::value("containers", must)))?;
         let read = container::read(&key.text, node, volumes, context)?;
         for (place, other) in read.needs {
             edges.push((place, key.text.clone(), other));

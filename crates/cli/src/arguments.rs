@@ -211,7 +211,12 @@ pub(crate) struct RunArguments {
     pub(crate) json: bool,
 
     /// With -d, write what was made in this form, of the fields that --json has: '{{ id }} {{ name }}'.
-    #[arg(long, value_name = "TEMPLATE", conflicts_with = "json", requires = "detach")]
+    #[arg(
+        long,
+        value_name = "TEMPLATE",
+        conflicts_with = "json",
+        requires = "detach"
+    )]
     pub(crate) format: Option<String>,
 
     #[command(flatten)]

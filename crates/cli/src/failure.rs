@@ -81,11 +81,6 @@ pub(crate) enum Failure {
         /// Why.
         error: Box<ClientError>,
     },
-    /// Something asked for was not done, which is told already.
-    Told {
-        /// The exit code.
-        code: u8,
-    },
     /// Nobody reads what is written.
     NoReader,
     /// The device does not give what is needed.
@@ -167,7 +162,7 @@ impl Failure {
 
     /// Whether there is nothing left to tell.
     pub(crate) const fn is_silent(&self) -> bool {
-        matches!(self, Self::Told { .. } | Self::NoReader)
+        matches!(self, Self::NoReader)
     }
 
     pub(crate) fn exit_code(&self) -> u8 {
@@ -187,7 +182,6 @@ impl Failure {
                 Some(ProblemKind::ImageUnfit | ProblemKind::CannotStart) => CANNOT_RUN,
                 _ => OURS,
             },
-            Self::Told { code } => *code,
             Self::NoReader => NO_READER,
             Self::Unreadable { .. } | Self::CannotRun { .. } => CANNOT_RUN,
             Self::NotFound { .. } => NOT_FOUND,
@@ -207,7 +201,10 @@ impl fmt::Display for Failure {
                 option,
                 value,
                 reason,
-            } => write!(formatter, "{option} {value}: {reason}"),
+            } => match value.as_str() {
+                "" => write!(formatter, "{option}: {reason}"),
+                value => write!(formatter, "{option} {value}: {reason}"),
+            },
             Self::NotFound { path } => {
                 write!(
                     formatter,
@@ -237,15 +234,19 @@ impl fmt::Display for Failure {
                 place.column
             ),
             Self::Daemon { subject, error } => {
-                let told = error
-                    .problem()
-                    .is_some_and(|problem| problem.subject.as_deref() == Some(subject));
-                if !told && !subject.is_empty() && error.problem().is_some() {
+                let Some(problem) = error.problem() else {
+                    return formatter.write_str(&printable(&chain(&**error)));
+                };
+                // What was typed says more than what the daemon makes of it.
+                let subject = match (&**subject, &problem.subject) {
+                    ("", Some(subject)) => subject,
+                    (subject, _) => subject,
+                };
+                if !subject.is_empty() && !problem.detail.starts_with(&format!("{subject}: ")) {
                     write!(formatter, "{}: ", printable(subject))?;
                 }
-                formatter.write_str(&printable(&chain(&**error)))
+                formatter.write_str(&printable(&problem.detail))
             }
-            Self::Told { .. } => formatter.write_str("not everything was done"),
             Self::NoReader => formatter.write_str("nobody reads the output"),
             Self::Device { doing, reason } => write!(formatter, "{doing}: {reason}"),
         }

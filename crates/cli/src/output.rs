@@ -67,7 +67,7 @@ impl<'a> Output<'a> {
     ) -> Result<(), Failure> {
         match &self.form {
             Form::Text => write(&text()),
-            Form::Json => write(&format!("{:#}\n", json(value)?)),
+            Form::Json => write(&pretty(value)?),
             Form::Template { .. } => write(&self.rendered(json(value)?)?),
         }
     }
@@ -80,7 +80,7 @@ impl<'a> Output<'a> {
     ) -> Result<(), Failure> {
         match &self.form {
             Form::Text => write(&text()),
-            Form::Json => write(&format!("{:#}\n", json(&values)?)),
+            Form::Json => write(&pretty(&values)?),
             Form::Template { .. } => {
                 let mut lines = String::new();
                 for value in values {
@@ -98,7 +98,11 @@ impl<'a> Output<'a> {
         text: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
         match &self.form {
-            Form::Json => write(&format!("{}\n", json(value)?)),
+            Form::Json => {
+                let line = serde_json::to_string(value)
+                    .map_err(|error| Failure::device("writing JSON", error))?;
+                write(&(line + "\n"))
+            }
             _ => self.one(value, text),
         }
     }
@@ -117,7 +121,7 @@ impl<'a> Output<'a> {
             }
         }
         let mut line = environment
-            .render_str(text, minijinja::Value::from_serialize(&value))
+            .render_str(text, minijinja::value::Serde(&value))
             .map_err(|error| wrong(text, &error))?;
         line.push('\n');
         Ok(line)
@@ -164,6 +168,12 @@ fn wrong(text: &str, error: &minijinja::Error) -> Failure {
         None => error.kind().to_string(),
     };
     Failure::option("--format", text, format_args!("{reason}{hint}"))
+}
+
+fn pretty(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(value)
+        .map(|text| text + "\n")
+        .map_err(|error| Failure::device("writing JSON", error))
 }
 
 fn json(value: &impl Serialize) -> Result<Value, Failure> {

@@ -154,7 +154,8 @@ impl Parts<'_> {
         let main = role == Role::Main;
         let name = self
             .arguments
-            .declared.name
+            .declared
+            .name
             .clone()
             .filter(|_| main)
             .unwrap_or_else(|| source.stem.clone());

@@ -16,17 +16,16 @@ pub(super) fn expand(node: &mut Node, variables: &Variables<'_>) -> Result<(), W
     expand_node(node, variables, &mut left)
 }
 
-fn expand_node(
-    node: &mut Node,
-    variables: &Variables<'_>,
-    left: &mut usize,
-) -> Result<(), Wrong> {
+fn expand_node(node: &mut Node, variables: &Variables<'_>, left: &mut usize) -> Result<(), Wrong> {
     match &mut node.value {
         Value::Text(text) => {
             if text.contains('$') {
-                *text = Expansion { variables, left: *left }
-                    .text(text, 0)
-                    .map_err(|reason| node.place.refused(reason))?;
+                *text = Expansion {
+                    variables,
+                    left: *left,
+                }
+                .text(text, 0)
+                .map_err(|reason| node.place.refused(reason))?;
             }
             *left = left.checked_sub(text.len()).ok_or_else(|| {
                 node.place.refused(format!(
@@ -131,15 +130,22 @@ fn check(name: &str) -> Result<(), String> {
     if is_name(name) {
         return Ok(());
     }
-    Err("behind a `$` stands the name of a variable; write `$$` for a `$` that stands for itself".into())
+    Err(
+        "behind a `$` stands the name of a variable; write `$$` for a `$` that stands for itself"
+            .into(),
+    )
 }
 
 fn not_set(name: &str) -> String {
-    format!("the variable {name} is not set; set it, write it into .env, or write ${{{name}:-DEFAULT}}")
+    format!(
+        "the variable {name} is not set; set it, write it into .env, or write ${{{name}:-DEFAULT}}"
+    )
 }
 
 fn odd(inside: &str) -> String {
-    format!("`${{{inside}}}` is not understood; write ${{NAME}}, ${{NAME:-DEFAULT}} or ${{NAME:?MESSAGE}}")
+    format!(
+        "`${{{inside}}}` is not understood; write ${{NAME}}, ${{NAME:-DEFAULT}} or ${{NAME:?MESSAGE}}"
+    )
 }
 
 /// Where the brace that was opened is closed.

@@ -18,16 +18,13 @@ pub(super) fn read(fields: &mut Fields) -> Result<Vec<String>, Wrong> {
     for node in items(fields, "listen")? {
         let place = node.place;
         let text = thimble_builder::yaml::text("listen", node)?;
-        let socket =
-            declare::listen(&text).map_err(|must| place.wrong(value("listen", must)))?;
+        let socket = declare::listen(&text).map_err(|must| place.wrong(value("listen", must)))?;
         sockets.push((place, socket));
     }
     for node in items(fields, "ports")? {
         let place = node.place;
         let socket = match node.value {
-            Value::Text(text) => {
-                short(&text).map_err(|must| place.wrong(value("ports", must)))?
-            }
+            Value::Text(text) => short(&text).map_err(|must| place.wrong(value("ports", must)))?,
             _ => long(node)?,
         };
         sockets.push((place, socket));
@@ -48,9 +45,7 @@ fn items(fields: &mut Fields, name: &str) -> Result<Vec<Node>, Wrong> {
             value: Value::List(items),
             ..
         }) => Ok(items),
-        Some(node) => Err(node
-            .place
-            .wrong(value(name, "a list, each line with `- `"))),
+        Some(node) => Err(node.place.wrong(value(name, "a list, each line with `- `"))),
     }
 }
 

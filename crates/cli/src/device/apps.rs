@@ -175,13 +175,9 @@ fn wait(client: &Client, app: &str, spec: &AppSpec) -> Result<(), Failure> {
             }
             continue;
         }
-        let container = client
-            .wait_for(&full, Milestone::Running)
-            .map_err(failed)?;
+        let container = client.wait_for(&full, Milestone::Running).map_err(failed)?;
         if container.health.status != Health::None {
-            client
-                .wait_for(&full, Milestone::Healthy)
-                .map_err(failed)?;
+            client.wait_for(&full, Milestone::Healthy).map_err(failed)?;
         }
     }
     Ok(())

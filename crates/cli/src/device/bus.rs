@@ -35,7 +35,10 @@ pub(super) fn publish(arguments: &PublishArguments) -> Result<(), Failure> {
             refused => format!(", refused by {refused}"),
         };
         let plural = if published.delivered == 1 { "" } else { "s" };
-        format!("delivered to {} container{plural}{refused}\n", published.delivered)
+        format!(
+            "delivered to {} container{plural}{refused}\n",
+            published.delivered
+        )
     })
 }
 
@@ -73,7 +76,11 @@ pub(super) fn subscribe(arguments: &SubscribeArguments) -> Result<(), Failure> {
             lost = message.lost;
         }
         output.item(&message, || {
-            format!("{} {}\n", printable(&message.topic), printable(&message.payload))
+            format!(
+                "{} {}\n",
+                printable(&message.topic),
+                printable(&message.payload)
+            )
         })?;
         count += 1;
         if arguments.count == Some(count) {
@@ -102,12 +109,24 @@ fn text(status: &BusStatus) -> String {
     );
     let mut text = rows.text();
     if !status.bridges.is_empty() {
-        let head = ["BRIDGE", "STATE", "SENT", "RECEIVED", "DROPPED", "LAST ERROR"];
+        let head = [
+            "BRIDGE",
+            "STATE",
+            "SENT",
+            "RECEIVED",
+            "DROPPED",
+            "LAST ERROR",
+        ];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         rows.extend(status.bridges.iter().map(|bridge| {
             vec![
                 printable(&bridge.name),
-                if bridge.connected { "connected" } else { "away" }.to_owned(),
+                if bridge.connected {
+                    "connected"
+                } else {
+                    "away"
+                }
+                .to_owned(),
                 bridge.sent.to_string(),
                 bridge.received.to_string(),
                 bridge.dropped.to_string(),

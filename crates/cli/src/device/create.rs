@@ -5,9 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 use thimble_builder::image::{self, BuildOptions, Built};
-use thimble_device_api::{
-    Client, ClientError, ContainerSpec, Created, ProblemKind, PullRequest,
-};
+use thimble_device_api::{Client, ClientError, ContainerSpec, Created, ProblemKind, PullRequest};
 use thimble_image::{Digest, Reference, media_type};
 
 use crate::arguments::{CreateArguments, Declared, PullWhen, RunArguments};
@@ -109,14 +107,17 @@ pub(super) fn pull(
     };
     let failed = |error| Failure::daemon(reference, error);
     let mut fetched = false;
+    // The last line before a problem is the problem.
+    let mut held: Option<String> = None;
     for progress in client.pull(&request).map_err(failed)? {
         let progress = progress.map_err(failed)?;
         if let Some(problem) = progress.problem {
             return Err(failed(ClientError::Problem(problem)));
         }
-        if let (Some(status), false) = (progress.status, json) {
+        if let Some(status) = held.take() {
             eprintln!("{}", printable(&status));
         }
+        held = progress.status.filter(|_| !json);
         fetched |= progress.digest.is_some();
     }
     if fetched {

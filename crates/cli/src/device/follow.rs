@@ -139,7 +139,9 @@ impl Wanted {
             names.is_empty() || found.as_ref().is_some_and(|found| names.contains(found))
         };
         let by_id = event.id.as_ref().is_some_and(|id| {
-            self.containers.iter().any(|name| id.starts_with(name.as_str()))
+            self.containers
+                .iter()
+                .any(|name| id.starts_with(name.as_str()))
         });
         (by_id || among(&self.containers, &event.container))
             && among(&self.apps, &event.app)

@@ -30,21 +30,29 @@ pub(super) fn pause(arguments: &NamesArguments) -> Result<(), Failure> {
 }
 
 pub(super) fn unpause(arguments: &NamesArguments) -> Result<(), Failure> {
-    order(&arguments.named.containers, &arguments.shape, Client::unpause)
+    order(
+        &arguments.named.containers,
+        &arguments.shape,
+        Client::unpause,
+    )
 }
 
 pub(super) fn stop(arguments: &StopArguments) -> Result<(), Failure> {
     let grace = grace(arguments)?;
-    order(&arguments.named.containers, &arguments.shape, |client, name| {
-        client.stop(name, grace)
-    })
+    order(
+        &arguments.named.containers,
+        &arguments.shape,
+        |client, name| client.stop(name, grace),
+    )
 }
 
 pub(super) fn restart(arguments: &StopArguments) -> Result<(), Failure> {
     let grace = grace(arguments)?;
-    order(&arguments.named.containers, &arguments.shape, |client, name| {
-        client.restart(name, grace)
-    })
+    order(
+        &arguments.named.containers,
+        &arguments.shape,
+        |client, name| client.restart(name, grace),
+    )
 }
 
 fn grace(arguments: &StopArguments) -> Result<Option<u64>, Failure> {
@@ -66,7 +74,9 @@ pub(super) fn order(
     order: impl Fn(&Client, &str) -> Ordered + Sync,
 ) -> Result<(), Failure> {
     let output = Output::new(shape, CONTAINER)?;
-    told(names, &output, order, |name, _| format!("{}\n", printable(name)))
+    told(names, &output, order, |name, _| {
+        format!("{}\n", printable(name))
+    })
 }
 
 /// Does something with each, and tells it: as text one by one, as JSON all together.

@@ -37,7 +37,14 @@ pub(super) fn ps(arguments: &PsArguments) -> Result<(), Failure> {
 }
 
 fn rows(containers: &[Container], now: Timestamp) -> String {
-    let head = ["CONTAINER ID", "IMAGE", "CREATED", "STATUS", "LISTENING", "NAME"];
+    let head = [
+        "CONTAINER ID",
+        "IMAGE",
+        "CREATED",
+        "STATUS",
+        "LISTENING",
+        "NAME",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(containers.iter().map(|container| {
         vec![
@@ -81,7 +88,11 @@ pub(super) fn status(container: &Container, now: Timestamp) -> String {
         State::Restarting => match container.next_start_at {
             Some(next) => {
                 let left = span(between(now, next));
-                let left = if left.is_empty() { "a moment".into() } else { left };
+                let left = if left.is_empty() {
+                    "a moment".into()
+                } else {
+                    left
+                };
                 format!("Restarting ({code}) in {left}")
             }
             None => format!("Restarting ({code})"),
@@ -96,7 +107,11 @@ pub(super) fn status(container: &Container, now: Timestamp) -> String {
         (false, _) | (_, Health::None) => String::new(),
         (true, health) => format!(" ({})", health.name()),
     };
-    let looping = if container.crash_loop { ", crash loop" } else { "" };
+    let looping = if container.crash_loop {
+        ", crash loop"
+    } else {
+        ""
+    };
     format!("{text}{health}{looping}")
 }
 

@@ -39,7 +39,9 @@ pub(super) fn moment(
 
 /// The time between two moments, none if the clock was set back.
 pub(super) fn between(earlier: Timestamp, later: Timestamp) -> Duration {
-    let nanos = later.as_nanosecond().saturating_sub(earlier.as_nanosecond());
+    let nanos = later
+        .as_nanosecond()
+        .saturating_sub(earlier.as_nanosecond());
     Duration::from_nanos(u64::try_from(nanos.max(0)).unwrap_or(u64::MAX))
 }
 

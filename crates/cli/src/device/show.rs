@@ -44,14 +44,20 @@ fn device_text(device: &Device) -> String {
     rows.add("root", &device.root);
     rows.add("workers", device.workers.to_string());
     rows.add("started", ago(device.started_at, now()));
-    rows.add("containers", format!("{}, {} running", device.containers, device.running));
+    rows.add(
+        "containers",
+        format!("{}, {} running", device.containers, device.running),
+    );
     for given_up in &device.isolation {
         rows.add("isolation", given_up);
     }
     for damaged in &device.damaged {
         rows.add("damaged", damaged);
     }
-    rows.add("last failure", device.last_failure.clone().unwrap_or_default());
+    rows.add(
+        "last failure",
+        device.last_failure.clone().unwrap_or_default(),
+    );
     rows.text()
 }
 
@@ -90,7 +96,14 @@ fn container_text(container: &Container) -> String {
     rows.add("digest", &container.image.digest);
     rows.add("status", status(container, now));
     rows.add("reason", container.reason.clone().unwrap_or_default());
-    rows.add("health", format!("{} {}", container.health.status.name(), container.health.message));
+    rows.add(
+        "health",
+        format!(
+            "{} {}",
+            container.health.status.name(),
+            container.health.message
+        ),
+    );
     rows.add("created", ago(container.created_at, now));
     rows.add("restarts", container.restarts.to_string());
     rows.add("failures in a row", container.failures.to_string());
@@ -104,10 +117,16 @@ fn container_text(container: &Container) -> String {
     for unmet in &container.unmet {
         rows.add("unmet", unmet);
     }
-    rows.add("restart", container.spec.restart.clone().unwrap_or_default());
+    rows.add(
+        "restart",
+        container.spec.restart.clone().unwrap_or_default(),
+    );
     for mount in &container.spec.mounts {
         let mode = if mount.read_only { ", read-only" } else { "" };
-        rows.add("mount", format!("{} at {}{mode}", mount.source, mount.target));
+        rows.add(
+            "mount",
+            format!("{} at {}{mode}", mount.source, mount.target),
+        );
     }
     for (name, value) in &container.spec.env {
         rows.add("environment", format!("{name}={value}"));
@@ -126,7 +145,11 @@ fn container_text(container: &Container) -> String {
         ),
     );
     for end in &container.ends {
-        let detail = if end.detail.is_empty() { String::new() } else { format!(": {}", end.detail) };
+        let detail = if end.detail.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", end.detail)
+        };
         rows.add(
             "ended",
             format!(

@@ -120,7 +120,11 @@ fn health(device: &DeviceOptions) -> Result<Option<HealthSpec>, Failure> {
     let Some(start_ms) = one("--health-start", &device.health_start, units::time)? else {
         return Ok(None);
     };
-    let action = one("--health-action", &device.health_action, declare::health_action)?;
+    let action = one(
+        "--health-action",
+        &device.health_action,
+        declare::health_action,
+    )?;
     Ok(Some(HealthSpec {
         start_ms,
         heartbeat_ms: one("--health-heartbeat", &device.health_heartbeat, units::time)?,
@@ -153,9 +157,7 @@ pub(super) fn limits(
         ..LimitsSpec::default()
     };
     for text in &changeable.limit {
-        let wrong = |must: Must| {
-            Failure::option("--limit", text, format_args!("must be {must}"))
-        };
+        let wrong = |must: Must| Failure::option("--limit", text, format_args!("must be {must}"));
         let (name, value) = text
             .split_once('=')
             .ok_or_else(|| wrong("NAME=VALUE".into()))?;
@@ -167,10 +169,26 @@ pub(super) fn limits(
 /// The side of the bus, whether a container is made or changed.
 pub(super) fn bus(changeable: &Changeable) -> Result<BusSpec, Failure> {
     Ok(BusSpec {
-        queue_messages: one("--queue-messages", &changeable.queue_messages, declare::count)?,
-        queue_bytes: one("--queue-bytes", &changeable.queue_bytes, declare::small_size)?,
-        message_bytes: one("--message-bytes", &changeable.message_bytes, declare::small_size)?,
-        queue_policy: one("--queue-policy", &changeable.queue_policy, declare::queue_policy)?,
+        queue_messages: one(
+            "--queue-messages",
+            &changeable.queue_messages,
+            declare::count,
+        )?,
+        queue_bytes: one(
+            "--queue-bytes",
+            &changeable.queue_bytes,
+            declare::small_size,
+        )?,
+        message_bytes: one(
+            "--message-bytes",
+            &changeable.message_bytes,
+            declare::small_size,
+        )?,
+        queue_policy: one(
+            "--queue-policy",
+            &changeable.queue_policy,
+            declare::queue_policy,
+        )?,
     })
 }
 

@@ -64,9 +64,10 @@ fn rows(readings: &[Stats]) -> String {
         vec![
             printable(&stats.name),
             stats.state.map_or("-", |state| state.name()).to_owned(),
-            stats
-                .cpu_thousandths
-                .map_or_else(|| "-".into(), |share| format!("{}.{}", share / 10, share % 10)),
+            stats.cpu_thousandths.map_or_else(
+                || "-".into(),
+                |share| format!("{}.{}", share / 10, share % 10),
+            ),
             seconds(stats.cpu_ns),
             format!(
                 "{} / {}",

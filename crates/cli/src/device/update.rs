@@ -22,7 +22,9 @@ pub(super) fn update(arguments: &UpdateArguments) -> Result<(), Failure> {
             "nothing is to be changed; give --memory, --cpus, --limit, --restart, or what else `thimble update --help` has",
         ));
     }
-    life::order(&arguments.named.containers, &arguments.shape, |client, name| {
-        client.update(name, &update)
-    })
+    life::order(
+        &arguments.named.containers,
+        &arguments.shape,
+        |client, name| client.update(name, &update),
+    )
 }

@@ -52,12 +52,14 @@ pub(super) fn parse(arguments: &RunArguments) -> Result<Options, Failure> {
         check_name(name)?;
     }
     let volumes = arguments
-        .declared.volume
+        .declared
+        .volume
         .iter()
         .map(|text| volume(text))
         .collect::<Result<Vec<_>, _>>()?;
     let stop_grace = arguments
-        .declared.stop_grace
+        .declared
+        .stop_grace
         .as_deref()
         .map(|text| time("--stop-grace", text))
         .transpose()?;
@@ -74,7 +76,8 @@ pub(super) fn parse(arguments: &RunArguments) -> Result<Options, Failure> {
             stop_grace,
         },
         timeout: arguments
-            .declared.timeout
+            .declared
+            .timeout
             .as_deref()
             .map(|text| time("--timeout", text))
             .transpose()?,

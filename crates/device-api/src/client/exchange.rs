@@ -111,7 +111,9 @@ impl Wire {
 }
 
 /// What makes a connection go on; it goes with whoever reads its answer.
-struct Driver(Option<Pin<Box<Connection<TokioIo<UnixStream>, Outgoing>>>>);
+struct Driver(Option<Pin<Box<UnixConnection>>>);
+
+type UnixConnection = Connection<TokioIo<UnixStream>, Outgoing>;
 
 impl Driver {
     fn poll(&mut self, context: &mut Context<'_>) {

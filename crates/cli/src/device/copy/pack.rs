@@ -47,7 +47,8 @@ fn pack(from: &Path, called: OsString, writer: io::PipeWriter) -> io::Result<()>
     let mut archive = tar::Builder::new(BufWriter::new(writer));
     archive.follow_symlinks(false);
     let called = PathBuf::from(called);
-    let told = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", from.display()));
+    let told =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", from.display()));
     // What was named is meant, also through a link; links inside a folder stay links.
     if from.is_dir() {
         archive.append_dir_all(&called, from).map_err(told)?;

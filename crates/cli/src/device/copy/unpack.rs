@@ -132,7 +132,10 @@ impl Target {
             self.name.join(below)
         };
         let told = |error: io::Error| format!("{}: {error}", path.display());
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        if let Some(parent) = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
             self.folder.create_dir_all(parent).map_err(told)?;
         }
         let mut file = self.folder.create(&path).map_err(told)?;
