@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rumqttc::{
-    ConnectReturnCode, ConnectionError, LastWill, MqttOptions, QoS, StateError,
-    TlsConfiguration, TlsError, Transport, mqttbytes,
+    ConnectReturnCode, ConnectionError, LastWill, MqttOptions, QoS, StateError, TlsConfiguration,
+    TlsError, Transport, mqttbytes,
 };
 
 use super::settings::{BridgeSettings, Broker};
@@ -119,12 +119,18 @@ fn describe(error: &ConnectionError, formatter: &mut fmt::Formatter<'_>) -> fmt:
             formatter.write_str("the broker gives no sign of life")
         }
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
-            write!(formatter, "the broker took longer than {CONNECT_SECONDS_MAX} s")
+            write!(
+                formatter,
+                "the broker took longer than {CONNECT_SECONDS_MAX} s"
+            )
         }
         ConnectionError::Io(error) | ConnectionError::Tls(TlsError::Io(error)) => {
             write!(formatter, "cannot reach the broker: {error}")
         }
-        other => write!(formatter, "the broker and the device do not understand each other: {other}"),
+        other => write!(
+            formatter,
+            "the broker and the device do not understand each other: {other}"
+        ),
     }
 }
 
@@ -168,8 +174,8 @@ fn password(settings: &BridgeSettings) -> Result<String, BridgeError> {
         error,
     };
     let bytes = trust::read(path, PASSWORD_BYTES_MAX).map_err(wrong)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| wrong(std::io::Error::other("it is not UTF-8")))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| wrong(std::io::Error::other("it is not UTF-8")))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 

@@ -134,9 +134,10 @@ impl Member {
             // A bus tells a subscriber what is retained, and only a new one.
             bus.detach(self.port.id);
             self.queue = Queue::default();
-            self.count(|status| {
-                &mut status.dropped
-            }, counters.dropped.saturating_add(counters.refused));
+            self.count(
+                |status| &mut status.dropped,
+                counters.dropped.saturating_add(counters.refused),
+            );
             for route in &self.out {
                 let subscription = Subscription::Filter(route.subscription.clone());
                 // The check bounds the rules and their levels.

@@ -228,9 +228,7 @@ impl BridgeSettings {
     /// [`BridgeSettingsError`], the first that is found.
     pub fn check(&self) -> Result<(), BridgeSettingsError> {
         let plain = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '.' | '_' | '-');
-        if self.name.is_empty()
-            || self.name.len() > NAME_BYTES_MAX
-            || !self.name.chars().all(plain)
+        if self.name.is_empty() || self.name.len() > NAME_BYTES_MAX || !self.name.chars().all(plain)
         {
             return Err(BridgeSettingsError::Name);
         }
@@ -275,7 +273,9 @@ impl BridgeSettings {
             _ => return Err(wrong("it begins otherwise")),
         };
         if rest.contains('@') {
-            return Err(wrong("credentials belong into `username` and `password_file`"));
+            return Err(wrong(
+                "credentials belong into `username` and `password_file`",
+            ));
         }
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = match rest.split_once(']') {
@@ -290,7 +290,9 @@ impl BridgeSettings {
                 .filter(|port| *port != 0)
                 .ok_or(wrong("the port is no number from 1 to 65535"))?,
         };
-        let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let address = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
         match address {
             Some(_) if tls => return Err(wrong("TLS needs a name instead of an IPv6 address")),
             Some(address) if address.parse::<Ipv6Addr>().is_err() => {
@@ -395,7 +397,9 @@ impl Rule {
 fn check_text(setting: &'static str, text: Option<&str>) -> Result<(), BridgeSettingsError> {
     match text {
         Some(text)
-            if text.is_empty() || text.len() > NAME_BYTES_MAX || text.contains(char::is_control) =>
+            if text.is_empty()
+                || text.len() > NAME_BYTES_MAX
+                || text.contains(char::is_control) =>
         {
             Err(BridgeSettingsError::Text { setting })
         }

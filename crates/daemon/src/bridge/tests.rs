@@ -149,7 +149,10 @@ impl Peer {
 
     async fn publish(&self, topic: &str, payload: &[u8], retain: bool) {
         let qos = QoS::AtLeastOnce;
-        self.client.publish(topic, qos, retain, payload).await.unwrap();
+        self.client
+            .publish(topic, qos, retain, payload)
+            .await
+            .unwrap();
     }
 
     async fn next_publish(&mut self) -> Publish {

@@ -72,7 +72,8 @@ async fn what_is_retained_is_there_for_those_who_come_later() {
         .await
         .publish("config/early", b"3", true)
         .await;
-    let rules = r#""out":[{"filter":"state/#","retain":true}],"in":[{"filter":"config/#","retain":true}]"#;
+    let rules =
+        r#""out":[{"filter":"state/#","retain":true}],"in":[{"filter":"config/#","retain":true}]"#;
     let bridge = device.bridge(&url(&broker), rules);
     until(&bridge, |status| status.sent == 1 && status.received == 1).await;
     device.publish("state/late", b"4", true);
@@ -93,7 +94,12 @@ async fn what_is_retained_is_there_for_those_who_come_later() {
     for _ in 0..4 {
         seen.insert(device.next().await);
     }
-    let expected = ["config/early=3", "config/late=5", "state/early=2", "state/late=4"];
+    let expected = [
+        "config/early=3",
+        "config/late=5",
+        "state/early=2",
+        "state/late=4",
+    ];
     assert_eq!(Vec::from_iter(seen), expected);
 
     // Forgotten here is forgotten there.
@@ -123,7 +129,8 @@ async fn nothing_returns_to_the_broker_it_came_from() {
         // Its own and others' in its queue, in any order.
         let inward = random.below(4);
         for number in 0..inward {
-            peer.publish(&format!("in/{round}/{number}"), b"in", false).await;
+            peer.publish(&format!("in/{round}/{number}"), b"in", false)
+                .await;
         }
         device.publish(&format!("mark/{round}"), b"out", false);
         for number in 0..inward {
@@ -222,7 +229,10 @@ async fn whoever_may_not_come_in_is_told_why() {
     let bridge = device.bridge(&url(&broker), &settings);
     let status = until(&bridge, |status| status.last_error.is_some()).await;
     let error = status.last_error.unwrap();
-    assert!(error.starts_with("cannot read the password from /"), "{error}");
+    assert!(
+        error.starts_with("cannot read the password from /"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -251,7 +261,10 @@ async fn tls_needs_an_authority_that_is_trusted() {
     let none = folder.path().join("none.pem");
     std::fs::write(&none, "no certificate").unwrap();
     for (ca, expected) in [
-        (other.authority(), "cannot reach the broker: invalid peer certificate"),
+        (
+            other.authority(),
+            "cannot reach the broker: invalid peer certificate",
+        ),
         (none, "none.pem holds no certificate"),
         (folder.path().join("missing"), "cannot read /"),
     ] {
@@ -318,7 +331,9 @@ async fn the_status_topic_tells_whether_the_device_is_there() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(super::DEADLINE, until_gone).await.unwrap();
+    tokio::time::timeout(super::DEADLINE, until_gone)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

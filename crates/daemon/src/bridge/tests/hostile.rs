@@ -21,6 +21,9 @@ async fn play(listener: TcpListener, answers: Vec<Vec<u8>>) {
         let mut request = [0; 1024];
         let _ = stream.read(&mut request).await;
         let _ = stream.write_all(&answer).await;
+        // Closed at once, what was said could be lost.
+        let _ = stream.shutdown().await;
+        while stream.read(&mut request).await.is_ok_and(|read| read > 0) {}
     }
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();

@@ -9,7 +9,11 @@ fn what_is_not_said_is_usual() {
     let settings = described("mqtt://host", r#""out":[{"filter":"a"}]"#);
     assert_eq!(settings.check(), Ok(()));
     assert_eq!(
-        (settings.keep_alive, settings.queue_messages, settings.queue_bytes),
+        (
+            settings.keep_alive,
+            settings.queue_messages,
+            settings.queue_bytes
+        ),
         (30, 1024, 1 << 20)
     );
     let rule = &settings.out[0];
@@ -32,19 +36,71 @@ fn every_mistake_is_told() {
         ("mqtt://ada:secret@host", rule, "`password_file`"),
         ("mqtt://[::g]", rule, "no IPv6 address"),
         ("mqtts://[::1]", rule, "TLS needs a name"),
-        ("mqtt://host", r#""ca":"/a","out":[{"filter":"a"}]"#, "`mqtts://`"),
-        ("mqtt://host", r#""password_file":"/a","out":[{"filter":"a"}]"#, "say who"),
-        ("mqtt://host", r#""username":"a\nb","out":[{"filter":"a"}]"#, "`username` needs"),
-        ("mqtt://host", r#""keep_alive":1,"out":[{"filter":"a"}]"#, "`keep_alive` must be 5 to 3600"),
-        ("mqtt://host", r#""queue_messages":0,"out":[{"filter":"a"}]"#, "`queue_messages` must be"),
-        ("mqtt://host", r#""queue_bytes":1,"out":[{"filter":"a"}]"#, "`queue_bytes` must be"),
-        ("mqtt://host", r#""out":[{"filter":"a","qos":2}]"#, "`qos` must be 0 to 1"),
-        ("mqtt://host", r#""out":[{"filter":""}]"#, "\"\" is no topic: it is empty"),
-        ("mqtt://host", r#""out":[{"filter":"a#"}]"#, "must stand alone"),
-        ("mqtt://host", r#""out":[{"filter":"+","local_prefix":"a"}]"#, "\"a+\" is no topic"),
-        ("mqtt://host", r#""out":[{"filter":"a","local_prefix":"+/"}]"#, "\"+/\" is no topic"),
-        ("mqtt://host", r#""status_topic":"a/#","out":[{"filter":"a"}]"#, "\"a/#\" is no topic"),
-        ("mqtt://host", r#""out":[{"filter":"a/#"}],"in":[{"filter":"a/b"}]"#, "would go out"),
+        (
+            "mqtt://host",
+            r#""ca":"/a","out":[{"filter":"a"}]"#,
+            "`mqtts://`",
+        ),
+        (
+            "mqtt://host",
+            r#""password_file":"/a","out":[{"filter":"a"}]"#,
+            "say who",
+        ),
+        (
+            "mqtt://host",
+            r#""username":"a\nb","out":[{"filter":"a"}]"#,
+            "`username` needs",
+        ),
+        (
+            "mqtt://host",
+            r#""keep_alive":1,"out":[{"filter":"a"}]"#,
+            "`keep_alive` must be 5 to 3600",
+        ),
+        (
+            "mqtt://host",
+            r#""queue_messages":0,"out":[{"filter":"a"}]"#,
+            "`queue_messages` must be",
+        ),
+        (
+            "mqtt://host",
+            r#""queue_bytes":1,"out":[{"filter":"a"}]"#,
+            "`queue_bytes` must be",
+        ),
+        (
+            "mqtt://host",
+            r#""out":[{"filter":"a","qos":2}]"#,
+            "`qos` must be 0 to 1",
+        ),
+        (
+            "mqtt://host",
+            r#""out":[{"filter":""}]"#,
+            "\"\" is no topic: it is empty",
+        ),
+        (
+            "mqtt://host",
+            r#""out":[{"filter":"a#"}]"#,
+            "must stand alone",
+        ),
+        (
+            "mqtt://host",
+            r#""out":[{"filter":"+","local_prefix":"a"}]"#,
+            "\"a+\" is no topic",
+        ),
+        (
+            "mqtt://host",
+            r#""out":[{"filter":"a","local_prefix":"+/"}]"#,
+            "\"+/\" is no topic",
+        ),
+        (
+            "mqtt://host",
+            r#""status_topic":"a/#","out":[{"filter":"a"}]"#,
+            "\"a/#\" is no topic",
+        ),
+        (
+            "mqtt://host",
+            r#""out":[{"filter":"a/#"}],"in":[{"filter":"a/b"}]"#,
+            "would go out",
+        ),
     ];
     for (url, json, expected) in cases {
         let error = described(url, json).check().unwrap_err().to_string();
@@ -53,12 +109,24 @@ fn every_mistake_is_told() {
     }
     let mut settings = described("mqtt://host", rule);
     settings.out[0].filter = vec!["a"; 33].join("/");
-    assert!(settings.check().unwrap_err().to_string().contains("32 levels"));
+    assert!(
+        settings
+            .check()
+            .unwrap_err()
+            .to_string()
+            .contains("32 levels")
+    );
     let mut settings = described("mqtt://host", rule);
     settings.out = vec![settings.out[0].clone(); RULES_MAX + 1];
     assert!(settings.check().is_err());
     settings.name = "a b".to_owned();
-    assert!(settings.check().unwrap_err().to_string().starts_with("`name`"));
+    assert!(
+        settings
+            .check()
+            .unwrap_err()
+            .to_string()
+            .starts_with("`name`")
+    );
     let twice = [described("mqtt://a", rule), described("mqtt://b", rule)];
     let error = BridgeSettings::check_all(&twice).unwrap_err().to_string();
     assert_eq!(error, "two bridges are named test");

@@ -95,12 +95,14 @@ impl HttpClient for Client {
             Ok(result) => result,
             Err(_) => Err(Slow.into()),
         };
-        *self.reason.lock() = result.as_ref().err().map(|error| {
-            match error.downcast_ref::<io::Error>() {
-                Some(error) => format!("cannot reach it: {error}"),
-                None => error.to_string(),
-            }
-        });
+        *self.reason.lock() =
+            result
+                .as_ref()
+                .err()
+                .map(|error| match error.downcast_ref::<io::Error>() {
+                    Some(error) => format!("cannot reach it: {error}"),
+                    None => error.to_string(),
+                });
         result
     }
 }

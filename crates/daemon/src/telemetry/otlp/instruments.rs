@@ -80,37 +80,162 @@ fn signed(number: u64) -> Option<i64> {
 }
 
 const CONTAINER: &[Row<ContainerFigures>] = &[
-    row("container.cpu.time", "s", "Processor time it has used.", Kind::Seconds(|of| of.cpu_seconds)),
-    row("container.memory.usage", "By", "Linear memory it has.", Kind::Gauge(|of| signed(of.memory_bytes))),
-    row("container.filesystem.usage", "By", "Bytes in its volumes and its store.", Kind::Gauge(|of| signed(of.storage_bytes))),
-    row("container.restarts", "{restart}", "How often it was restarted.", Kind::Count(|of| of.restarts)),
-    row("thimble.container.memory.peak", "By", "The most linear memory it has had.", Kind::Gauge(|of| signed(of.memory_bytes_max))),
-    row("thimble.container.memory.limit", "By", "The most linear memory it may have.", Kind::Gauge(|of| signed(of.memory_limit_bytes))),
-    row("thimble.container.slices", "{slice}", "Slices of processor time it has run.", Kind::Count(|of| of.slices)),
-    row("thimble.container.bus.delivered", "{message}", "Messages that entered its queue.", Kind::Count(|of| of.bus_delivered)),
-    row("thimble.container.bus.dropped", "{message}", "Messages in its queue that gave way to newer ones.", Kind::Count(|of| of.bus_dropped)),
-    row("thimble.container.bus.refused", "{message}", "Messages that its queue refused.", Kind::Count(|of| of.bus_refused)),
-    row("thimble.container.bus.waiting", "{message}", "Messages that wait for it.", Kind::Gauge(|of| signed(of.bus_waiting))),
-    row("thimble.container.log.written", "By", "Output it has written.", Kind::Count(|of| of.log_bytes)),
-    row("thimble.container.log.dropped", "1", "Output that was dropped.", Kind::Count(|of| of.log_dropped)),
-    row("thimble.container.exit_code", "1", "How it last ended.", Kind::Gauge(|of| of.last_exit_code.map(i64::from))),
+    row(
+        "container.cpu.time",
+        "s",
+        "Processor time it has used.",
+        Kind::Seconds(|of| of.cpu_seconds),
+    ),
+    row(
+        "container.memory.usage",
+        "By",
+        "Linear memory it has.",
+        Kind::Gauge(|of| signed(of.memory_bytes)),
+    ),
+    row(
+        "container.filesystem.usage",
+        "By",
+        "Bytes in its volumes and its store.",
+        Kind::Gauge(|of| signed(of.storage_bytes)),
+    ),
+    row(
+        "container.restarts",
+        "{restart}",
+        "How often it was restarted.",
+        Kind::Count(|of| of.restarts),
+    ),
+    row(
+        "thimble.container.memory.peak",
+        "By",
+        "The most linear memory it has had.",
+        Kind::Gauge(|of| signed(of.memory_bytes_max)),
+    ),
+    row(
+        "thimble.container.memory.limit",
+        "By",
+        "The most linear memory it may have.",
+        Kind::Gauge(|of| signed(of.memory_limit_bytes)),
+    ),
+    row(
+        "thimble.container.slices",
+        "{slice}",
+        "Slices of processor time it has run.",
+        Kind::Count(|of| of.slices),
+    ),
+    row(
+        "thimble.container.bus.delivered",
+        "{message}",
+        "Messages that entered its queue.",
+        Kind::Count(|of| of.bus_delivered),
+    ),
+    row(
+        "thimble.container.bus.dropped",
+        "{message}",
+        "Messages in its queue that gave way to newer ones.",
+        Kind::Count(|of| of.bus_dropped),
+    ),
+    row(
+        "thimble.container.bus.refused",
+        "{message}",
+        "Messages that its queue refused.",
+        Kind::Count(|of| of.bus_refused),
+    ),
+    row(
+        "thimble.container.bus.waiting",
+        "{message}",
+        "Messages that wait for it.",
+        Kind::Gauge(|of| signed(of.bus_waiting)),
+    ),
+    row(
+        "thimble.container.log.written",
+        "By",
+        "Output it has written.",
+        Kind::Count(|of| of.log_bytes),
+    ),
+    row(
+        "thimble.container.log.dropped",
+        "1",
+        "Output that was dropped.",
+        Kind::Count(|of| of.log_dropped),
+    ),
+    row(
+        "thimble.container.exit_code",
+        "1",
+        "How it last ended.",
+        Kind::Gauge(|of| of.last_exit_code.map(i64::from)),
+    ),
 ];
 
 const DEVICE: &[Row<DeviceFigures>] = &[
-    row("process.uptime", "s", "How long the daemon has run.", Kind::Seconds(|of| of.uptime_seconds)),
-    row("process.cpu.time", "s", "Processor time of the daemon.", Kind::Seconds(|of| of.process_cpu_seconds)),
-    row("process.memory.usage", "By", "Resident memory of the daemon.", Kind::Gauge(|of| signed(of.process_resident_bytes))),
-    row("process.unix.file_descriptor.count", "{file_descriptor}", "Open descriptors of the daemon.", Kind::Gauge(|of| signed(of.open_fds))),
-    row("thimble.bus.retained.messages", "{message}", "Messages the bus retains.", Kind::Gauge(|of| signed(of.bus_retained_messages))),
-    row("thimble.bus.retained.size", "By", "Bytes of the messages the bus retains.", Kind::Gauge(|of| signed(of.bus_retained_bytes))),
+    row(
+        "process.uptime",
+        "s",
+        "How long the daemon has run.",
+        Kind::Seconds(|of| of.uptime_seconds),
+    ),
+    row(
+        "process.cpu.time",
+        "s",
+        "Processor time of the daemon.",
+        Kind::Seconds(|of| of.process_cpu_seconds),
+    ),
+    row(
+        "process.memory.usage",
+        "By",
+        "Resident memory of the daemon.",
+        Kind::Gauge(|of| signed(of.process_resident_bytes)),
+    ),
+    row(
+        "process.unix.file_descriptor.count",
+        "{file_descriptor}",
+        "Open descriptors of the daemon.",
+        Kind::Gauge(|of| signed(of.open_fds)),
+    ),
+    row(
+        "thimble.bus.retained.messages",
+        "{message}",
+        "Messages the bus retains.",
+        Kind::Gauge(|of| signed(of.bus_retained_messages)),
+    ),
+    row(
+        "thimble.bus.retained.size",
+        "By",
+        "Bytes of the messages the bus retains.",
+        Kind::Gauge(|of| signed(of.bus_retained_bytes)),
+    ),
 ];
 
 const BRIDGE: &[Row<(String, crate::bridge::BridgeStatus)>] = &[
-    row("thimble.bridge.connected", "1", "1 if it is connected to its broker.", Kind::Gauge(|(_, of)| Some(i64::from(of.connected)))),
-    row("thimble.bridge.sent", "{message}", "Messages that the broker has.", Kind::Count(|(_, of)| of.sent)),
-    row("thimble.bridge.received", "{message}", "Messages from the broker.", Kind::Count(|(_, of)| of.received)),
-    row("thimble.bridge.dropped", "{message}", "Messages for the broker that gave way to newer ones.", Kind::Count(|(_, of)| of.dropped)),
-    row("thimble.bridge.refused", "{message}", "Messages that cannot pass.", Kind::Count(|(_, of)| of.refused)),
+    row(
+        "thimble.bridge.connected",
+        "1",
+        "1 if it is connected to its broker.",
+        Kind::Gauge(|(_, of)| Some(i64::from(of.connected))),
+    ),
+    row(
+        "thimble.bridge.sent",
+        "{message}",
+        "Messages that the broker has.",
+        Kind::Count(|(_, of)| of.sent),
+    ),
+    row(
+        "thimble.bridge.received",
+        "{message}",
+        "Messages from the broker.",
+        Kind::Count(|(_, of)| of.received),
+    ),
+    row(
+        "thimble.bridge.dropped",
+        "{message}",
+        "Messages for the broker that gave way to newer ones.",
+        Kind::Count(|(_, of)| of.dropped),
+    ),
+    row(
+        "thimble.bridge.refused",
+        "{message}",
+        "Messages that cannot pass.",
+        Kind::Count(|(_, of)| of.refused),
+    ),
 ];
 
 impl Instruments {
@@ -134,12 +259,22 @@ impl Instruments {
         let snapshot = Snapshot::default();
         let meter = provider.meter("thimble");
         for row in CONTAINER {
-            build(&meter, row, &snapshot, |figures| &figures.containers, container);
+            build(
+                &meter,
+                row,
+                &snapshot,
+                |figures| &figures.containers,
+                container,
+            );
         }
         for row in BRIDGE {
-            build(&meter, row, &snapshot, |figures| &figures.bridges, |(name, _)| {
-                vec![KeyValue::new("thimble.bridge.name", name.clone())]
-            });
+            build(
+                &meter,
+                row,
+                &snapshot,
+                |figures| &figures.bridges,
+                |(name, _)| vec![KeyValue::new("thimble.bridge.name", name.clone())],
+            );
         }
         for row in DEVICE {
             build(&meter, row, &snapshot, std::slice::from_ref, |_| Vec::new());

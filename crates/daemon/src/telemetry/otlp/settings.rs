@@ -123,7 +123,10 @@ impl OtlpSettings {
         if uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
             return Err(wrong("it has no host, or a query"));
         }
-        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        if uri
+            .authority()
+            .is_some_and(|authority| authority.as_str().contains('@'))
+        {
             return Err(wrong("credentials belong into `headers`"));
         }
         if !(INTERVAL_SECONDS_MIN..=INTERVAL_SECONDS_MAX).contains(&self.interval) {
