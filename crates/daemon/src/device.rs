@@ -65,6 +65,8 @@ pub(crate) struct Device {
     pub(crate) apps: Mutex<()>,
     /// Brokers that the bus is joined with.
     pub(crate) bridges: Mutex<Vec<Bridge>>,
+    /// Everything that is to run was started, or is being started.
+    pub(crate) ready: AtomicBool,
     /// No container is started any more.
     pub(crate) closing: AtomicBool,
     pub(crate) facts: Facts,
@@ -227,6 +229,18 @@ impl Device {
                 self.machine.state(runtime).is_some() || !entry.inner().is_run(runtime)
             })
         })
+    }
+
+    /// Says no until everything that is to run was started, and when the daemon goes down.
+    pub(crate) fn require_ready(&self) -> Result<(), Problem> {
+        self.require_open()?;
+        if !self.ready.load(Ordering::Acquire) {
+            return Err(Problem::new(
+                ProblemKind::NotReady,
+                "the daemon is starting its containers",
+            ));
+        }
+        Ok(())
     }
 
     /// Refuses to start anything while the daemon is going down.

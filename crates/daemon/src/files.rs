@@ -27,6 +27,8 @@ pub(crate) struct Place {
     below: PathBuf,
     /// As it was given.
     shown: String,
+    /// The volume, if it is one.
+    pub(crate) volume: Option<String>,
 }
 
 /// What is to be sent.
@@ -85,6 +87,10 @@ impl Device {
             folder,
             below,
             shown: path.to_owned(),
+            volume: match &mount.place {
+                Mounted::Volume(name) => Some(name.clone()),
+                Mounted::Bind(_) => None,
+            },
         })
     }
 }

@@ -103,6 +103,27 @@ impl Device {
         Ok(())
     }
 
+    /// Ends a container that is about to be removed. What becomes of it is not kept, so that a full disk is no obstacle.
+    pub(crate) fn end_for_removal(&self, entry: &Arc<Entry>) -> Result<(), Problem> {
+        let _operation = entry.operate();
+        self.require_there(entry)?;
+        let runtime = {
+            let mut inner = entry.inner();
+            inner.desired = Desired::Stopped;
+            if !inner.phase.is_live() {
+                rest(&mut inner);
+            }
+            inner.run.as_ref().map(|run| run.runtime)
+        };
+        self.waiting.lock().remove(&entry.id);
+        if let Some(runtime) = runtime {
+            // One that has ended by itself meanwhile is told soon.
+            let _ = self.machine.kill(runtime);
+        }
+        self.changed(entry);
+        Ok(())
+    }
+
     /// Keeps a container from running until [`Device::unpause`].
     pub(crate) fn pause(&self, entry: &Arc<Entry>) -> Result<(), Problem> {
         self.hold(

@@ -124,10 +124,6 @@ impl Device {
     fn interrupted(&self, entry: &Arc<Entry>) {
         let _operation = entry.operate();
         let started_at = entry.inner().started_at;
-        if started_at.is_none() {
-            // It was to be started and never was, so nothing was interrupted.
-            return;
-        }
         let end = record::without_run(
             EndReason::Interrupted,
             "the device or the daemon went away while it ran".to_owned(),

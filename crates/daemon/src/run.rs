@@ -202,6 +202,7 @@ fn prepare(setup: &Setup, program: &dyn Program) -> Result<Parts, DaemonError> {
         waiting: Mutex::default(),
         apps: Mutex::default(),
         bridges: Mutex::default(),
+        ready: AtomicBool::new(false),
         closing: AtomicBool::new(false),
         facts: Facts {
             root: setup.root.clone(),
@@ -317,6 +318,7 @@ async fn serve(
         _ = resumed => {}
         () = tokio::time::sleep(READY_AFTER_MAX) => {}
     }
+    device.ready.store(true, Ordering::Release);
     device
         .wires
         .events

@@ -24,6 +24,9 @@ const TEMPORARY: &str = "tmp";
 const DAMAGED: &str = "damaged";
 /// Bytes of a file at most: requests have a mebibyte, records of ends the rest.
 const FILE_BYTES_MAX: u64 = 4 << 20;
+/// Room that is kept for what must be written even when the disk is full: that a container is stopped, or has ended.
+const RESERVE_FILE: &str = "reserve";
+const RESERVE_BYTES: u64 = 256 << 10;
 /// Ends that are kept of a container.
 pub(crate) const ENDS_MAX: usize = 10;
 
@@ -90,7 +93,10 @@ impl StateStore {
     /// Opens the folder; makes it if it is missing.
     pub(crate) fn open(folder: PathBuf) -> io::Result<Self> {
         create_folders(&folder)?;
-        Ok(Self { folder })
+        let store = Self { folder };
+        // Without room for it there is none to keep.
+        let _ = store.fill_reserve();
+        Ok(store)
     }
 
     /// Everything that is there, and what was damaged. Leftovers of writes that a power cut ended are removed.
@@ -116,8 +122,37 @@ impl StateStore {
         Ok((states, damages))
     }
 
-    /// Writes a state, durably.
+    /// Writes the state of a container that is there already, durably; from the reserve when the disk is full.
     pub(crate) fn save(&self, saved: &Saved) -> io::Result<()> {
+        match self.write(saved) {
+            Err(error) if error.kind() == ErrorKind::StorageFull => {
+                drop(fs::remove_file(self.folder.join(RESERVE_FILE)));
+                self.write(saved)
+            }
+            result => result,
+        }
+    }
+
+    /// Writes the state of a new container, durably. The reserve is not for that, and is filled first.
+    pub(crate) fn add(&self, saved: &Saved) -> io::Result<()> {
+        self.fill_reserve()?;
+        self.write(saved)
+    }
+
+    /// Takes room for bad times, unless it is there.
+    fn fill_reserve(&self) -> io::Result<()> {
+        let path = self.folder.join(RESERVE_FILE);
+        if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == RESERVE_BYTES) {
+            return Ok(());
+        }
+        let file = File::create(&path)?;
+        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, RESERVE_BYTES).map_err(|error| {
+            drop(fs::remove_file(&path));
+            io::Error::from(error)
+        })
+    }
+
+    fn write(&self, saved: &Saved) -> io::Result<()> {
         let body = serde_json::to_vec_pretty(saved)?;
         let mut bytes = format!("{MARK}{}\n", Digest::of(&body)).into_bytes();
         bytes.extend_from_slice(&body);

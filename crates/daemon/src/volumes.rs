@@ -56,6 +56,14 @@ impl Volumes {
         bytes_below(&self.path(name))
     }
 
+    /// Counts anew what is in a volume, after something was written past its quota.
+    pub(crate) fn recount(&self, name: &str) {
+        let quota = self.quotas.lock().get(name).cloned();
+        if let Some(Err(error)) = quota.map(|quota| quota.recount()) {
+            tracing::warn!("the files of the volume {name} cannot be counted: {error}");
+        }
+    }
+
     /// The names of all volumes.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let entries = match fs::read_dir(&self.folder) {

@@ -58,7 +58,7 @@ fn every_wrong_request_gets_a_problem_that_says_what_is_wrong() {
         ("GET", "/v1/containers/%00".into(), String::new(), ProblemKind::NoSuchContainer, "no such container"),
         ("GET", "/v1/containers/%ff".into(), String::new(), ProblemKind::Malformed, "cannot be read"),
         ("GET", "/v1/containers/nobody/logs?tail=-1".into(), String::new(), ProblemKind::Malformed, "invalid digit"),
-        ("GET", "/v1/containers/nobody/logs?since=yesterday".into(), String::new(), ProblemKind::Malformed, "yesterday"),
+        ("GET", "/v1/containers/nobody/logs?since=yesterday".into(), String::new(), ProblemKind::Malformed, "as year"),
         ("GET", "/v1/stats?container=nobody".into(), String::new(), ProblemKind::NoSuchContainer, "no such container"),
         ("GET", "/v1/stats?often=true".into(), String::new(), ProblemKind::Malformed, "stream=true"),
         ("PUT", "/v1/apps/a.b".into(), "{\"containers\":{\"c\":{\"image\":\"a\"}}}".into(), ProblemKind::Invalid, "within apps"),

@@ -119,6 +119,14 @@ impl Device {
         }
     }
 
+    /// How many containers are kept on the disk.
+    pub(super) fn states(&self) -> usize {
+        let files = std::fs::read_dir(self.root().join("daemon/containers")).unwrap();
+        files
+            .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|end| end == "state"))
+            .count()
+    }
+
     /// What the daemon has said.
     pub(super) fn log(&self) -> String {
         std::fs::read_to_string(self.root().join("daemon.log")).unwrap_or_default()

@@ -32,9 +32,8 @@ fn nothing_that_was_acknowledged_is_lost_however_often_the_daemon_is_killed() {
         // What a container has written and stored is there as well.
         for (name, state) in known.iter().filter(|(_, state)| **state == State::Running) {
             assert_eq!(*state, State::Running);
-            let count = starts_of(&device, name);
-            let before = starts.insert(name.clone(), count).unwrap_or(0);
-            assert!(count > before, "seed {seed}, life {life}: {name} began {count} times, {before} before");
+            let before = starts.get(name).copied().unwrap_or(0);
+            starts.insert(name.clone(), starts_after(&device, name, before));
         }
         let pid = device.pid();
         let micros = random.below(40_000);
@@ -119,18 +118,18 @@ fn check(device: &Device, known: &Known, seed: u64, life: u32) {
     }
 }
 
-fn starts_of(device: &Device, name: &str) -> u32 {
+/// Waits until a container has begun more often than it had; how often that is. It counts in its own store.
+fn starts_after(device: &Device, name: &str, before: u32) -> u32 {
     let begun = std::time::Instant::now();
     loop {
-        // The number of the latest start; three digits.
-        let last = device.lines(name).into_iter().filter(|line| line.starts_with("start ")).next_back();
-        let running = device.client().container(name).unwrap().started_at;
-        if let Some(line) = last
-            && running.is_some()
+        let lines = device.lines(name);
+        let last = lines.iter().rev().find_map(|line| line.strip_prefix("start "));
+        if let Some(count) = last.map(|number| number.parse().unwrap())
+            && count > before
         {
-            return line[6..9].parse().unwrap();
+            return count;
         }
-        assert!(begun.elapsed().as_secs() < 60, "{name} does not begin");
+        assert!(begun.elapsed().as_secs() < 60, "{name} does not begin anew after {before}: {lines:?}");
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
 }

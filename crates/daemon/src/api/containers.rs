@@ -137,18 +137,11 @@ async fn remove(
     if removal.force {
         let (device, entry) = (Arc::clone(&device), Arc::clone(&entry));
         let killed = Arc::clone(&entry);
-        blocking(move || device.kill(&killed).or_else(unless_at_rest)).await?;
+        blocking(move || device.end_for_removal(&killed)).await?;
         entry.rest().await;
     }
     blocking(move || device.remove(&entry, removal.volumes)).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn unless_at_rest(problem: Problem) -> Result<(), Problem> {
-    match problem.kind {
-        ProblemKind::WrongState => Ok(()),
-        _ => Err(problem),
-    }
 }
 
 /// Changes a container, whether it runs or not.

@@ -56,7 +56,7 @@ async fn device(State(device): State<Arc<Device>>) -> Json<DeviceView> {
 #[utoipa::path(get, path = "/v1/health", tag = "device",
     responses((status = 200, description = "It is ready"), (status = 503, body = Problem, content_type = "application/problem+json")))]
 async fn health(State(device): State<Arc<Device>>) -> Result<StatusCode, Fault> {
-    device.require_open()?;
+    device.require_ready()?;
     Ok(StatusCode::OK)
 }
 

@@ -86,13 +86,15 @@ async fn write(
     let (sender, receiver) = mpsc::channel::<Bytes>(PIECES_MAX);
     let writing = spawn_blocking(move || {
         let place = device.place(&entry, &place.path)?;
-        files::unpack(
-            &place,
-            Received {
-                receiver,
-                piece: Bytes::new(),
-            },
-        )
+        let received = Received {
+            receiver,
+            piece: Bytes::new(),
+        };
+        let written = files::unpack(&place, received);
+        if let Some(volume) = &place.volume {
+            device.volumes.recount(volume);
+        }
+        written
     });
     while let Some(Ok(frame)) = body.frame().await {
         let Ok(bytes) = frame.into_data() else {

@@ -11,6 +11,7 @@ fn place(folder: &Path, below: &str) -> Place {
         folder: folder.to_owned(),
         below: below.into(),
         shown: format!("/data/{below}"),
+        volume: None,
     }
 }
 

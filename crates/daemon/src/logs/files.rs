@@ -313,7 +313,12 @@ pub(super) fn bytes_found(folder: &Path, files_max: u32) -> u64 {
 /// # Errors
 /// When one cannot be deleted; the others are, as far as possible.
 pub(super) fn delete(folder: &Path) -> io::Result<()> {
-    prune(folder, 0)
+    prune(folder, 0)?;
+    match fs::remove_dir(folder) {
+        // Somebody has put something else there; that is theirs.
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Opens a file of a log as the daemon does: never anything but a regular file.

@@ -98,7 +98,7 @@ impl Device {
             restarts: 0,
             host_failures: 0,
         };
-        if let Err(error) = self.states.save(&saved) {
+        if let Err(error) = self.states.add(&saved) {
             // Who failed to write may fail to remove; at the next start it is found to be nobody's.
             drop(self.images.unpin(&owner));
             return Err(

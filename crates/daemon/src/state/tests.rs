@@ -32,7 +32,7 @@ fn what_was_saved_is_there_and_what_was_removed_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let store = StateStore::open(folder.path().join("a/b")).unwrap();
     for number in 1..=3 {
-        store.save(&saved(number)).unwrap();
+        store.add(&saved(number)).unwrap();
     }
     let mut changed = saved(2);
     changed.desired = Desired::Paused;
