@@ -90,7 +90,7 @@ fn fault(error: &StoreError) -> ImageFault {
         StoreError::Missing { .. } => ImageFault::Missing {
             reason: format!("{reason}; fetch or load the image again"),
         },
-        StoreError::Full { .. } => ImageFault::NoSpace { reason },
+        StoreError::NoRoom { .. } => ImageFault::NoSpace { reason },
         _ => ImageFault::Device { reason },
     }
 }
