@@ -10,7 +10,7 @@ use tempfile::TempDir;
 pub(crate) const ENGINES: [&str; 2] = ["wasmtime", "wasmi"];
 
 /// The folder in which `cargo` puts programs: where this test itself is, one up.
-fn programs() -> PathBuf {
+pub(crate) fn programs() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.parent().unwrap().parent().unwrap().to_owned()
 }

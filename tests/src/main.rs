@@ -8,6 +8,7 @@
 mod bad_input;
 mod command;
 mod conformance;
+mod daemon;
 mod data;
 mod examples;
 mod images;

@@ -35,13 +35,16 @@ pub use settings::{
     QUEUE_MESSAGES_MAX, RULES_MAX, Rule,
 };
 
+/// Uses the bus under its lock.
+pub type WithBus = Arc<dyn Fn(&mut dyn FnMut(&mut Bus)) + Send + Sync>;
+
 /// The device's bus, as a bridge sees it.
 #[derive(Clone)]
 pub struct BusPort {
     /// What the bridge is on the bus; nobody else may be it.
     pub id: ContainerId,
     /// Uses the bus; never from inside itself.
-    pub with_bus: Arc<dyn Fn(&mut dyn FnMut(&mut Bus)) + Send + Sync>,
+    pub with_bus: WithBus,
     /// The time that messages from the broker carry.
     pub now: fn() -> thimble_runtime::Instant,
 }

@@ -46,13 +46,16 @@ impl Mosquitto {
         if let Some((user, password)) = options.login {
             let file = folder.path().join("users");
             let file = file.to_str().unwrap();
-            tool("mosquitto_passwd", &["-b", "-c", file, user, password], folder.path());
+            tool(
+                "mosquitto_passwd",
+                &["-b", "-c", file, user, password],
+                folder.path(),
+            );
         }
         let mut said = String::new();
         for _ in 0..ATTEMPTS {
             // It cannot choose a port itself and tell which.
-            let port = TcpListener::bind("127.0.0.1:0").unwrap();
-            let port = port.local_addr().unwrap().port();
+            let port = free_port();
             configure(folder.path(), port, options);
             match run(folder.path()) {
                 Ok(process) => {
@@ -126,6 +129,11 @@ impl Drop for Mosquitto {
     }
 }
 
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
 /// Starts a broker and waits until it listens; what it said, if it does not.
 fn run(folder: &Path) -> Result<Child, String> {
     // Debian has it where only administrators look.
@@ -138,7 +146,9 @@ fn run(folder: &Path) -> Result<Child, String> {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("mosquitto: {error}; install it: apt-get install mosquitto"));
+        .unwrap_or_else(|error| {
+            panic!("mosquitto: {error}; install it: apt-get install mosquitto")
+        });
     let lines = BufReader::new(process.stderr.take().unwrap()).lines();
     match listening(lines) {
         Ok(()) => Ok(process),
@@ -175,7 +185,9 @@ fn configure(folder: &Path, port: u16, options: Options<'_>) {
         text.push_str(&format!("password_file {shown}/users\n"));
     }
     if options.tls {
-        text.push_str(&format!("certfile {shown}/server.pem\nkeyfile {shown}/server.key\n"));
+        text.push_str(&format!(
+            "certfile {shown}/server.pem\nkeyfile {shown}/server.key\n"
+        ));
     }
     std::fs::write(folder.join("mosquitto.conf"), text).unwrap();
 }

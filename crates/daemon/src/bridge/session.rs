@@ -102,12 +102,15 @@ impl Session {
         }
         self.connected(&client);
         loop {
-            let event = match self.next(&client, &mut events).await {
-                Ok(event) => event,
-                Err(error) => return error.into(),
-            };
-            if let Err(error) = self.handle(&event) {
-                self.shared.status.lock().last_error = Some(error.to_string());
+            match self.next(&client, &mut events).await {
+                Ok(event) => self.handle(&event),
+                Err(error) => {
+                    // What came just before the end has come.
+                    while let Some(event) = events.state.events.pop_front() {
+                        self.handle(&event);
+                    }
+                    return error.into();
+                }
             }
         }
     }
@@ -195,7 +198,7 @@ impl Session {
         }
     }
 
-    fn handle(&mut self, event: &Event) -> Result<(), BridgeError> {
+    fn handle(&mut self, event: &Event) {
         match event {
             Event::Incoming(Incoming::Publish(publish)) => self.member.receive(publish),
             Event::Incoming(Incoming::PubAck(ack)) => {
@@ -205,7 +208,9 @@ impl Session {
             Event::Incoming(Incoming::SubAck(ack))
                 if ack.return_codes.contains(&SubscribeReasonCode::Failure) =>
             {
-                return Err(BridgeError::Subscription);
+                let error = BridgeError::Subscription.to_string();
+                tracing::warn!(bridge = self.settings.name, "{error}");
+                self.shared.status.lock().last_error = Some(error);
             }
             Event::Outgoing(rumqttc::Outgoing::Publish(packet)) => {
                 let done = self.window.sent(*packet);
@@ -213,7 +218,6 @@ impl Session {
             }
             _ => {}
         }
-        Ok(())
     }
 
     /// Says good-bye; the broker closes the connection then.

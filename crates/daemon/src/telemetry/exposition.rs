@@ -6,7 +6,7 @@
 use std::fmt;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, text};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
@@ -53,17 +53,9 @@ struct Metric<T> {
 enum Value {
     Count(u64),
     Seconds(f64),
-    Gauge(f64),
-}
-
-impl Value {
-    const fn gauge(value: u64) -> Self {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "the format's readers have doubles only"
-        )]
-        Self::Gauge(value as f64)
-    }
+    Now(u64),
+    Fraction(f64),
+    Signed(i64),
 }
 
 const fn metric<T>(
@@ -103,25 +95,25 @@ const CONTAINER: &[Metric<ContainerFigures>] = &[
         "thimble_container_memory",
         Some(Unit::Bytes),
         "Linear memory it has.",
-        |of| Some(Value::gauge(of.memory_bytes)),
+        |of| Some(Value::Now(of.memory_bytes)),
     ),
     metric(
         "thimble_container_memory_peak",
         Some(Unit::Bytes),
         "The most linear memory it has had.",
-        |of| Some(Value::gauge(of.memory_bytes_max)),
+        |of| Some(Value::Now(of.memory_bytes_max)),
     ),
     metric(
         "thimble_container_memory_limit",
         Some(Unit::Bytes),
         "The most linear memory it may have.",
-        |of| Some(Value::gauge(of.memory_limit_bytes)),
+        |of| Some(Value::Now(of.memory_limit_bytes)),
     ),
     metric(
         "thimble_container_storage",
         Some(Unit::Bytes),
         "Bytes in its volumes and its store.",
-        |of| Some(Value::gauge(of.storage_bytes)),
+        |of| Some(Value::Now(of.storage_bytes)),
     ),
     metric(
         "thimble_container_bus_delivered_messages",
@@ -145,7 +137,7 @@ const CONTAINER: &[Metric<ContainerFigures>] = &[
         "thimble_container_bus_waiting_messages",
         None,
         "Messages that wait for it.",
-        |of| Some(Value::gauge(of.bus_waiting)),
+        |of| Some(Value::Now(of.bus_waiting)),
     ),
     metric(
         "thimble_container_log",
@@ -163,7 +155,7 @@ const CONTAINER: &[Metric<ContainerFigures>] = &[
         "thimble_container_last_exit_code",
         None,
         "How it last ended.",
-        |of| of.last_exit_code.map(|code| Value::Gauge(f64::from(code))),
+        |of| of.last_exit_code.map(|code| Value::Signed(i64::from(code))),
     ),
 ];
 
@@ -172,7 +164,7 @@ const BRIDGE: &[Metric<BridgeStatus>] = &[
         "thimble_bridge_connected",
         None,
         "1 if it is connected to its broker.",
-        |of| Some(Value::Gauge(f64::from(u8::from(of.connected)))),
+        |of| Some(Value::Now(u64::from(of.connected))),
     ),
     metric(
         "thimble_bridge_sent_messages",
@@ -205,25 +197,25 @@ const DEVICE: &[Metric<DeviceFigures>] = &[
         "thimble_uptime",
         Some(Unit::Seconds),
         "How long the daemon has run.",
-        |of| Some(Value::Gauge(of.uptime_seconds)),
+        |of| Some(Value::Fraction(of.uptime_seconds)),
     ),
     metric(
         "thimble_bus_retained_messages",
         None,
         "Messages the bus retains.",
-        |of| Some(Value::gauge(of.bus_retained_messages)),
+        |of| Some(Value::Now(of.bus_retained_messages)),
     ),
     metric(
         "thimble_bus_retained",
         Some(Unit::Bytes),
         "Bytes of the messages the bus retains.",
-        |of| Some(Value::gauge(of.bus_retained_bytes)),
+        |of| Some(Value::Now(of.bus_retained_bytes)),
     ),
     metric(
         "process_resident_memory",
         Some(Unit::Bytes),
         "Resident memory of the daemon.",
-        |of| Some(Value::gauge(of.process_resident_bytes)),
+        |of| Some(Value::Now(of.process_resident_bytes)),
     ),
     metric(
         "process_cpu",
@@ -235,7 +227,7 @@ const DEVICE: &[Metric<DeviceFigures>] = &[
         "process_open_fds",
         None,
         "Open descriptors of the daemon.",
-        |of| Some(Value::gauge(of.open_fds)),
+        |of| Some(Value::Now(of.open_fds)),
     ),
 ];
 
@@ -331,19 +323,27 @@ fn family<'a, T: 'a>(
     };
     let kind = match first {
         Value::Count(_) | Value::Seconds(_) => ConstCounter::new(0u64).metric_type(),
-        Value::Gauge(_) => ConstGauge::new(0u64).metric_type(),
+        Value::Now(_) | Value::Fraction(_) | Value::Signed(_) => {
+            ConstGauge::new(0u64).metric_type()
+        }
     };
     let mut written =
         encoder.encode_descriptor(metric.name, metric.help, metric.unit.as_ref(), kind)?;
     for (name, value) in values {
-        let labels = label.map(|label| (label, name));
-        let labels = labels.as_slice();
-        let labelled = written.encode_family(&labels)?;
-        match value {
-            Value::Count(count) => ConstCounter::new(count).encode(labelled)?,
-            Value::Seconds(seconds) => ConstCounter::new(seconds).encode(labelled)?,
-            Value::Gauge(value) => ConstGauge::new(value).encode(labelled)?,
+        match label {
+            Some(label) => encode(&value, written.encode_family(&[(label, name)])?)?,
+            None => return encode(&value, written),
         }
     }
     Ok(())
+}
+
+fn encode(value: &Value, encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
+    match *value {
+        Value::Count(count) => ConstCounter::new(count).encode(encoder),
+        Value::Seconds(seconds) => ConstCounter::new(seconds).encode(encoder),
+        Value::Now(now) => ConstGauge::new(now).encode(encoder),
+        Value::Fraction(now) => ConstGauge::new(now).encode(encoder),
+        Value::Signed(now) => ConstGauge::new(now).encode(encoder),
+    }
 }

@@ -79,6 +79,17 @@ pub fn spawn(
     resource: &[(String, String)],
 ) -> Result<Otlp, OtlpSettingsError> {
     settings.check()?;
+    let interval = Duration::from_secs(u64::from(settings.interval));
+    spawn_every(interval, settings, figures, resource)
+}
+
+/// Starts an exporter with an interval of its own.
+pub(super) fn spawn_every(
+    interval: Duration,
+    settings: &OtlpSettings,
+    figures: Arc<dyn Figures>,
+    resource: &[(String, String)],
+) -> Result<Otlp, OtlpSettingsError> {
     let client = Client::new(settings.ca.clone());
     let exporter = exporter(settings, client.clone())
         .map_err(|error| OtlpSettingsError::Library(error.to_string()))?;
@@ -91,7 +102,6 @@ pub fn spawn(
         .build();
     let instruments = Instruments::new(figures, resource);
     let status = Arc::new(Mutex::new(OtlpStatus::default()));
-    let interval = Duration::from_secs(u64::from(settings.interval));
     let run = run(exporter, client, instruments, interval, Arc::clone(&status));
     let task = tokio::spawn(run).abort_handle();
     Ok(Otlp { status, task })
