@@ -26,8 +26,32 @@ end
 
 complete -c thimble -n "__fish_thimble_needs_command" -s h -l help -d 'Print help'
 complete -c thimble -n "__fish_thimble_needs_command" -s V -l version -d 'Print version'
-complete -c thimble -n "__fish_thimble_needs_command" -f -a "run" -d 'Run a container in the foreground'
-complete -c thimble -n "__fish_thimble_needs_command" -f -a "inspect" -d 'Show what an image or a module is: its configuration, signatures, imports, exports, memory, and the grants it will need'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "run" -d 'Run a container: in the foreground, or with -d in the daemon'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "create" -d 'Make a container in the daemon without starting it'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "start" -d 'Start containers'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "stop" -d 'Ask containers to stop, and kill those that do not in time'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "kill" -d 'Kill containers'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "pause" -d 'Keep containers from running'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "unpause" -d 'Let paused containers go on'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "restart" -d 'Stop containers and start them again'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "wait" -d 'Wait for the end of containers and tell their exit codes'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "rm" -d 'Remove containers'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "ps" -d 'List containers'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "logs" -d 'Show what a container wrote'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "stats" -d 'Show what containers use, every second'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "events" -d 'Show what happens on the device'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "attach" -d 'Show what a container writes from now on, and pass it standard input if it has one'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "cp" -d 'Copy files from or to the volumes of a container'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "update" -d 'Change the limits of containers, whether they run or not'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "up" -d 'Bring an app to what its file declares'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "down" -d 'Remove an app\'s containers; its volumes stay'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "diff" -d 'Show what `up` would do'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "apps" -d 'List apps'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "volumes" -d 'What is done with volumes'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "device" -d 'Show the daemon and the device'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "bus" -d 'Publish and receive messages'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "inspect" -d 'Show what a container, an image or a module is: its state and configuration, signatures, imports, exports, memory, and the grants it will need'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "daemon" -d 'Run the daemon: it keeps containers in the state that was declared'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "build" -d 'Build an image from a thimble.yaml, from Ocre\'s build.yaml, or straight from a .wasm file'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "push" -d 'Send an image, and its signatures, to its registry'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "pull" -d 'Fetch an image from its registry'
@@ -44,34 +68,239 @@ complete -c thimble -n "__fish_thimble_needs_command" -f -a "login" -d 'Log in t
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "logout" -d 'Forget a registry\'s credentials'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "completions" -d 'Write a completion script for a shell to standard output'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "man" -d 'Write the manual page to standard output, or all pages into a folder'
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l limit -d 'Set another limit: storage=1m, kv=64k, descriptors=64, sockets=16, timers=8 or subscriptions=8' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l restart -d 'When to start it again after its end: no, on-failure, on-failure:N or always' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l queue-messages -d 'Messages that may wait for it' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l queue-bytes -d 'Bytes of the messages that may wait for it' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l queue-policy -d 'What happens to a message that does not fit: drop-oldest or refuse' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l message-bytes -d 'Bytes of one message at most' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l log-max-size -d 'Size of a file of its output, after which the next is begun' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l log-max-file -d 'Files of its output that are kept' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l depends-on -d 'Start it after another container is started, healthy or completed' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -s l -l label -d 'Give it a label' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l health-start -l health-start-period -d 'Time until it must have reported that it is healthy' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l health-heartbeat -l health-interval -d 'Longest time between two of its reports' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l health-action -d 'What is done when it is unhealthy: restart or report' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l engine -d 'What executes the WebAssembly [default: wasmtime]' -r -f -a "wasmtime\t'Native code, compiled once and cached'
+wasmi\t'A portable interpreter: nothing is compiled or cached'"
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l board -d 'Simulate the pins and sensors that this file describes' -r -F
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l with -d 'Run another container beside this one, with the same options; both share the bus and the board' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l format -d 'With -d, write what was made in this form, of the fields that --json has: \'{{ id }} {{ name }}\'' -r
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l name -d 'Name of the container; its key-value data is kept under it, for one container at a time. Without a name nothing is kept' -r
 complete -c thimble -n "__fish_thimble_using_subcommand run" -s e -l env -d 'Set an environment variable; NAME alone takes its value from here' -r
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l env-file -d 'Read environment variables from a file, one NAME=VALUE a line' -r -F
-complete -c thimble -n "__fish_thimble_using_subcommand run" -s v -l volume -d 'Mount a folder of this machine; `:ro` makes it read-only' -r
+complete -c thimble -n "__fish_thimble_using_subcommand run" -s v -l volume -d 'Mount a folder of this machine, or, in the daemon, a volume by its name; `:ro` makes it read-only' -r
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l allow -d 'Grant something, for example net.connect:example.org:443, gpio:led0 or timer' -r
 complete -c thimble -n "__fish_thimble_using_subcommand run" -s m -l memory -d 'Limit of linear memory, for example 512k, 64m or 1g [default: what the image asks for, at most 128m]' -r
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l cpus -d 'Share of the processor among the containers that want it [default: what the image asks for, at most 1]' -r
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l timeout -d 'End the container after this time, for example 500ms, 10s or 2m' -r
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l stop-grace -d 'Time between asking the container to stop and killing it [default: what the image asks for, else 10s]' -r
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l listen -d 'Open a listening socket for the container: tcp/PORT or tcp/ADDRESS:PORT. Port 0 lets the system choose' -r
-complete -c thimble -n "__fish_thimble_using_subcommand run" -l engine -d 'What executes the WebAssembly' -r -f -a "wasmtime\t'Native code, compiled once and cached'
-wasmi\t'A portable interpreter: nothing is compiled or cached'"
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l entry -d 'Exported function to run instead of `_start`' -r
-complete -c thimble -n "__fish_thimble_using_subcommand run" -l board -d 'Simulate the pins and sensors that this file describes' -r -F
-complete -c thimble -n "__fish_thimble_using_subcommand run" -l with -d 'Run another container beside this one, with the same options; both share the bus and the board' -r
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l pull -d 'When to fetch the image from its registry' -r -f -a "missing\t'If it is not here, or damaged'
 always\t'Before every run: the tag may have moved'
 never\t'Never'"
+complete -c thimble -n "__fish_thimble_using_subcommand run" -s d -l detach -d 'Run it in the daemon, and go on without waiting for its end'
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l rm -d 'Remove the container after its end; without -d nothing stays anyway'
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l stats -d 'Tell what the container used, after its end, on standard error'
+complete -c thimble -n "__fish_thimble_using_subcommand run" -l json -d 'Write what happens to the container to standard error as JSON, one object a line; with -d, what was made to standard output'
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l allow-requested -d 'Grant everything that the image asks for; look at it first with `thimble inspect`'
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l plain-http -d 'Speak HTTP without TLS to the registry; for this machine\'s own it is done without asking'
-complete -c thimble -n "__fish_thimble_using_subcommand run" -s i -l interactive -d 'Pass standard input to the container; without this it reads the end at once'
-complete -c thimble -n "__fish_thimble_using_subcommand run" -l stats -d 'Tell what the container used, after its end, on standard error'
-complete -c thimble -n "__fish_thimble_using_subcommand run" -l json -d 'Write what happens to the container to standard error as JSON, one object a line'
+complete -c thimble -n "__fish_thimble_using_subcommand run" -s i -l interactive -d 'Pass standard input to the container, or keep it open for `thimble attach`; without this it reads the end at once'
 complete -c thimble -n "__fish_thimble_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c thimble -n "__fish_thimble_using_subcommand run" -s V -l version -d 'Print version'
-complete -c thimble -n "__fish_thimble_using_subcommand inspect" -l json -d 'Write JSON'
-complete -c thimble -n "__fish_thimble_using_subcommand inspect" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l limit -d 'Set another limit: storage=1m, kv=64k, descriptors=64, sockets=16, timers=8 or subscriptions=8' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l restart -d 'When to start it again after its end: no, on-failure, on-failure:N or always' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l queue-messages -d 'Messages that may wait for it' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l queue-bytes -d 'Bytes of the messages that may wait for it' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l queue-policy -d 'What happens to a message that does not fit: drop-oldest or refuse' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l message-bytes -d 'Bytes of one message at most' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l log-max-size -d 'Size of a file of its output, after which the next is begun' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l log-max-file -d 'Files of its output that are kept' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l depends-on -d 'Start it after another container is started, healthy or completed' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -s l -l label -d 'Give it a label' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l health-start -l health-start-period -d 'Time until it must have reported that it is healthy' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l health-heartbeat -l health-interval -d 'Longest time between two of its reports' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l health-action -d 'What is done when it is unhealthy: restart or report' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l name -d 'Name of the container; its key-value data is kept under it, for one container at a time. Without a name nothing is kept' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -s e -l env -d 'Set an environment variable; NAME alone takes its value from here' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l env-file -d 'Read environment variables from a file, one NAME=VALUE a line' -r -F
+complete -c thimble -n "__fish_thimble_using_subcommand create" -s v -l volume -d 'Mount a folder of this machine, or, in the daemon, a volume by its name; `:ro` makes it read-only' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l allow -d 'Grant something, for example net.connect:example.org:443, gpio:led0 or timer' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -s m -l memory -d 'Limit of linear memory, for example 512k, 64m or 1g [default: what the image asks for, at most 128m]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l cpus -d 'Share of the processor among the containers that want it [default: what the image asks for, at most 1]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l timeout -d 'End the container after this time, for example 500ms, 10s or 2m' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l stop-grace -d 'Time between asking the container to stop and killing it [default: what the image asks for, else 10s]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l listen -d 'Open a listening socket for the container: tcp/PORT or tcp/ADDRESS:PORT. Port 0 lets the system choose' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l entry -d 'Exported function to run instead of `_start`' -r
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l pull -d 'When to fetch the image from its registry' -r -f -a "missing\t'If it is not here, or damaged'
+always\t'Before every run: the tag may have moved'
+never\t'Never'"
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l rm -d 'Remove the container after its end'
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l allow-requested -d 'Grant everything that the image asks for; look at it first with `thimble inspect`'
+complete -c thimble -n "__fish_thimble_using_subcommand create" -l plain-http -d 'Speak HTTP without TLS to the registry; for this machine\'s own it is done without asking'
+complete -c thimble -n "__fish_thimble_using_subcommand create" -s i -l interactive -d 'Pass standard input to the container, or keep it open for `thimble attach`; without this it reads the end at once'
+complete -c thimble -n "__fish_thimble_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c thimble -n "__fish_thimble_using_subcommand create" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand start" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand start" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand start" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand start" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand stop" -s t -l time -d 'Time between asking and killing, for example 500ms or 30s [default: the container\'s own]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand stop" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand stop" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand stop" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand stop" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand kill" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand kill" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand kill" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand kill" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand pause" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand pause" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand pause" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand pause" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand unpause" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand unpause" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand unpause" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand unpause" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand restart" -s t -l time -d 'Time between asking and killing, for example 500ms or 30s [default: the container\'s own]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand restart" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand restart" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand restart" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand restart" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand wait" -l condition -d 'Wait for this' -r -f -a "ended\t'Its run has ended'
+running\t'It runs'
+healthy\t'It has reported that it is healthy'"
+complete -c thimble -n "__fish_thimble_using_subcommand wait" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand wait" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand wait" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c thimble -n "__fish_thimble_using_subcommand wait" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand rm" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand rm" -s f -l force -d 'Kill those that run'
+complete -c thimble -n "__fish_thimble_using_subcommand rm" -s v -l volumes -d 'Remove their volumes too, with what is in them'
+complete -c thimble -n "__fish_thimble_using_subcommand rm" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand rm" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand rm" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand ps" -s f -l filter -d 'Only those of which this is true: app, health, id, image, label, name or state; may be given several times' -r
+complete -c thimble -n "__fish_thimble_using_subcommand ps" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand ps" -s a -l all -d 'List those that have ended too'
+complete -c thimble -n "__fish_thimble_using_subcommand ps" -s q -l quiet -d 'Show ids only'
+complete -c thimble -n "__fish_thimble_using_subcommand ps" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand ps" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand ps" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand logs" -l since -d 'Not before this: a time ago (10m, 2h) or a moment (2026-11-23T21:00:00Z)' -r
+complete -c thimble -n "__fish_thimble_using_subcommand logs" -l until -d 'Not after this' -r
+complete -c thimble -n "__fish_thimble_using_subcommand logs" -s n -l tail -d 'Only the last lines of what is kept: a number, or `all`' -r
+complete -c thimble -n "__fish_thimble_using_subcommand logs" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand logs" -s f -l follow -d 'Go on with what comes'
+complete -c thimble -n "__fish_thimble_using_subcommand logs" -s t -l timestamps -d 'Show when each line was written'
+complete -c thimble -n "__fish_thimble_using_subcommand logs" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand logs" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand logs" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand stats" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand stats" -l no-stream -d 'Show it once'
+complete -c thimble -n "__fish_thimble_using_subcommand stats" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand stats" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand stats" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand events" -l since -d 'Not before this: a time ago (10m, 2h) or a moment (2026-11-23T21:00:00Z)' -r
+complete -c thimble -n "__fish_thimble_using_subcommand events" -l until -d 'Not after this' -r
+complete -c thimble -n "__fish_thimble_using_subcommand events" -s f -l filter -d 'Only those of which this is true: container, app or kind; may be given several times' -r
+complete -c thimble -n "__fish_thimble_using_subcommand events" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand events" -l no-follow -d 'End after what has happened already'
+complete -c thimble -n "__fish_thimble_using_subcommand events" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand events" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand events" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand attach" -l no-stdin -d 'Do not pass standard input'
+complete -c thimble -n "__fish_thimble_using_subcommand attach" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand attach" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand cp" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand cp" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand update" -s m -l memory -d 'Limit of linear memory, for example 64m' -r
+complete -c thimble -n "__fish_thimble_using_subcommand update" -l cpus -d 'Share of the processor among the containers that want it' -r
+complete -c thimble -n "__fish_thimble_using_subcommand update" -l limit -d 'Set another limit: storage=1m, kv=64k, descriptors=64, sockets=16, timers=8 or subscriptions=8' -r
+complete -c thimble -n "__fish_thimble_using_subcommand update" -l restart -d 'When to start it again after its end: no, on-failure, on-failure:N or always' -r
+complete -c thimble -n "__fish_thimble_using_subcommand update" -l queue-messages -d 'Messages that may wait for it' -r
+complete -c thimble -n "__fish_thimble_using_subcommand update" -l queue-bytes -d 'Bytes of the messages that may wait for it' -r
+complete -c thimble -n "__fish_thimble_using_subcommand update" -l queue-policy -d 'What happens to a message that does not fit: drop-oldest or refuse' -r
+complete -c thimble -n "__fish_thimble_using_subcommand update" -l message-bytes -d 'Bytes of one message at most' -r
+complete -c thimble -n "__fish_thimble_using_subcommand update" -l log-max-size -d 'Size of a file of its output, after which the next is begun' -r
+complete -c thimble -n "__fish_thimble_using_subcommand update" -l log-max-file -d 'Files of its output that are kept' -r
+complete -c thimble -n "__fish_thimble_using_subcommand update" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand update" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand update" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand update" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand up" -s f -l file -d 'The app\'s file' -r -F
+complete -c thimble -n "__fish_thimble_using_subcommand up" -l name -d 'The app\'s name, instead of the file\'s or the folder\'s' -r
+complete -c thimble -n "__fish_thimble_using_subcommand up" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand up" -l dry-run -d 'Only show what would be done'
+complete -c thimble -n "__fish_thimble_using_subcommand up" -s y -l yes -d 'Do it without asking, on a terminal too'
+complete -c thimble -n "__fish_thimble_using_subcommand up" -l wait -d 'Wait until every container runs, and is healthy if it reports that'
+complete -c thimble -n "__fish_thimble_using_subcommand up" -l plain-http -d 'Speak HTTP without TLS to the registries of images that are fetched'
+complete -c thimble -n "__fish_thimble_using_subcommand up" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand up" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand up" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand down" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand down" -s f -l file -d 'The app\'s file, which has its name' -r -F
+complete -c thimble -n "__fish_thimble_using_subcommand down" -s v -l volumes -d 'Remove its volumes too, with what is in them'
+complete -c thimble -n "__fish_thimble_using_subcommand down" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand down" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand down" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand diff" -s f -l file -d 'The app\'s file' -r -F
+complete -c thimble -n "__fish_thimble_using_subcommand diff" -l name -d 'The app\'s name, instead of the file\'s or the folder\'s' -r
+complete -c thimble -n "__fish_thimble_using_subcommand diff" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand diff" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand diff" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand diff" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand apps" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand apps" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand apps" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand apps" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand volumes; and not __fish_seen_subcommand_from rm" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand volumes; and not __fish_seen_subcommand_from rm" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand volumes; and not __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand volumes; and not __fish_seen_subcommand_from rm" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand volumes; and not __fish_seen_subcommand_from rm" -f -a "rm" -d 'Remove volumes with what is in them'
+complete -c thimble -n "__fish_thimble_using_subcommand volumes; and __fish_seen_subcommand_from rm" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand volumes; and __fish_seen_subcommand_from rm" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand volumes; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand volumes; and __fish_seen_subcommand_from rm" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and not __fish_seen_subcommand_from pub sub status" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and not __fish_seen_subcommand_from pub sub status" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and not __fish_seen_subcommand_from pub sub status" -f -a "pub" -d 'Publish a message'
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and not __fish_seen_subcommand_from pub sub status" -f -a "sub" -d 'Show the messages of topics as they come'
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and not __fish_seen_subcommand_from pub sub status" -f -a "status" -d 'Show what the bus keeps, and its bridges'
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and __fish_seen_subcommand_from pub" -l content-type -d 'What the payload is, for example application/json' -r
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and __fish_seen_subcommand_from pub" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and __fish_seen_subcommand_from pub" -s r -l retain -d 'Keep it for later subscribers; an empty payload forgets what was kept'
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and __fish_seen_subcommand_from pub" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and __fish_seen_subcommand_from pub" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and __fish_seen_subcommand_from pub" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and __fish_seen_subcommand_from sub" -s c -l count -d 'End after so many messages' -r
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and __fish_seen_subcommand_from sub" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and __fish_seen_subcommand_from sub" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and __fish_seen_subcommand_from sub" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and __fish_seen_subcommand_from sub" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and __fish_seen_subcommand_from status" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and __fish_seen_subcommand_from status" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand bus; and __fish_seen_subcommand_from status" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand inspect" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand inspect" -l type -d 'What it is; without this a file counts before a container, and that before an image' -r -f -a "container\t'A container of the daemon'
+image\t'An image that is here'
+module\t'A .wasm or .wat file'"
+complete -c thimble -n "__fish_thimble_using_subcommand inspect" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c thimble -n "__fish_thimble_using_subcommand inspect" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand daemon" -l engine -d 'What executes the WebAssembly' -r -f -a "wasmtime\t'Native code, compiled once and cached'
+wasmi\t'A portable interpreter: nothing is compiled or cached'"
+complete -c thimble -n "__fish_thimble_using_subcommand daemon" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c thimble -n "__fish_thimble_using_subcommand daemon" -s V -l version -d 'Print version'
 complete -c thimble -n "__fish_thimble_using_subcommand build" -s t -l tag -d 'Name of the image: [REGISTRY/]NAME[:TAG]; may be given several times. Without one, the recipe\'s name or the file\'s counts' -r
 complete -c thimble -n "__fish_thimble_using_subcommand build" -s o -l output -d 'Write the image to this archive as well' -r -F
 complete -c thimble -n "__fish_thimble_using_subcommand build" -l strip-all -d 'Drop the names of functions too; backtraces then have only numbers'
@@ -87,9 +316,10 @@ complete -c thimble -n "__fish_thimble_using_subcommand pull" -l plain-http -d '
 complete -c thimble -n "__fish_thimble_using_subcommand pull" -l json -d 'Write JSON to standard output, and no progress'
 complete -c thimble -n "__fish_thimble_using_subcommand pull" -s h -l help -d 'Print help'
 complete -c thimble -n "__fish_thimble_using_subcommand pull" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand images" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
 complete -c thimble -n "__fish_thimble_using_subcommand images" -l digests -d 'Show whole digests'
 complete -c thimble -n "__fish_thimble_using_subcommand images" -s q -l quiet -d 'Show digests only'
-complete -c thimble -n "__fish_thimble_using_subcommand images" -l json -d 'Write JSON to standard output, and no progress'
+complete -c thimble -n "__fish_thimble_using_subcommand images" -l json -d 'Write JSON to standard output'
 complete -c thimble -n "__fish_thimble_using_subcommand images" -s h -l help -d 'Print help'
 complete -c thimble -n "__fish_thimble_using_subcommand images" -s V -l version -d 'Print version'
 complete -c thimble -n "__fish_thimble_using_subcommand tag" -s h -l help -d 'Print help'

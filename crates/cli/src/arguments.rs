@@ -40,7 +40,6 @@ pub(crate) struct Arguments {
 /// Only the command that is given is described in full: the others would take time and memory.
 #[derive(Subcommand)]
 #[command(defer = true)]
-#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 pub(crate) enum Command {
     /// Run a container: in the foreground, or with -d in the daemon.
     Run(RunArguments),

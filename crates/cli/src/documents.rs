@@ -28,17 +28,18 @@ pub(crate) fn man(folder: Option<&Path>) -> Result<ExitCode, Failure> {
     };
     fs::create_dir_all(folder)
         .map_err(|error| Failure::device("making the folder of the manual", error))?;
-    let pages = command.get_subcommands().cloned().map(|sub| {
-        let name = format!("thimble-{}", sub.get_name());
-        (name.clone(), sub.name(name))
-    });
-    for (name, command) in
-        std::iter::once(("thimble".to_owned(), command.clone())).chain(pages.collect::<Vec<_>>())
-    {
-        fs::write(folder.join(format!("{name}.1")), page(command)?)
-            .map_err(|error| Failure::device("writing the manual", error))?;
-    }
+    write_pages(folder, "thimble", command)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the page of a command, and those of the commands below it.
+fn write_pages(folder: &Path, name: &str, command: clap::Command) -> Result<(), Failure> {
+    for below in command.get_subcommands().cloned() {
+        let name = format!("{name}-{}", below.get_name());
+        write_pages(folder, &name, below.name(name.clone()))?;
+    }
+    fs::write(folder.join(format!("{name}.1")), page(command)?)
+        .map_err(|error| Failure::device("writing the manual", error))
 }
 
 fn page(command: clap::Command) -> Result<Vec<u8>, Failure> {

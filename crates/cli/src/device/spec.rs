@@ -42,7 +42,7 @@ pub(super) fn of(declared: &Declared, device: &DeviceOptions) -> Result<Containe
         stop_grace_ms: one("--stop-grace", &declared.stop_grace, units::time)?,
         timeout_ms: one("--timeout", &declared.timeout, units::time)?,
         health: health(device)?,
-        depends_on: all("--depends-on", &device.depends_on, |text| dependency(text))?,
+        depends_on: all("--depends-on", &device.depends_on, dependency)?,
         bus: bus(changeable)?,
         logs: logs(changeable)?,
         labels: labels(&device.label)?,
