@@ -146,10 +146,12 @@ impl StateStore {
             return Ok(());
         }
         let file = File::create(&path)?;
-        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, RESERVE_BYTES).map_err(|error| {
-            drop(fs::remove_file(&path));
-            io::Error::from(error)
-        })
+        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, RESERVE_BYTES).map_err(
+            |error| {
+                drop(fs::remove_file(&path));
+                io::Error::from(error)
+            },
+        )
     }
 
     fn write(&self, saved: &Saved) -> io::Result<()> {

@@ -8,6 +8,8 @@
 //!
 //! Types only, and a [`client`]. Nothing here decides: whatever is said is checked by the daemon.
 
+#![forbid(unsafe_code)]
+
 pub mod app;
 pub mod bus;
 pub mod client;

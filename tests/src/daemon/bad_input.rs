@@ -30,7 +30,10 @@ fn request(method: &str, path: &str, body: &str) -> Vec<u8> {
 
 /// The problem in an answer.
 fn problem_in(answer: &str) -> Problem {
-    assert!(answer.contains("content-type: application/problem+json"), "{answer}");
+    assert!(
+        answer.contains("content-type: application/problem+json"),
+        "{answer}"
+    );
     let body = answer.split("\r\n\r\n").nth(1).unwrap();
     serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
@@ -41,42 +44,223 @@ fn every_wrong_request_gets_a_problem_that_says_what_is_wrong() {
     device.image("idle", IDLE, plain());
     let long = "x".repeat(300);
     let cases: Vec<(&str, String, String, ProblemKind, &str)> = vec![
-        ("GET", "/".into(), String::new(), ProblemKind::NoSuchPath, "no such path"),
-        ("GET", "/v2/containers".into(), String::new(), ProblemKind::NoSuchPath, "no such path"),
-        ("PUT", "/v1/containers".into(), String::new(), ProblemKind::NoSuchMethod, "does not have this method"),
-        ("POST", "/v1/containers".into(), String::new(), ProblemKind::Malformed, "EOF"),
-        ("POST", "/v1/containers".into(), "[]".into(), ProblemKind::Malformed, "the body is not the JSON"),
-        ("POST", "/v1/containers".into(), "{\"image\":\"a\",\"imagge\":1}".into(), ProblemKind::Malformed, "unknown field `imagge`"),
-        ("POST", "/v1/containers".into(), "{}".into(), ProblemKind::Malformed, "missing field `image`"),
-        ("POST", "/v1/containers".into(), "{\"image\":7}".into(), ProblemKind::Malformed, "expected a string"),
-        ("POST", "/v1/containers".into(), "{\"image\":\"A B\"}".into(), ProblemKind::ImageUnfit, "not the name of an image"),
-        ("POST", "/v1/containers?start=perhaps".into(), "{\"image\":\"a\"}".into(), ProblemKind::Malformed, "true"),
-        ("POST", "/v1/containers?begin=true".into(), "{\"image\":\"a\"}".into(), ProblemKind::Malformed, "unknown field `begin`"),
-        ("POST", "/v1/containers".into(), format!("{{\"image\":\"a\",\"name\":\"{long}\"}}"), ProblemKind::Invalid, "1 to 128 characters"),
-        ("POST", "/v1/containers".into(), "{\"image\":\"a\",\"name\":\"../../etc\"}".into(), ProblemKind::Invalid, "a name has"),
-        ("POST", "/v1/containers".into(), "{\"image\":\"a\",\"app\":\"x\"}".into(), ProblemKind::Invalid, "declaring the app"),
-        ("GET", "/v1/containers/%00".into(), String::new(), ProblemKind::NoSuchContainer, "no such container"),
-        ("GET", "/v1/containers/%ff".into(), String::new(), ProblemKind::Malformed, "cannot be read"),
-        ("GET", "/v1/containers/nobody/logs?tail=-1".into(), String::new(), ProblemKind::Malformed, "invalid digit"),
-        ("GET", "/v1/containers/nobody/logs?since=yesterday".into(), String::new(), ProblemKind::Malformed, "as year"),
-        ("GET", "/v1/stats?container=nobody".into(), String::new(), ProblemKind::NoSuchContainer, "no such container"),
-        ("GET", "/v1/stats?often=true".into(), String::new(), ProblemKind::Malformed, "stream=true"),
-        ("PUT", "/v1/apps/a.b".into(), "{\"containers\":{\"c\":{\"image\":\"a\"}}}".into(), ProblemKind::Invalid, "within apps"),
-        ("PUT", "/v1/apps/a".into(), "{\"containers\":{}}".into(), ProblemKind::Invalid, "1 to 1024 containers"),
-        ("DELETE", "/v1/apps/a".into(), String::new(), ProblemKind::NoSuchApp, "no such app"),
-        ("DELETE", "/v1/volumes/..".into(), String::new(), ProblemKind::Invalid, "a name has"),
-        ("DELETE", "/v1/volumes/none".into(), String::new(), ProblemKind::NoSuchVolume, "no such volume"),
-        ("POST", "/v1/bus/publish".into(), "{\"topic\":\"a/#\",\"payload\":\"\"}".into(), ProblemKind::Invalid, "topic"),
-        ("GET", "/v1/bus/subscribe?filter=a%23".into(), String::new(), ProblemKind::Invalid, "a#"),
-        ("POST", "/v1/images/pull".into(), "{\"reference\":\"A B\"}".into(), ProblemKind::Invalid, "not the name of an image"),
-        ("POST", "/v1/images/load".into(), "this is no archive".into(), ProblemKind::ImageUnfit, "archive"),
+        (
+            "GET",
+            "/".into(),
+            String::new(),
+            ProblemKind::NoSuchPath,
+            "no such path",
+        ),
+        (
+            "GET",
+            "/v2/containers".into(),
+            String::new(),
+            ProblemKind::NoSuchPath,
+            "no such path",
+        ),
+        (
+            "PUT",
+            "/v1/containers".into(),
+            String::new(),
+            ProblemKind::NoSuchMethod,
+            "does not have this method",
+        ),
+        (
+            "POST",
+            "/v1/containers".into(),
+            String::new(),
+            ProblemKind::Malformed,
+            "EOF",
+        ),
+        (
+            "POST",
+            "/v1/containers".into(),
+            "[]".into(),
+            ProblemKind::Malformed,
+            "the body is not the JSON",
+        ),
+        (
+            "POST",
+            "/v1/containers".into(),
+            "{\"image\":\"a\",\"imagge\":1}".into(),
+            ProblemKind::Malformed,
+            "unknown field `imagge`",
+        ),
+        (
+            "POST",
+            "/v1/containers".into(),
+            "{}".into(),
+            ProblemKind::Malformed,
+            "missing field `image`",
+        ),
+        (
+            "POST",
+            "/v1/containers".into(),
+            "{\"image\":7}".into(),
+            ProblemKind::Malformed,
+            "expected a string",
+        ),
+        (
+            "POST",
+            "/v1/containers".into(),
+            "{\"image\":\"A B\"}".into(),
+            ProblemKind::ImageUnfit,
+            "not the name of an image",
+        ),
+        (
+            "POST",
+            "/v1/containers?start=perhaps".into(),
+            "{\"image\":\"a\"}".into(),
+            ProblemKind::Malformed,
+            "true",
+        ),
+        (
+            "POST",
+            "/v1/containers?begin=true".into(),
+            "{\"image\":\"a\"}".into(),
+            ProblemKind::Malformed,
+            "unknown field `begin`",
+        ),
+        (
+            "POST",
+            "/v1/containers".into(),
+            format!("{{\"image\":\"a\",\"name\":\"{long}\"}}"),
+            ProblemKind::Invalid,
+            "1 to 128 characters",
+        ),
+        (
+            "POST",
+            "/v1/containers".into(),
+            "{\"image\":\"a\",\"name\":\"../../etc\"}".into(),
+            ProblemKind::Invalid,
+            "a name has",
+        ),
+        (
+            "POST",
+            "/v1/containers".into(),
+            "{\"image\":\"a\",\"app\":\"x\"}".into(),
+            ProblemKind::Invalid,
+            "declaring the app",
+        ),
+        (
+            "GET",
+            "/v1/containers/%00".into(),
+            String::new(),
+            ProblemKind::NoSuchContainer,
+            "no such container",
+        ),
+        (
+            "GET",
+            "/v1/containers/%ff".into(),
+            String::new(),
+            ProblemKind::Malformed,
+            "cannot be read",
+        ),
+        (
+            "GET",
+            "/v1/containers/nobody/logs?tail=-1".into(),
+            String::new(),
+            ProblemKind::Malformed,
+            "invalid digit",
+        ),
+        (
+            "GET",
+            "/v1/containers/nobody/logs?since=yesterday".into(),
+            String::new(),
+            ProblemKind::Malformed,
+            "as year",
+        ),
+        (
+            "GET",
+            "/v1/stats?container=nobody".into(),
+            String::new(),
+            ProblemKind::NoSuchContainer,
+            "no such container",
+        ),
+        (
+            "GET",
+            "/v1/stats?often=true".into(),
+            String::new(),
+            ProblemKind::Malformed,
+            "stream=true",
+        ),
+        (
+            "PUT",
+            "/v1/apps/a.b".into(),
+            "{\"containers\":{\"c\":{\"image\":\"a\"}}}".into(),
+            ProblemKind::Invalid,
+            "within apps",
+        ),
+        (
+            "PUT",
+            "/v1/apps/a".into(),
+            "{\"containers\":{}}".into(),
+            ProblemKind::Invalid,
+            "1 to 1024 containers",
+        ),
+        (
+            "DELETE",
+            "/v1/apps/a".into(),
+            String::new(),
+            ProblemKind::NoSuchApp,
+            "no such app",
+        ),
+        (
+            "DELETE",
+            "/v1/volumes/..".into(),
+            String::new(),
+            ProblemKind::Invalid,
+            "a name has",
+        ),
+        (
+            "DELETE",
+            "/v1/volumes/none".into(),
+            String::new(),
+            ProblemKind::NoSuchVolume,
+            "no such volume",
+        ),
+        (
+            "POST",
+            "/v1/bus/publish".into(),
+            "{\"topic\":\"a/#\",\"payload\":\"\"}".into(),
+            ProblemKind::Invalid,
+            "topic",
+        ),
+        (
+            "GET",
+            "/v1/bus/subscribe?filter=a%23".into(),
+            String::new(),
+            ProblemKind::Invalid,
+            "a#",
+        ),
+        (
+            "POST",
+            "/v1/images/pull".into(),
+            "{\"reference\":\"A B\"}".into(),
+            ProblemKind::Invalid,
+            "not the name of an image",
+        ),
+        (
+            "POST",
+            "/v1/images/load".into(),
+            "this is no archive".into(),
+            ProblemKind::ImageUnfit,
+            "archive",
+        ),
     ];
     for (method, path, body, kind, says) in cases {
         let answer = raw(&device, &request(method, &path, &body));
         let problem = problem_in(&answer);
         assert_eq!(problem.kind, kind, "{method} {path} {body}: {problem}");
-        assert!(problem.detail.contains(says), "{method} {path} {body}: {}", problem.detail);
-        assert!(answer.starts_with(&format!("HTTP/1.1 {}", problem.status)), "{answer}");
+        assert!(
+            problem.detail.contains(says),
+            "{method} {path} {body}: {}",
+            problem.detail
+        );
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {}", problem.status)),
+            "{answer}"
+        );
     }
     assert!(device.client().health().is_ok());
 }
@@ -96,10 +280,15 @@ fn what_is_too_large_or_no_http_at_all_harms_nobody() {
     assert_eq!(problem_in(&answer).kind, ProblemKind::Malformed);
     // A head without end, and a body that is shorter than it says.
     raw(&device, &[b'x'; 100_000]);
-    raw(&device, b"POST /v1/containers HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{");
+    raw(
+        &device,
+        b"POST /v1/containers HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{",
+    );
     for _ in 0..200 {
         let length = usize::try_from(random.below(200)).unwrap();
-        let mut bytes: Vec<u8> = (0..length).map(|_| u8::try_from(random.below(256)).unwrap()).collect();
+        let mut bytes: Vec<u8> = (0..length)
+            .map(|_| u8::try_from(random.below(256)).unwrap())
+            .collect();
         if random.below(2) == 0 {
             let mut good = request("GET", "/v1/containers", "");
             let at = usize::try_from(random.below(u64::try_from(good.len()).unwrap())).unwrap();
@@ -109,8 +298,14 @@ fn what_is_too_large_or_no_http_at_all_harms_nobody() {
         raw(&device, &bytes);
     }
     // Many that say nothing are in nobody's way.
-    let silent: Vec<UnixStream> = (0..100).map(|_| UnixStream::connect(device.socket()).unwrap()).collect();
-    assert_eq!(device.client().container("idle").unwrap().state, State::Running, "seed {seed}");
+    let silent: Vec<UnixStream> = (0..100)
+        .map(|_| UnixStream::connect(device.socket()).unwrap())
+        .collect();
+    assert_eq!(
+        device.client().container("idle").unwrap().state,
+        State::Running,
+        "seed {seed}"
+    );
     drop(silent);
 }
 
@@ -136,7 +331,10 @@ fn conflicting_requests_come_one_after_the_other() {
                 })
             })
             .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
     assert_eq!(made.iter().filter(|made| **made).count(), 1);
     std::thread::scope(|scope| {
@@ -161,6 +359,9 @@ fn conflicting_requests_come_one_after_the_other() {
     });
     device.client().start("one").unwrap();
     let _ = device.client().unpause("one");
-    assert_eq!(device.client().container("one").unwrap().state, State::Running);
+    assert_eq!(
+        device.client().container("one").unwrap().state,
+        State::Running
+    );
     device.client().remove("one", true, false).unwrap();
 }

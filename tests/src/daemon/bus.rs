@@ -49,7 +49,11 @@ fn say(topic: &str, payload: &str, retain: bool) -> Publish {
 #[test]
 fn messages_go_in_and_out() {
     let device = Device::started();
-    device.image("repeater", REPEATER, wants(&["bus.sub:line/#", "bus.pub:line/#"]));
+    device.image(
+        "repeater",
+        REPEATER,
+        wants(&["bus.sub:line/#", "bus.pub:line/#"]),
+    );
     let listener = device.client();
     let mut heard = listener.subscribe("line/+/out").unwrap();
     let granted = ContainerSpec {
@@ -59,12 +63,26 @@ fn messages_go_in_and_out() {
     device.run("repeater", granted);
     let client = device.client();
     // Until it has subscribed nobody gets it.
-    while client.publish(&say("line/7/in", "hello", false)).unwrap().delivered == 0 {
+    while client
+        .publish(&say("line/7/in", "hello", false))
+        .unwrap()
+        .delivered
+        == 0
+    {
         std::thread::yield_now();
     }
     let message = heard.next().unwrap().unwrap();
-    assert_eq!((message.topic.as_str(), message.payload.as_str()), ("line/1/out", "got it"));
-    assert_eq!(client.publish(&say("elsewhere", "hello", false)).unwrap().delivered, 0);
+    assert_eq!(
+        (message.topic.as_str(), message.payload.as_str()),
+        ("line/1/out", "got it")
+    );
+    assert_eq!(
+        client
+            .publish(&say("elsewhere", "hello", false))
+            .unwrap()
+            .delivered,
+        0
+    );
     device.until("repeater", |container| container.stats.bus_delivered >= 1);
 }
 
@@ -96,20 +114,41 @@ fn one_that_never_reads_loses_its_own_messages_and_nobody_elses() {
     device.run("drops", with(QueuePolicy::DropOldest));
     device.run("refuses", with(QueuePolicy::Refuse));
     let client = device.client();
-    while client.publish(&say("line/0", "probe", false)).unwrap().delivered < 2 {
+    while client
+        .publish(&say("line/0", "probe", false))
+        .unwrap()
+        .delivered
+        < 2
+    {
         std::thread::yield_now();
     }
     let listener = device.client();
     let heard = listener.subscribe("line/1").unwrap();
     for number in 0..100 {
-        client.publish(&say("line/1", &number.to_string(), false)).unwrap();
+        client
+            .publish(&say("line/1", &number.to_string(), false))
+            .unwrap();
     }
-    let heard: Vec<String> = heard.take(100).map(|message| message.unwrap().payload).collect();
-    assert_eq!(heard, (0..100).map(|number| number.to_string()).collect::<Vec<_>>());
+    let heard: Vec<String> = heard
+        .take(100)
+        .map(|message| message.unwrap().payload)
+        .collect();
+    assert_eq!(
+        heard,
+        (0..100)
+            .map(|number| number.to_string())
+            .collect::<Vec<_>>()
+    );
     let drops = client.container("drops").unwrap().stats;
-    assert!(drops.bus_dropped >= 90 && drops.bus_waiting == 10, "{drops:?}");
+    assert!(
+        drops.bus_dropped >= 90 && drops.bus_waiting == 10,
+        "{drops:?}"
+    );
     let refuses = client.container("refuses").unwrap().stats;
-    assert!(refuses.bus_refused >= 90 && refuses.bus_waiting == 10, "{refuses:?}");
+    assert!(
+        refuses.bus_refused >= 90 && refuses.bus_waiting == 10,
+        "{refuses:?}"
+    );
 }
 
 #[test]

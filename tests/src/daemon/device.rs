@@ -114,7 +114,11 @@ impl Device {
             {
                 panic!("the daemon ended with {status}:\n{}", self.log());
             }
-            assert!(begun.elapsed() < PATIENCE, "the daemon does not become ready:\n{}", self.log());
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "the daemon does not become ready:\n{}",
+                self.log()
+            );
             std::thread::sleep(LOOK);
         }
     }
@@ -123,7 +127,13 @@ impl Device {
     pub(super) fn states(&self) -> usize {
         let files = std::fs::read_dir(self.root().join("daemon/containers")).unwrap();
         files
-            .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|end| end == "state"))
+            .filter(|file| {
+                file.as_ref()
+                    .unwrap()
+                    .path()
+                    .extension()
+                    .is_some_and(|end| end == "state")
+            })
             .count()
     }
 
@@ -170,7 +180,9 @@ impl Device {
             layer_digests: vec![layer.digest],
             ..config
         };
-        let config = session.write(media_type::WASM_CONFIG, &config.to_json()).unwrap();
+        let config = session
+            .write(media_type::WASM_CONFIG, &config.to_json())
+            .unwrap();
         let manifest = Manifest::new(config, vec![layer]).to_json();
         let root = session.write(media_type::MANIFEST, &manifest).unwrap();
         let reference: Reference = format!("localhost/{name}:1").parse().unwrap();
@@ -191,7 +203,9 @@ impl Device {
             name: Some(name.to_owned()),
             ..spec
         };
-        self.client().create(&spec, true).unwrap_or_else(|error| panic!("{error}\n{}", self.log()));
+        self.client()
+            .create(&spec, true)
+            .unwrap_or_else(|error| panic!("{error}\n{}", self.log()));
         self.client().container(name).unwrap()
     }
 
@@ -204,7 +218,11 @@ impl Device {
             if is_so(&container) {
                 return container;
             }
-            assert!(begun.elapsed() < PATIENCE, "it does not come to that: {container:#?}\n{}", self.log());
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "it does not come to that: {container:#?}\n{}",
+                self.log()
+            );
             std::thread::sleep(LOOK);
         }
     }
@@ -217,7 +235,9 @@ impl Device {
     /// The lines that a container has written so far.
     pub(super) fn lines(&self, name: &str) -> Vec<String> {
         let lines = self.client().logs(name, &LogQuery::default()).unwrap();
-        lines.map(|line: Result<LogLine, ClientError>| line.unwrap().text).collect()
+        lines
+            .map(|line: Result<LogLine, ClientError>| line.unwrap().text)
+            .collect()
     }
 
     /// Waits until a container has written a line.

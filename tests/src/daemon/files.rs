@@ -44,7 +44,9 @@ fn files_are_copied_in_and_out_and_outlive_the_container() {
     device.image("idle", IDLE, plain());
     let client = device.client();
     device.run("first", mounted(MountKind::Volume, "measurements"));
-    client.put_files("first", "/data/deep", archive("a.txt", b"one")).unwrap();
+    client
+        .put_files("first", "/data/deep", archive("a.txt", b"one"))
+        .unwrap();
     assert_eq!(content(&device, "first", "/data/deep/a.txt"), b"one");
     client.remove("first", true, false).unwrap();
     device.run("second", mounted(MountKind::Volume, "measurements"));
@@ -54,10 +56,23 @@ fn files_are_copied_in_and_out_and_outlive_the_container() {
     assert_eq!(volumes.len(), 1);
     assert_eq!(volumes[0].containers, ["second"]);
     assert!(volumes[0].used_bytes >= 3);
-    assert_eq!(problem(client.remove_volume("measurements")).kind, ProblemKind::InUse);
-    assert_eq!(problem(client.files("second", "/etc/passwd").map(|_| ())).kind, ProblemKind::NoSuchFile);
-    assert_eq!(problem(client.files("second", "/data/../etc").map(|_| ())).kind, ProblemKind::NoSuchFile);
-    let bad = client.put_files("second", "/data", Cursor::new(b"no archive at all".repeat(100)));
+    assert_eq!(
+        problem(client.remove_volume("measurements")).kind,
+        ProblemKind::InUse
+    );
+    assert_eq!(
+        problem(client.files("second", "/etc/passwd").map(|_| ())).kind,
+        ProblemKind::NoSuchFile
+    );
+    assert_eq!(
+        problem(client.files("second", "/data/../etc").map(|_| ())).kind,
+        ProblemKind::NoSuchFile
+    );
+    let bad = client.put_files(
+        "second",
+        "/data",
+        Cursor::new(b"no archive at all".repeat(100)),
+    );
     assert_eq!(problem(bad).kind, ProblemKind::Invalid);
     client.remove("second", true, true).unwrap();
     assert_eq!(client.volumes().unwrap(), []);
@@ -83,12 +98,20 @@ fn folders_of_the_device_are_given_only_where_its_owner_said_so() {
     let shared = tempfile::tempdir().unwrap();
     let private = tempfile::tempdir().unwrap();
     let mut device = Device::new();
-    device.set(&format!("supervisor = false\nfolders = [{:?}]", shared.path()));
+    device.set(&format!(
+        "supervisor = false\nfolders = [{:?}]",
+        shared.path()
+    ));
     device.start();
     device.image("idle", IDLE, plain());
-    device.run("allowed", mounted(MountKind::Bind, shared.path().to_str().unwrap()));
+    device.run(
+        "allowed",
+        mounted(MountKind::Bind, shared.path().to_str().unwrap()),
+    );
     let client = device.client();
-    client.put_files("allowed", "/data", archive("a.txt", b"here")).unwrap();
+    client
+        .put_files("allowed", "/data", archive("a.txt", b"here"))
+        .unwrap();
     assert_eq!(std::fs::read(shared.path().join("a.txt")).unwrap(), b"here");
     let spec = ContainerSpec {
         name: Some("refused".into()),

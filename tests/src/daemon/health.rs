@@ -1,12 +1,19 @@
 //! Health, by the guest's own report and by its silence.
 
 use thimble_device_api::client::EventQuery;
-use thimble_device_api::{ContainerSpec, EndReason, EventKind, Health, HealthAction, HealthSpec, State};
+use thimble_device_api::{
+    ContainerSpec, EndReason, EventKind, Health, HealthAction, HealthSpec, State,
+};
 
 use super::device::Device;
 use super::guests::{IDLE, plain, reports};
 
-fn checked(image: &str, start_ms: u64, heartbeat_ms: Option<u64>, action: HealthAction) -> ContainerSpec {
+fn checked(
+    image: &str,
+    start_ms: u64,
+    heartbeat_ms: Option<u64>,
+    action: HealthAction,
+) -> ContainerSpec {
     ContainerSpec {
         health: Some(HealthSpec {
             start_ms,
@@ -45,7 +52,10 @@ fn one_that_is_not_ready_in_time_or_falls_silent_is_restarted() {
     device.image("mute", IDLE, plain());
     device.image("once", &reports(0), plain());
     device.run("mute", checked("mute", 20, None, HealthAction::Restart));
-    device.run("silent", checked("once", 20, Some(30), HealthAction::Restart));
+    device.run(
+        "silent",
+        checked("once", 20, Some(30), HealthAction::Restart),
+    );
     for name in ["mute", "silent"] {
         let container = device.until(name, |container| container.restarts >= 1);
         let end = &container.ends[0];
@@ -58,7 +68,12 @@ fn one_that_is_not_ready_in_time_or_falls_silent_is_restarted() {
 fn one_that_is_only_watched_runs_on() {
     let device = Device::started();
     device.image("failing", &reports(2), plain());
-    device.run("failing", checked("failing", 20, None, HealthAction::Report));
-    let container = device.until("failing", |container| container.health.status == Health::Unhealthy);
+    device.run(
+        "failing",
+        checked("failing", 20, None, HealthAction::Report),
+    );
+    let container = device.until("failing", |container| {
+        container.health.status == Health::Unhealthy
+    });
     assert_eq!((container.state, container.restarts), (State::Running, 0));
 }

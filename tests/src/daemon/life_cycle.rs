@@ -34,9 +34,15 @@ fn a_container_is_made_run_looked_at_and_removed() {
     assert_eq!(container.ends, [end]);
     assert_eq!(device.lines("greeter"), ["hello"]);
 
-    assert_eq!(problem(client.create(&spec, false)).kind, ProblemKind::NameInUse);
+    assert_eq!(
+        problem(client.create(&spec, false)).kind,
+        ProblemKind::NameInUse
+    );
     client.remove("greeter", false, false).unwrap();
-    assert_eq!(problem(client.container("greeter")).kind, ProblemKind::NoSuchContainer);
+    assert_eq!(
+        problem(client.container("greeter")).kind,
+        ProblemKind::NoSuchContainer
+    );
     let events = client.events(&EventQuery::default()).unwrap();
     let kinds: Vec<EventKind> = events.map(|event| event.unwrap().kind).collect();
     assert_eq!(
@@ -59,14 +65,23 @@ fn what_runs_is_stopped_killed_and_paused_in_the_middle_of_anything() {
     let client = device.client();
     for image in ["spin", "idle"] {
         device.run(image, Device::spec(image));
-        assert_eq!(client.wait_for(image, Milestone::Running).unwrap().state, State::Running);
+        assert_eq!(
+            client.wait_for(image, Milestone::Running).unwrap().state,
+            State::Running
+        );
         assert_eq!(client.pause(image).unwrap().state, State::Paused);
         assert_eq!(problem(client.pause(image)).kind, ProblemKind::WrongState);
         assert_eq!(client.unpause(image).unwrap().state, State::Running);
-        assert_eq!(problem(client.remove(image, false, false)).kind, ProblemKind::WrongState);
+        assert_eq!(
+            problem(client.remove(image, false, false)).kind,
+            ProblemKind::WrongState
+        );
 
         let killed = client.kill(image).unwrap();
-        assert_eq!((killed.state, killed.ends[0].reason), (State::Failed, EndReason::Killed));
+        assert_eq!(
+            (killed.state, killed.ends[0].reason),
+            (State::Failed, EndReason::Killed)
+        );
         assert_eq!(problem(client.kill(image)).kind, ProblemKind::WrongState);
         client.start(image).unwrap();
         let stopped = client.stop(image, Some(100)).unwrap();
@@ -102,11 +117,15 @@ fn standard_input_is_written_by_whoever_attaches() {
         ..Device::spec("echo")
     };
     device.run("open", interactive);
-    client.send_stdin("open", std::io::Cursor::new(b"one\ntwo\n".to_vec()), false).unwrap();
+    client
+        .send_stdin("open", std::io::Cursor::new(b"one\ntwo\n".to_vec()), false)
+        .unwrap();
     device.until_line("open", "two");
     let attached = device.client();
     let lines = attached.attach("open").unwrap();
-    client.send_stdin("open", std::io::Cursor::new(b"three\n".to_vec()), true).unwrap();
+    client
+        .send_stdin("open", std::io::Cursor::new(b"three\n".to_vec()), true)
+        .unwrap();
     let lines: Vec<String> = lines.map(|line| line.unwrap().text).collect();
     assert_eq!(lines, ["three"]);
     assert_eq!(client.wait_ended("open").unwrap().exit_code, 0);
@@ -131,7 +150,15 @@ fn limits_change_while_it_runs() {
         },
     );
     device.until_line("grows", "no more");
-    assert_eq!(device.client().container("grows").unwrap().stats.memory_bytes, 4 << 16);
+    assert_eq!(
+        device
+            .client()
+            .container("grows")
+            .unwrap()
+            .stats
+            .memory_bytes,
+        4 << 16
+    );
     let update = Update {
         limits: limited(8 << 16),
         restart: Some("always".into()),
@@ -145,7 +172,10 @@ fn limits_change_while_it_runs() {
         limits: limited(1 << 40),
         ..Update::default()
     };
-    assert_eq!(problem(device.client().update("grows", &bad)).kind, ProblemKind::Invalid);
+    assert_eq!(
+        problem(device.client().update("grows", &bad)).kind,
+        ProblemKind::Invalid
+    );
 }
 
 #[test]
@@ -205,5 +235,8 @@ fn what_cannot_be_started_is_not_made() {
         listen: listening,
         ..Device::spec("idle")
     };
-    assert_eq!(problem(client.create(&taken, true)).kind, ProblemKind::CannotStart);
+    assert_eq!(
+        problem(client.create(&taken, true)).kind,
+        ProblemKind::CannotStart
+    );
 }

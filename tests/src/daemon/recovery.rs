@@ -39,7 +39,10 @@ fn nothing_that_was_acknowledged_is_lost_however_often_the_daemon_is_killed() {
         let micros = random.below(40_000);
         let killer = std::thread::spawn(move || {
             std::thread::sleep(std::time::Duration::from_micros(micros));
-            std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
+            std::process::Command::new("kill")
+                .args(["-KILL", &pid.to_string()])
+                .status()
+                .unwrap();
         });
         while operate(&device, &mut random, &mut known).is_some() {
             operations += 1;
@@ -47,7 +50,10 @@ fn nothing_that_was_acknowledged_is_lost_however_often_the_daemon_is_killed() {
         killer.join().unwrap();
         device.kill();
     }
-    assert!(operations > kills, "seed {seed}: only {operations} operations in {kills} lives");
+    assert!(
+        operations > kills,
+        "seed {seed}: only {operations} operations in {kills} lives"
+    );
     device.start();
     check(&device, &known, seed, kills);
 }
@@ -67,7 +73,14 @@ fn operate(device: &Device, random: &mut Random, known: &mut Known) -> Option<()
         };
         let starts = random.below(2) == 0;
         client.create(&spec, starts).ok()?;
-        known.insert(fresh, if starts { State::Running } else { State::Created });
+        known.insert(
+            fresh,
+            if starts {
+                State::Running
+            } else {
+                State::Created
+            },
+        );
         return Some(());
     }
     let name = &names[usize::try_from(random.below(picks)).unwrap()];
@@ -97,18 +110,29 @@ fn operate(device: &Device, random: &mut Random, known: &mut Known) -> Option<()
 /// Checks that everything acknowledged is there, once, and as it was.
 fn check(device: &Device, known: &Known, seed: u64, life: u32) {
     let containers = device.client().containers(true, None).unwrap();
-    let mut names: Vec<&str> = containers.iter().map(|container| container.name.as_str()).collect();
+    let mut names: Vec<&str> = containers
+        .iter()
+        .map(|container| container.name.as_str())
+        .collect();
     names.sort_unstable();
     let all = names.len();
     names.dedup();
-    assert_eq!(names.len(), all, "seed {seed}, life {life}: a container is there twice");
+    assert_eq!(
+        names.len(),
+        all,
+        "seed {seed}, life {life}: a container is there twice"
+    );
     for (name, state) in known {
         let found = containers.iter().find(|container| container.name == *name);
         let found = found.unwrap_or_else(|| panic!("seed {seed}, life {life}: {name} is lost"));
         let as_before = found.state == *state
             // A run that was stopped by the kill of the daemon has no end of its own.
             || *state == State::Exited && matches!(found.state, State::Created | State::Failed);
-        assert!(as_before, "seed {seed}, life {life}: {name} was {state:?}: {found:#?}\n{}", device.log());
+        assert!(
+            as_before,
+            "seed {seed}, life {life}: {name} was {state:?}: {found:#?}\n{}",
+            device.log()
+        );
     }
     for container in &containers {
         if !known.contains_key(&container.name) {
@@ -123,13 +147,19 @@ fn starts_after(device: &Device, name: &str, before: u32) -> u32 {
     let begun = std::time::Instant::now();
     loop {
         let lines = device.lines(name);
-        let last = lines.iter().rev().find_map(|line| line.strip_prefix("start "));
+        let last = lines
+            .iter()
+            .rev()
+            .find_map(|line| line.strip_prefix("start "));
         if let Some(count) = last.map(|number| number.parse().unwrap())
             && count > before
         {
             return count;
         }
-        assert!(begun.elapsed().as_secs() < 60, "{name} does not begin anew after {before}: {lines:?}");
+        assert!(
+            begun.elapsed().as_secs() < 60,
+            "{name} does not begin anew after {before}: {lines:?}"
+        );
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
 }
@@ -139,7 +169,11 @@ fn an_orderly_end_brings_everything_back_too() {
     let mut device = Device::started();
     device.image("idle", IDLE, plain());
     device.image("hello", &ends("hello", 0), plain());
-    for (name, policy) in [("always", "always"), ("failures", "on-failure"), ("once", "no")] {
+    for (name, policy) in [
+        ("always", "always"),
+        ("failures", "on-failure"),
+        ("once", "no"),
+    ] {
         device.run(
             name,
             ContainerSpec {
@@ -160,7 +194,12 @@ fn an_orderly_end_brings_everything_back_too() {
         ("once", State::Exited),
         ("done", State::Exited),
     ] {
-        assert_eq!(device.until(name, |_| true).state, state, "{name}\n{}", device.log());
+        assert_eq!(
+            device.until(name, |_| true).state,
+            state,
+            "{name}\n{}",
+            device.log()
+        );
     }
     // Logs are there from before.
     assert_eq!(device.lines("done"), ["hello"]);
@@ -231,11 +270,17 @@ fn the_supervisor_starts_it_again_with_every_container() {
     for signal in ["KILL", "SEGV", "ABRT"] {
         let before = device.client().device().unwrap().started_at;
         let child = child_of(parent);
-        let status = std::process::Command::new("kill").args([format!("-{signal}"), child.to_string()]).status();
+        let status = std::process::Command::new("kill")
+            .args([format!("-{signal}"), child.to_string()])
+            .status();
         assert!(status.unwrap().success());
         // Clients wait meanwhile and are not refused.
         let begun = std::time::Instant::now();
-        while device.client().device().map_or(true, |found| found.started_at == before) {
+        while device
+            .client()
+            .device()
+            .map_or(true, |found| found.started_at == before)
+        {
             assert!(begun.elapsed().as_secs() < 60, "{}", device.log());
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
@@ -343,6 +388,9 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+        let _ = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(&self.0)
+            .status();
     }
 }

@@ -29,7 +29,12 @@ fn each_policy_does_what_it_says() {
     let given_up = device.until_state("twice", State::Failed);
     assert_eq!(given_up.restarts, 2);
     assert_eq!(given_up.ends.len(), 3);
-    assert!(given_up.reason.unwrap().contains("gave up after 3 failures"));
+    assert!(
+        given_up
+            .reason
+            .unwrap()
+            .contains("gave up after 3 failures")
+    );
     device.run("always", with_policy("good", "always"));
     device.until("always", |container| container.restarts >= 2);
     // An operator's word counts more than a policy.
@@ -50,7 +55,11 @@ fn a_crash_loop_is_told_and_slows_down() {
         container: Some("loops".into()),
         ..EventQuery::default()
     };
-    let told = |events: &[Event]| events.iter().any(|event| event.kind == EventKind::CrashLoop);
+    let told = |events: &[Event]| {
+        events
+            .iter()
+            .any(|event| event.kind == EventKind::CrashLoop)
+    };
     let mut events: Vec<Event> = Vec::new();
     while !told(&events) {
         events = client.events(&query).unwrap().map(Result::unwrap).collect();
@@ -62,7 +71,10 @@ fn a_crash_loop_is_told_and_slows_down() {
         .collect();
     // Twice as long each time, give or take a fifth.
     for pair in delays.windows(2) {
-        assert!(pair[1] > pair[0] * 12 / 10 && pair[1] < pair[0] * 31 / 10, "{delays:?}");
+        assert!(
+            pair[1] > pair[0] * 12 / 10 && pair[1] < pair[0] * 31 / 10,
+            "{delays:?}"
+        );
     }
     // Started by hand it begins anew.
     client.stop("loops", None).unwrap();
@@ -96,10 +108,16 @@ fn one_waits_for_those_that_it_depends_on() {
         ]),
     );
     assert_eq!(last.state, State::Waiting);
-    assert_eq!(last.reason.as_deref(), Some("waits for db, which does not exist"));
+    assert_eq!(
+        last.reason.as_deref(),
+        Some("waits for db, which does not exist")
+    );
     device.run("idle", Device::spec("idle"));
     device.run("db", Device::spec("ready"));
-    assert_eq!(device.client().container("last").unwrap().state, State::Waiting);
+    assert_eq!(
+        device.client().container("last").unwrap().state,
+        State::Waiting
+    );
     device.run("setup", Device::spec("done"));
     device.until_state("last", State::Running);
 
@@ -107,10 +125,16 @@ fn one_waits_for_those_that_it_depends_on() {
     device.run("bad", Device::spec("bad"));
     device.until_state("bad", State::Failed);
     let never = device.until("never", |container| {
-        container.reason.as_deref().is_some_and(|reason| reason.contains("is failed"))
+        container
+            .reason
+            .as_deref()
+            .is_some_and(|reason| reason.contains("is failed"))
     });
     assert_eq!(never.state, State::Waiting);
-    assert_eq!(device.client().stop("never", None).unwrap().state, State::Created);
+    assert_eq!(
+        device.client().stop("never", None).unwrap().state,
+        State::Created
+    );
     let end = device.client().container("bad").unwrap().ends[0].clone();
     assert_eq!(end.reason, EndReason::Exited);
 }

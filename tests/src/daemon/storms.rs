@@ -27,7 +27,11 @@ fn hundreds_of_containers_run_and_come_back() {
     device.start();
     let running = device.client().containers(false, None).unwrap();
     assert_eq!(running.len(), MANY);
-    assert!(running.iter().all(|container| container.state == State::Running));
+    assert!(
+        running
+            .iter()
+            .all(|container| container.state == State::Running)
+    );
     assert_eq!(device.stop(), 0);
 }
 
@@ -36,7 +40,11 @@ fn one_after_the_other_leaves_nothing_behind() {
     let device = Device::started();
     device.image("hello", &ends("hello", 0), plain());
     let client = device.client();
-    let open = || std::fs::read_dir(format!("/proc/{}/fd", device.pid())).unwrap().count();
+    let open = || {
+        std::fs::read_dir(format!("/proc/{}/fd", device.pid()))
+            .unwrap()
+            .count()
+    };
     let mut before = 0;
     for cycle in 0..CYCLES {
         let spec = ContainerSpec {
@@ -50,7 +58,11 @@ fn one_after_the_other_leaves_nothing_behind() {
             before = open();
         }
     }
-    assert!(open() <= before + 4, "{before} descriptors have become {}", open());
+    assert!(
+        open() <= before + 4,
+        "{before} descriptors have become {}",
+        open()
+    );
     assert_eq!(device.states(), 0);
     let logs = std::fs::read_dir(device.root().join("daemon/logs"));
     assert_eq!(logs.map_or(0, Iterator::count), 0);

@@ -32,7 +32,7 @@ enum Role {
     Abi,
     /// `protocol`, `image`: what two ends share.
     Contract,
-    /// `hub-api`: what the operator's side shares; needs std.
+    /// `hub-api`, `device-api`: what the operator's side shares; needs std.
     HubApi,
     Runtime,
     Agent,
@@ -41,6 +41,8 @@ enum Role {
     Port,
     /// `builder`: makes images, on a developer's machine.
     Builder,
+    /// `daemon`: what a program is beside its command line; it is given engines and images.
+    Daemon,
     Program,
     Testkit,
     /// Tests, benches, fuzzers: they may see everything.
@@ -60,11 +62,12 @@ fn role(name: &str) -> Option<Role> {
     Some(match name.strip_prefix("thimble-")? {
         "abi" => Role::Abi,
         "protocol" | "image" => Role::Contract,
-        "hub-api" => Role::HubApi,
+        "hub-api" | "device-api" => Role::HubApi,
         "runtime" => Role::Runtime,
         "agent" => Role::Agent,
         "rollout" => Role::Rollout,
         "builder" => Role::Builder,
+        "daemon" => Role::Daemon,
         "hub" | "cli" | "capi" => Role::Program,
         "testkit" => Role::Testkit,
         "tests" | "bench" | "fuzz" => Role::Judge,
@@ -77,8 +80,8 @@ fn role(name: &str) -> Option<Role> {
 /// The arrows: what a crate of one role may link.
 fn may_link(from: Role, to: Role) -> bool {
     use Role::{
-        Abi, Agent, Builder, Contract, Engine, HubApi, Judge, Port, Program, Rollout, Runtime,
-        Testkit, Xtask,
+        Abi, Agent, Builder, Contract, Daemon, Engine, HubApi, Judge, Port, Program, Rollout,
+        Runtime, Testkit, Xtask,
     };
     match from {
         Abi | Rollout => false,
@@ -87,6 +90,7 @@ fn may_link(from: Role, to: Role) -> bool {
         Agent => matches!(to, Runtime | Contract | Abi),
         Builder => matches!(to, Runtime | Contract | Abi),
         Engine | Port => matches!(to, Agent | Runtime | Contract | Abi),
+        Daemon => matches!(to, Port | HubApi | Agent | Runtime | Contract | Abi),
         Program => !matches!(to, Program | Testkit | Judge | Xtask),
         Testkit => matches!(to, Agent | Runtime | Contract | Abi | HubApi | Rollout),
         Judge => !matches!(to, Judge | Xtask),
@@ -142,7 +146,8 @@ fn edge_complaint(name: &str, from: Role, edge: &Edge) -> Option<String> {
         return None;
     }
     // Tests of a crate may use the testkit, and a second contract or engine as an oracle, but not the reverse.
-    let is_allowed_in_tests = to == Role::Testkit || matches!(from, Role::Program | Role::Testkit);
+    let is_allowed_in_tests =
+        to == Role::Testkit || matches!(from, Role::Program | Role::Daemon | Role::Testkit);
     if edge.kind == EdgeKind::Dev && is_allowed_in_tests {
         return None;
     }

@@ -42,26 +42,42 @@ pub(crate) enum Need {
 /// A program of others that ours must understand, or that is a judge of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Peer {
-    /// The program's name, and its Debian package's.
+    /// The program's name.
     pub(crate) name: &'static str,
+    /// Its Debian package.
+    pub(crate) package: &'static str,
     why: &'static str,
 }
 
 const REGISTRY: Peer = Peer {
     name: "docker-registry",
+    package: "docker-registry",
     why: "images are pushed to and pulled from a real registry",
 };
 const SKOPEO: Peer = Peer {
     name: "skopeo",
+    package: "skopeo",
     why: "another tool must read and copy our images",
 };
 const UMOCI: Peer = Peer {
     name: "umoci",
+    package: "umoci",
     why: "another tool must read our image layouts",
 };
 const OPENSSL: Peer = Peer {
     name: "openssl",
+    package: "openssl",
     why: "keys, certificates and signatures are checked with an independent tool",
+};
+const MOSQUITTO: Peer = Peer {
+    name: "mosquitto",
+    package: "mosquitto",
+    why: "the bus is joined with a real broker",
+};
+const PROMTOOL: Peer = Peer {
+    name: "promtool",
+    package: "prometheus",
+    why: "figures are judged by Prometheus itself",
 };
 
 impl Need {
@@ -78,6 +94,8 @@ impl Need {
         Need::Peer(&SKOPEO),
         Need::Peer(&UMOCI),
         Need::Peer(&OPENSSL),
+        Need::Peer(&MOSQUITTO),
+        Need::Peer(&PROMTOOL),
     ];
     /// What the demo runs beside Thimble.
     pub(crate) const DEMO: &'static [Need] = &[Need::Peer(&REGISTRY), Need::Peer(&OPENSSL)];

@@ -98,7 +98,7 @@ pub(crate) fn peer(peer: &Peer) -> Result<PathBuf, Missing> {
     process::find(peer.name).ok_or_else(|| Missing {
         what: peer.name.to_owned(),
         why: peer.why,
-        packages: vec![peer.name],
+        packages: vec![peer.package],
         how: "your system's package",
     })
 }

@@ -316,7 +316,14 @@ pub(super) fn delete(folder: &Path) -> io::Result<()> {
     prune(folder, 0)?;
     match fs::remove_dir(folder) {
         // Somebody has put something else there; that is theirs.
-        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) => Err(error),
+        Err(error)
+            if !matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty
+            ) =>
+        {
+            Err(error)
+        }
         _ => Ok(()),
     }
 }
