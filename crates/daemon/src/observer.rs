@@ -23,6 +23,17 @@ impl Teller {
         self.0.runs.read().get(&container).cloned()
     }
 
+    fn refused(&self, entry: &Entry, grant: &str) {
+        if !entry.inner().refuse(grant) {
+            return;
+        }
+        entry.log.line(
+            Source::Stderr,
+            &format!("thimble: refused {grant}; grant it with --allow {grant}"),
+        );
+        self.tell(EventKind::Refused, entry, ("grant", grant.to_owned()));
+    }
+
     fn tell(&self, kind: EventKind, entry: &Entry, attribute: (&'static str, String)) {
         self.0.events.tell(kind, entry.subject(), [attribute]);
     }
@@ -34,15 +45,7 @@ impl Observer for Teller {
             return;
         };
         match trace {
-            Trace::Refused { grant } => {
-                if entry.inner().refuse(grant) {
-                    entry.log.line(
-                        Source::Stderr,
-                        &format!("thimble: refused {grant}; grant it with --allow {grant}"),
-                    );
-                    self.tell(EventKind::Refused, &entry, ("grant", grant.to_owned()));
-                }
-            }
+            Trace::Refused { grant } => self.refused(&entry, grant),
             Trace::Log { level, message } => {
                 let level = LEVELS.get(usize::from(level)).copied().unwrap_or("trace");
                 entry

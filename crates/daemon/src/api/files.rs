@@ -83,7 +83,7 @@ async fn write(
     mut body: Body,
 ) -> Result<StatusCode, Fault> {
     let entry = device.find(&name)?;
-    let (sender, receiver) = mpsc::channel::<Bytes>(PIECES_MAX);
+    let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(PIECES_MAX);
     let writing = spawn_blocking(move || {
         let place = device.place(&entry, &place.path)?;
         let received = Received {
@@ -96,11 +96,14 @@ async fn write(
         }
         written
     });
-    while let Some(Ok(frame)) = body.frame().await {
-        let Ok(bytes) = frame.into_data() else {
-            continue;
+    while let Some(frame) = body.frame().await {
+        // A client that breaks off is not one whose archive has ended.
+        let piece = match frame.map(hyper::body::Frame::into_data) {
+            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Err(_)) => continue,
+            Err(error) => Err(io::Error::other(error)),
         };
-        if sender.send(bytes).await.is_err() {
+        if sender.send(piece).await.is_err() {
             // It has failed, or has all it wants; it says which.
             break;
         }
@@ -147,7 +150,7 @@ impl Write for Pieces {
 
 /// Reads what is received.
 struct Received {
-    receiver: mpsc::Receiver<Bytes>,
+    receiver: mpsc::Receiver<io::Result<Bytes>>,
     piece: Bytes,
 }
 
@@ -155,7 +158,7 @@ impl Read for Received {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
             match self.receiver.blocking_recv() {
-                Some(piece) => self.piece = piece,
+                Some(piece) => self.piece = piece?,
                 None => return Ok(0),
             }
         }

@@ -22,6 +22,10 @@ pub(super) struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values of variables may be secret.
+        if self.path.starts_with("env.") && self.from == self.to {
+            return write!(formatter, "{}: changed", self.path);
+        }
         write!(formatter, "{}: {} -> {}", self.path, self.from, self.to)
     }
 }

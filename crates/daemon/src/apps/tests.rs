@@ -32,7 +32,7 @@ fn differences_tell_what_can_be_changed_while_it_runs() {
     assert_eq!(
         texts,
         [
-            "env.KEY: (hidden) -> (hidden)",
+            "env.KEY: changed",
             "limits.memory_bytes: 1000 -> 2000",
             "limits.timers: none -> 3",
             "restart: none -> always",
