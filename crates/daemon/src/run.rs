@@ -318,6 +318,7 @@ async fn serve(
         _ = resumed => {}
         () = tokio::time::sleep(READY_AFTER_MAX) => {}
     }
+    service::memory::give_back();
     device.ready.store(true, Ordering::Release);
     device
         .wires

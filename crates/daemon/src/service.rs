@@ -10,6 +10,7 @@
 
 pub mod crash;
 mod lock;
+pub mod memory;
 pub mod notify;
 mod signals;
 mod sockets;

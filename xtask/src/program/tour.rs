@@ -3,6 +3,7 @@
 //! What most runs need comes first. The guests are of text, so that a build needs no other compiler.
 
 mod client;
+mod daemon;
 #[cfg(test)]
 mod tests;
 
@@ -90,6 +91,16 @@ pub(super) fn take(
             stages.push(Stage { name, entered });
         }
     }
+    // It has the same functions and many more; those that every run needs are in front already.
+    daemon::run(program, folder, &mut |command| {
+        process::capture(command).map(|_| BTreeSet::new())
+    })
+    .context("the daemon")?;
+    let entered = daemon::run(program, folder, &mut watch).context("the daemon")?;
+    stages.push(Stage {
+        name: "daemon".to_owned(),
+        entered,
+    });
     Ok(stages)
 }
 
