@@ -5,6 +5,7 @@
 
 mod client;
 mod gateway;
+mod service;
 mod steps;
 
 use std::fs;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use self::gateway::{Keys, Registry};
+use self::service::Daemon;
 use self::steps::{DATA, KEYS, PORT, REGISTRY, STEPS, Show, Step};
 use crate::guests::{self, WithoutGo};
 use crate::loopback;
@@ -51,6 +53,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let registry = Registry::start(&folder.join("registry"))?;
     let keys = Keys::make(&folder.join("keys"))?;
     keys.trust(&folder.join("gateway"), &registry.host())?;
+    let _daemon = Daemon::start(&thimble, &folder.join("desk"))?;
     let stage = Stage {
         workspace,
         folder,

@@ -260,4 +260,53 @@ pub(super) const STEPS: &[Step] = &[
         command: &["images"],
         show: Show::Gateway { exit: 0 },
     },
+    Step {
+        title: "a container that stays",
+        says: "The daemon of the desk runs it, and starts it again whenever it ends; later each time, as it ends at once.",
+        command: &[
+            "run",
+            "-d",
+            "--name",
+            "greeter",
+            "--restart",
+            "always",
+            "hello-c.wasm",
+        ],
+        show: OK,
+    },
+    Step {
+        title: "what the daemon has",
+        says: "Running, or about to be started again.",
+        command: &["ps", "-a"],
+        show: OK,
+    },
+    Step {
+        title: "what it wrote",
+        says: "In memory and in rotated files, in the format of Kubernetes' container runtimes.",
+        command: &["logs", "--timestamps", "--tail", "3", "greeter"],
+        show: OK,
+    },
+    Step {
+        title: "stopped for good",
+        says: "An operator's word counts more than a policy, after a power cut too.",
+        command: &["stop", "greeter"],
+        show: OK,
+    },
+    Step {
+        title: "what happened to it",
+        says: "Every end with its reason; `thimble inspect` shows all that is known.",
+        command: &[
+            "ps",
+            "-a",
+            "--format",
+            "{{ name }}: {{ state }}, {{ ends | length }} ends, the last {{ ends[0].reason }}",
+        ],
+        show: OK,
+    },
+    Step {
+        title: "removed",
+        says: "Its state and its log are gone; a volume would stay.",
+        command: &["rm", "greeter"],
+        show: OK,
+    },
 ];

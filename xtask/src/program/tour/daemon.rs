@@ -18,7 +18,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the operator says, one command after the other.
 const COMMANDS: [&[&str]; 8] = [
-    &["run", "-d", "--name", "idle", "--restart", "always", "idle.wasm"],
+    &[
+        "run",
+        "-d",
+        "--name",
+        "idle",
+        "--restart",
+        "always",
+        "idle.wasm",
+    ],
     &["run", "-d", "--name", "hello", "hello.wasm"],
     &["wait", "hello"],
     &["logs", "hello"],
@@ -36,12 +44,18 @@ pub(super) fn run(
 ) -> Result<BTreeSet<u64>> {
     let root = folder.join("daemon");
     fs::create_dir_all(root.join("config"))?;
-    fs::write(root.join("config/thimble.toml"), "[daemon]\nsupervisor = false\n")?;
+    fs::write(
+        root.join("config/thimble.toml"),
+        "[daemon]\nsupervisor = false\n",
+    )?;
     for (name, text) in [
         ("idle", include_str!("idle.wat")),
         ("hello", include_str!("hello.wat")),
     ] {
-        fs::write(root.join(name).with_extension("wasm"), wat::parse_str(text)?)?;
+        fs::write(
+            root.join(name).with_extension("wasm"),
+            wat::parse_str(text)?,
+        )?;
     }
     let operator = Operator {
         program: program.to_owned(),
@@ -49,7 +63,10 @@ pub(super) fn run(
     };
     let operator: JoinHandle<Result<()>> = thread::spawn(move || operator.work());
     let mut command = Command::new(program);
-    command.current_dir(&root).env("THIMBLE_ROOT", &root).arg("daemon");
+    command
+        .current_dir(&root)
+        .env("THIMBLE_ROOT", &root)
+        .arg("daemon");
     let entered = watch(&mut command)?;
     match operator.join() {
         Ok(worked) => worked.map(|()| entered),
