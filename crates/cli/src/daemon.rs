@@ -19,7 +19,7 @@ use crate::settings;
 use images::LocalImages;
 
 /// Containers for which the engine sets address space aside; more are allocated one by one.
-const SLOTS: u32 = 2048;
+const SLOTS: u32 = 1024;
 
 #[derive(Args)]
 #[command(after_help = HELP)]

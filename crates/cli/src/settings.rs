@@ -1,5 +1,8 @@
 //! What the machine's owner has set: `thimble.toml` in the folder of settings.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;

@@ -28,6 +28,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process};
 
 use self::restarts::{End, Next, Restarts};
 use self::signals::{Heard, Signals};
+use super::memory;
 use super::notify;
 use super::signals::name;
 use super::sockets::Sockets;
@@ -121,9 +122,13 @@ pub fn run(
     loop {
         let started = Instant::now();
         let (end, ready) = match start(sockets, &signals, child()) {
-            Ok(running) => running
-                .wait(&signals)
-                .map_err(|error| SuperviseError::Wait { error })?,
+            Ok(running) => {
+                // From here on it waits, for days.
+                memory::give_back();
+                running
+                    .wait(&signals)
+                    .map_err(|error| SuperviseError::Wait { error })?
+            }
             Err(error) if restarts.was_ready() => (End::NotStarted(error), false),
             Err(error) => return Err(SuperviseError::Start { error }),
         };
