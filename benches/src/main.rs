@@ -7,6 +7,7 @@ mod budget;
 mod bus;
 mod clock;
 mod cpu;
+mod daemon;
 mod device;
 mod fairness;
 mod figure;
@@ -78,6 +79,36 @@ const FIGURES: &[Figure] = &[
         about: "pushing and pulling, beside skopeo",
         measure: images::measure,
     },
+    Figure {
+        name: "daemon-memory",
+        about: "memory of the daemon, beside podman",
+        measure: daemon::memory,
+    },
+    Figure {
+        name: "daemon-cycles",
+        about: "create to removed through the API, beside podman",
+        measure: daemon::cycles,
+    },
+    Figure {
+        name: "daemon-idle",
+        about: "processor time of containers that wait",
+        measure: daemon::idle,
+    },
+    Figure {
+        name: "daemon-bus",
+        about: "messages between the daemon's containers",
+        measure: daemon::bus,
+    },
+    Figure {
+        name: "daemon-start",
+        about: "coming back, after a stop and a kill",
+        measure: daemon::start,
+    },
+    Figure {
+        name: "daemon-floods",
+        about: "neighbours of a hostile guest",
+        measure: daemon::floods,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -89,6 +120,7 @@ fn main() -> ExitCode {
         }
         Some((first, rest)) if first == idle::CHILD => exit_code(idle::child(rest)),
         Some((first, rest)) if first == network::CHILD => exit_code(network::child(rest)),
+        Some((first, rest)) if first == daemon::RIVAL => exit_code(daemon::rival(rest)),
         _ => match run(arguments) {
             Ok(code) => code,
             Err(error) => exit_code(Err(error)),

@@ -51,7 +51,7 @@ impl Options {
         if let Some(name) = options
             .only
             .iter()
-            .find(|name| !figures.contains(&name.as_str()))
+            .find(|name| !figures.iter().any(|figure| is_meant(name, figure)))
         {
             bail!(
                 "there is no figure `{name}`; there are {}",
@@ -63,7 +63,7 @@ impl Options {
 
     /// Whether a figure is to be measured.
     pub(crate) fn wants(&self, figure: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|name| name == figure)
+        self.only.is_empty() || self.only.iter().any(|name| is_meant(name, figure))
     }
 
     /// The number of repetitions: `full`, or `smoke` of them if it is only to be seen that it runs.
@@ -105,6 +105,13 @@ impl Options {
     }
 }
 
+/// Whether a name is a figure's, or that of its group: `daemon` is all whose names begin with `daemon-`.
+fn is_meant(name: &str, figure: &str) -> bool {
+    figure
+        .strip_prefix(name)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 fn path(text: &std::ffi::OsStr) -> Result<PathBuf, std::convert::Infallible> {
     Ok(Path::new(text).to_path_buf())
 }
@@ -117,7 +124,7 @@ Measures what Thimble promises in numbers.
 Usage: cargo xtask bench [OPTIONS] [FIGURE...]
 
   --smoke         everything tiny: only to see that it runs
-  --only FIGURE   only this figure (or name figures without an option)
+  --only FIGURE   only this figure, or those of a group, as `daemon` (or name them without an option)
   --json          one JSON object a line
   --enforce       fail if a budget is missed
   --thimble PATH  the command to measure (default: the one beside this program)

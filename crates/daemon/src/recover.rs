@@ -36,14 +36,19 @@ impl Device {
         for damage in damages {
             self.tell_damage(damage.to_string());
         }
+        let pinned = self.images.owners().unwrap_or_else(|fault| {
+            tracing::warn!("images that nobody uses may stay pinned: {fault}");
+            Vec::new()
+        });
+        let pinned: BTreeSet<String> = pinned.into_iter().collect();
         let mut entries = Vec::with_capacity(states.len());
         for saved in states {
-            match self.revive(saved, failure) {
+            match self.revive(saved, &pinned, failure) {
                 Ok(entry) => entries.push(entry),
                 Err(what) => self.tell_damage(what),
             }
         }
-        self.unpin_orphans();
+        self.unpin_orphans(pinned);
         if let Some(failure) = failure {
             tracing::error!("the daemon failed and was started again: {}", failure.what);
             self.wires.events.tell(
@@ -55,7 +60,12 @@ impl Device {
         Ok(entries)
     }
 
-    fn revive(&self, saved: Saved, failure: Option<&Failure>) -> Result<Arc<Entry>, String> {
+    fn revive(
+        &self,
+        saved: Saved,
+        pinned: &BTreeSet<String>,
+        failure: Option<&Failure>,
+    ) -> Result<Arc<Entry>, String> {
         let (id, name) = (saved.id, saved.name.clone());
         let broken =
             |problem: Problem| format!("container {name} cannot be brought back: {problem}");
@@ -70,8 +80,11 @@ impl Device {
             }
             table.names.insert(name.clone(), id);
         }
-        // Whoever was interrupted in the middle of a request has pinned it already.
-        if let Err(fault) = self.images.pin(&pin_owner(id), &saved.image.digest) {
+        // It was pinned before it was on the disk; to do so again takes the disk longer than all the rest.
+        let owner = pin_owner(id);
+        if !pinned.contains(&owner)
+            && let Err(fault) = self.images.pin(&owner, &saved.image.digest)
+        {
             tracing::warn!("{name}: its image cannot be kept: {fault}");
         }
         let was_to_run = saved.desired != Desired::Stopped;
@@ -151,14 +164,7 @@ impl Device {
     }
 
     /// Gives up images that are pinned for containers that are not there.
-    fn unpin_orphans(&self) {
-        let owners = match self.images.owners() {
-            Ok(owners) => owners,
-            Err(fault) => {
-                tracing::warn!("images that nobody uses may stay pinned: {fault}");
-                return;
-            }
-        };
+    fn unpin_orphans(&self, owners: BTreeSet<String>) {
         let known: BTreeSet<String> = self
             .table
             .read()
