@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Whose throughput is measured.
 pub(super) enum Victim {
     /// Does units of work for a time of its own.
-    Computes(ContainerSpec),
+    Computes(Box<ContainerSpec>),
     /// Sends back what it receives, for as long as it is asked.
     Answers {
         address: SocketAddr,
@@ -36,7 +36,7 @@ impl Victim {
         answers.listen = vec![format!("tcp/{address}")];
         service.run(&answers)?;
         Ok([
-            Self::Computes(computes),
+            Self::Computes(Box::new(computes)),
             Self::Answers {
                 address,
                 duration: Duration::from_millis(millis),
