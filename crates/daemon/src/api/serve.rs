@@ -10,7 +10,11 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::UnixListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::service::memory;
 
 /// Connections at once at most; more wait in the socket's queue.
 const CONNECTIONS_MAX: usize = 256;
@@ -18,12 +22,16 @@ const CONNECTIONS_MAX: usize = 256;
 const HEAD_TIME: Duration = Duration::from_secs(30);
 /// Bytes that are read ahead of a request at most.
 const BUFFER_BYTES: usize = 16 << 10;
+/// Time without a request after which what answering them has used is given back.
+const QUIET: Duration = Duration::from_secs(3);
 /// Time to wait after the system had no descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `done`, and then lets what is being answered go on by itself.
 pub(crate) async fn serve(listener: UnixListener, router: Router, done: impl Future<Output = ()>) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let answered = Arc::new(Notify::new());
+    tokio::spawn(tidy(Arc::clone(&answered)));
     tokio::pin!(done);
     loop {
         let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
@@ -44,6 +52,7 @@ pub(crate) async fn serve(listener: UnixListener, router: Router, done: impl Fut
             }
         };
         let service = TowerToHyperService::new(router.clone());
+        let answered = Arc::clone(&answered);
         tokio::spawn(async move {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -54,7 +63,18 @@ pub(crate) async fn serve(listener: UnixListener, router: Router, done: impl Fut
             // A client that breaks off is no news.
             drop(connection.await);
             drop(permit);
+            answered.notify_one();
         });
+    }
+}
+
+/// Gives memory back when requests have been answered and no more come. Without requests there is nothing to do.
+async fn tidy(answered: Arc<Notify>) {
+    loop {
+        answered.notified().await;
+        while timeout(QUIET, answered.notified()).await.is_ok() {}
+        // It cannot fail, and would be tried again after the next request.
+        drop(spawn_blocking(memory::give_back).await);
     }
 }
 

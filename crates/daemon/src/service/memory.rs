@@ -5,12 +5,16 @@
 
 use std::fs;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use rustix::mm::{Advice, madvise};
 
+/// Where the program is; it stays where it is.
+static PROGRAM: OnceLock<Vec<Range<usize>>> = OnceLock::new();
+
 /// Gives back what was freed, and the pages of this program that were mapped so far.
 pub fn give_back() {
-    for place in unchanged_program() {
+    for place in PROGRAM.get_or_init(unchanged_program) {
         let start = std::ptr::with_exposed_provenance_mut(place.start);
         // SAFETY: the place is a mapping of the program's file that cannot be written to and of which no page is our own
         // (`unchanged_program`), so that every page comes back from the file as it was.
