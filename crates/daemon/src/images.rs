@@ -1,12 +1,16 @@
 //! Where images come from: what the daemon asks of the program that knows stores, registries and whom to trust.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::process::Command;
 
 use thimble_device_api::{ImageIdentity, LoadedImage, Problem, ProblemKind, PullRequest};
 use thimble_image::ImageConfig;
 use thimble_runtime::module::Module;
+
+/// Images that stay open while many containers are started, with their modules in memory.
+const OPENED_MAX: usize = 4;
 
 /// The images of this device.
 pub trait Images: Send + Sync {
@@ -18,6 +22,14 @@ pub trait Images: Send + Sync {
     /// # Errors
     /// [`ImageFault`] says whether it is missing or unfit.
     fn open(&self, reference: &str, digest: Option<&str>) -> Result<OpenedImage, ImageFault>;
+
+    /// Opens the image that a container was made from.
+    ///
+    /// # Errors
+    /// As [`Images::open`].
+    fn open_again(&self, image: &ImageIdentity) -> Result<OpenedImage, ImageFault> {
+        self.open(&image.reference, Some(&image.digest))
+    }
 
     /// Keeps an image, durably, until [`Images::unpin`].
     ///
@@ -59,6 +71,36 @@ pub struct OpenedImage {
     pub module: Module,
     /// As long as this is here, nobody removes the image.
     pub hold: Box<dyn Any + Send>,
+}
+
+/// The images that were opened last: whoever starts many containers of few images need not check each image's bytes anew
+/// for each of them.
+#[derive(Default)]
+pub(crate) struct LastOpened {
+    images: VecDeque<(ImageIdentity, OpenedImage)>,
+}
+
+impl LastOpened {
+    /// Opens an image, or takes it from those at hand.
+    pub(crate) fn open(
+        &mut self,
+        images: &dyn Images,
+        image: &ImageIdentity,
+    ) -> Result<&OpenedImage, ImageFault> {
+        let found = self.images.iter().position(|(known, _)| known == image);
+        let opened = match found.and_then(|place| self.images.remove(place)) {
+            Some(opened) => opened,
+            None => (image.clone(), images.open_again(image)?),
+        };
+        self.images.truncate(OPENED_MAX - 1);
+        self.images.push_front(opened);
+        self.images
+            .front()
+            .map(|(_, opened)| opened)
+            .ok_or_else(|| ImageFault::Missing {
+                reason: "the image is gone".to_owned(),
+            })
+    }
 }
 
 /// Why an image cannot be had.

@@ -10,6 +10,7 @@ use crate::container::{Entry, Phase};
 use crate::device::{Device, PIN_PREFIX, disk_problem, pin_owner};
 use crate::events::Subject;
 use crate::identity::Id;
+use crate::images::LastOpened;
 use crate::record;
 use crate::settle;
 use crate::state::{Desired, Saved};
@@ -148,6 +149,7 @@ impl Device {
 
     /// Starts what is to run, in the order of their dependencies: one that must wait is started when it can be.
     pub(crate) fn resume(&self, entries: &[Arc<Entry>]) {
+        let mut images = LastOpened::default();
         for entry in entries {
             let _operation = entry.operate();
             let starts = {
@@ -158,7 +160,9 @@ impl Device {
                     && !matches!(inner.phase, Phase::Restarting { .. } | Phase::Waiting)
             };
             if starts && self.require_open().is_ok() {
-                self.begin_by_itself(entry);
+                // Without one, the attempt to start it tells why.
+                let image = images.open(&*self.images, &entry.image).ok();
+                self.begin_by_itself(entry, image);
             }
         }
     }

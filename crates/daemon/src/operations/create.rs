@@ -140,7 +140,7 @@ impl Device {
             [("image", entry.image.reference.clone())],
         );
         if mode == CreateMode::AndStart
-            && let Err(problem) = self.begin(entry, Some(image))
+            && let Err(problem) = self.begin(entry, Some(&image))
         {
             // What was asked for is a container that runs: there is none.
             self.forget(entry);

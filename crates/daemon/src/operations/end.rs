@@ -14,6 +14,7 @@ use thimble_runtime::record::{End, ExitRecord as RuntimeRecord};
 
 use crate::container::{Entry, Inner, Phase, is_success};
 use crate::device::{Device, now, random_bits};
+use crate::images::OpenedImage;
 use crate::record;
 use crate::state::Desired;
 
@@ -183,7 +184,7 @@ impl Device {
         };
         if restarts && self.require_open().is_ok() {
             entry.inner().total_restarts += 1;
-            self.begin_by_itself(entry);
+            self.begin_by_itself(entry, None);
         }
         self.look_at_health(entry);
         due(&entry.inner())
@@ -201,14 +202,14 @@ impl Device {
             let _operation = entry.operate();
             let waits = entry.inner().phase == Phase::Waiting;
             if waits && self.require_open().is_ok() {
-                self.begin_by_itself(&entry);
+                self.begin_by_itself(&entry, None);
             }
         }
     }
 
     /// Begins a run that nobody waits for. The caller holds the operation.
-    pub(crate) fn begin_by_itself(&self, entry: &Arc<Entry>) {
-        if let Err(problem) = self.begin(entry, None) {
+    pub(crate) fn begin_by_itself(&self, entry: &Arc<Entry>, image: Option<&OpenedImage>) {
+        if let Err(problem) = self.begin(entry, image) {
             self.cannot_start(entry, &problem);
         }
     }

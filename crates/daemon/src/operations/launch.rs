@@ -26,7 +26,7 @@ impl Device {
     pub(crate) fn begin(
         &self,
         entry: &Arc<Entry>,
-        image: Option<OpenedImage>,
+        image: Option<&OpenedImage>,
     ) -> Result<(), Problem> {
         // In this order: whoever becomes ready in between looks at those that wait.
         self.waiting.lock().insert(entry.id);
@@ -85,12 +85,13 @@ impl Device {
         })
     }
 
-    fn launch(&self, entry: &Arc<Entry>, image: Option<OpenedImage>) -> Result<(), Problem> {
-        let image = match image {
-            Some(image) => image,
-            None => self
-                .images
-                .open(&entry.image.reference, Some(&entry.image.digest))?,
+    fn launch(&self, entry: &Arc<Entry>, image: Option<&OpenedImage>) -> Result<(), Problem> {
+        let opened;
+        let image = if let Some(image) = image {
+            image
+        } else {
+            opened = self.images.open_again(&entry.image)?;
+            &opened
         };
         let spec = Arc::clone(&entry.inner().spec);
         let settled = settle::settle(&entry.name, &spec, &image.stem, &image.config, &self.binds)?;
