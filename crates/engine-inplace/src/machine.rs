@@ -1,0 +1,153 @@
+//! The machine: one guest's stack and place in its code, and what runs it.
+//!
+//! `registers` is the state that a loop keeps in the processor's registers and the only module that follows pointers;
+//! `portable` is the loop in Rust; `calls` enters and leaves functions; `slow` does what takes long or goes outside.
+
+mod calls;
+mod portable;
+mod registers;
+mod slow;
+mod stack;
+
+use alloc::vec::Vec;
+
+use thimble_runtime::engine::{Frame, Trap, TrapKind};
+
+use crate::instance::Instance;
+use crate::table::TableError;
+
+use registers::Registers;
+
+pub(crate) use stack::Stack;
+
+/// Answers a guest's calls.
+pub(crate) trait Calls {
+    /// Answers an imported function. `slots` are its parameters, and as many more as it has more results; the results
+    /// come in their place.
+    fn call(&mut self, import: u32, slots: &mut [u64], memory: &mut [u8]) -> Called;
+
+    /// Hears that the memory did not grow because of the limit.
+    fn memory_refused(&mut self, wanted_bytes: u64);
+
+    /// Whether the slice is to end after this call.
+    fn is_interrupted(&self) -> bool;
+}
+
+/// What became of a call.
+#[derive(Debug)]
+pub(crate) enum Called {
+    /// Its results are there.
+    Done,
+    /// It waits, and is to be made again.
+    Blocked,
+    /// The guest ends.
+    Exit(i32),
+    /// The guest ends.
+    Trap(Trap),
+}
+
+/// Why a loop came back.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The function that was begun returned.
+    Returned,
+    /// There is no fuel left.
+    Preempted,
+    /// A call waits.
+    Blocked,
+    /// The guest ended itself.
+    Exit(i32),
+    /// It did something that it must not.
+    Trap(Trap),
+}
+
+/// Something that a handler could not do.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// A trap of the instruction.
+    Trap(TrapKind),
+    /// Anything else.
+    Stop(Stop),
+}
+
+impl From<TrapKind> for Halt {
+    fn from(kind: TrapKind) -> Self {
+        Self::Trap(kind)
+    }
+}
+
+/// Frames that a backtrace has at most.
+const BACKTRACE_FRAMES_MAX: usize = 64;
+
+/// A guest with its stack.
+pub(crate) struct Machine {
+    pub(crate) instance: Instance,
+    stack: Stack,
+    registers: Registers,
+}
+
+impl Machine {
+    pub(crate) fn new(instance: Instance, stack: Stack) -> Self {
+        Self {
+            instance,
+            stack,
+            registers: Registers::idle(),
+        }
+    }
+
+    /// Begins a function with these arguments. [`Machine::run`] carries it out.
+    pub(crate) fn begin(&mut self, function: u32, arguments: &[u64]) -> Result<(), TrapKind> {
+        self.bind().map_err(|_| TrapKind::Engine)?;
+        self.registers.begin(&mut self.stack, function, arguments)
+    }
+
+    /// Runs on with so much fuel, which comes back less what it used.
+    pub(crate) fn run(&mut self, calls: &mut dyn Calls, fuel: &mut i32) -> Stop {
+        if self.bind().is_err() {
+            return Stop::Trap(Trap::new(TrapKind::Engine));
+        }
+        self.registers.fuel = *fuel;
+        let halt = portable::run(self, calls);
+        *fuel = self.registers.fuel;
+        match halt {
+            Halt::Stop(stop) => stop,
+            Halt::Trap(kind) => {
+                let mut trap = Trap::new(kind);
+                trap.backtrace = self.backtrace();
+                Stop::Trap(trap)
+            }
+        }
+    }
+
+    /// The results of the function that returned.
+    pub(crate) fn results(&self) -> &[u64] {
+        self.stack.results(self.registers.height(&self.stack))
+    }
+
+    /// Tells the registers where everything is now.
+    fn bind(&mut self) -> Result<(), TableError> {
+        let Self {
+            instance,
+            stack,
+            registers,
+        } = self;
+        registers.bind(instance, stack)
+    }
+
+    /// The frames, innermost first.
+    fn backtrace(&self) -> Vec<Frame> {
+        let program = &self.instance.program;
+        let mut frames = Vec::new();
+        for (function, offset) in self.registers.frames(&self.stack).take(BACKTRACE_FRAMES_MAX) {
+            if frames.try_reserve(1).is_err() {
+                break;
+            }
+            frames.push(Frame {
+                function,
+                name: program.function_name(function),
+                module_offset: Some(offset),
+            });
+        }
+        frames
+    }
+}
