@@ -86,10 +86,16 @@ impl fmt::Display for Reason {
             Self::UnknownOpcode { code } => write!(formatter, "unknown opcode {code:#04x}"),
             Self::Feature(name) => write!(formatter, "this engine does not have {name}"),
             Self::Limit { what, most } => {
-                write!(formatter, "too many {what}: this engine takes {most} at most")
+                write!(
+                    formatter,
+                    "too many {what}: this engine takes {most} at most"
+                )
             }
             Self::NoRoom { wanted_bytes } => {
-                write!(formatter, "no memory to check the module with ({wanted_bytes} bytes wanted)")
+                write!(
+                    formatter,
+                    "no memory to check the module with ({wanted_bytes} bytes wanted)"
+                )
             }
             Self::NotStored => formatter.write_str("the side table could not be stored"),
         }

@@ -9,7 +9,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use thimble_abi::{CallSpec, ValueType};
 use thimble_runtime::engine::{
-    Budget, CallOutcome, Guest, Host, InstanceSpec, InstantiateError, Interrupt, LoadedModule, Trap, TrapKind, Yield,
+    Budget, CallOutcome, Guest, Host, InstanceSpec, InstantiateError, Interrupt, LoadedModule,
+    Trap, TrapKind, Yield,
 };
 
 use crate::instance::{Instance, NoInstance, Surroundings};
@@ -49,22 +50,25 @@ impl LoadedModule for InplaceModule {
             table_elements_max: spec.table_elements_max,
             globals: &[],
         };
-        let instance = Instance::new(Arc::clone(&self.program), &surroundings).map_err(|error| match error {
-            NoInstance::Memory { needed_bytes } => InstantiateError::MemoryLimit {
-                needed_bytes,
-                limit_bytes: spec.memory_bytes_max,
+        let instance = Instance::new(Arc::clone(&self.program), &surroundings).map_err(
+            |error| match error {
+                NoInstance::Memory { needed_bytes } => InstantiateError::MemoryLimit {
+                    needed_bytes,
+                    limit_bytes: spec.memory_bytes_max,
+                },
+                NoInstance::Tables { needed_elements } => InstantiateError::TableLimit {
+                    needed_elements,
+                    limit_elements: spec.table_elements_max,
+                },
+                NoInstance::NoRoom => InstantiateError::NoRoom {
+                    reason: "its memory and tables do not fit".to_string(),
+                },
+                NoInstance::Damaged => InstantiateError::Failed {
+                    reason: "its side table is not readable any more; install the image again"
+                        .to_string(),
+                },
             },
-            NoInstance::Tables { needed_elements } => InstantiateError::TableLimit {
-                needed_elements,
-                limit_elements: spec.table_elements_max,
-            },
-            NoInstance::NoRoom => InstantiateError::NoRoom {
-                reason: "its memory and tables do not fit".to_string(),
-            },
-            NoInstance::Damaged => InstantiateError::Failed {
-                reason: "its side table is not readable any more; install the image again".to_string(),
-            },
-        })?;
+        )?;
         let stack_bytes = self.settings.stack_bytes;
         let stack = Stack::new(stack_bytes).ok_or_else(|| InstantiateError::NoRoom {
             reason: format!("a stack of {stack_bytes} bytes does not fit"),
@@ -100,12 +104,17 @@ impl InplaceModule {
     }
 
     fn named_entry(&self, name: &str) -> Result<Entry, InstantiateError> {
-        let missing = || InstantiateError::MissingEntry { name: name.to_string() };
+        let missing = || InstantiateError::MissingEntry {
+            name: name.to_string(),
+        };
         let export = self.program.export(name).ok_or_else(missing)?;
         if export.kind != KIND_FUNCTION {
             return Err(missing());
         }
-        let ty = self.program.function_type(export.index).ok_or_else(missing)?;
+        let ty = self
+            .program
+            .function_type(export.index)
+            .ok_or_else(missing)?;
         if !ty.parameters.is_empty() || !matches!(ty.results, [] | [types::I32]) {
             return Err(InstantiateError::WrongEntrySignature {
                 name: name.to_string(),
@@ -194,7 +203,12 @@ impl Guest for InplaceGuest {
 
 impl Course {
     /// Runs on for a chunk, or to the next entry.
-    fn step(&mut self, machine: &mut Machine, calls: &mut HostCalls<'_>, fuel: &mut i32) -> Option<Yield> {
+    fn step(
+        &mut self,
+        machine: &mut Machine,
+        calls: &mut HostCalls<'_>,
+        fuel: &mut i32,
+    ) -> Option<Yield> {
         match self.phase {
             Phase::Over => return Some(self.end(Yield::Trapped(again()))),
             Phase::New => {
@@ -233,7 +247,12 @@ impl Course {
     }
 
     /// The entry is a function of the host.
-    fn ask(&mut self, machine: &mut Machine, calls: &mut HostCalls<'_>, import: u32) -> Option<Yield> {
+    fn ask(
+        &mut self,
+        machine: &mut Machine,
+        calls: &mut HostCalls<'_>,
+        import: u32,
+    ) -> Option<Yield> {
         let mut slots = [0];
         match calls.call(import, &mut slots, machine.instance.memory.slice()) {
             Called::Done => {
@@ -249,8 +268,15 @@ impl Course {
 
     /// The current entry returned, with 0 if it has no result.
     fn returned(&mut self, result: u64) {
-        let has_result = self.entries.get(self.done).is_some_and(|entry| entry.has_result);
-        self.code = if has_result { i32::from_slot(result) } else { 0 };
+        let has_result = self
+            .entries
+            .get(self.done)
+            .is_some_and(|entry| entry.has_result);
+        self.code = if has_result {
+            i32::from_slot(result)
+        } else {
+            0
+        };
         self.done = self.done.saturating_add(1);
         self.phase = Phase::Between;
     }

@@ -60,7 +60,10 @@ impl From<TableError> for NoInstance {
 
 impl Instance {
     /// Makes an instance. Its segments are not in place yet: [`Instance::initialize`].
-    pub(crate) fn new(program: Arc<Program>, surroundings: &Surroundings<'_>) -> Result<Self, NoInstance> {
+    pub(crate) fn new(
+        program: Arc<Program>,
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Self, NoInstance> {
         let head = program.table()?.head;
         let memory = match program.memory() {
             None => Memory::none(),
@@ -95,7 +98,12 @@ impl Instance {
         Ok(instance)
     }
 
-    fn make_globals(&mut self, section: u32, count: u32, imported: &[u64]) -> Result<(), NoInstance> {
+    fn make_globals(
+        &mut self,
+        section: u32,
+        count: u32,
+        imported: &[u64],
+    ) -> Result<(), NoInstance> {
         let mut globals = Vec::new();
         globals
             .try_reserve_exact(count as usize)
@@ -124,8 +132,10 @@ impl Instance {
     pub(crate) fn initialize(&mut self) -> Result<(), TrapKind> {
         let program = Arc::clone(&self.program);
         let table = program.table().map_err(|_| TrapKind::Engine)?;
-        self.initialize_tables(&program, &table).ok_or(TrapKind::TableOutOfBounds)?;
-        self.initialize_memory(&program, &table).ok_or(TrapKind::MemoryOutOfBounds)
+        self.initialize_tables(&program, &table)
+            .ok_or(TrapKind::TableOutOfBounds)?;
+        self.initialize_memory(&program, &table)
+            .ok_or(TrapKind::MemoryOutOfBounds)
     }
 
     fn initialize_tables(&mut self, program: &Program, table: &SideTable<'_>) -> Option<()> {
@@ -178,21 +188,40 @@ impl Instance {
     }
 
     /// `memory.init` with its three operands.
-    pub(crate) fn memory_init(&mut self, segment: Segment, [to, from, count]: [u32; 3]) -> Option<()> {
+    pub(crate) fn memory_init(
+        &mut self,
+        segment: Segment,
+        [to, from, count]: [u32; 3],
+    ) -> Option<()> {
         let start = segment.offset as usize;
-        let content = self.program.bytes().get(start..start.checked_add(segment.count as usize)?)?;
+        let content = self
+            .program
+            .bytes()
+            .get(start..start.checked_add(segment.count as usize)?)?;
         let source = content.get(range(from, count)?)?;
-        self.memory.slice().get_mut(range(to, count)?)?.copy_from_slice(source);
+        self.memory
+            .slice()
+            .get_mut(range(to, count)?)?
+            .copy_from_slice(source);
         Some(())
     }
 
     /// `table.init` with its three operands.
-    pub(crate) fn table_init(&mut self, table: u32, segment: Segment, [to, from, count]: [u32; 3]) -> Option<()> {
+    pub(crate) fn table_init(
+        &mut self,
+        table: u32,
+        segment: Segment,
+        [to, from, count]: [u32; 3],
+    ) -> Option<()> {
         if from.checked_add(count)? > segment.count {
             return None;
         }
         let program = Arc::clone(&self.program);
-        let place = self.tables.get_mut(table as usize)?.elements.get_mut(range(to, count)?)?;
+        let place = self
+            .tables
+            .get_mut(table as usize)?
+            .elements
+            .get_mut(range(to, count)?)?;
         let mut reader = program.reader(segment.offset);
         for _ in 0..from {
             element(&mut reader, segment.form, &self.globals)?;
@@ -220,7 +249,11 @@ impl Instance {
     }
 
     fn is_dropped(&self, bit: u32) -> bool {
-        let bits = self.dropped.get(bit as usize / 8).copied().unwrap_or(u8::MAX);
+        let bits = self
+            .dropped
+            .get(bit as usize / 8)
+            .copied()
+            .unwrap_or(u8::MAX);
         bits >> (bit % 8) & 1 != 0
     }
 
@@ -231,13 +264,20 @@ impl Instance {
     }
 
     pub(crate) fn drop_element_segment(&mut self, index: u32) {
-        let before = self.program.table().map_or(0, |table| table.head.data_count);
+        let before = self
+            .program
+            .table()
+            .map_or(0, |table| table.head.data_count);
         self.drop_data_segment(before + index);
     }
 
     /// `table.grow`: the length before, if it may and can.
     pub(crate) fn table_grow(&mut self, table: u32, value: u32, count: u32) -> Option<u32> {
-        let all: u64 = self.tables.iter().map(|table| table.elements.len() as u64).sum();
+        let all: u64 = self
+            .tables
+            .iter()
+            .map(|table| table.elements.len() as u64)
+            .sum();
         if all + u64::from(count) > self.table_elements_max.into() {
             return None;
         }
@@ -253,7 +293,11 @@ impl Instance {
     }
 
     /// `table.copy` with its three operands.
-    pub(crate) fn table_copy(&mut self, tables: [u32; 2], [to, from, count]: [u32; 3]) -> Option<()> {
+    pub(crate) fn table_copy(
+        &mut self,
+        tables: [u32; 2],
+        [to, from, count]: [u32; 3],
+    ) -> Option<()> {
         let [into, out_of] = tables;
         let (target, source) = (range(to, count)?, range(from, count)?);
         if into == out_of {
@@ -263,7 +307,10 @@ impl Instance {
             elements.copy_within(source, target.start);
             return Some(());
         }
-        let [into, out_of] = self.tables.get_disjoint_mut([into as usize, out_of as usize]).ok()?;
+        let [into, out_of] = self
+            .tables
+            .get_disjoint_mut([into as usize, out_of as usize])
+            .ok()?;
         let source = out_of.elements.get(source)?;
         into.elements.get_mut(target)?.copy_from_slice(source);
         Some(())
@@ -284,7 +331,9 @@ pub(crate) fn range(start: u32, count: u32) -> Option<core::ops::Range<usize>> {
 }
 
 fn fill<T: Clone>(vector: &mut Vec<T>, count: usize, value: T) -> Result<(), NoInstance> {
-    vector.try_reserve_exact(count).map_err(|_| NoInstance::NoRoom)?;
+    vector
+        .try_reserve_exact(count)
+        .map_err(|_| NoInstance::NoRoom)?;
     vector.resize(count, value);
     Ok(())
 }

@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+mod direct;
 mod error;
 mod guest;
 mod instance;
@@ -32,13 +33,14 @@ use alloc::sync::Arc;
 use thimble_runtime::engine::{Budget, Engine, LoadError, LoadedModule};
 use thimble_runtime::module::Module;
 
+pub use direct::{Answer, Direct, NoRoom, Room, Run};
 pub use error::{Reason, Refusal};
 pub use load::WordStore;
 pub use memory::{Buffer, Buffers, HeapBuffers};
-pub use program::{Bytes, Program, Words};
+pub use program::{Bytes, Export, Import, ImportKind, Program, TableType, Words};
 pub use table::{Digest, NotStored, Store, TableError};
 pub use types::FunctionType;
-pub use validate::{Limits, Validated, validate};
+pub use validate::{Limits, MemoryType, Validated, validate};
 
 /// What guests get, and how often the engine looks up.
 #[derive(Clone, Copy)]

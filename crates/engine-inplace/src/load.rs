@@ -27,10 +27,17 @@ pub(crate) fn load(module: &Module, settings: Settings) -> Result<InplaceModule,
     validate(bytes, &UNKNOWN, &settings.limits, &mut table).map_err(|refusal| {
         let offset = module.original_offset(refusal.offset);
         LoadError::Invalid {
-            reason: format!("{} (in the {} section, at byte {offset})", refusal.reason, refusal.section),
+            reason: format!(
+                "{} (in the {} section, at byte {offset})",
+                refusal.reason, refusal.section
+            ),
         }
     })?;
-    let program = Program::open(Bytes::Shared(Arc::clone(bytes)), table.into_words(), UNKNOWN);
+    let program = Program::open(
+        Bytes::Shared(Arc::clone(bytes)),
+        table.into_words(),
+        UNKNOWN,
+    );
     let program = program.map_err(|error| LoadError::Failed {
         reason: error.to_string(),
     })?;

@@ -119,6 +119,16 @@ impl Machine {
         }
     }
 
+    /// Whether a function was begun and has not ended.
+    pub(crate) fn is_running(&self) -> bool {
+        self.registers.function != registers::OUTERMOST
+    }
+
+    /// Forgets the function that was begun.
+    pub(crate) fn forget(&mut self) {
+        self.registers.function = registers::OUTERMOST;
+    }
+
     /// The results of the function that returned.
     pub(crate) fn results(&self) -> &[u64] {
         self.stack.results(self.registers.height(&self.stack))
@@ -138,7 +148,11 @@ impl Machine {
     fn backtrace(&self) -> Vec<Frame> {
         let program = &self.instance.program;
         let mut frames = Vec::new();
-        for (function, offset) in self.registers.frames(&self.stack).take(BACKTRACE_FRAMES_MAX) {
+        for (function, offset) in self
+            .registers
+            .frames(&self.stack)
+            .take(BACKTRACE_FRAMES_MAX)
+        {
             if frames.try_reserve(1).is_err() {
                 break;
             }

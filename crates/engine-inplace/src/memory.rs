@@ -35,7 +35,9 @@ impl Buffers for HeapBuffers {
             start: NonNull::dangling(),
             length: 0,
         };
-        buffer.grow(bytes).then(|| Box::new(buffer) as Box<dyn Buffer>)
+        buffer
+            .grow(bytes)
+            .then(|| Box::new(buffer) as Box<dyn Buffer>)
     }
 }
 
@@ -141,7 +143,11 @@ impl Memory {
         limit_bytes: u64,
     ) -> Option<Self> {
         let bytes = u64::from(pages) << page_bits;
-        let all = if page_bits == 0 { u64::from(u32::MAX) } else { 1 << (32 - page_bits) };
+        let all = if page_bits == 0 {
+            u64::from(u32::MAX)
+        } else {
+            1 << (32 - page_bits)
+        };
         let pages_max = pages_max.map_or(all, u64::from).min(all);
         let most = (pages_max << page_bits).min(limit_bytes).max(bytes);
         let most = usize::try_from(most).unwrap_or(usize::MAX);
@@ -156,7 +162,9 @@ impl Memory {
     }
 
     pub(crate) fn slice(&mut self) -> &mut [u8] {
-        self.buffer.as_mut().map_or(&mut [], |buffer| buffer.bytes())
+        self.buffer
+            .as_mut()
+            .map_or(&mut [], |buffer| buffer.bytes())
     }
 
     /// The pages it has.

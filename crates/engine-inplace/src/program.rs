@@ -60,9 +60,11 @@ pub struct Program {
 
 /// What an export is: its kind's number in the binary format, and its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Export {
-    pub(crate) kind: u8,
-    pub(crate) index: u32,
+pub struct Export {
+    /// 0 for functions, 1 tables, 2 memories, 3 globals.
+    pub kind: u8,
+    /// Its index.
+    pub index: u32,
 }
 
 /// The number of functions among the kinds of exports and imports.
@@ -72,26 +74,34 @@ pub(crate) const KIND_MEMORY: u8 = 2;
 
 /// The type of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TableType {
-    pub(crate) minimum: u32,
-    pub(crate) maximum: Option<u32>,
+pub struct TableType {
+    /// Elements that it begins with.
+    pub minimum: u32,
+    /// Elements that it may have at most.
+    pub maximum: Option<u32>,
 }
 
 /// An import, as it stands in the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Import<'m> {
-    pub(crate) module: &'m str,
-    pub(crate) name: &'m str,
-    pub(crate) kind: ImportKind,
+pub struct Import<'m> {
+    /// The module's name.
+    pub module: &'m str,
+    /// Its own name.
+    pub name: &'m str,
+    /// What it is.
+    pub kind: ImportKind,
 }
 
 /// What is imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ImportKind {
+pub enum ImportKind {
+    /// A function.
     Function,
+    /// A table.
     Table(TableType),
+    /// A memory.
     Memory(MemoryType),
-    /// With its type.
+    /// A global, with its type as a byte of the binary format.
     Global(u8),
 }
 
@@ -102,7 +112,11 @@ impl Program {
     /// [`TableError`] if the table is not that of this module.
     pub fn open(bytes: Bytes, words: Words, digest: Digest) -> Result<Self, TableError> {
         SideTable::open(&words, bytes.len(), &digest)?;
-        Ok(Self { bytes, words, digest })
+        Ok(Self {
+            bytes,
+            words,
+            digest,
+        })
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -119,7 +133,8 @@ impl Program {
     }
 
     /// The export of a name.
-    pub(crate) fn export(&self, wanted: &str) -> Option<Export> {
+    #[must_use]
+    pub fn export(&self, wanted: &str) -> Option<Export> {
         let head = self.table().ok()?.head;
         if head.export_section == 0 {
             return None;
@@ -149,15 +164,20 @@ impl Program {
     }
 
     /// The type of a function.
-    pub(crate) fn function_type(&self, function: u32) -> Option<FunctionType<'_>> {
+    #[must_use]
+    pub fn function_type(&self, function: u32) -> Option<FunctionType<'_>> {
         self.ty(self.table().ok()?.function(function).ty.into())
     }
 
     /// Every import, in order.
-    pub(crate) fn imports(&self) -> impl Iterator<Item = Import<'_>> {
+    pub fn imports(&self) -> impl Iterator<Item = Import<'_>> {
         let section = self.table().map_or(0, |table| table.head.import_section);
         let mut reader = self.reader(section);
-        let count = if section == 0 { 0 } else { reader.u32().unwrap_or(0) };
+        let count = if section == 0 {
+            0
+        } else {
+            reader.u32().unwrap_or(0)
+        };
         (0..count).map_while(move |_| import(&mut reader))
     }
 
@@ -165,7 +185,11 @@ impl Program {
     pub(crate) fn tables(&self) -> impl Iterator<Item = TableType> {
         let section = self.table().map_or(0, |table| table.head.table_section);
         let mut reader = self.reader(section);
-        let count = if section == 0 { 0 } else { reader.u32().unwrap_or(0) };
+        let count = if section == 0 {
+            0
+        } else {
+            reader.u32().unwrap_or(0)
+        };
         (0..count).map_while(move |_| table_type(&mut reader))
     }
 

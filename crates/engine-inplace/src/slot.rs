@@ -11,7 +11,10 @@ pub(crate) trait Slot: Copy {
 }
 
 /// The lower half of a slot.
-#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is asked for")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the lower half is what is asked for"
+)]
 pub(crate) const fn low(slot: u64) -> u32 {
     slot as u32
 }

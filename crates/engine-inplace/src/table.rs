@@ -111,7 +111,10 @@ impl Function {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "halves are what is asked for")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "halves are what is asked for"
+)]
 const fn halves(word: u32) -> (u16, u16) {
     (word as u16, (word >> 16) as u16)
 }
@@ -349,7 +352,12 @@ impl<'s> Writer<'s> {
         self.put(start, words)
     }
 
-    pub(crate) fn put_function(&mut self, part: u32, index: u32, function: Function) -> Result<(), Reason> {
+    pub(crate) fn put_function(
+        &mut self,
+        part: u32,
+        index: u32,
+        function: Function,
+    ) -> Result<(), Reason> {
         self.put(part + index * FUNCTION_WORDS * 4, &function.words())
     }
 
@@ -357,11 +365,17 @@ impl<'s> Writer<'s> {
     pub(crate) fn finish(mut self, mut head: Head, digest: &Digest) -> Result<u32, Reason> {
         head.table_bytes = self.end;
         let mut words = [0_u32; HEAD_WORDS as usize];
-        let digest = digest
-            .chunks_exact(4)
-            .map(|bytes| bytes.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte)));
+        let digest = digest.chunks_exact(4).map(|bytes| {
+            bytes
+                .iter()
+                .rev()
+                .fold(0, |word, byte| word << 8 | u32::from(*byte))
+        });
         let all = MAGIC.into_iter().chain(digest).chain(head.fields());
-        words.iter_mut().zip(all).for_each(|(word, value)| *word = value);
+        words
+            .iter_mut()
+            .zip(all)
+            .for_each(|(word, value)| *word = value);
         self.put(0, &words)?;
         Ok(self.end)
     }
@@ -376,7 +390,9 @@ impl<'s> Writer<'s> {
             }
             let length = words.len() * 4;
             let bytes = bytes.get(..length).unwrap_or_default();
-            self.store.write(at, bytes).map_err(|NotStored| Reason::NotStored)?;
+            self.store
+                .write(at, bytes)
+                .map_err(|NotStored| Reason::NotStored)?;
             at += u32::try_from(length).unwrap_or(0);
         }
         Ok(())
@@ -411,8 +427,12 @@ pub enum TableError {
 impl core::fmt::Display for TableError {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         formatter.write_str(match self {
-            Self::NotATable => "the side table is damaged or of another version; validate the module again",
-            Self::OtherModule => "the side table is that of another module; validate the module again",
+            Self::NotATable => {
+                "the side table is damaged or of another version; validate the module again"
+            }
+            Self::OtherModule => {
+                "the side table is that of another module; validate the module again"
+            }
         })
     }
 }
@@ -421,7 +441,11 @@ impl core::error::Error for TableError {}
 
 impl<'m> SideTable<'m> {
     /// Checks the head. What follows it is as this device's validator wrote it.
-    pub(crate) fn open(words: &'m [u32], module_bytes: usize, digest: &Digest) -> Result<Self, TableError> {
+    pub(crate) fn open(
+        words: &'m [u32],
+        module_bytes: usize,
+        digest: &Digest,
+    ) -> Result<Self, TableError> {
         let mut head = words
             .get(..HEAD_WORDS as usize)
             .ok_or(TableError::NotATable)?
@@ -447,7 +471,9 @@ impl<'m> SideTable<'m> {
     fn part<const N: usize>(&self, part: u32, index: u32, words: u32) -> Option<[u32; N]> {
         let start = usize::try_from(part / 4 + index * words).ok()?;
         let found = self.words.get(start..start + N)?;
-        Some(core::array::from_fn(|at| found.get(at).map_or(0, |word| u32::from_le(*word))))
+        Some(core::array::from_fn(|at| {
+            found.get(at).map_or(0, |word| u32::from_le(*word))
+        }))
     }
 
     /// The function of an index; an empty one beyond them, which validated code never asks for.
@@ -472,7 +498,11 @@ impl<'m> SideTable<'m> {
 
     fn segment(&self, part: u32, index: u32) -> Segment {
         let [offset, count, form] = self.part(part, index, SEGMENT_WORDS).unwrap_or_default();
-        Segment { offset, count, form }
+        Segment {
+            offset,
+            count,
+            form,
+        }
     }
 
     /// The words of all branches.

@@ -16,7 +16,6 @@ mod context;
 mod operands;
 mod sections;
 
-
 use crate::error::{Reason, Refusal};
 use crate::reader::Reader;
 use crate::table::{Digest, Head, Store, Writer};
@@ -25,7 +24,8 @@ use context::Context;
 
 pub(crate) use constant::OPERANDS_MAX;
 pub(crate) use context::function_type;
-pub(crate) use sections::{MemoryType, limits, memory_type};
+pub use sections::MemoryType;
+pub(crate) use sections::{limits, memory_type};
 
 /// What the validator may use, and what a module may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,7 +177,9 @@ impl<'m> Validator<'m, '_> {
                 most: u32::MAX,
             });
         }
-        let magic = reader.bytes(4).map_err(|_| Reason::Malformed("unexpected end"))?;
+        let magic = reader
+            .bytes(4)
+            .map_err(|_| Reason::Malformed("unexpected end"))?;
         if magic != b"\0asm" {
             return Err(Reason::Malformed("magic header not detected"));
         }
@@ -192,7 +194,9 @@ impl<'m> Validator<'m, '_> {
             let length = reader.u32()?;
             if id == 0 {
                 self.section = "custom";
-                let mut section = reader.part(length).map_err(|_| Reason::Malformed("length out of bounds"))?;
+                let mut section = reader
+                    .part(length)
+                    .map_err(|_| Reason::Malformed("length out of bounds"))?;
                 section.name()?;
                 continue;
             }

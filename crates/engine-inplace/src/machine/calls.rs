@@ -17,14 +17,24 @@ pub(super) type Went = Result<(), Halt>;
 
 impl Machine {
     /// `return_call`, with the place in the code behind it; `at` is its opcode's.
-    pub(super) fn return_call(&mut self, r: &mut Registers, calls: &mut dyn Calls, at: *const u8) -> Went {
+    pub(super) fn return_call(
+        &mut self,
+        r: &mut Registers,
+        calls: &mut dyn Calls,
+        at: *const u8,
+    ) -> Went {
         let index = r.u32();
         let function = r.function_entry(index);
         self.leave_for(r, calls, index, function, at, 0)
     }
 
     /// `call_indirect`.
-    pub(super) fn call_indirect(&mut self, r: &mut Registers, calls: &mut dyn Calls, at: *const u8) -> Went {
+    pub(super) fn call_indirect(
+        &mut self,
+        r: &mut Registers,
+        calls: &mut dyn Calls,
+        at: *const u8,
+    ) -> Went {
         let (index, function) = self.through_table(r)?;
         if function.is_imported() {
             return self.call_host(r, calls, function, at, 1);
@@ -34,7 +44,12 @@ impl Machine {
     }
 
     /// `return_call_indirect`.
-    pub(super) fn return_call_indirect(&mut self, r: &mut Registers, calls: &mut dyn Calls, at: *const u8) -> Went {
+    pub(super) fn return_call_indirect(
+        &mut self,
+        r: &mut Registers,
+        calls: &mut dyn Calls,
+        at: *const u8,
+    ) -> Went {
         let (index, function) = self.through_table(r)?;
         self.leave_for(r, calls, index, function, at, 1)
     }
@@ -44,12 +59,22 @@ impl Machine {
         let ty = r.u32();
         let table = r.u32();
         let place: u32 = r.peek(0);
-        let elements = self.instance.tables.get(table as usize).map(|table| table.elements.as_slice());
+        let elements = self
+            .instance
+            .tables
+            .get(table as usize)
+            .map(|table| table.elements.as_slice());
         let element = elements.unwrap_or_default().get(place as usize);
         let reference = *element.ok_or(TrapKind::TableOutOfBounds)?;
-        let index = reference.checked_sub(1).ok_or(TrapKind::IndirectCallToNull)?;
+        let index = reference
+            .checked_sub(1)
+            .ok_or(TrapKind::IndirectCallToNull)?;
         let function = r.function_entry(index);
-        let side_table = self.instance.program.table().map_err(|_| TrapKind::Engine)?;
+        let side_table = self
+            .instance
+            .program
+            .table()
+            .map_err(|_| TrapKind::Engine)?;
         if side_table.same_type(ty) != function.ty.into() {
             return Err(TrapKind::BadSignature);
         }
@@ -72,7 +97,9 @@ impl Machine {
         }
         // The host answers while the function is still there, whose results they become.
         let went = self.call_host(r, calls, function, at, above);
-        if matches!(went, Ok(()) | Err(Halt::Stop(Stop::Preempted))) && !r.leave(function.results.into()) {
+        if matches!(went, Ok(()) | Err(Halt::Stop(Stop::Preempted)))
+            && !r.leave(function.results.into())
+        {
             return Err(Halt::Stop(Stop::Returned));
         }
         went
@@ -88,7 +115,10 @@ impl Machine {
         at: *const u8,
         above: usize,
     ) -> Went {
-        let (parameters, results) = (usize::from(function.parameters), usize::from(function.results));
+        let (parameters, results) = (
+            usize::from(function.parameters),
+            usize::from(function.results),
+        );
         let slots = r.slots(above + parameters, parameters.max(results));
         let memory = self.instance.memory.slice();
         let called = calls.call(function.code, slots, memory);

@@ -105,7 +105,11 @@ impl Registers {
     }
 
     /// Notes where everything is that may have moved. The program and the stack never do.
-    pub(super) fn bind(&mut self, instance: &mut Instance, stack: &Stack) -> Result<(), TableError> {
+    pub(super) fn bind(
+        &mut self,
+        instance: &mut Instance,
+        stack: &Stack,
+    ) -> Result<(), TableError> {
         if self.module.is_null() {
             let program = &instance.program;
             let table = program.table()?;
@@ -136,7 +140,10 @@ impl Registers {
     /// The next byte.
     #[inline(always)]
     pub(super) fn u8(&mut self) -> u8 {
-        debug_assert!(self.offset_of(self.code) < self.module_bytes, "beyond the code");
+        debug_assert!(
+            self.offset_of(self.code) < self.module_bytes,
+            "beyond the code"
+        );
         // SAFETY: within the function's code, which ends with an instruction that returns.
         let byte = unsafe { *self.code };
         // SAFETY: at most one behind the module.
@@ -189,7 +196,10 @@ impl Registers {
     /// The next four bytes.
     #[inline(always)]
     pub(super) fn word(&mut self) -> u32 {
-        debug_assert!(self.offset_of(self.code) + 4 <= self.module_bytes, "beyond the code");
+        debug_assert!(
+            self.offset_of(self.code) + 4 <= self.module_bytes,
+            "beyond the code"
+        );
         // SAFETY: the validator read four bytes here.
         let word = unsafe { self.code.cast::<u32>().read_unaligned() };
         // SAFETY: as above.
@@ -214,7 +224,10 @@ impl Registers {
 
     #[inline(always)]
     pub(super) fn pop<T: Slot>(&mut self) -> T {
-        debug_assert!(self.top as usize > self.frame as usize + FRAME_SLOTS * 8, "no operand");
+        debug_assert!(
+            self.top as usize > self.frame as usize + FRAME_SLOTS * 8,
+            "no operand"
+        );
         // SAFETY: validated code takes only what is there.
         self.top = unsafe { self.top.sub(1) };
         // SAFETY: it was pushed before.
@@ -224,7 +237,10 @@ impl Registers {
     /// The operand so many below the topmost.
     #[inline(always)]
     pub(super) fn peek<T: Slot>(&self, depth: usize) -> T {
-        debug_assert!(self.top as usize > self.frame as usize + (FRAME_SLOTS + depth) * 8, "no operand");
+        debug_assert!(
+            self.top as usize > self.frame as usize + (FRAME_SLOTS + depth) * 8,
+            "no operand"
+        );
         // SAFETY: validated code asks only for what is there.
         let place = unsafe { self.top.sub(depth + 1) };
         // SAFETY: as above.
@@ -234,7 +250,10 @@ impl Registers {
     /// Changes the operand so many below the topmost.
     #[inline(always)]
     pub(super) fn replace(&mut self, depth: usize, value: impl Slot) {
-        debug_assert!(self.top as usize > self.frame as usize + (FRAME_SLOTS + depth) * 8, "no operand");
+        debug_assert!(
+            self.top as usize > self.frame as usize + (FRAME_SLOTS + depth) * 8,
+            "no operand"
+        );
         // SAFETY: validated code asks only for what is there.
         let place = unsafe { self.top.sub(depth + 1) };
         // SAFETY: as above.
@@ -259,7 +278,10 @@ impl Registers {
     pub(super) fn slots(&mut self, below: usize, count: usize) -> &mut [u64] {
         // SAFETY: validated code takes only what is there.
         let start = unsafe { self.top.sub(below) };
-        debug_assert!(start as usize + count * 8 <= self.stack_end as usize, "over the stack");
+        debug_assert!(
+            start as usize + count * 8 <= self.stack_end as usize,
+            "over the stack"
+        );
         // SAFETY: results have room as operands have; all slots were initialized with the stack.
         unsafe { core::slice::from_raw_parts_mut(start, count) }
     }
@@ -268,7 +290,10 @@ impl Registers {
 
     #[inline(always)]
     fn local(&self, index: u32) -> *mut u64 {
-        debug_assert!(self.locals as usize + (index as usize) * 8 < self.frame as usize, "no such local");
+        debug_assert!(
+            self.locals as usize + (index as usize) * 8 < self.frame as usize,
+            "no such local"
+        );
         // SAFETY: the validator knows how many locals there are.
         unsafe { self.locals.add(index as usize) }
     }
@@ -326,7 +351,12 @@ impl Registers {
     }
 
     #[inline(always)]
-    pub(super) fn store<T: Copy>(&mut self, base: u32, offset: u32, value: T) -> Result<(), TrapKind> {
+    pub(super) fn store<T: Copy>(
+        &mut self,
+        base: u32,
+        offset: u32,
+        value: T,
+    ) -> Result<(), TrapKind> {
         let place = self.address(base, offset, size_of::<T>())?;
         // SAFETY: as many bytes are there.
         unsafe { place.cast::<T>().write_unaligned(value) };
@@ -360,7 +390,8 @@ impl Registers {
     pub(super) fn take_branch(&mut self, which: usize) -> bool {
         // SAFETY: a table has as many entries.
         let at = unsafe { self.branch.add(which * ENTRY) };
-        let branch = Branch::from_words(self.entry(at)).unwrap_or_else(|further| self.long_branch(at, further));
+        let branch = Branch::from_words(self.entry(at))
+            .unwrap_or_else(|further| self.long_branch(at, further));
         // SAFETY: the target is in the same function.
         self.code = unsafe { self.code.offset(branch.code_delta as isize) };
         // SAFETY: the target's next branch is one of the function's, or behind the last one.
@@ -410,7 +441,12 @@ impl Registers {
     }
 
     /// Begins the function, with its arguments in the lowest slots.
-    pub(super) fn begin(&mut self, stack: &mut Stack, index: u32, arguments: &[u64]) -> Result<(), TrapKind> {
+    pub(super) fn begin(
+        &mut self,
+        stack: &mut Stack,
+        index: u32,
+        arguments: &[u64],
+    ) -> Result<(), TrapKind> {
         self.top = stack.start();
         self.function = OUTERMOST;
         self.locals = self.top;
@@ -476,7 +512,10 @@ impl Registers {
         if Self::slots_of(function) > room {
             return Err(TrapKind::StackOverflow);
         }
-        let (parameters, all) = (usize::from(function.parameters), usize::from(function.locals));
+        let (parameters, all) = (
+            usize::from(function.parameters),
+            usize::from(function.locals),
+        );
         // SAFETY: within the room that was just checked.
         let first = unsafe { locals.add(parameters) };
         // SAFETY: as above.

@@ -28,7 +28,11 @@ impl Machine {
     pub(super) fn table_get(&mut self, r: &mut Registers) -> Went {
         let table = r.u32();
         let at: u32 = r.pop();
-        let elements = self.instance.tables.get(table as usize).map(|table| &table.elements);
+        let elements = self
+            .instance
+            .tables
+            .get(table as usize)
+            .map(|table| &table.elements);
         let element = elements.and_then(|elements| elements.get(at as usize));
         r.push(*element.ok_or(TrapKind::TableOutOfBounds)?);
         Ok(())
@@ -70,9 +74,15 @@ impl Machine {
                 let segment = r.u32();
                 let table = r.u32();
                 let operands = three(r);
-                let side_table = self.instance.program.table().map_err(|_| TrapKind::Engine)?;
+                let side_table = self
+                    .instance
+                    .program
+                    .table()
+                    .map_err(|_| TrapKind::Engine)?;
                 let segment = self.instance.element_segment(&side_table, segment);
-                self.instance.table_init(table, segment, operands).ok_or(out)?;
+                self.instance
+                    .table_init(table, segment, operands)
+                    .ok_or(out)?;
                 burn_for(r, operands[2])
             }
             second::TableCopy => {
@@ -91,14 +101,20 @@ impl Machine {
             }
             second::TableSize => {
                 let table = r.u32() as usize;
-                let elements = self.instance.tables.get(table).map_or(0, |table| table.elements.len());
+                let elements = self
+                    .instance
+                    .tables
+                    .get(table)
+                    .map_or(0, |table| table.elements.len());
                 r.push(u32::try_from(elements).unwrap_or(u32::MAX));
                 Ok(())
             }
             second::TableFill => {
                 let table = r.u32();
                 let [at, value, count] = three(r);
-                self.instance.table_fill(table, at, value, count).ok_or(out)?;
+                self.instance
+                    .table_fill(table, at, value, count)
+                    .ok_or(out)?;
                 burn_for(r, count)
             }
             _ => Err(Halt::Trap(TrapKind::Engine)),
@@ -109,7 +125,11 @@ impl Machine {
         let segment = r.u32();
         r.u8();
         let operands = three(r);
-        let side_table = self.instance.program.table().map_err(|_| TrapKind::Engine)?;
+        let side_table = self
+            .instance
+            .program
+            .table()
+            .map_err(|_| TrapKind::Engine)?;
         let segment = self.instance.data_segment(&side_table, segment);
         let done = self.instance.memory_init(segment, operands);
         r.bind_memory(&mut self.instance);
@@ -126,7 +146,10 @@ impl Machine {
         let place = place.ok_or(TrapKind::MemoryOutOfBounds)?;
         let piece = count.min(PIECE_BYTES);
         let [byte, ..] = value.to_le_bytes();
-        place.get_mut(..piece as usize).unwrap_or_default().fill(byte);
+        place
+            .get_mut(..piece as usize)
+            .unwrap_or_default()
+            .fill(byte);
         r.bind_memory(&mut self.instance);
         if piece == count {
             r.forget(3);

@@ -28,7 +28,9 @@ impl Stack {
     }
 
     fn layout(slots: usize) -> Option<Layout> {
-        Layout::array::<u64>(slots).ok().filter(|layout| layout.size() > 0)
+        Layout::array::<u64>(slots)
+            .ok()
+            .filter(|layout| layout.size() > 0)
     }
 
     pub(super) const fn start(&self) -> *mut u64 {

@@ -66,7 +66,10 @@ operations! {
 }
 
 /// The nearest `f32`; what is not a number keeps the upper bits of its payload.
-#[expect(clippy::cast_possible_truncation, reason = "rounding is what is asked for")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rounding is what is asked for"
+)]
 pub(crate) fn demote(a: f64) -> f32 {
     if a.is_nan() {
         let bits = a.to_bits();

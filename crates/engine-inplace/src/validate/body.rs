@@ -19,7 +19,9 @@ impl<'m> Validator<'m, '_> {
         let imported = self.context.imported_functions;
         let own = self.context.function_count() - imported;
         if section.u32()? != own {
-            return Err(Reason::Malformed("function and code section have inconsistent lengths"));
+            return Err(Reason::Malformed(
+                "function and code section have inconsistent lengths",
+            ));
         }
         let limits = self.context.limits;
         let mut body = Body {
@@ -39,12 +41,17 @@ impl<'m> Validator<'m, '_> {
             };
             let outcome = body.check(&mut self.context, &mut reader, index, &mut function);
             // What was found wrong is told from where it begins.
-            self.place = if outcome.is_err() { body.place(&reader) } else { reader.offset() };
+            self.place = if outcome.is_err() {
+                body.place(&reader)
+            } else {
+                reader.offset()
+            };
             outcome?;
             let before = self.writer.end();
             body.branches.write(&mut self.writer)?;
             branch += (self.writer.end() - before) / 8;
-            self.writer.put_function(self.head.functions, index, function)?;
+            self.writer
+                .put_function(self.head.functions, index, function)?;
             self.context.note_body_bytes(body.held_bytes());
         }
         self.code_count = own;
@@ -100,11 +107,14 @@ impl<'m> Body<'m> {
         }
         function.end = reader.offset() - 1;
         if !reader.is_at_end() {
-            return Err(Reason::Malformed("operators remaining after the end of the function"));
+            return Err(Reason::Malformed(
+                "operators remaining after the end of the function",
+            ));
         }
         function.locals = slots(&self.locals)?;
         let highest = self.operands.highest();
-        function.operands = u16::try_from(highest).map_err(|_| too_many("values on the stack", u16::MAX.into()))?;
+        function.operands =
+            u16::try_from(highest).map_err(|_| too_many("values on the stack", u16::MAX.into()))?;
         function.parameters = slots(ty.parameters)?;
         function.results = slots(ty.results)?;
         function.ty = context.same_type(index_of_type)?;
@@ -117,7 +127,12 @@ impl<'m> Body<'m> {
         Ok(())
     }
 
-    fn read_locals(&mut self, context: &Context<'m>, reader: &mut Reader<'m>, parameters: &[u8]) -> Result<(), Reason> {
+    fn read_locals(
+        &mut self,
+        context: &Context<'m>,
+        reader: &mut Reader<'m>,
+        parameters: &[u8],
+    ) -> Result<(), Reason> {
         self.locals.clear();
         let most = context.limits.locals;
         let mut add = |ty: u8, count: u32| {
@@ -138,7 +153,9 @@ impl<'m> Body<'m> {
         let mut all = 0_u32;
         for _ in 0..reader.u32()? {
             let count = reader.u32()?;
-            all = all.checked_add(count).ok_or(Reason::Malformed("too many locals"))?;
+            all = all
+                .checked_add(count)
+                .ok_or(Reason::Malformed("too many locals"))?;
             let ty = reader.u8()?;
             value_type(ty)?;
             add(ty, count)?;
@@ -171,7 +188,9 @@ impl<'m> Checker<'_, 'm> {
                 0xd3 | 0xfb => Reason::Feature("GC instructions"),
                 0xfd => Reason::Feature("SIMD"),
                 0xfe => Reason::Feature("atomic instructions (threads)"),
-                _ => Reason::UnknownOpcode { code: opcode.into() },
+                _ => Reason::UnknownOpcode {
+                    code: opcode.into(),
+                },
             });
         };
         let Some(signature) = instruction.signature else {
@@ -181,7 +200,9 @@ impl<'m> Checker<'_, 'm> {
             self.memory_argument(opcode::natural_alignment(opcode))?;
         }
         self.body.operands.pop_all(signature.takes)?;
-        signature.gives.map_or(Ok(()), |ty| self.body.operands.push(ty))
+        signature
+            .gives
+            .map_or(Ok(()), |ty| self.body.operands.push(ty))
     }
 
     fn memory_argument(&mut self, natural: u32) -> Result<(), Reason> {
@@ -308,7 +329,9 @@ impl<'m> Checker<'_, 'm> {
                 operands.pop(ty)?;
                 operands.pop(I32).map(drop)
             }
-            _ => Err(Reason::UnknownOpcode { code: opcode.into() }),
+            _ => Err(Reason::UnknownOpcode {
+                code: opcode.into(),
+            }),
         }
     }
 
@@ -319,7 +342,9 @@ impl<'m> Checker<'_, 'm> {
         let instruction = opcode::after_prefix(number).ok_or(unknown)?;
         if let Some(signature) = instruction.signature {
             self.body.operands.pop_all(signature.takes)?;
-            return signature.gives.map_or(Ok(()), |ty| self.body.operands.push(ty));
+            return signature
+                .gives
+                .map_or(Ok(()), |ty| self.body.operands.push(ty));
         }
         let [_, number] = instruction.code.to_be_bytes();
         const THREE: [u8; 3] = [I32, I32, I32];
@@ -408,7 +433,9 @@ impl<'m> Checker<'_, 'm> {
         // What is called needs its own room; results that do not fit anywhere else are its caller's.
         operands.note_wide(ty.results);
         if self.results()? != ty.results {
-            return Err(Reason::Invalid("type mismatch: a tail call gives other results"));
+            return Err(Reason::Invalid(
+                "type mismatch: a tail call gives other results",
+            ));
         }
         self.body.operands.set_unreachable();
         Ok(())
@@ -421,7 +448,9 @@ impl<'m> Checker<'_, 'm> {
         let other = operands.pop_any()?;
         for found in [one, other] {
             if found != ANY && !is_number(found) {
-                return Err(Reason::Invalid("type mismatch: select without a type takes numbers"));
+                return Err(Reason::Invalid(
+                    "type mismatch: select without a type takes numbers",
+                ));
             }
         }
         if one != other && one != ANY && other != ANY {
@@ -469,7 +498,8 @@ impl<'m> Checker<'_, 'm> {
             }
             _ => {
                 let index = self.reader.s33()?;
-                let index = u32::try_from(index).map_err(|_| Reason::Malformed("malformed block type"))?;
+                let index =
+                    u32::try_from(index).map_err(|_| Reason::Malformed("malformed block type"))?;
                 return self.context.ty(index);
             }
         };
@@ -493,7 +523,9 @@ impl<'m> Checker<'_, 'm> {
         self.body.operands.pop_all(ty.parameters)?;
         let start = self.reader.offset();
         let first = self.body.branches.count();
-        self.body.operands.open(kind, ty.parameters, ty.results, start)?;
+        self.body
+            .operands
+            .open(kind, ty.parameters, ty.results, start)?;
         if kind == Kind::Loop
             && let Some(block) = self.body.operands.innermost()
         {
@@ -545,7 +577,9 @@ impl<'m> Checker<'_, 'm> {
         match block.kind {
             Kind::If(condition) => {
                 if block.parameters != block.results {
-                    return Err(Reason::Invalid("type mismatch: an if without else gives what it takes"));
+                    return Err(Reason::Invalid(
+                        "type mismatch: an if without else gives what it takes",
+                    ));
                 }
                 self.body.branches.resolve(condition, target);
                 self.body.branches.resolve_chain(block.drafts, target);
@@ -581,7 +615,10 @@ impl<'m> Checker<'_, 'm> {
     fn branch_to(&mut self, place: usize, block: Block<'m>) -> Result<(), Reason> {
         let keep = u32::try_from(block.label().len()).unwrap_or(u32::MAX);
         let height = self.body.operands.height();
-        let number = self.draft(keep, height.saturating_sub(keep).saturating_sub(block.height))?;
+        let number = self.draft(
+            keep,
+            height.saturating_sub(keep).saturating_sub(block.height),
+        )?;
         if number == NO_DRAFT {
             return Ok(());
         }
@@ -609,7 +646,9 @@ impl<'m> Checker<'_, 'm> {
             let (place, block) = self.body.operands.label(depth)?;
             let label = block.label();
             if arity.is_some_and(|arity| arity != label.len()) {
-                return Err(Reason::Invalid("type mismatch: the labels of a table take different values"));
+                return Err(Reason::Invalid(
+                    "type mismatch: the labels of a table take different values",
+                ));
             }
             arity = Some(label.len());
             self.body.operands.check_top(label)?;

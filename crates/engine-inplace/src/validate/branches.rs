@@ -101,7 +101,9 @@ impl Branches {
     }
 
     fn draft(&mut self, number: u32) -> Option<&mut Draft> {
-        usize::try_from(number).ok().and_then(|number| self.drafts.get_mut(number))
+        usize::try_from(number)
+            .ok()
+            .and_then(|number| self.drafts.get_mut(number))
     }
 
     /// Writes all of them, and behind them those that do not fit into an entry.

@@ -12,7 +12,11 @@ use crate::types;
 pub(crate) const OPERANDS_MAX: usize = 32;
 
 /// Checks an expression that gives one value of a type, up to and with its end.
-pub(super) fn check(context: &mut Context<'_>, reader: &mut Reader<'_>, expected: u8) -> Result<(), Reason> {
+pub(super) fn check(
+    context: &mut Context<'_>,
+    reader: &mut Reader<'_>,
+    expected: u8,
+) -> Result<(), Reason> {
     let mut operands: Vec<u8> = Vec::new();
     loop {
         let opcode = reader.u8()?;
@@ -37,7 +41,9 @@ pub(super) fn check(context: &mut Context<'_>, reader: &mut Reader<'_>, expected
             code::GlobalGet => {
                 let (ty, is_mutable) = context.global(reader.u32()?)?;
                 if is_mutable {
-                    return Err(Reason::Invalid("constant expression required: the global can change"));
+                    return Err(Reason::Invalid(
+                        "constant expression required: the global can change",
+                    ));
                 }
                 ty
             }
@@ -57,10 +63,17 @@ pub(super) fn check(context: &mut Context<'_>, reader: &mut Reader<'_>, expected
             _ if crate::opcode::plain(opcode).is_some() || opcode == crate::opcode::PREFIX => {
                 return Err(Reason::Invalid("constant expression required"));
             }
-            _ => return Err(Reason::UnknownOpcode { code: opcode.into() }),
+            _ => {
+                return Err(Reason::UnknownOpcode {
+                    code: opcode.into(),
+                });
+            }
         };
         if operands.len() >= OPERANDS_MAX {
-            return Err(super::context::too_many("values in a constant expression", 32));
+            return Err(super::context::too_many(
+                "values in a constant expression",
+                32,
+            ));
         }
         push(&mut operands, ty)?;
     }
@@ -71,7 +84,9 @@ pub(super) fn check(context: &mut Context<'_>, reader: &mut Reader<'_>, expected
             found: *found,
         }),
         [] => Err(Reason::NothingOnTheStack { expected }),
-        _ => Err(Reason::Invalid("type mismatch: a constant expression gives one value")),
+        _ => Err(Reason::Invalid(
+            "type mismatch: a constant expression gives one value",
+        )),
     }
 }
 

@@ -125,14 +125,26 @@ impl<'m> Context<'m> {
     /// Adds a type that stands at an offset; the first type that is the same.
     pub(super) fn add_type(&mut self, offset: u32, ty: FunctionType<'m>) -> Result<u32, Reason> {
         let hash = Type::hash(ty);
-        let own = u16::try_from(self.types.len()).map_err(|_| too_many("types", u16::MAX.into()))?;
+        let own =
+            u16::try_from(self.types.len()).map_err(|_| too_many("types", u16::MAX.into()))?;
         let is_same = |other: &&Type| {
             other.hash == hash
                 && other.offset != offset
                 && function_type(&mut Reader::at(self.module, other.offset)) == Ok(ty)
         };
-        let first = self.types.iter().find(is_same).map_or(own, |other| other.first);
-        push(&mut self.types, Type { offset, first, hash })?;
+        let first = self
+            .types
+            .iter()
+            .find(is_same)
+            .map_or(own, |other| other.first);
+        push(
+            &mut self.types,
+            Type {
+                offset,
+                first,
+                hash,
+            },
+        )?;
         Ok(first.into())
     }
 
@@ -175,7 +187,9 @@ impl<'m> Context<'m> {
     /// Allows references to a function, which there must be.
     pub(super) fn reference(&mut self, index: u32) -> Result<(), Reason> {
         self.function(index)?;
-        let place = usize::try_from(index / 8).ok().and_then(|at| self.referenced.get_mut(at));
+        let place = usize::try_from(index / 8)
+            .ok()
+            .and_then(|at| self.referenced.get_mut(at));
         if let Some(bits) = place {
             *bits |= 1 << (index % 8);
         }
@@ -191,7 +205,10 @@ impl<'m> Context<'m> {
         if self.global_count() >= self.limits.globals {
             return Err(too_many("globals", self.limits.globals));
         }
-        push(&mut self.globals, if is_mutable { ty | MUTABLE } else { ty })
+        push(
+            &mut self.globals,
+            if is_mutable { ty | MUTABLE } else { ty },
+        )
     }
 
     pub(super) fn global_count(&self) -> u32 {

@@ -92,7 +92,10 @@ impl<'m> Operands<'m> {
     pub(super) fn push(&mut self, ty: u8) -> Result<(), Reason> {
         let height = self.height().saturating_add(1);
         if height > self.operands_max {
-            return Err(too_many("values on the stack of a function", self.operands_max));
+            return Err(too_many(
+                "values on the stack of a function",
+                self.operands_max,
+            ));
         }
         push(&mut self.types, ty)?;
         self.highest = self.highest.max(height);
@@ -119,7 +122,9 @@ impl<'m> Operands<'m> {
     /// Takes a value of a type.
     pub(super) fn pop(&mut self, expected: u8) -> Result<u8, Reason> {
         let found = match self.pop_any() {
-            Err(Reason::NothingOnTheStack { .. }) => return Err(Reason::NothingOnTheStack { expected }),
+            Err(Reason::NothingOnTheStack { .. }) => {
+                return Err(Reason::NothingOnTheStack { expected });
+            }
             other => other?,
         };
         if found == expected || found == ANY || expected == ANY {
@@ -129,7 +134,10 @@ impl<'m> Operands<'m> {
     }
 
     pub(super) fn pop_all(&mut self, types: &[u8]) -> Result<(), Reason> {
-        types.iter().rev().try_for_each(|ty| self.pop(*ty).map(drop))
+        types
+            .iter()
+            .rev()
+            .try_for_each(|ty| self.pop(*ty).map(drop))
     }
 
     /// Checks the values that a branch takes along, and leaves them as they are.
@@ -141,10 +149,14 @@ impl<'m> Operands<'m> {
                 if block.unreachable {
                     return Ok(());
                 }
-                return Err(Reason::NothingOnTheStack { expected: *expected });
+                return Err(Reason::NothingOnTheStack {
+                    expected: *expected,
+                });
             }
             height -= 1;
-            let found = usize::try_from(height).ok().and_then(|at| self.types.get(at));
+            let found = usize::try_from(height)
+                .ok()
+                .and_then(|at| self.types.get(at));
             match found {
                 Some(found) if found == expected || *found == ANY => {}
                 found => {
@@ -159,16 +171,21 @@ impl<'m> Operands<'m> {
     }
 
     pub(super) fn block(&self) -> Result<&Block<'m>, Reason> {
-        self.blocks
-            .last()
-            .ok_or(Reason::Malformed("operators remaining after the end of the function"))
+        self.blocks.last().ok_or(Reason::Malformed(
+            "operators remaining after the end of the function",
+        ))
     }
 
     /// The block that a label of a depth names, and where it is.
     pub(super) fn label(&self, depth: u32) -> Result<(usize, Block<'m>), Reason> {
         let unknown = Reason::Invalid("unknown label");
         let depth = usize::try_from(depth).map_err(|_| unknown)?;
-        let place = self.blocks.len().checked_sub(1).and_then(|last| last.checked_sub(depth)).ok_or(unknown)?;
+        let place = self
+            .blocks
+            .len()
+            .checked_sub(1)
+            .and_then(|last| last.checked_sub(depth))
+            .ok_or(unknown)?;
         let block = self.blocks.get(place).ok_or(unknown)?;
         Ok((place, *block))
     }
@@ -183,7 +200,9 @@ impl<'m> Operands<'m> {
 
     /// How many blocks there are around the innermost one.
     pub(super) fn depth(&self) -> u32 {
-        u32::try_from(self.blocks.len()).unwrap_or(u32::MAX).saturating_sub(1)
+        u32::try_from(self.blocks.len())
+            .unwrap_or(u32::MAX)
+            .saturating_sub(1)
     }
 
     pub(super) fn innermost(&mut self) -> Option<&mut Block<'m>> {
@@ -200,7 +219,13 @@ impl<'m> Operands<'m> {
     }
 
     /// Opens a block, whose parameters were taken.
-    pub(super) fn open(&mut self, kind: Kind, parameters: &'m [u8], results: &'m [u8], start: u32) -> Result<(), Reason> {
+    pub(super) fn open(
+        &mut self,
+        kind: Kind,
+        parameters: &'m [u8],
+        results: &'m [u8],
+        start: u32,
+    ) -> Result<(), Reason> {
         let depth = u32::try_from(self.blocks.len()).unwrap_or(u32::MAX);
         if depth >= self.nesting_max {
             return Err(too_many("blocks inside each other", self.nesting_max));
@@ -223,7 +248,9 @@ impl<'m> Operands<'m> {
         let block = *self.block()?;
         self.pop_all(block.results)?;
         if self.height() != block.height {
-            return Err(Reason::Invalid("type mismatch: values remain on the stack at the end of a block"));
+            return Err(Reason::Invalid(
+                "type mismatch: values remain on the stack at the end of a block",
+            ));
         }
         self.blocks.pop();
         Ok(block)

@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
+use super::Validator;
 use super::constant;
 use super::context::{function_type, push, reference_type, too_many, value_type};
-use super::Validator;
 use crate::error::Reason;
 use crate::reader::Reader;
 use crate::table::{FUNCTION_WORDS, Function, Segment};
@@ -89,7 +89,9 @@ impl<'m> Validator<'m, '_> {
 
     fn table_type(&mut self, section: &mut Reader<'m>) -> Result<(), Reason> {
         if section.peek()? == 0x40 {
-            return Err(Reason::Feature("tables with initial values (typed function references)"));
+            return Err(Reason::Feature(
+                "tables with initial values (typed function references)",
+            ));
         }
         let ty = section.u8()?;
         reference_type(ty)?;
@@ -103,7 +105,9 @@ impl<'m> Validator<'m, '_> {
         let (minimum, maximum) = limits(section, flags)?;
         check_count("table elements", minimum, TABLE_MAX)?;
         if maximum.is_some_and(|maximum| maximum < minimum) {
-            return Err(Reason::Invalid("size minimum must not be greater than maximum"));
+            return Err(Reason::Invalid(
+                "size minimum must not be greater than maximum",
+            ));
         }
         self.context.add_table(ty)
     }
@@ -200,7 +204,9 @@ impl<'m> Validator<'m, '_> {
         let function = section.u32()?;
         let ty = self.context.function_type(function)?;
         if !ty.parameters.is_empty() || !ty.results.is_empty() {
-            return Err(Reason::Invalid("start function: it takes parameters or gives results"));
+            return Err(Reason::Invalid(
+                "start function: it takes parameters or gives results",
+            ));
         }
         self.head.start = function + 1;
         Ok(())
@@ -216,7 +222,8 @@ impl<'m> Validator<'m, '_> {
         for _ in 0..count {
             self.place = section.offset();
             let segment = self.element_segment(section)?;
-            self.writer.append(&[segment.offset, segment.count, segment.form])?;
+            self.writer
+                .append(&[segment.offset, segment.count, segment.form])?;
         }
         Ok(())
     }
@@ -227,7 +234,11 @@ impl<'m> Validator<'m, '_> {
             return Err(Reason::Malformed("malformed elements segment kind"));
         }
         let (is_active, has_table, has_expressions) = (form & 1 == 0, form & 2 != 0, form & 4 != 0);
-        let table = if is_active && has_table { section.u32()? } else { 0 };
+        let table = if is_active && has_table {
+            section.u32()?
+        } else {
+            0
+        };
         if is_active {
             let of_table = self.context.table(table);
             constant::check(&mut self.context, section, types::I32)?;
@@ -263,7 +274,11 @@ impl<'m> Validator<'m, '_> {
             }
         }
         self.context.add_element_segment(ty)?;
-        Ok(Segment { offset, count, form })
+        Ok(Segment {
+            offset,
+            count,
+            form,
+        })
     }
 
     pub(super) fn data_count(&mut self, section: &mut Reader<'m>) -> Result<(), Reason> {
@@ -280,7 +295,9 @@ impl<'m> Validator<'m, '_> {
         }
         let count = self.context.function_count();
         let words = count.checked_mul(FUNCTION_WORDS);
-        self.head.functions = self.writer.reserve(words.ok_or(too_many("functions", u32::MAX / 24))?)?;
+        self.head.functions = self
+            .writer
+            .reserve(words.ok_or(too_many("functions", u32::MAX / 24))?)?;
         self.head.function_count = count;
         self.head.import_count = self.context.imported_functions;
         for index in 0..self.context.imported_functions {
@@ -294,7 +311,8 @@ impl<'m> Validator<'m, '_> {
                 flags: Function::IMPORTED,
                 ..Function::default()
             };
-            self.writer.put_function(self.head.functions, index, function)?;
+            self.writer
+                .put_function(self.head.functions, index, function)?;
         }
         Ok(())
     }
@@ -305,8 +323,14 @@ impl<'m> Validator<'m, '_> {
         self.head.data_section = section.offset();
         let count = section.u32()?;
         check_count("data segments", count, self.context.limits.segments)?;
-        if self.context.data_count.is_some_and(|announced| announced != count) {
-            return Err(Reason::Malformed("data count and data section have inconsistent lengths"));
+        if self
+            .context
+            .data_count
+            .is_some_and(|announced| announced != count)
+        {
+            return Err(Reason::Malformed(
+                "data count and data section have inconsistent lengths",
+            ));
         }
         self.head.data_count = count;
         for _ in 0..count {
@@ -343,10 +367,14 @@ impl<'m> Validator<'m, '_> {
     pub(super) fn finish(&mut self) -> Result<(), Reason> {
         let own = self.context.function_count() - self.context.imported_functions;
         if self.code_count != own {
-            return Err(Reason::Malformed("function and code section have inconsistent lengths"));
+            return Err(Reason::Malformed(
+                "function and code section have inconsistent lengths",
+            ));
         }
         if self.head.data_section == 0 && self.context.data_count.is_some_and(|count| count != 0) {
-            return Err(Reason::Malformed("data count and data section have inconsistent lengths"));
+            return Err(Reason::Malformed(
+                "data count and data section have inconsistent lengths",
+            ));
         }
         self.begin_branches()?;
         if self.head.data == 0 {
@@ -361,39 +389,55 @@ impl<'m> Validator<'m, '_> {
 /// The limits of a table or memory.
 pub(crate) fn limits(section: &mut Reader<'_>, flags: u8) -> Result<(u32, Option<u32>), Reason> {
     let minimum = section.u32()?;
-    let maximum = if flags & 1 != 0 { Some(section.u32()?) } else { None };
+    let maximum = if flags & 1 != 0 {
+        Some(section.u32()?)
+    } else {
+        None
+    };
     Ok((minimum, maximum))
 }
 
 /// The type of a memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MemoryType {
-    pub(crate) minimum_pages: u32,
-    pub(crate) maximum_pages: Option<u32>,
+pub struct MemoryType {
+    /// Pages that it begins with.
+    pub minimum_pages: u32,
+    /// Pages that it may have at most.
+    pub maximum_pages: Option<u32>,
     /// The size of a page as a power of two.
-    pub(crate) page_bits: u32,
+    pub page_bits: u32,
 }
 
 /// Reads and checks the type of a memory.
 pub(crate) fn memory_type(section: &mut Reader<'_>) -> Result<MemoryType, Reason> {
     let flags = section.u8()?;
     match flags {
-        _ if flags & 2 != 0 && flags < 16 => return Err(Reason::Feature("shared memories (threads)")),
+        _ if flags & 2 != 0 && flags < 16 => {
+            return Err(Reason::Feature("shared memories (threads)"));
+        }
         _ if flags & 4 != 0 && flags < 16 => return Err(Reason::Feature("64-bit memories")),
         0 | 1 | 8 | 9 => {}
         _ => return Err(Reason::Malformed("malformed limits flags")),
     }
     let (minimum_pages, maximum_pages) = limits(section, flags)?;
-    let page_bits = if flags & 8 != 0 { section.u32()? } else { PAGE_BITS };
+    let page_bits = if flags & 8 != 0 {
+        section.u32()?
+    } else {
+        PAGE_BITS
+    };
     if page_bits != 0 && page_bits != PAGE_BITS {
         return Err(Reason::Invalid("invalid custom page size"));
     }
     if maximum_pages.is_some_and(|maximum| maximum < minimum_pages) {
-        return Err(Reason::Invalid("size minimum must not be greater than maximum"));
+        return Err(Reason::Invalid(
+            "size minimum must not be greater than maximum",
+        ));
     }
     let pages_max = if page_bits == 0 { u32::MAX } else { 65_536 };
     if minimum_pages > pages_max || maximum_pages.is_some_and(|maximum| maximum > pages_max) {
-        return Err(Reason::Invalid("memory size must be at most 65536 pages (4GiB)"));
+        return Err(Reason::Invalid(
+            "memory size must be at most 65536 pages (4GiB)",
+        ));
     }
     Ok(MemoryType {
         minimum_pages,
