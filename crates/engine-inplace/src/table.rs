@@ -511,6 +511,13 @@ impl<'m> SideTable<'m> {
         self.words.get(range).unwrap_or_default()
     }
 
+    /// For each type the first one that is the same.
+    pub(crate) fn types(&self) -> &'m [u32] {
+        let start = self.head.types;
+        let range = self.word_range(start, start + self.head.type_count * 4);
+        self.words.get(range).unwrap_or_default()
+    }
+
     /// The words of all functions.
     pub(crate) fn functions(&self) -> &'m [u32] {
         let start = self.head.functions;

@@ -3,7 +3,8 @@
 use thimble_runtime::engine::TrapKind;
 
 use super::registers::Registers;
-use super::{Called, Calls, Halt, Machine, Stop};
+use super::{Called, Calls, Halt, Stop};
+use crate::instance::Instance;
 use crate::table::Function;
 
 /// Fuel that entering a function costs.
@@ -15,7 +16,7 @@ const HOST_CALL_FUEL: i32 = 100;
 /// How a loop goes on after a call.
 pub(super) type Went = Result<(), Halt>;
 
-impl Machine {
+impl Instance {
     /// `return_call`, with the place in the code behind it; `at` is its opcode's.
     pub(super) fn return_call(
         &mut self,
@@ -60,7 +61,6 @@ impl Machine {
         let table = r.u32();
         let place: u32 = r.peek(0);
         let elements = self
-            .instance
             .tables
             .get(table as usize)
             .map(|table| table.elements.as_slice());
@@ -70,11 +70,7 @@ impl Machine {
             .checked_sub(1)
             .ok_or(TrapKind::IndirectCallToNull)?;
         let function = r.function_entry(index);
-        let side_table = self
-            .instance
-            .program
-            .table()
-            .map_err(|_| TrapKind::Engine)?;
+        let side_table = self.program.table().map_err(|_| TrapKind::Engine)?;
         if side_table.same_type(ty) != function.ty.into() {
             return Err(TrapKind::BadSignature);
         }
@@ -120,9 +116,9 @@ impl Machine {
             usize::from(function.results),
         );
         let slots = r.slots(above + parameters, parameters.max(results));
-        let memory = self.instance.memory.slice();
+        let memory = self.memory.slice();
         let called = calls.call(function.code, slots, memory);
-        r.bind_memory(&mut self.instance);
+        r.bind_memory(self);
         match called {
             Called::Done => {
                 r.forget(above + parameters);
@@ -137,13 +133,7 @@ impl Machine {
                 Err(Halt::Stop(Stop::Blocked))
             }
             Called::Exit(code) => Err(Halt::Stop(Stop::Exit(code))),
-            Called::Trap(mut trap) => {
-                if trap.backtrace.is_empty() {
-                    self.registers = *r;
-                    trap.backtrace = self.backtrace();
-                }
-                Err(Halt::Stop(Stop::Trap(trap)))
-            }
+            Called::Trap(trap) => Err(Halt::Stop(Stop::Trap(trap))),
         }
     }
 }

@@ -80,6 +80,12 @@ pub(super) struct Registers {
     pub(super) branches: *const u32,
     /// The globals.
     pub(super) globals: *mut u64,
+    /// For each type the first one that is the same.
+    pub(super) types: *const u32,
+    /// The elements of the first table.
+    pub(super) elements: *const u32,
+    /// How many they are.
+    pub(super) element_count: usize,
     /// For debug assertions.
     module_bytes: usize,
     branch_words: usize,
@@ -110,6 +116,9 @@ impl Registers {
             functions: ptr::null(),
             branches: ptr::null(),
             globals: ptr::null_mut(),
+            types: ptr::null(),
+            elements: ptr::null(),
+            element_count: 0,
             module_bytes: 0,
             branch_words: 0,
             function_count: 0,
@@ -130,6 +139,7 @@ impl Registers {
             self.module_bytes = program.bytes().len();
             self.functions = table.functions().as_ptr();
             self.function_count = table.head.function_count;
+            self.types = table.types().as_ptr();
             self.branches = table.branches().as_ptr();
             self.branch_words = table.branches().len();
             self.stack = stack.start();
@@ -137,6 +147,7 @@ impl Registers {
             self.top = self.stack;
         }
         self.bind_memory(instance);
+        self.bind_tables(instance);
         self.globals = instance.globals.as_mut_ptr();
         self.global_count = u32::try_from(instance.globals.len()).unwrap_or(u32::MAX);
         Ok(())
@@ -146,6 +157,14 @@ impl Registers {
         let memory = instance.memory.slice();
         self.memory = memory.as_mut_ptr();
         self.memory_bytes = memory.len();
+    }
+
+    /// After a table grew.
+    pub(super) fn bind_tables(&mut self, instance: &Instance) {
+        let first = instance.tables.first();
+        let elements = first.map_or(&[][..], |table| table.elements.as_slice());
+        self.elements = elements.as_ptr();
+        self.element_count = elements.len();
     }
 
     // The code.

@@ -31,6 +31,7 @@
     .equ S_GLOBALS, 36
     .equ S_NARROW, 40
     .equ S_WIDE, 44
+    .equ S_REGISTERS, 48
     .equ S_BYTES, 52            @ with what is pushed a multiple of 8
 
 @ Bytes of the handlers of one state.
@@ -44,6 +45,7 @@
     .equ F_OPERANDS, 14
     .equ F_PARAMETERS, 16
     .equ F_RESULTS, 18
+    .equ F_TYPE, 20
     .equ F_FLAGS, 22
 
     .macro HANDLER state, name
@@ -80,9 +82,9 @@ thimble_\state\()_\name:
     add r12, r10, #2 * TABLE_BYTES
     .endm
 
-@ Writes the registers to the bridge, whose place is then in r0.
+@ Writes the registers to memory, whose place is then in r0.
     .macro SAVE
-    ldr r0, [sp, #S_BRIDGE]
+    ldr r0, [sp, #S_REGISTERS]
     stm r0, {{r4-r7}}
     str lr, [r0, #{fuel}]
     ldr r1, [sp, #S_FUNCTION]
@@ -94,7 +96,7 @@ thimble_\state\()_\name:
     str r1, [r0, #{end}]
     .endm
 
-@ extern "C" fn(bridge: *mut Bridge, narrow: *const Handler, wide: *const Handler) -> u32
+@ extern "C" fn(registers: *mut Registers, bridge: *mut c_void, narrow: *const Handler, wide: *const Handler) -> u32
     .globl thimble_inplace_run
     .hidden thimble_inplace_run
     .type thimble_inplace_run, %function
@@ -102,9 +104,10 @@ thimble_\state\()_\name:
 thimble_inplace_run:
     push {{r4-r11, lr}}
     sub sp, sp, #S_BYTES
-    str r0, [sp, #S_BRIDGE]
-    str r1, [sp, #S_NARROW]
-    str r2, [sp, #S_WIDE]
+    str r0, [sp, #S_REGISTERS]
+    str r1, [sp, #S_BRIDGE]
+    str r2, [sp, #S_NARROW]
+    str r3, [sp, #S_WIDE]
     ldr r1, [r0, #{functions}]
     str r1, [sp, #S_FUNCTIONS]
     ldr r1, [r0, #{module}]
@@ -144,10 +147,12 @@ thimble_n1_portable:
 thimble_n0_portable:
     subs r4, r4, #1
     SAVE
+    ldr r1, [sp, #S_BRIDGE]
     bl thimble_inplace_step
+after_portable:
     cmp r0, #0
     bne leave_loop
-    ldr r0, [sp, #S_BRIDGE]
+    ldr r0, [sp, #S_REGISTERS]
     ldm r0, {{r4-r9}}
     subs r9, r9, #7
     it lo
@@ -175,7 +180,7 @@ preempted:
 
 @ The outermost function returned; r2 is its caller.
 returned:
-    ldr r0, [sp, #S_BRIDGE]
+    ldr r0, [sp, #S_REGISTERS]
     str r2, [r0, #{function}]
     str r5, [r0, #{top}]
     str lr, [r0, #{fuel}]
@@ -220,7 +225,9 @@ enter_function:
     add r3, r3, r1, lsl #3
     ldrh r0, [r3, #F_FLAGS]
     lsls r1, r0, #31 - {imported_bit}
-    bmi 7f
+    bmi 8f
+call_function:
+    @ r2 the function, r3 its entry, r11 behind the opcode, r4 behind the call
     @ r1 the new locals, r0 how many they are, r12 their end with all operands
     ldrh r1, [r3, #F_PARAMETERS]
     sub r1, r5, r1, lsl #3
@@ -259,15 +266,76 @@ enter_function:
     subs lr, lr, #{call_fuel}
     bmi preempted
     NEXT0
-6:  @ an index of two bytes; longer ones are for the portable loop
+6:  @ an index of several bytes
     ubfx r2, r2, #0, #7
-    ldrb r3, [r4], #1
+    movs r1, #7
+5:  ldrb r3, [r4], #1
+    and r0, r3, #127
+    lsls r0, r0, r1
+    orrs r2, r2, r0
+    adds r1, r1, #7
     lsls r3, r3, #25
-    orr r2, r2, r3, lsr #18
-    bcc 1b
-7:  @ what the host answers, and what there is no room for, which ends the guest
+    bcs 5b
+    b 1b
+7:  @ no room, which ends the guest
     mov r4, r11
     b thimble_n0_portable
+8:  @ the host's function
+    SAVE
+    ldr r1, [sp, #S_BRIDGE]
+    sub r2, r11, #1
+    bl thimble_inplace_host
+    b after_portable
+
+    HANDLER n2, CallIndirect
+    str r0, [r5], #8
+    mov r0, r1
+    b 1f
+    HANDLER n0, CallIndirect
+    HANDLER w0, CallIndirect
+    ldr r0, [r5, #-8]!
+    HANDLER n1, CallIndirect
+1:  @ r0 the element, r1 the type; what is not as it mostly is, is for the portable loop
+    mov r11, r4
+    ldrb r1, [r4], #1
+    lsls r3, r1, #25
+    bcs 4f
+2:  ldrb r3, [r4], #1
+    cmp r3, #0
+    bne 7f
+    ldr r12, [sp, #S_REGISTERS]
+    ldr r3, [r12, #{element_count}]
+    cmp r0, r3
+    bhs 7f
+    ldr r3, [r12, #{elements}]
+    ldr r2, [r3, r0, lsl #2]
+    subs r2, r2, #1
+    bmi 7f
+    ldr r3, [r12, #{types}]
+    ldr r1, [r3, r1, lsl #2]
+    ldr r3, [sp, #S_FUNCTIONS]
+    add r12, r2, r2, lsl #1
+    add r3, r3, r12, lsl #3
+    ldrh r12, [r3, #F_TYPE]
+    cmp r12, r1
+    bne 7f
+    ldrh r12, [r3, #F_FLAGS]
+    lsls r12, r12, #31 - {imported_bit}
+    bpl call_function
+7:  add r12, r10, #2 * TABLE_BYTES
+    mov r4, r11
+    add r11, r10, #TABLE_BYTES
+    b thimble_n1_portable
+4:  ubfx r1, r1, #0, #7
+    movs r2, #7
+5:  ldrb r3, [r4], #1
+    and r12, r3, #127
+    lsl r12, r12, r2
+    orr r1, r1, r12
+    adds r2, r2, #7
+    lsls r3, r3, #25
+    bcs 5b
+    b 2b
 
 @ Returning.
 

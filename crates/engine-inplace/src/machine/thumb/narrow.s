@@ -302,48 +302,66 @@
 
 @ Globals.
 
-    HANDLER n0, GlobalGet
+@ The place of the global that follows comes to r3.
+    .macro GLOBAL
     ldrb r2, [r4], #1
-    lsls r3, r2, #25
-    bcs 1f
     ldr r3, [sp, #S_GLOBALS]
-    ldr r0, [r3, r2, lsl #3]
+    lsls r12, r2, #25
+    bcs 1f
+    add r3, r3, r2, lsl #3
+2:
+    .endm
+
+@ Behind the code of that: an index of several bytes.
+    .macro GLOBAL_LONG
+1:  ubfx r2, r2, #0, #7
+    add r3, r3, r2, lsl #3
+    movs r2, #7 + 3
+3:  ldrb r11, [r4], #1
+    and r12, r11, #127
+    lsl r12, r12, r2
+    add r3, r3, r12
+    adds r2, r2, #7
+    lsls r12, r11, #25
+    bcs 3b
+    add r11, r10, #TABLE_BYTES
+    b 2b
+    .endm
+
+    .macro RESTORE2
+    add r12, r10, #2 * TABLE_BYTES
+    .endm
+
+    HANDLER n0, GlobalGet
+    GLOBAL
+    ldr r0, [r3]
+    RESTORE2
     NEXT1
-1:  subs r4, r4, #1
-    b thimble_n0_portable
+    GLOBAL_LONG
     HANDLER n2, GlobalGet
     str r0, [r5], #8
     mov r0, r1
     HANDLER n1, GlobalGet
-    ldrb r2, [r4], #1
-    lsls r3, r2, #25
-    bcs 1f
-    ldr r3, [sp, #S_GLOBALS]
-    ldr r1, [r3, r2, lsl #3]
+    GLOBAL
+    ldr r1, [r3]
+    RESTORE2
     NEXT2
-1:  subs r4, r4, #1
-    b thimble_n1_portable
+    GLOBAL_LONG
 
     HANDLER n0, GlobalSet
     ldr r0, [r5, #-8]!
     HANDLER n1, GlobalSet
-    ldrb r2, [r4], #1
-    lsls r3, r2, #25
-    bcs 1f
-    ldr r3, [sp, #S_GLOBALS]
-    str r0, [r3, r2, lsl #3]
+    GLOBAL
+    str r0, [r3]
+    RESTORE2
     NEXT0
-1:  subs r4, r4, #1
-    b thimble_n1_portable
+    GLOBAL_LONG
     HANDLER n2, GlobalSet
-    ldrb r2, [r4], #1
-    lsls r3, r2, #25
-    bcs 1f
-    ldr r3, [sp, #S_GLOBALS]
-    str r1, [r3, r2, lsl #3]
+    GLOBAL
+    str r1, [r3]
+    RESTORE2
     NEXT1
-1:  subs r4, r4, #1
-    b thimble_n2_portable
+    GLOBAL_LONG
 
 @ The rest.
 
@@ -420,6 +438,9 @@
     lsls r2, r2, #25
     orr r3, r3, r2, lsr #4
     bcc 2b
+    ldrb r2, [r4], #1
+    orr r3, r3, r2, lsl #28
+    b 2b
 5:  mov r4, r1
     b thimble_n1_portable
 3:  subs r4, r4, #2
@@ -472,6 +493,9 @@
     lsls r2, r2, #25
     orr r3, r3, r2, lsr #4
     bcc 2b
+    ldrb r2, [r4], #1
+    orr r3, r3, r2, lsl #28
+    b 2b
 5:  mov r4, r12
     b thimble_n2_portable
 3:  subs r4, r4, #2

@@ -244,28 +244,18 @@
     b thimble_n0_portable
 
     HANDLER w0, GlobalGet
-    ldrb r2, [r4], #1
-    lsls r3, r2, #25
-    bcs 1f
-    ldr r3, [sp, #S_GLOBALS]
-    add r3, r3, r2, lsl #3
+    GLOBAL
     ldrd r0, r1, [r3]
     strd r0, r1, [r5], #8
     NEXT0
-1:  subs r4, r4, #1
-    b thimble_n0_portable
+    GLOBAL_LONG
 
     HANDLER w0, GlobalSet
-    ldrb r2, [r4], #1
-    lsls r3, r2, #25
-    bcs 1f
-    ldr r3, [sp, #S_GLOBALS]
-    add r3, r3, r2, lsl #3
+    GLOBAL
     ldrd r0, r1, [r5, #-8]!
     strd r0, r1, [r3]
     NEXT0
-1:  subs r4, r4, #1
-    b thimble_n0_portable
+    GLOBAL_LONG
 
     .macro PUSH_ONE
     str r0, [r5], #8
@@ -361,7 +351,9 @@
     ldrb r2, [r4], #1
     lsls r2, r2, #25
     orr r3, r3, r2, lsr #4
-    bcs 4f
+    bcc 2f
+    ldrb r2, [r4], #1
+    orr r3, r3, r2, lsl #28
 2:  adds r3, r3, r0
     bcs 4f
     cmp r3, r9
