@@ -23,6 +23,8 @@ mod number;
 pub mod opcode;
 mod program;
 mod reader;
+#[cfg(feature = "replay")]
+pub mod replay;
 mod slot;
 mod table;
 mod types;
