@@ -8,6 +8,8 @@ mod portable;
 mod registers;
 mod slow;
 mod stack;
+#[cfg(all(target_arch = "arm", target_pointer_width = "32"))]
+mod thumb;
 
 use alloc::vec::Vec;
 
@@ -17,6 +19,19 @@ use crate::instance::Instance;
 use crate::table::TableError;
 
 use registers::Registers;
+
+/// The fastest loop that there is for this target.
+#[cfg(all(target_arch = "arm", target_pointer_width = "32"))]
+use thumb as fastest;
+
+#[cfg(not(all(target_arch = "arm", target_pointer_width = "32")))]
+mod fastest {
+    use super::{Calls, Halt, Machine, portable};
+
+    pub(super) fn run(machine: &mut Machine, calls: &mut dyn Calls) -> Option<Halt> {
+        portable::run::<true>(machine, calls)
+    }
+}
 
 pub(crate) use stack::Stack;
 
@@ -107,11 +122,12 @@ impl Machine {
             return Stop::Trap(Trap::new(TrapKind::Engine));
         }
         self.registers.fuel = *fuel;
-        let halt = portable::run(self, calls);
+        let halt = fastest::run(self, calls);
         *fuel = self.registers.fuel;
         match halt {
-            Halt::Stop(stop) => stop,
-            Halt::Trap(kind) => {
+            Some(Halt::Stop(stop)) => stop,
+            None => Stop::Trap(Trap::new(TrapKind::Engine)),
+            Some(Halt::Trap(kind)) => {
                 let mut trap = Trap::new(kind);
                 trap.backtrace = self.backtrace();
                 Stop::Trap(trap)

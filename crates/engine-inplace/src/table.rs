@@ -73,7 +73,7 @@ impl Function {
     pub(crate) const IMPORTED: u16 = 1;
     /// All of its values have 32 bits.
     pub(crate) const NARROW: u16 = 2;
-    /// All indices of locals in its code are one byte.
+    /// All indices of locals, labels (but for those of tables), types of blocks and alignments in its code are one byte.
     pub(crate) const SHORT: u16 = 4;
 
     fn words(self) -> [u32; FUNCTION_WORDS as usize] {

@@ -7,7 +7,7 @@ use super::{Called, Calls, Halt, Machine, Stop};
 use crate::table::Function;
 
 /// Fuel that entering a function costs.
-const CALL_FUEL: i32 = 8;
+pub(super) const CALL_FUEL: i32 = 8;
 /// Fuel that a call of the host costs: about what the way out and back takes, so that a guest which does nothing but
 /// call cannot stretch its slice.
 const HOST_CALL_FUEL: i32 = 100;

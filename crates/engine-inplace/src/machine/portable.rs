@@ -50,17 +50,21 @@ macro_rules! looped {
         special { $($special:tt)* }
         bulk { $($bulk:tt)* }
     ) => {
-        /// Runs until something stops the guest. At a trap the place in the code is that of its instruction.
+        /// Runs until something stops the guest, or, unless `FOREVER`, one instruction: then there may be no halt. At a trap the place in the code is that of its instruction.
         #[expect(clippy::too_many_lines, reason = "one arm for each instruction")]
         #[allow(
             clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_lossless, clippy::cast_sign_loss,
             clippy::float_cmp, reason = "these are the instructions' definitions"
         )]
-        pub(super) fn run(machine: &mut Machine, calls: &mut dyn Calls) -> Halt {
+        pub(super) fn run<const FOREVER: bool>(machine: &mut Machine, calls: &mut dyn Calls) -> Option<Halt> {
             let mut registers = machine.registers;
             let r = &mut registers;
+            let mut is_over = false;
             let (halt, at) = loop {
                 let at = r.code;
+                if !FOREVER && core::mem::replace(&mut is_over, true) {
+                    break (None, at);
+                }
                 let went: Went = match r.u8() {
                     $($pc => {
                         let value = with_parameters!(r, ($($pa: $pty),*), $pe);
@@ -250,10 +254,10 @@ macro_rules! looped {
                     _ => Err(Halt::Trap(TrapKind::Engine)),
                 };
                 if let Err(halt) = went {
-                    break (halt, at);
+                    break (Some(halt), at);
                 }
             };
-            if matches!(halt, Halt::Trap(_)) {
+            if matches!(halt, Some(Halt::Trap(_))) {
                 registers.code = at;
             }
             machine.registers = registers;

@@ -8,12 +8,12 @@
 //! A frame on the stack, from the lower end:
 //!
 //! ```text
-//! parameters and locals | two slots about the caller | operands
-//! ^ locals              ^ frame                      ^            ^ top
+//! parameters and locals | about the caller | operands
+//! ^ locals              ^ frame            ^            ^ top
 //! ```
 //!
-//! The two slots hold four words: the offset in the module where the caller goes on, its next branch (by number), where its
-//! locals are (in slots from the stack's start), and its function, or [`OUTERMOST`].
+//! About the caller there are four words of the processor's: its function, or [`OUTERMOST`], the place in the code where it
+//! goes on, its locals, and its next branch.
 
 use core::ptr;
 
@@ -26,8 +26,21 @@ use crate::table::{BRANCH_WORDS, Branch, FUNCTION_WORDS, Function, TableError};
 
 /// In the place of the caller's function: there is none.
 pub(super) const OUTERMOST: u32 = u32::MAX;
+
+/// What a frame says of the caller. The order is known to the loops in assembly.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Caller {
+    /// A function's index, in a word of the processor's.
+    function: usize,
+    /// Where it goes on.
+    code: *const u8,
+    locals: *mut u64,
+    branch: *const u32,
+}
+
 /// Slots between locals and operands.
-pub(super) const FRAME_SLOTS: usize = 2;
+pub(super) const FRAME_SLOTS: usize = size_of::<Caller>() / size_of::<u64>();
 /// Words of a branch's entry.
 const ENTRY: usize = BRANCH_WORDS as usize;
 
@@ -51,22 +64,22 @@ pub(super) struct Registers {
     pub(super) fuel: i32,
     /// The function it is in.
     pub(super) function: u32,
-    /// The two slots about the caller.
+    /// What is known of the caller.
     pub(super) frame: *mut u64,
     /// The last instruction of the function.
     pub(super) end: *const u8,
     /// The module's bytes.
-    module: *const u8,
+    pub(super) module: *const u8,
     /// The stack.
     stack: *mut u64,
     /// Behind the stack.
-    stack_end: *mut u64,
+    pub(super) stack_end: *mut u64,
     /// The functions' entries.
-    functions: *const u32,
+    pub(super) functions: *const u32,
     /// The branches' entries.
-    branches: *const u32,
+    pub(super) branches: *const u32,
     /// The globals.
-    globals: *mut u64,
+    pub(super) globals: *mut u64,
     /// For debug assertions.
     module_bytes: usize,
     branch_words: usize,
@@ -470,20 +483,20 @@ impl Registers {
     /// Enters a function, whose arguments are the topmost operands.
     #[inline(always)]
     pub(super) fn enter(&mut self, index: u32, function: Function) -> Result<(), TrapKind> {
-        let words = [
-            self.offset(),
-            self.branch_number(),
-            self.slot_number(self.locals),
-            self.function,
-        ];
+        let caller = Caller {
+            function: self.function as usize,
+            code: self.code,
+            locals: self.locals,
+            branch: self.branch,
+        };
         // SAFETY: validated code has pushed the arguments.
         let locals = unsafe { self.top.sub(function.parameters as usize) };
-        self.make_frame(index, function, locals, words)
+        self.make_frame(index, function, locals, caller)
     }
 
     /// Enters a function in the place of the one that is left.
     pub(super) fn enter_instead(&mut self, index: u32, function: Function) -> Result<(), TrapKind> {
-        let words = self.caller();
+        let caller = self.caller();
         let count = usize::from(function.parameters);
         let room = (self.stack_end as usize - self.locals as usize) / size_of::<u64>();
         if Self::slots_of(function) > room {
@@ -493,7 +506,7 @@ impl Registers {
         let from = unsafe { self.top.sub(count) };
         // SAFETY: both ranges are on the stack.
         unsafe { ptr::copy(from, self.locals, count) };
-        self.make_frame(index, function, self.locals, words)
+        self.make_frame(index, function, self.locals, caller)
     }
 
     const fn slots_of(function: Function) -> usize {
@@ -506,7 +519,7 @@ impl Registers {
         index: u32,
         function: Function,
         locals: *mut u64,
-        words: [u32; 4],
+        caller: Caller,
     ) -> Result<(), TrapKind> {
         let room = (self.stack_end as usize - locals as usize) / size_of::<u64>();
         if Self::slots_of(function) > room {
@@ -523,71 +536,64 @@ impl Registers {
         // SAFETY: as above.
         let frame = unsafe { locals.add(all) };
         // SAFETY: as above; a slot is aligned for words.
-        unsafe { frame.cast::<[u32; 4]>().write(words) };
+        unsafe { frame.cast::<Caller>().write(caller) };
         self.locals = locals;
         self.frame = frame;
         // SAFETY: as above.
         self.top = unsafe { frame.add(FRAME_SLOTS) };
-        self.go_to(index, function, function.code, function.branch);
+        self.function = index;
+        // SAFETY: the offset of an instruction.
+        self.code = unsafe { self.module.add(function.code as usize) };
+        // SAFETY: as above.
+        self.end = unsafe { self.module.add(function.end as usize) };
+        // SAFETY: the function's first branch, or behind the last one of all.
+        self.branch = unsafe { self.branches.add(function.branch as usize * ENTRY) };
         Ok(())
     }
 
     /// What the frame says of the caller.
     #[inline(always)]
-    fn caller(&self) -> [u32; 4] {
+    fn caller(&self) -> Caller {
         // SAFETY: the frame was written when the function was entered.
-        unsafe { self.frame.cast::<[u32; 4]>().read() }
+        unsafe { self.frame.cast::<Caller>().read() }
     }
 
-    /// Goes to a place in a function's code.
+    /// Goes back to a caller, if there is one.
     #[inline(always)]
-    fn go_to(&mut self, index: u32, function: Function, offset: u32, branch: u32) {
-        self.function = index;
+    fn go_back(&mut self, caller: Caller) -> bool {
+        let function = u32::try_from(caller.function).unwrap_or(OUTERMOST);
+        self.function = function;
+        if function == OUTERMOST {
+            return false;
+        }
+        let entry = self.function_entry(function);
+        self.locals = caller.locals;
+        // SAFETY: where it was when the function was called.
+        self.frame = unsafe { self.locals.add(entry.locals as usize) };
+        self.code = caller.code;
+        self.branch = caller.branch;
         // SAFETY: the offset of an instruction.
-        self.code = unsafe { self.module.add(offset as usize) };
-        // SAFETY: as above.
-        self.end = unsafe { self.module.add(function.end as usize) };
-        // SAFETY: a branch of the function, or behind its last one.
-        self.branch = unsafe { self.branches.add(branch as usize * ENTRY) };
+        self.end = unsafe { self.module.add(entry.end as usize) };
+        true
     }
 
     /// Leaves the function with so many results. Whether there is a caller.
     #[inline(always)]
     #[must_use]
     pub(super) fn leave(&mut self, results: usize) -> bool {
-        let [offset, branch, locals, function] = self.caller();
+        let caller = self.caller();
         // SAFETY: validated code has pushed the results.
         let from = unsafe { self.top.sub(results) };
         // SAFETY: a function has room for its results where its parameters were, or above, which is free now.
         unsafe { ptr::copy(from, self.locals, results) };
         // SAFETY: as above.
         self.top = unsafe { self.locals.add(results) };
-        if function == OUTERMOST {
-            self.function = OUTERMOST;
-            return false;
-        }
-        let entry = self.function_entry(function);
-        // SAFETY: where they were when the function was called.
-        self.locals = unsafe { self.stack.add(locals as usize) };
-        // SAFETY: as above.
-        self.frame = unsafe { self.locals.add(entry.locals as usize) };
-        self.go_to(function, entry, offset, branch);
-        true
+        self.go_back(caller)
     }
 
     /// The place in the code as an offset into the module.
     fn offset(&self) -> u32 {
         u32::try_from(self.offset_of(self.code)).unwrap_or(u32::MAX)
-    }
-
-    fn branch_number(&self) -> u32 {
-        let words = (self.branch as usize).wrapping_sub(self.branches as usize) / 4;
-        u32::try_from(words / ENTRY).unwrap_or(u32::MAX)
-    }
-
-    fn slot_number(&self, slot: *mut u64) -> u32 {
-        let slots = (slot as usize).wrapping_sub(self.stack as usize) / size_of::<u64>();
-        u32::try_from(slots).unwrap_or(u32::MAX)
     }
 
     /// How many slots are in use.
@@ -607,16 +613,8 @@ impl Registers {
             let offset = walker.offset().saturating_sub(u32::from(!is_first));
             let item = (walker.function, offset);
             is_first = false;
-            let [caller_offset, branch, locals, function] = walker.caller();
-            walker.function = function;
-            if function != OUTERMOST {
-                let entry = walker.function_entry(function);
-                // SAFETY: where they were when the function was called.
-                walker.locals = unsafe { walker.stack.add(locals as usize) };
-                // SAFETY: as above.
-                walker.frame = unsafe { walker.locals.add(entry.locals as usize) };
-                walker.go_to(function, entry, caller_offset, branch);
-            }
+            let caller = walker.caller();
+            walker.go_back(caller);
             Some(item)
         })
     }

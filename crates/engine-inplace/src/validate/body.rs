@@ -65,7 +65,7 @@ struct Body<'m> {
     branches: Branches,
     /// The types of parameters and locals.
     locals: Vec<u8>,
-    /// All indices of locals were one byte.
+    /// All indices of locals, labels and types of blocks were one byte.
     is_short: bool,
 }
 
@@ -206,7 +206,7 @@ impl<'m> Checker<'_, 'm> {
     }
 
     fn memory_argument(&mut self, natural: u32) -> Result<(), Reason> {
-        let alignment = self.reader.u32()?;
+        let alignment = self.short_number()?;
         if alignment >= 64 {
             return Err(if alignment < 128 {
                 Reason::Feature("multiple memories")
@@ -472,9 +472,7 @@ impl<'m> Checker<'_, 'm> {
     }
 
     fn local(&mut self, opcode: u8) -> Result<(), Reason> {
-        let before = self.reader.offset();
-        let index = self.reader.u32()?;
-        self.body.is_short &= self.reader.offset() - before == 1;
+        let index = self.short_number()?;
         let ty = usize::try_from(index)
             .ok()
             .and_then(|index| self.body.locals.get(index).copied())
@@ -487,6 +485,14 @@ impl<'m> Checker<'_, 'm> {
         }
     }
 
+    /// A number that the loops in assembly read as one byte where all such numbers of a function are.
+    fn short_number(&mut self) -> Result<u32, Reason> {
+        let before = self.reader.offset();
+        let number = self.reader.u32()?;
+        self.body.is_short &= self.reader.offset() - before == 1;
+        Ok(number)
+    }
+
     fn block_type(&mut self) -> Result<FunctionType<'m>, Reason> {
         let byte = self.reader.peek()?;
         let results = match byte {
@@ -497,7 +503,9 @@ impl<'m> Checker<'_, 'm> {
                 one.bytes(1)?
             }
             _ => {
+                let before = self.reader.offset();
                 let index = self.reader.s33()?;
+                self.body.is_short &= self.reader.offset() - before == 1;
                 let index =
                     u32::try_from(index).map_err(|_| Reason::Malformed("malformed block type"))?;
                 return self.context.ty(index);
@@ -597,7 +605,7 @@ impl<'m> Checker<'_, 'm> {
     }
 
     fn branch(&mut self, is_conditional: bool) -> Result<(), Reason> {
-        let depth = self.reader.u32()?;
+        let depth = self.short_number()?;
         if is_conditional {
             self.body.operands.pop(I32)?;
         }
