@@ -37,6 +37,8 @@ pub use direct::{Answer, Direct, NoRoom, Room, Run};
 pub use error::{Reason, Refusal};
 pub use load::WordStore;
 pub use memory::{Buffer, Buffers, HeapBuffers};
+#[cfg(feature = "profile")]
+pub use machine::profile;
 pub use program::{Bytes, Export, Import, ImportKind, Program, TableType, Words};
 pub use table::{Digest, NotStored, Store, TableError};
 pub use types::FunctionType;

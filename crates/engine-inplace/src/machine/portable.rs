@@ -5,7 +5,7 @@ use thimble_runtime::engine::TrapKind;
 
 use super::calls::{Went, enter};
 use super::registers::{Registers, is_true};
-use super::{Calls, Halt, Machine, Stop};
+use super::{Calls, Halt, Machine, Stop, profile};
 use crate::number::float::{self, F32_SIGN, F64_SIGN};
 use crate::number::integer;
 use crate::opcode::{PREFIX, code, instructions};
@@ -65,6 +65,7 @@ macro_rules! looped {
                 if !FOREVER && core::mem::replace(&mut is_over, true) {
                     break (None, at);
                 }
+                profile::executed(r.offset());
                 let went: Went = match r.u8() {
                     $($pc => {
                         let value = with_parameters!(r, ($($pa: $pty),*), $pe);

@@ -592,7 +592,7 @@ impl Registers {
     }
 
     /// The place in the code as an offset into the module.
-    fn offset(&self) -> u32 {
+    pub(super) fn offset(&self) -> u32 {
         u32::try_from(self.offset_of(self.code)).unwrap_or(u32::MAX)
     }
 
