@@ -7,6 +7,7 @@
 
 mod bare;
 mod demo;
+mod firmware;
 mod generate;
 mod guests;
 mod launch;
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use pico_args::Arguments;
 
+use crate::firmware::{Board, Firmware};
 use crate::guests::WithoutGo;
 use crate::report::Report;
 use crate::setup::Need;
@@ -51,6 +53,9 @@ Usage: cargo xtask <command>
   layers                   check which crate may depend on which
   gen [--check]            write the generated files (spec/), or check that they are up to date
   bench [--smoke] [ARG...] measure against benches/budgets.toml
+  bench mcu [--smoke] [--board NAME] [KERNEL...]
+                           measure the engines on microcontrollers that QEMU plays
+  firmware [--board NAME]  build the firmware that measures, into <target>/firmware
   fuzz [--smoke] [TARGET] [--seconds N]
                            feed the decoders what nobody would send
   help                     this text
@@ -76,9 +81,22 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
     let workspace = Workspace::locate()?;
     match command.as_str() {
         // Programs of their own, with options of their own.
-        "bench" => launch::bench(&workspace, &arguments.finish())?,
+        "bench" => {
+            let arguments = arguments.finish();
+            match arguments.split_first() {
+                Some((first, rest)) if first == "mcu" => firmware::measure(&workspace, rest)?,
+                _ => launch::bench(&workspace, &arguments)?,
+            }
+        }
         "fuzz" => launch::fuzz(&workspace, &arguments.finish())?,
         _ if arguments.contains(["-h", "--help"]) => print!("{HELP}"),
+        "firmware" => {
+            let boards = Board::chosen(&mut arguments)?;
+            no_more(arguments)?;
+            for board in boards {
+                firmware::build(&workspace, board, &[Firmware::BENCH])?;
+            }
+        }
         "guests" => {
             let names = free_arguments(arguments)?;
             guests::build(&workspace, &names, WithoutGo::Skip)?;

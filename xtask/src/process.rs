@@ -67,6 +67,15 @@ pub(crate) fn succeeds_within(command: &mut Command, limit: Duration) -> bool {
     }
 }
 
+/// The program that a cargo with `--message-format=json` says it made.
+pub(crate) fn executable(messages: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
+        .last()
+}
+
 /// The first executable of this name on the `PATH`.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?)

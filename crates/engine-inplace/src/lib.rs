@@ -38,6 +38,8 @@ use thimble_runtime::module::Module;
 pub use direct::{Answer, Direct, NoRoom, Room, Run};
 pub use error::{Reason, Refusal};
 pub use load::WordStore;
+#[cfg(feature = "profile")]
+pub use machine::profile;
 pub use memory::{Buffer, Buffers, HeapBuffers};
 pub use program::{Bytes, Export, Import, ImportKind, Program, TableType, Words};
 pub use table::{Digest, NotStored, Store, TableError};

@@ -5,6 +5,8 @@
 
 mod calls;
 mod portable;
+#[cfg_attr(not(feature = "profile"), path = "machine/no_profile.rs")]
+pub(crate) mod profile;
 mod registers;
 mod slow;
 mod stack;
@@ -149,12 +151,12 @@ impl Machine {
 
     /// Whether a function was begun and has not ended.
     pub(crate) fn is_running(&self) -> bool {
-        self.registers.function != registers::OUTERMOST
+        self.registers.is_running()
     }
 
     /// Forgets the function that was begun.
     pub(crate) fn forget(&mut self) {
-        self.registers.function = registers::OUTERMOST;
+        self.registers.function = core::ptr::null();
     }
 
     /// The results of the function that returned.

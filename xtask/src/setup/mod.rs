@@ -23,6 +23,8 @@ pub(crate) const WASM: &str = "wasm32-unknown-unknown";
 /// The microcontrollers the core crates are built for.
 pub(crate) const BARE_TARGETS: [&str; 2] =
     ["thumbv7em-none-eabihf", "riscv32imac-unknown-none-elf"];
+/// One more that firmware is measured on.
+pub(crate) const CORTEX_M33: &str = "thumbv8m.main-none-eabihf";
 
 /// Something a command cannot do without.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,6 +82,27 @@ const PROMTOOL: Peer = Peer {
     why: "figures are judged by Prometheus itself",
 };
 
+pub(crate) const QEMU_ARM: Peer = Peer {
+    name: "qemu-system-arm",
+    package: "qemu-system-arm",
+    why: "firmware runs on microcontrollers that it plays",
+};
+pub(crate) const QEMU_RISCV: Peer = Peer {
+    name: "qemu-system-riscv32",
+    package: "qemu-system-misc",
+    why: "firmware runs on microcontrollers that it plays",
+};
+pub(crate) const GCC_ARM: Peer = Peer {
+    name: "arm-none-eabi-gcc",
+    package: "gcc-arm-none-eabi",
+    why: "engines on microcontrollers are measured against native code",
+};
+pub(crate) const GCC_RISCV: Peer = Peer {
+    name: "riscv64-unknown-elf-gcc",
+    package: "gcc-riscv64-unknown-elf",
+    why: "engines on microcontrollers are measured against native code",
+};
+
 impl Need {
     /// Everything, for `cargo xtask setup`.
     pub(crate) const ALL: &'static [Need] = &[
@@ -96,6 +119,9 @@ impl Need {
         Need::Peer(&OPENSSL),
         Need::Peer(&MOSQUITTO),
         Need::Peer(&PROMTOOL),
+        // Firmware is built and run for the first of its boards; the others install what is theirs.
+        Need::Peer(&QEMU_ARM),
+        Need::Peer(&GCC_ARM),
     ];
     /// What the demo runs beside Thimble.
     pub(crate) const DEMO: &'static [Need] = &[Need::Peer(&REGISTRY), Need::Peer(&OPENSSL)];

@@ -2,7 +2,7 @@
 
 use thimble_runtime::engine::TrapKind;
 
-use super::registers::Registers;
+use super::registers::{Entry, Registers};
 use super::{Called, Calls, Halt, Stop};
 use crate::instance::Instance;
 use crate::table::Function;
@@ -25,8 +25,8 @@ impl Instance {
         at: *const u8,
     ) -> Went {
         let index = r.u32();
-        let function = r.function_entry(index);
-        self.leave_for(r, calls, index, function, at, 0)
+        let entry = r.entry_of(index);
+        self.leave_for(r, calls, entry, at, 0)
     }
 
     /// `call_indirect`.
@@ -36,12 +36,13 @@ impl Instance {
         calls: &mut dyn Calls,
         at: *const u8,
     ) -> Went {
-        let (index, function) = self.through_table(r)?;
+        let entry = self.through_table(r)?;
+        let function = Registers::function_at(entry);
         if function.is_imported() {
             return self.call_host(r, calls, function, at, 1);
         }
         r.forget(1);
-        enter(r, index, function)
+        enter(r, entry, function)
     }
 
     /// `return_call_indirect`.
@@ -51,12 +52,12 @@ impl Instance {
         calls: &mut dyn Calls,
         at: *const u8,
     ) -> Went {
-        let (index, function) = self.through_table(r)?;
-        self.leave_for(r, calls, index, function, at, 1)
+        let entry = self.through_table(r)?;
+        self.leave_for(r, calls, entry, at, 1)
     }
 
     /// The function that the topmost operand names in a table, if it has the type that follows in the code.
-    fn through_table(&self, r: &mut Registers) -> Result<(u32, Function), TrapKind> {
+    fn through_table(&self, r: &mut Registers) -> Result<Entry, TrapKind> {
         let ty = r.u32();
         let table = r.u32();
         let place: u32 = r.peek(0);
@@ -69,26 +70,27 @@ impl Instance {
         let index = reference
             .checked_sub(1)
             .ok_or(TrapKind::IndirectCallToNull)?;
-        let function = r.function_entry(index);
+        let entry = r.entry_of(index);
+        let function = Registers::function_at(entry);
         let side_table = self.program.table().map_err(|_| TrapKind::Engine)?;
         if side_table.same_type(ty) != function.ty.into() {
             return Err(TrapKind::BadSignature);
         }
-        Ok((index, function))
+        Ok(entry)
     }
 
     fn leave_for(
         &mut self,
         r: &mut Registers,
         calls: &mut dyn Calls,
-        index: u32,
-        function: Function,
+        entry: Entry,
         at: *const u8,
         above: usize,
     ) -> Went {
+        let function = Registers::function_at(entry);
         if !function.is_imported() {
             r.forget(above);
-            r.enter_instead(index, function)?;
+            r.enter_instead(entry, function)?;
             return burn(r, CALL_FUEL);
         }
         // The host answers while the function is still there, whose results they become.
@@ -115,11 +117,8 @@ impl Instance {
             usize::from(function.parameters),
             usize::from(function.results),
         );
-        let slots = r.slots(above + parameters, parameters.max(results));
-        let memory = self.memory.slice();
-        let called = calls.call(function.code, slots, memory);
-        r.bind_memory(self);
-        match called {
+        let (slots, memory) = r.slots_and_memory(above + parameters, parameters.max(results));
+        match calls.call(function.code, slots, memory) {
             Called::Done => {
                 r.forget(above + parameters);
                 r.keep(results);
@@ -140,8 +139,8 @@ impl Instance {
 
 /// Enters a function of the module.
 #[inline(always)]
-pub(super) fn enter(r: &mut Registers, index: u32, function: Function) -> Went {
-    r.enter(index, function)?;
+pub(super) fn enter(r: &mut Registers, entry: Entry, function: Function) -> Went {
+    r.enter(entry, function)?;
     burn(r, CALL_FUEL)
 }
 

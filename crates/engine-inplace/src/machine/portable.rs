@@ -5,7 +5,7 @@ use thimble_runtime::engine::TrapKind;
 
 use super::calls::{Went, enter};
 use super::registers::{Registers, is_true};
-use super::{Calls, Halt, Stop};
+use super::{Calls, Halt, Stop, profile};
 use crate::instance::Instance;
 use crate::number::float::{self, F32_SIGN, F64_SIGN};
 use crate::number::integer;
@@ -70,6 +70,7 @@ macro_rules! looped {
                 if !FOREVER && core::mem::replace(&mut is_over, true) {
                     break (None, at);
                 }
+                profile::executed(r.offset());
                 let went: Went = match r.u8() {
                     $($pc => {
                         let value = with_parameters!(r, ($($pa: $pty),*), $pe);
@@ -162,7 +163,7 @@ macro_rules! looped {
                     }
                     code::Nop => continue,
                     code::End => {
-                        if at != r.end {
+                        if r.code != r.end {
                             continue;
                         }
                         leave(r)
@@ -170,11 +171,12 @@ macro_rules! looped {
                     code::Return => leave(r),
                     code::Call => {
                         let index = r.u32();
-                        let function = r.function_entry(index);
+                        let entry = r.entry_of(index);
+                        let function = Registers::function_at(entry);
                         if function.is_imported() {
                             aside::<FOREVER, _>(r, |r| instance.call_host(r, calls, function, at, 0))
                         } else {
-                            enter(r, index, function)
+                            enter(r, entry, function)
                         }
                     }
                     code::CallIndirect => aside::<FOREVER, _>(r, |r| instance.call_indirect(r, calls, at)),
@@ -298,7 +300,7 @@ const fn proceed(has_fuel: bool) -> Went {
 
 #[inline(always)]
 fn leave(r: &mut Registers) -> Went {
-    let results = r.function_entry(r.function).results;
+    let results = Registers::function_at(r.function).results;
     if r.leave(results.into()) {
         Ok(())
     } else {

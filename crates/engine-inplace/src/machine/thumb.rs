@@ -223,6 +223,7 @@ macro_rules! assembly {
             is_returned = const IS_RETURNED,
             call_fuel = const super::calls::CALL_FUEL,
             br_if = const code::BrIf,
+            call_indirect = const code::CallIndirect,
         );
     };
 }

@@ -105,7 +105,7 @@ impl<'m> Body<'m> {
             };
             checker.instruction()?;
         }
-        function.end = reader.offset() - 1;
+        function.end = reader.offset();
         if !reader.is_at_end() {
             return Err(Reason::Malformed(
                 "operators remaining after the end of the function",

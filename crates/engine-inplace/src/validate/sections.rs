@@ -297,7 +297,7 @@ impl<'m> Validator<'m, '_> {
         let words = count.checked_mul(FUNCTION_WORDS);
         self.head.functions = self
             .writer
-            .reserve(words.ok_or(too_many("functions", u32::MAX / 24))?)?;
+            .reserve(words.ok_or(too_many("functions", u32::MAX / 28))?)?;
         self.head.function_count = count;
         self.head.import_count = self.context.imported_functions;
         for index in 0..self.context.imported_functions {
