@@ -40,14 +40,17 @@ const LINES: usize = 30;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
-    let path = arguments.next().ok_or("usage: profile MODULE [EXPORT=ARGUMENT...]")?;
+    let path = arguments
+        .next()
+        .ok_or("usage: profile MODULE [EXPORT=ARGUMENT...]")?;
     let module = fs::read(path)?;
     let mut wanted: Vec<String> = arguments.collect();
     if wanted.is_empty() {
         wanted = KERNELS.map(str::to_owned).to_vec();
     }
     let mut table = WordStore::default();
-    validate(&module, &DIGEST, &Limits::linux(), &mut table).map_err(|refusal| refusal.to_string())?;
+    validate(&module, &DIGEST, &Limits::linux(), &mut table)
+        .map_err(|refusal| refusal.to_string())?;
     let program = Program::open(
         Bytes::Shared(Arc::from(module.as_slice())),
         table.into_words(),
@@ -78,7 +81,10 @@ fn run(program: &Arc<Program>, export: &str, argument: u64) -> Result<(), Box<dy
     };
     let mut guest = Direct::new(Arc::clone(program), &room)?;
     guest.initialize().map_err(|trap| format!("{trap:?}"))?;
-    let function = program.export(export).ok_or("there is no such export")?.index;
+    let function = program
+        .export(export)
+        .ok_or("there is no such export")?
+        .index;
     guest
         .begin(function, &[argument])
         .map_err(|trap| format!("{trap:?}"))?;
@@ -121,7 +127,10 @@ impl Shares {
             if let Some(before) = named(before) {
                 let pair = format!("{before} {name}");
                 if let Some(earlier) = named(earlier) {
-                    *shares.triples.entry(format!("{earlier} {pair}")).or_default() += count;
+                    *shares
+                        .triples
+                        .entry(format!("{earlier} {pair}"))
+                        .or_default() += count;
                 }
                 *shares.pairs.entry(pair).or_default() += count;
             }

@@ -21,6 +21,11 @@ mod machine;
 mod memory;
 mod number;
 pub mod opcode;
+#[cfg(feature = "profile")]
+pub mod profile;
+#[cfg(not(feature = "profile"))]
+#[path = "no_profile.rs"]
+mod profile;
 mod program;
 mod reader;
 mod slot;
@@ -37,8 +42,6 @@ pub use direct::{Answer, Direct, NoRoom, Room, Run};
 pub use error::{Reason, Refusal};
 pub use load::WordStore;
 pub use memory::{Buffer, Buffers, HeapBuffers};
-#[cfg(feature = "profile")]
-pub use machine::profile;
 pub use program::{Bytes, Export, Import, ImportKind, Program, TableType, Words};
 pub use table::{Digest, NotStored, Store, TableError};
 pub use types::FunctionType;

@@ -20,7 +20,8 @@ pub(super) fn run(machine: &mut Machine, calls: &mut dyn Calls) -> Option<Halt> 
     };
     // SAFETY: the registers are those of a machine that runs, bound to where everything is; the tables hold a handler
     // for each byte.
-    let ending = unsafe { thimble_inplace_run(&raw mut bridge, NARROW.as_ptr().cast(), WIDE.as_ptr()) };
+    let ending =
+        unsafe { thimble_inplace_run(&raw mut bridge, NARROW.as_ptr().cast(), WIDE.as_ptr()) };
     bridge.machine.registers = bridge.registers;
     match ending {
         IS_PREEMPTED => Some(Halt::Stop(Stop::Preempted)),
@@ -59,7 +60,11 @@ unsafe extern "C" fn thimble_inplace_step(bridge: *mut Bridge<'_>) -> u32 {
 type Handler = unsafe extern "C" fn();
 
 unsafe extern "C" {
-    fn thimble_inplace_run(bridge: *mut Bridge<'_>, narrow: *const Handler, wide: *const Handler) -> u32;
+    fn thimble_inplace_run(
+        bridge: *mut Bridge<'_>,
+        narrow: *const Handler,
+        wide: *const Handler,
+    ) -> u32;
 }
 
 /// A table with a handler for each opcode.
@@ -148,7 +153,8 @@ static WIDE: [Handler; 256] = w0::TABLE;
 // What the assembly knows by its numbers.
 const _: () = assert!(offset_of!(Registers, code) == 0 && offset_of!(Registers, top) == 4);
 const _: () = assert!(offset_of!(Registers, locals) == 8 && offset_of!(Registers, branch) == 12);
-const _: () = assert!(offset_of!(Registers, memory) == 16 && offset_of!(Registers, memory_bytes) == 20);
+const _: () =
+    assert!(offset_of!(Registers, memory) == 16 && offset_of!(Registers, memory_bytes) == 20);
 const _: () = assert!(offset_of!(Bridge<'_>, registers) == 0);
 
 macro_rules! assembly {
