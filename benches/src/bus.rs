@@ -12,10 +12,10 @@ use thimble_port_linux::machine::Machine;
 use thimble_runtime::engine::Engine;
 
 use crate::device::{self, EngineName, Output};
-use crate::figure::Outcome;
 use crate::guest::{self, Guest};
 use crate::options::Options;
-use crate::statistics::{Summary, summarize};
+use thimble_bench_report::Outcome;
+use thimble_bench_report::{Summary, summarize};
 
 use guests::Pair;
 

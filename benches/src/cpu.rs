@@ -15,9 +15,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use crate::device::EngineName;
-use crate::figure::Outcome;
 use crate::options::Options;
-use crate::statistics::geometric_mean;
+use thimble_bench_report::Outcome;
+use thimble_bench_report::geometric_mean;
 
 use native::Native;
 use plain::Plain;

@@ -10,10 +10,10 @@ use thimble_runtime::config::{ContainerConfig, ContainerId, CpuShare};
 use thimble_runtime::engine::Engine;
 
 use crate::device::{self, EngineName, Output};
-use crate::figure::Outcome;
 use crate::guest::{self, Guest};
 use crate::options::Options;
-use crate::statistics::summarize;
+use thimble_bench_report::Outcome;
+use thimble_bench_report::summarize;
 
 /// Between two wakes of the sleeper.
 const PERIOD_MS: u32 = 20;

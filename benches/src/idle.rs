@@ -8,10 +8,10 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use crate::device::{self, EngineName};
-use crate::figure::Outcome;
 use crate::guest::{self, Guest};
 use crate::memory::proportional_kb;
 use crate::options::Options;
+use thimble_bench_report::Outcome;
 
 /// The argument that makes this program such a process.
 pub(crate) const CHILD: &str = "__idle";

@@ -11,10 +11,10 @@ use thimble_image::{Descriptor, Index, Manifest, media_type};
 use thimble_testkit::registry::{Kind, Registry};
 
 use crate::clock::millis;
-use crate::figure::Outcome;
 use crate::memory::peak_kb;
 use crate::options::Options;
-use crate::statistics::summarize;
+use thimble_bench_report::Outcome;
+use thimble_bench_report::summarize;
 
 /// How often a process's peak is looked at.
 const PEAK_INTERVAL: Duration = Duration::from_micros(500);

@@ -7,10 +7,10 @@ use thimble_runtime::record::End;
 
 use crate::clock::millis;
 use crate::device::{self, EngineName};
-use crate::figure::Outcome;
 use crate::guest::{self, Guest};
 use crate::options::Options;
-use crate::statistics::summarize;
+use thimble_bench_report::Outcome;
+use thimble_bench_report::summarize;
 
 /// Measures a busy loop and a sleeper on both engines.
 pub(crate) fn measure(options: &Options) -> Result<Vec<Outcome>> {

@@ -9,10 +9,10 @@ use thimble_runtime::config::ContainerConfig;
 
 use crate::clock::micros;
 use crate::device::{self, EngineName};
-use crate::figure::Outcome;
 use crate::guest::{self, Guest};
 use crate::options::Options;
-use crate::statistics::summarize;
+use thimble_bench_report::Outcome;
+use thimble_bench_report::summarize;
 
 /// Measures both engines.
 pub(crate) fn measure(options: &Options) -> Result<Vec<Outcome>> {

@@ -3,7 +3,6 @@
 //! Each figure is a module with one public `measure`; this file chooses and prints them. Variants that are
 //! compared run side by side in one process run, so that a slow machine is slow for all of them.
 
-mod budget;
 mod bus;
 mod clock;
 mod cpu;
@@ -20,15 +19,13 @@ mod memory;
 mod network;
 mod options;
 mod process;
-mod statistics;
-mod table;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use thimble_bench_report::{Budgets, print, print_failure};
 
-use budget::Budgets;
 use figure::Figure;
 use options::Options;
 
@@ -148,10 +145,13 @@ fn run(arguments: Vec<OsString>) -> Result<ExitCode> {
     let (mut missed, mut failed) = (0, 0);
     for figure in FIGURES.iter().filter(|figure| options.wants(figure.name)) {
         match (figure.measure)(&options) {
-            Ok(results) => missed += table::print(figure, &results, &budgets, options.json)?,
+            Ok(results) => {
+                let figure = (figure.name, figure.about);
+                missed += print(figure, &results, &budgets, options.json)?;
+            }
             Err(error) => {
                 failed += 1;
-                table::print_failure(figure, &error, options.json);
+                print_failure(figure.name, &error, options.json);
             }
         }
     }

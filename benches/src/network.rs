@@ -14,8 +14,8 @@ use anyhow::{Context as _, Result, bail};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::device::EngineName;
-use crate::figure::Outcome;
 use crate::options::Options;
+use thimble_bench_report::Outcome;
 
 pub(crate) use server::{CHILD, child};
 

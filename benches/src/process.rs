@@ -9,11 +9,11 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::clock::millis;
 use crate::cpu::compiler;
-use crate::figure::Outcome;
 use crate::guest;
 use crate::memory::proportional_kb;
 use crate::options::Options;
-use crate::statistics::{Summary, summarize};
+use thimble_bench_report::Outcome;
+use thimble_bench_report::{Summary, summarize};
 
 /// Measures `thimble run`, a static native program, and whatever else is installed.
 pub(crate) fn measure(options: &Options) -> Result<Vec<Outcome>> {

@@ -20,9 +20,16 @@ fn main() {
     println!("cargo:rustc-cfg=board=\"{board}\"");
     let folder = env::var("OUT_DIR").unwrap_or_default();
     for script in [format!("{board}.x"), "sections.x".to_owned()] {
-        let to = if script == "sections.x" { "sections.x" } else { "board.x" };
-        fs::copy(Path::new("scripts").join(&script), Path::new(&folder).join(to))
-            .unwrap_or_else(|error| panic!("cannot copy {script}: {error}"));
+        let to = if script == "sections.x" {
+            "sections.x"
+        } else {
+            "board.x"
+        };
+        fs::copy(
+            Path::new("scripts").join(&script),
+            Path::new(&folder).join(to),
+        )
+        .unwrap_or_else(|error| panic!("cannot copy {script}: {error}"));
     }
     println!("cargo:rustc-link-search={folder}");
 }

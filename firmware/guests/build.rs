@@ -6,7 +6,9 @@ use std::{env, fs};
 fn main() {
     println!("cargo:rerun-if-env-changed=THIMBLE_MCU_GUESTS");
     let Ok(from) = env::var("THIMBLE_MCU_GUESTS") else {
-        panic!("THIMBLE_MCU_GUESTS does not say where the guests are; build with `cargo xtask firmware`");
+        panic!(
+            "THIMBLE_MCU_GUESTS does not say where the guests are; build with `cargo xtask firmware`"
+        );
     };
     let target = env::var("TARGET").unwrap_or_default();
     let to = env::var("OUT_DIR").unwrap_or_default();

@@ -4,9 +4,9 @@
 use anyhow::{Context as _, Result};
 use thimble_device_api::ContainerSpec;
 
-use crate::figure::Outcome;
 use crate::options::Options;
-use crate::statistics::summarize;
+use thimble_bench_report::Outcome;
+use thimble_bench_report::summarize;
 
 use super::guests::{self, BATCH};
 use super::service::{Home, Service, numbers, spec};

@@ -6,10 +6,10 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::clock::millis;
-use crate::figure::Outcome;
 use crate::guest;
 use crate::options::Options;
-use crate::statistics::{Summary, summarize};
+use thimble_bench_report::Outcome;
+use thimble_bench_report::{Summary, summarize};
 
 use super::podman::Rival;
 use super::service::{Home, Service, spec};

@@ -14,9 +14,9 @@ use std::time::Duration;
 use anyhow::Result;
 use thimble_device_api::{ContainerSpec, Mount, MountKind};
 
-use crate::figure::Outcome;
 use crate::options::Options;
-use crate::statistics::summarize;
+use thimble_bench_report::Outcome;
+use thimble_bench_report::summarize;
 
 use super::guests;
 use super::service::{Home, Service, spec};

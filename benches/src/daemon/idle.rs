@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use crate::clock::millis;
-use crate::figure::Outcome;
 use crate::options::Options;
+use thimble_bench_report::Outcome;
 
 use super::guests;
 use super::process;

@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::figure::Outcome;
 use crate::options::Options;
+use thimble_bench_report::Outcome;
 
 use super::guests;
 use super::podman::{self, Rival};

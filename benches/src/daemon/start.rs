@@ -5,9 +5,9 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::clock::millis;
-use crate::figure::Outcome;
 use crate::options::Options;
-use crate::statistics::summarize;
+use thimble_bench_report::Outcome;
+use thimble_bench_report::summarize;
 
 use super::guests;
 use super::service::{Home, spec};

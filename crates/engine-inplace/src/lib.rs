@@ -21,6 +21,11 @@ mod machine;
 mod memory;
 mod number;
 pub mod opcode;
+#[cfg(feature = "profile")]
+pub mod profile;
+#[cfg(not(feature = "profile"))]
+#[path = "no_profile.rs"]
+mod profile;
 mod program;
 mod reader;
 #[cfg(feature = "replay")]
@@ -38,8 +43,6 @@ use thimble_runtime::module::Module;
 pub use direct::{Answer, Direct, NoRoom, Room, Run};
 pub use error::{Reason, Refusal};
 pub use load::WordStore;
-#[cfg(feature = "profile")]
-pub use machine::profile;
 pub use memory::{Buffer, Buffers, HeapBuffers};
 pub use program::{Bytes, Export, Import, ImportKind, Program, TableType, Words};
 pub use table::{Digest, NotStored, Store, TableError};

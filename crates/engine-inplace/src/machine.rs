@@ -5,8 +5,6 @@
 
 mod calls;
 mod portable;
-#[cfg_attr(not(feature = "profile"), path = "machine/no_profile.rs")]
-pub(crate) mod profile;
 mod registers;
 mod slow;
 mod stack;

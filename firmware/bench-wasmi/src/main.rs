@@ -64,9 +64,7 @@ impl Engine for Wasmi {
     fn instantiate(&mut self) -> Result<(), Refused> {
         let module = self.module.as_ref().ok_or("there is no module")?;
         let mut store = Store::new(module.engine(), Wasi::default());
-        store
-            .set_fuel(u64::MAX)
-            .map_err(|_| "there is no fuel")?;
+        store.set_fuel(u64::MAX).map_err(|_| "there is no fuel")?;
         let mut imports: Vec<Extern> = Vec::new();
         for import in module.imports() {
             let ExternType::Func(ty) = import.ty() else {
@@ -76,15 +74,19 @@ impl Engine for Wasmi {
                 true => Func::wrap(&mut store, host_add),
                 false => {
                     let name = import.name().to_owned();
-                    Func::new(&mut store, ty.clone(), move |caller, parameters, results| {
-                        answer(&name, caller, parameters, results)
-                    })
+                    Func::new(
+                        &mut store,
+                        ty.clone(),
+                        move |caller, parameters, results| {
+                            answer(&name, caller, parameters, results)
+                        },
+                    )
                 }
             };
             imports.push(function.into());
         }
-        let instance = Instance::new(&mut store, module, &imports)
-            .map_err(|_| "the guest cannot be made")?;
+        let instance =
+            Instance::new(&mut store, module, &imports).map_err(|_| "the guest cannot be made")?;
         self.guest = Some((store, instance));
         Ok(())
     }
@@ -100,9 +102,7 @@ impl Engine for Wasmi {
             "_start" => &mut results[..0],
             _ => &mut results[..],
         };
-        store
-            .set_fuel(u64::MAX)
-            .map_err(|_| "there is no fuel")?;
+        store.set_fuel(u64::MAX).map_err(|_| "there is no fuel")?;
         function
             .call(&mut *store, argument.as_slice(), results)
             .map_err(|_| "the guest trapped")?;

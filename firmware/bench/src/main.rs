@@ -73,9 +73,7 @@ impl Engine for Inplace {
         };
         let mut guest =
             Direct::new(Arc::clone(&program), &room).map_err(|_| "there is no room for a guest")?;
-        guest
-            .initialize()
-            .map_err(|_| "a segment does not fit")?;
+        guest.initialize().map_err(|_| "a segment does not fit")?;
         self.host = Host {
             is_kernels: self.module.as_ptr() == KERNELS.as_ptr(),
             program: Some(Arc::clone(&program)),
@@ -90,7 +88,10 @@ impl Engine for Inplace {
         let (Some(program), Some(guest)) = (&self.program, &mut self.guest) else {
             return Err("there is no guest");
         };
-        let function = program.export(export).ok_or("there is no such export")?.index;
+        let function = program
+            .export(export)
+            .ok_or("there is no such export")?
+            .index;
         let argument = argument.map(u64::from);
         guest
             .begin(function, argument.as_slice())
@@ -149,10 +150,12 @@ impl Answer for Host {
         for (argument, slot) in arguments.iter_mut().zip(slots.iter()) {
             *argument = *slot as u32;
         }
-        let name = self
-            .program
-            .as_ref()
-            .and_then(|program| program.imports().nth(import as usize).map(|import| import.name));
+        let name = self.program.as_ref().and_then(|program| {
+            program
+                .imports()
+                .nth(import as usize)
+                .map(|import| import.name)
+        });
         let answer = arguments
             .get(..slots.len())
             .and_then(|arguments| self.wasi.answer(name?, arguments, memory))

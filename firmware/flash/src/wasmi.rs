@@ -5,7 +5,10 @@ use wasmi::{Config, Engine, Extern, Func, Instance, Module, Store, Val};
 /// Runs the first function.
 pub(crate) fn run(module: &'static [u8]) -> Option<u64> {
     let mut config = Config::default();
-    config.wasm_multi_memory(false).wasm_custom_page_sizes(true).consume_fuel(true);
+    config
+        .wasm_multi_memory(false)
+        .wasm_custom_page_sizes(true)
+        .consume_fuel(true);
     let engine = Engine::new(&config);
     let module = Module::new(&engine, module).ok()?;
     let mut store = Store::new(&engine, ());

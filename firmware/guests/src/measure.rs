@@ -3,7 +3,9 @@
 use core::arch::asm;
 use core::hint::black_box;
 
-use firmware_boards::{COUNTER_STEP, command_line, in_use_bytes, instructions, peak_bytes, reset_peak, say};
+use firmware_boards::{
+    COUNTER_STEP, command_line, in_use_bytes, instructions, peak_bytes, reset_peak, say,
+};
 
 use crate::{ALL, BIG, KERNELS};
 
@@ -77,14 +79,23 @@ fn run<E: Engine>(engine: &mut E) -> Result<(), Refused> {
     let words = command_line(&mut buffer);
     let is_smoke = words.split(' ').any(|word| word == "smoke");
     let is_chosen = |name: &str| {
-        let mut kernels = words.split(' ').filter(|word| ALL.iter().any(|kernel| kernel.name == *word)).peekable();
+        let mut kernels = words
+            .split(' ')
+            .filter(|word| ALL.iter().any(|kernel| kernel.name == *word))
+            .peekable();
         kernels.peek().is_none() || kernels.any(|word| word == name)
     };
     say!("engine name={} step={COUNTER_STEP}", E::NAME);
     say!("known iterations={KNOWN} instructions={}", known_loop());
     begin_guest(engine, "kernels", KERNELS)?;
     for kernel in ALL.iter().filter(|kernel| is_chosen(kernel.name)) {
-        let amount = if is_smoke { kernel.smoke_amount } else { kernel.amount };
+        let amount = if is_smoke {
+            kernel.smoke_amount
+        } else {
+            kernel.amount
+        };
+        // Some engines translate a function when it is first called.
+        engine.call(export(kernel.name), Some(kernel.smoke_amount))?;
         let begun = instructions();
         let expected = (kernel.native)(black_box(amount));
         let native = instructions() - begun;
@@ -107,7 +118,10 @@ fn run<E: Engine>(engine: &mut E) -> Result<(), Refused> {
         let begun = instructions();
         engine.call("_start", None)?;
         let (bytes, sum) = engine.written();
-        say!("wrote bytes={bytes} sum={sum:#x} instructions={}", instructions() - begun);
+        say!(
+            "wrote bytes={bytes} sum={sum:#x} instructions={}",
+            instructions() - begun
+        );
         end_guest(engine, "big");
     }
     Ok(())
@@ -146,7 +160,10 @@ fn begin_guest(engine: &mut impl Engine, name: &str, module: &'static [u8]) -> R
     reset_peak();
     let begun = instructions();
     engine.instantiate()?;
-    say!("instantiate module={name} instructions={}", instructions() - begun);
+    say!(
+        "instantiate module={name} instructions={}",
+        instructions() - begun
+    );
     Ok(())
 }
 

@@ -37,8 +37,18 @@ pub(super) fn build(workspace: &Workspace, toolbox: &Toolbox, board: &Board) -> 
     fs::create_dir_all(&folder)?;
     let sources = workspace.root.join("benches/guests/mcu");
     let kernels = sources.join("kernels.c");
-    wasm(toolbox, &KERNEL_FLAGS, &kernels, &folder.join("kernels.wasm"))?;
-    wasm(toolbox, &PROGRAM_FLAGS, &sources.join("big.c"), &folder.join("big.wasm"))?;
+    wasm(
+        toolbox,
+        &KERNEL_FLAGS,
+        &kernels,
+        &folder.join("kernels.wasm"),
+    )?;
+    wasm(
+        toolbox,
+        &PROGRAM_FLAGS,
+        &sources.join("big.c"),
+        &folder.join("big.wasm"),
+    )?;
     native(board, &kernels, &folder)?;
     Ok(folder)
 }
@@ -62,12 +72,26 @@ fn native(board: &Board, source: &Path, folder: &Path) -> Result<()> {
     let object = folder.join(format!("kernels-{}.o", board.triple));
     let whole = folder.join(format!("whole-{}.o", board.triple));
     let mut compile = Command::new(gcc);
-    process::capture(compile.args(board.c_flags).args(NATIVE_FLAGS).arg("-o").arg(&object).arg(source))?;
+    process::capture(
+        compile
+            .args(board.c_flags)
+            .args(NATIVE_FLAGS)
+            .arg("-o")
+            .arg(&object)
+            .arg(source),
+    )?;
     let mut join = Command::new(gcc);
-    join.args(board.c_flags).args(["-nostdlib", "-r", "-o"]).arg(&whole).arg(&object).arg("-lgcc");
+    join.args(board.c_flags)
+        .args(["-nostdlib", "-r", "-o"])
+        .arg(&whole)
+        .arg(&object)
+        .arg("-lgcc");
     process::capture(&mut join)?;
     let mut hide = Command::new(tool("-objcopy"));
-    process::capture(hide.args(["--wildcard", "--keep-global-symbol=b_*"]).arg(&whole))?;
+    process::capture(
+        hide.args(["--wildcard", "--keep-global-symbol=b_*"])
+            .arg(&whole),
+    )?;
     let archive = folder.join(format!("native-{}.a", board.triple));
     replace(&archive, |new| {
         // Without dates, so that the same code is the same archive.

@@ -1,7 +1,6 @@
 //! `cargo xtask bench mcu`: builds what measures, runs it, and starts the program that tells what came of it.
 
 use std::ffi::OsString;
-use std::process::Command;
 
 use anyhow::{Result, bail};
 use pico_args::Arguments;

@@ -117,7 +117,11 @@ pub(crate) struct Firmware {
 }
 
 impl Firmware {
-    const fn of(name: &'static str, package: &'static str, features: &'static [&'static str]) -> Self {
+    const fn of(
+        name: &'static str,
+        package: &'static str,
+        features: &'static [&'static str],
+    ) -> Self {
         Self {
             name,
             package,
@@ -167,7 +171,11 @@ fn compile(
     let mut command = toolbox.rust(board.triple)?.cargo(workspace, "build");
     command
         .env(guests::FOLDER, guests)
-        .args(["--release", "--quiet", "--message-format=json-render-diagnostics"])
+        .args([
+            "--release",
+            "--quiet",
+            "--message-format=json-render-diagnostics",
+        ])
         .arg("--manifest-path")
         .arg(workspace.root.join("firmware/Cargo.toml"))
         .args(["--package", firmware.package]);
@@ -175,8 +183,7 @@ fn compile(
         command.args(["--features", &firmware.features.join(",")]);
     }
     let messages = process::capture(command.stderr(Stdio::inherit()))?;
-    process::executable(&messages)
-        .with_context(|| format!("{} gives no program", firmware.package))
+    process::executable(&messages).with_context(|| format!("{} gives no program", firmware.package))
 }
 
 /// Runs firmware to its end with these words. What it says goes to our output as it comes, or into a file.

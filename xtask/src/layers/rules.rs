@@ -47,6 +47,8 @@ enum Role {
     Testkit,
     /// Tests, benches, fuzzers: they may see everything.
     Judge,
+    /// `bench-report`: how benches print.
+    Report,
     Xtask,
 }
 
@@ -70,7 +72,8 @@ fn role(name: &str) -> Option<Role> {
         "daemon" => Role::Daemon,
         "hub" | "cli" | "capi" => Role::Program,
         "testkit" => Role::Testkit,
-        "tests" | "bench" | "fuzz" => Role::Judge,
+        "tests" | "bench" | "bench-mcu" | "fuzz" => Role::Judge,
+        "bench-report" => Role::Report,
         other if other.starts_with("engine-") => Role::Engine,
         other if other.starts_with("port-") => Role::Port,
         _ => return None,
@@ -80,18 +83,18 @@ fn role(name: &str) -> Option<Role> {
 /// The arrows: what a crate of one role may link.
 fn may_link(from: Role, to: Role) -> bool {
     use Role::{
-        Abi, Agent, Builder, Contract, Daemon, Engine, HubApi, Judge, Port, Program, Rollout,
-        Runtime, Testkit, Xtask,
+        Abi, Agent, Builder, Contract, Daemon, Engine, HubApi, Judge, Port, Program, Report,
+        Rollout, Runtime, Testkit, Xtask,
     };
     match from {
-        Abi | Rollout => false,
+        Abi | Report | Rollout => false,
         Contract | Runtime => to == Abi,
         HubApi => matches!(to, Contract | Abi),
         Agent => matches!(to, Runtime | Contract | Abi),
         Builder => matches!(to, Runtime | Contract | Abi),
         Engine | Port => matches!(to, Agent | Runtime | Contract | Abi),
         Daemon => matches!(to, Port | HubApi | Agent | Runtime | Contract | Abi),
-        Program => !matches!(to, Program | Testkit | Judge | Xtask),
+        Program => !matches!(to, Program | Testkit | Judge | Report | Xtask),
         Testkit => matches!(to, Agent | Runtime | Contract | Abi | HubApi | Rollout),
         Judge => !matches!(to, Judge | Xtask),
         // It must be ready in seconds, and generates the contract from its source.

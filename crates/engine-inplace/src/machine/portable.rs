@@ -5,11 +5,12 @@ use thimble_runtime::engine::TrapKind;
 
 use super::calls::{Went, enter};
 use super::registers::{Registers, is_true};
-use super::{Calls, Halt, Stop, profile};
+use super::{Calls, Halt, Stop};
 use crate::instance::Instance;
 use crate::number::float::{self, F32_SIGN, F64_SIGN};
 use crate::number::integer;
 use crate::opcode::{PREFIX, code, instructions};
+use crate::profile;
 
 /// The type of Rust with which a value of WebAssembly is computed.
 macro_rules! rust_type {

@@ -2,4 +2,4 @@
 
 /// Notes nothing.
 #[inline(always)]
-pub(super) fn executed(_: u32) {}
+pub(crate) fn executed(_: u32) {}

@@ -2,14 +2,18 @@
 
 /// What is told of many samples.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Summary {
-    pub(crate) median: f64,
-    pub(crate) p99: f64,
-    pub(crate) max: f64,
+pub struct Summary {
+    /// Half of them are below.
+    pub median: f64,
+    /// 99 of a hundred are below.
+    pub p99: f64,
+    /// The largest.
+    pub max: f64,
 }
 
 /// Sums up samples; all zero if there are none.
-pub(crate) fn summarize(mut samples: Vec<f64>) -> Summary {
+#[must_use]
+pub fn summarize(mut samples: Vec<f64>) -> Summary {
     samples.sort_by(f64::total_cmp);
     let at = |thousandths: usize| {
         let index = (samples.len().saturating_sub(1) * thousandths).div_ceil(1000);
@@ -23,7 +27,8 @@ pub(crate) fn summarize(mut samples: Vec<f64>) -> Summary {
 }
 
 /// The geometric mean; 0 of nothing.
-pub(crate) fn geometric_mean(values: &[f64]) -> f64 {
+#[must_use]
+pub fn geometric_mean(values: &[f64]) -> f64 {
     if values.is_empty() {
         return 0.0;
     }

@@ -20,7 +20,7 @@ static COUNTED: Mutex<Counted> = Mutex::new(Counted {
 });
 
 /// Notes that an instruction is executed.
-pub(super) fn executed(offset: u32) {
+pub(crate) fn executed(offset: u32) {
     let mut counted = COUNTED.lock().unwrap_or_else(PoisonError::into_inner);
     let [before, earlier] = counted.last;
     *counted

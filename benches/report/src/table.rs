@@ -4,18 +4,21 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::budget::{Budgets, Verdict};
-use crate::figure::{Figure, Outcome};
+use crate::outcome::Outcome;
 
-/// Prints a figure; how many budgets it missed.
-pub(crate) fn print(
-    figure: &Figure,
+/// Prints a figure, which has a name and tells something; how many budgets it missed.
+///
+/// # Errors
+/// A budget is asked for that is not in the file.
+pub fn print(
+    (name, about): (&str, &str),
     outcomes: &[Outcome],
     budgets: &Budgets,
     as_json: bool,
 ) -> Result<usize> {
     let mut missed = 0;
     if !as_json {
-        println!("{} - {}", figure.name, figure.about);
+        println!("{name} - {about}");
     }
     for outcome in outcomes {
         let judged = match (outcome.budget, &outcome.value) {
@@ -24,7 +27,7 @@ pub(crate) fn print(
         };
         missed += usize::from(matches!(judged, Some((_, Verdict::Missed))));
         if as_json {
-            println!("{}", line_as_json(figure, outcome, judged.as_ref()));
+            println!("{}", line_as_json(name, outcome, judged.as_ref()));
         } else {
             println!("{}", line(outcome, judged.as_ref()));
         }
@@ -36,14 +39,14 @@ pub(crate) fn print(
 }
 
 /// Prints that a figure could not be measured.
-pub(crate) fn print_failure(figure: &Figure, error: &anyhow::Error, as_json: bool) {
+pub fn print_failure(name: &str, error: &anyhow::Error, as_json: bool) {
     if as_json {
         println!(
             "{}",
-            json!({ "figure": figure.name, "error": format!("{error:#}") })
+            json!({ "figure": name, "error": format!("{error:#}") })
         );
     } else {
-        println!("{} - FAILED: {error:#}\n", figure.name);
+        println!("{name} - FAILED: {error:#}\n");
     }
 }
 
@@ -74,13 +77,13 @@ fn line(outcome: &Outcome, judged: Option<&(String, Verdict)>) -> String {
 }
 
 fn line_as_json(
-    figure: &Figure,
+    figure: &str,
     outcome: &Outcome,
     judged: Option<&(String, Verdict)>,
 ) -> serde_json::Value {
     match &outcome.value {
         Ok(value) => json!({
-            "figure": figure.name,
+            "figure": figure,
             "what": outcome.what,
             "value": value,
             "unit": outcome.unit,
@@ -89,12 +92,12 @@ fn line_as_json(
             "verdict": judged.map(|_| verdict(judged)),
             "note": outcome.note,
         }),
-        Err(why) => json!({ "figure": figure.name, "what": outcome.what, "skipped": why }),
+        Err(why) => json!({ "figure": figure, "what": outcome.what, "skipped": why }),
     }
 }
 
 /// A number with about four digits.
-pub(crate) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     match value.abs() {
         size if size >= 1000.0 => format!("{value:.0}"),
         size if size >= 100.0 => format!("{value:.1}"),

@@ -5,20 +5,25 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, bail};
 
 /// What is promised, by name.
-pub(crate) struct Budgets(BTreeMap<String, f64>);
+pub struct Budgets(BTreeMap<String, f64>);
 
 /// Whether a number keeps its budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
+    /// It does.
     Kept,
+    /// It does not.
     Missed,
 }
 
 impl Budgets {
     /// Reads them.
-    pub(crate) fn read() -> Result<Self> {
-        // Next to the manifest, so that it is the file of this source tree.
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/budgets.toml");
+    ///
+    /// # Errors
+    /// The file is not there, or not right.
+    pub fn read() -> Result<Self> {
+        // Beside this package's folder, so that it is the file of this source tree.
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../budgets.toml");
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
         Self::parse(&text).with_context(|| format!("{path} is not right"))
     }
@@ -36,7 +41,10 @@ impl Budgets {
     }
 
     /// The goal of this name, with its sign, and whether `value` keeps it.
-    pub(crate) fn judge(&self, name: &str, value: f64) -> Result<(String, Verdict)> {
+    ///
+    /// # Errors
+    /// There is no such goal.
+    pub fn judge(&self, name: &str, value: f64) -> Result<(String, Verdict)> {
         let Some(goal) = self.0.get(name) else {
             bail!("budgets.toml has no `{name}`")
         };
