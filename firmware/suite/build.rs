@@ -4,6 +4,7 @@ use std::path::Path;
 use std::{env, fs};
 
 fn main() {
+    println!("cargo:rustc-link-arg=-Tboard.x");
     println!("cargo:rerun-if-env-changed=THIMBLE_MCU_SUITE");
     let Ok(from) = env::var("THIMBLE_MCU_SUITE") else {
         panic!("THIMBLE_MCU_SUITE does not say where the recorded suite is; build with `cargo xtask suite mcu`");
