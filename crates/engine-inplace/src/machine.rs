@@ -3,9 +3,16 @@
 //! `registers` is the state that a loop keeps in the processor's registers and the only module that follows pointers;
 //! `portable` is the loop in Rust; `calls` enters and leaves functions; `slow` does what takes long or goes outside.
 
+#[cfg(any(
+    all(target_arch = "arm", target_pointer_width = "32"),
+    target_arch = "riscv32"
+))]
+mod assembly;
 mod calls;
 mod portable;
 mod registers;
+#[cfg(target_arch = "riscv32")]
+mod riscv;
 mod slow;
 mod stack;
 #[cfg(all(target_arch = "arm", target_pointer_width = "32"))]
@@ -24,7 +31,14 @@ use registers::Registers;
 #[cfg(all(target_arch = "arm", target_pointer_width = "32"))]
 use thumb as fastest;
 
-#[cfg(not(all(target_arch = "arm", target_pointer_width = "32")))]
+/// As above.
+#[cfg(target_arch = "riscv32")]
+use riscv as fastest;
+
+#[cfg(not(any(
+    all(target_arch = "arm", target_pointer_width = "32"),
+    target_arch = "riscv32"
+)))]
 mod fastest {
     use super::registers::Registers;
     use super::{Calls, Halt, portable};

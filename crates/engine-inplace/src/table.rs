@@ -75,6 +75,10 @@ impl Function {
     pub(crate) const NARROW: u16 = 2;
     /// All indices of locals, labels (but for those of tables), types of blocks and alignments in its code are one byte.
     pub(crate) const SHORT: u16 = 4;
+    /// All of its locals, and the globals that it reads and writes, have 32 bits.
+    pub(crate) const SMALL: u16 = 8;
+    /// As [`Function::SHORT`], but for indices of locals.
+    pub(crate) const ONE_BYTE: u16 = 16;
 
     /// The order is known to the loops in assembly, for which two sums stand there: bytes of locals and operands
     /// together, and locals that are no parameters.

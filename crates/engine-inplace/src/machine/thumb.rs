@@ -1,16 +1,16 @@
 //! The loop for Thumb-2 in assembly (ARMv7-M and later), with the portable loop for what is rare.
 //!
-//! `thumb/frame.s` says how it works. Here are the tables of handlers, made from the opcodes' own description, and the two
-//! ways between the loops: [`run`] goes in, [`thimble_inplace_step`] comes back for one instruction.
+//! `thumb/frame.s` says how it works. Here are the tables of handlers, made from the opcodes' own description.
 
 use core::ffi::c_void;
 use core::mem::offset_of;
 
+use super::assembly::{self, IS_PREEMPTED, IS_RETURNED};
 use super::registers::Registers;
-use super::{Calls, Halt, Stop, portable};
+use super::{Calls, Halt};
 use crate::instance::Instance;
 use crate::opcode::code;
-use crate::table::{Branch, FUNCTION_WORDS, Function};
+use crate::table::{Branch, Function};
 
 /// Runs until something stops the guest.
 pub(super) fn run(
@@ -18,85 +18,11 @@ pub(super) fn run(
     registers: &mut Registers,
     calls: &mut dyn Calls,
 ) -> Option<Halt> {
-    let mut bridge = Bridge {
-        instance,
-        calls,
-        halt: None,
-    };
-    // SAFETY: the registers are those of a machine that runs, bound to where everything is; the tables hold a handler
-    // for each byte.
-    let ending = unsafe {
-        thimble_inplace_run(
-            registers,
-            (&raw mut bridge).cast(),
-            NARROW.as_ptr().cast(),
-            WIDE.as_ptr(),
-        )
-    };
-    match ending {
-        IS_PREEMPTED => Some(Halt::Stop(Stop::Preempted)),
-        IS_RETURNED => Some(Halt::Stop(Stop::Returned)),
-        _ => bridge.halt,
-    }
-}
-
-/// What the portable loop needs besides the registers.
-struct Bridge<'a> {
-    instance: &'a mut Instance,
-    calls: &'a mut dyn Calls,
-    halt: Option<Halt>,
-}
-
-impl Bridge<'_> {
-    /// Whether the guest is stopped.
-    fn note(&mut self, halt: Option<Halt>) -> u32 {
-        let is_halted = halt.is_some();
-        if is_halted {
-            self.halt = halt;
-        }
-        u32::from(is_halted)
-    }
-}
-
-const IS_HALTED: u32 = 1;
-const IS_PREEMPTED: u32 = 2;
-const IS_RETURNED: u32 = 3;
-
-/// Does one instruction, whose opcode is next. Not 0 if the guest is stopped.
-///
-/// # Safety
-/// For the loop in assembly only, with what it was given.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn thimble_inplace_step(registers: *mut Registers, bridge: *mut c_void) -> u32 {
-    // SAFETY: the loop hands on the pointer that `run` gave, and nobody else uses the bridge meanwhile.
-    let bridge = unsafe { &mut *bridge.cast::<Bridge<'_>>() };
-    // SAFETY: as above.
-    let registers = unsafe { &mut *registers };
-    let halt = portable::run::<false>(bridge.instance, registers, bridge.calls);
-    bridge.note(halt)
-}
-
-/// Calls the host, with the place in the code behind the call and its arguments topmost. Not 0 if the guest is stopped.
-///
-/// # Safety
-/// As above; `start` is the place of the call's opcode, and `function` that of the entry of what it calls.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn thimble_inplace_host(
-    registers: *mut Registers,
-    bridge: *mut c_void,
-    start: *const u8,
-    function: *const [u32; FUNCTION_WORDS as usize],
-) -> u32 {
-    // SAFETY: as above.
-    let bridge = unsafe { &mut *bridge.cast::<Bridge<'_>>() };
-    // SAFETY: as above.
-    let registers = unsafe { &mut *registers };
-    // SAFETY: as above.
-    let function = Function::from_words(unsafe { *function });
-    let went = bridge
-        .instance
-        .call_host(registers, bridge.calls, function, start, 0);
-    bridge.note(went.err())
+    assembly::run(instance, registers, calls, |registers, bridge| {
+        // SAFETY: the registers are those of a machine that runs, bound to where everything is; the tables hold a handler
+        // for each byte.
+        unsafe { thimble_inplace_run(registers, bridge, NARROW.as_ptr().cast(), WIDE.as_ptr()) }
+    })
 }
 
 type Handler = unsafe extern "C" fn();
@@ -216,7 +142,7 @@ macro_rules! assembly {
             branches = const offset_of!(Registers, branches),
             stack_end = const offset_of!(Registers, stack_end),
             globals = const offset_of!(Registers, globals),
-            narrow_and_short = const Function::NARROW | Function::SHORT,
+            narrow_and_short = const Function::NARROW | Function::SMALL | Function::SHORT | Function::ONE_BYTE,
             imported_bit = const Function::IMPORTED.trailing_zeros(),
             elsewhere = const Branch::ELSEWHERE,
             is_preempted = const IS_PREEMPTED,

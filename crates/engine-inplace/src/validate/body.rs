@@ -28,7 +28,9 @@ impl<'m> Validator<'m, '_> {
             operands: Operands::new(limits.operands, limits.nesting),
             branches: Branches::new(limits.branches),
             locals: Vec::new(),
+            are_globals_small: true,
             is_short: true,
+            is_one_byte: true,
         };
         let mut branch = 0;
         for index in imported..imported + own {
@@ -65,8 +67,12 @@ struct Body<'m> {
     branches: Branches,
     /// The types of parameters and locals.
     locals: Vec<u8>,
-    /// All indices of locals, labels and types of blocks were one byte.
+    /// All globals that were read or written have 32 bits.
+    are_globals_small: bool,
+    /// All indices of locals were one byte.
     is_short: bool,
+    /// All labels, types of blocks and alignments were one byte.
+    is_one_byte: bool,
 }
 
 impl<'m> Body<'m> {
@@ -89,7 +95,9 @@ impl<'m> Body<'m> {
         let ty = context.ty(index_of_type)?;
         self.operands.clear();
         self.branches.clear();
+        self.are_globals_small = true;
         self.is_short = true;
+        self.is_one_byte = true;
         self.read_locals(context, reader, ty.parameters)?;
         function.code = reader.offset();
         self.operands.open(Kind::Function, &[], ty.results, 0)?;
@@ -118,13 +126,29 @@ impl<'m> Body<'m> {
         function.parameters = slots(ty.parameters)?;
         function.results = slots(ty.results)?;
         function.ty = context.same_type(index_of_type)?;
-        if self.operands.is_narrow && !self.locals.iter().any(|ty| is_wide(*ty)) {
-            function.flags |= Function::NARROW;
-        }
-        if self.is_short {
-            function.flags |= Function::SHORT;
-        }
+        function.flags |= self.flags();
         Ok(())
+    }
+
+    /// What is known of the function at its end.
+    fn flags(&self) -> u16 {
+        let mut flags = 0;
+        if !self.locals.iter().any(|ty| is_wide(*ty)) {
+            if self.are_globals_small {
+                flags |= Function::SMALL;
+            }
+            if self.operands.is_narrow {
+                // A wide global is only reached where no code is.
+                flags |= Function::NARROW | Function::SMALL;
+            }
+        }
+        if self.is_one_byte {
+            flags |= Function::ONE_BYTE;
+            if self.is_short {
+                flags |= Function::SHORT;
+            }
+        }
+        flags
     }
 
     fn read_locals(
@@ -254,6 +278,7 @@ impl<'m> Checker<'_, 'm> {
             code::LocalGet | code::LocalSet | code::LocalTee => self.local(opcode),
             code::GlobalGet => {
                 let (ty, _) = self.context.global(self.reader.u32()?)?;
+                self.body.are_globals_small &= !is_wide(ty);
                 self.body.operands.push(ty)
             }
             code::GlobalSet => {
@@ -261,6 +286,7 @@ impl<'m> Checker<'_, 'm> {
                 if !is_mutable {
                     return Err(Reason::Invalid("global is immutable"));
                 }
+                self.body.are_globals_small &= !is_wide(ty);
                 self.body.operands.pop(ty).map(drop)
             }
             code::MemorySize => {
@@ -467,7 +493,9 @@ impl<'m> Checker<'_, 'm> {
     }
 
     fn local(&mut self, opcode: u8) -> Result<(), Reason> {
-        let index = self.short_number()?;
+        let before = self.reader.offset();
+        let index = self.reader.u32()?;
+        self.body.is_short &= self.reader.offset() - before == 1;
         let ty = usize::try_from(index)
             .ok()
             .and_then(|index| self.body.locals.get(index).copied())
@@ -484,7 +512,7 @@ impl<'m> Checker<'_, 'm> {
     fn short_number(&mut self) -> Result<u32, Reason> {
         let before = self.reader.offset();
         let number = self.reader.u32()?;
-        self.body.is_short &= self.reader.offset() - before == 1;
+        self.body.is_one_byte &= self.reader.offset() - before == 1;
         Ok(number)
     }
 
@@ -500,7 +528,7 @@ impl<'m> Checker<'_, 'm> {
             _ => {
                 let before = self.reader.offset();
                 let index = self.reader.s33()?;
-                self.body.is_short &= self.reader.offset() - before == 1;
+                self.body.is_one_byte &= self.reader.offset() - before == 1;
                 let index =
                     u32::try_from(index).map_err(|_| Reason::Malformed("malformed block type"))?;
                 return self.context.ty(index);
