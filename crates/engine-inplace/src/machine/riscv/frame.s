@@ -56,10 +56,15 @@
     .equ F_OWN_LOCALS, 26
     .equ F_BYTES, 28
 
-# Bytes of an opcode's slots, of one of them, and the former as a power of two.
+# Bytes of an opcode's slots, the same as a power of two, and where among them each one is.
     .equ OPCODE_BYTES, 128
-    .equ SLOT_BYTES, 32
     .equ OPCODE_SHIFT, 7
+    .equ SLOT_0, 0
+    .equ SLOT_1, 26
+    .equ SLOT_2, 62
+    .equ SLOT_3, 98
+    .equ SLOT_WIDE_1, 120
+    .equ SLOT_WIDE_0, 124
 
 # The opcode behind `skip` bytes of immediates is next, with so many operands in registers.
     .macro NEXT0 skip=0
@@ -132,19 +137,33 @@
 
 # Sets what stays the same while the loop runs, but not over calls of Rust.
     .macro CONSTANTS
-    li a6, OP_LocalSet
+    li ra, OP_LocalSet
     li t1, OP_BrIf
     li t3, 64
-    li t5, OP_LocalGet
+    li t4, OP_LocalTee
     li t6, OP_I32Add
+    li a6, OP_I32Const
     .endm
 
-# What depends on the flags in a4 of the function; a function that is not ONE_BYTE goes on at `step`.
-    .macro FLAGS step
-    andi t4, a4, {small}
-    slli t4, t4, 7 - {small_bit}
-    andi a4, a4, {one_byte}
-    beqz a4, \step
+# Chooses the slots for a function, whose flags are in a4.
+    .macro FLAGS
+    andi a4, a4, {quick}
+    addi a4, a4, -{quick}
+    addi s7, s9, SLOT_0 - SLOT_2
+    addi s8, s9, SLOT_1 - SLOT_2
+    li t5, OP_LocalGet
+    bnez a4, 8f
+9:
+    .endm
+
+# What follows it for the functions that are not the usual ones.
+    .macro FLAGS_OTHER step
+8:  addi a4, a4, {quick} - {one_byte}
+    bltz a4, \step
+    addi s7, s9, SLOT_WIDE_0 - SLOT_2
+    addi s8, s9, SLOT_WIDE_1 - SLOT_2
+    li t5, -1
+    j 9b
     .endm
 
 # The memory, whose registers were just loaded. Nothing is taken to be within a memory that is not aligned for words.
@@ -198,10 +217,8 @@ thimble_inplace_run:
     sw a1, S_LIMIT(sp)
     lw a1, {globals}(a0)
     sw a1, S_GLOBALS(sp)
-    la s7, thimble_slots
-    addi s8, s7, SLOT_BYTES
-    addi s9, s7, 2 * SLOT_BYTES
-    addi s10, s7, 3 * SLOT_BYTES
+    la s9, thimble_slots + SLOT_2
+    addi s10, s9, SLOT_3 - SLOT_2
     CONSTANTS
     lw s0, {code}(a0)
     lw s1, {top}(a0)
@@ -222,8 +239,9 @@ enter_function:
     slli a4, a4, 3
     add t2, s2, a4
     lhu a4, F_FLAGS(a7)
-    FLAGS step
+    FLAGS
     NEXT0
+    FLAGS_OTHER step
 
 # The operands go to the stack, and the portable loop does the instruction.
 n3_portable:
@@ -346,8 +364,9 @@ call_entry:
     add s3, a5, a2
     addi s11, s11, -{call_fuel}
     bltz s11, preempted
-    FLAGS step
+    FLAGS
     NEXT0
+    FLAGS_OTHER step
 
 call_host:
     SAVE
@@ -430,8 +449,9 @@ return_one:
     slli a4, a4, 3
     add t2, s2, a4
     lhu a4, F_FLAGS(a7)
-    FLAGS 3f
+    FLAGS
     NEXT1
+    FLAGS_OTHER 3f
 2:  SPILL1
     j returned
 3:  SPILL1
@@ -471,6 +491,12 @@ taken_two:
     mv a0, a1
 taken_one:
     SPILL1
+    j taken
+taken_below_two:
+    SPILL2
+    j taken
+taken_below_one:
+    SPILL1
 # All operands are on the stack.
 taken:
     lw a4, 0(s3)
@@ -488,7 +514,15 @@ taken:
     addi s0, s0, 1
     beq t0, t5, 8f
     GO0
-8:  j n0_LocalGet
+8:  lbu a4, 0(s0)
+    lbu t0, 1(s0)
+    slli a4, a4, 3
+    add a4, a4, s2
+    lw a0, 0(a4)
+    beq t0, a6, 9f
+    addi s0, s0, 2
+    GO1
+9:  j get_constant
 2:  # operands are dropped below those that are kept: a0 bytes are kept, a1 dropped
     slli a0, a5, 20
     srli a0, a0, 28

@@ -5,8 +5,15 @@ thimble_slots:
 
 # The slot of an opcode in a state.
     .macro SLOT name, state
-    .org thimble_slots + OPCODE_BYTES * OP_\name + SLOT_BYTES * \state
+    .org thimble_slots + OPCODE_BYTES * OP_\name + SLOT_\state
 n\state\()_\name:
+    .endm
+
+# What functions do instead that are not small: with all operands on the stack, where one in a register goes first.
+    .macro WIDE name, target
+    .org thimble_slots + OPCODE_BYTES * OP_\name + SLOT_WIDE_1
+    SPILL1
+    j \target
     .endm
 
 # An opcode that is done with all operands on the stack.
@@ -22,6 +29,7 @@ n\state\()_\name:
     SLOT \name, 3
     SPILL3
     j \target
+    WIDE \name, \target
     .endm
 
     .macro PORTABLE names:vararg
@@ -34,6 +42,7 @@ n\state\()_\name:
     j n2_portable
     SLOT \name, 3
     j n3_portable
+    WIDE \name, n0_portable
     .endr
     .endm
 
@@ -47,6 +56,7 @@ n\state\()_\name:
     NEXT2
     SLOT Nop, 3
     NEXT3
+    WIDE Nop, n0_Nop
 
 # The type of a block is one byte.
     .irp name, Block, Loop
@@ -58,6 +68,7 @@ n\state\()_\name:
     NEXT2 1
     SLOT \name, 3
     NEXT3 1
+    WIDE \name, n0_\name
     .endr
 
 # A branch that is taken if the topmost operand is not 0, or if it is.
@@ -71,19 +82,19 @@ n\state\()_\name:
     SLOT \name, 1
     \taken a0, taken
     addi s3, s3, 8
-    NEXT0 1
+    lbu t0, 1(s0)
+    addi s0, s0, 2
+    beq t0, t5, n0_LocalGet
+    GO0
     SLOT \name, 2
-    \taken a1, 1f
+    \taken a1, taken_below_one
     addi s3, s3, 8
     NEXT1 1
-1:  SPILL1
-    j taken
     SLOT \name, 3
-    \taken a2, 1f
+    \taken a2, taken_below_two
     addi s3, s3, 8
     NEXT2 1
-1:  SPILL2
-    j taken
+    WIDE \name, n0_\name
     .endm
 
     CONDITIONAL If, beqz
@@ -101,6 +112,7 @@ n\state\()_\name:
     SLOT End, 3
     beq s0, s6, return_three
     NEXT3
+    WIDE End, n0_End
 
     SLOT Br, 0
     j taken
@@ -110,6 +122,7 @@ n\state\()_\name:
     j taken_two
     SLOT Br, 3
     j taken_three
+    WIDE Br, taken
 
     CONDITIONAL BrIf, bnez
     STACKED BrTable, branch_table
@@ -122,10 +135,47 @@ n\state\()_\name:
     j return_two
     SLOT Return, 3
     j return_three
+    WIDE Return, return_all
 
     STACKED Call, call
     STACKED CallIndirect, call_indirect
     PORTABLE ReturnCall, ReturnCallIndirect
+
+# No opcode is between here and `drop`: a local, whose constant follows, and what mostly is done with both. s0 is behind the
+# opcode of the former, whose value is in a0.
+get_constant:
+    lb a1, 2(s0)
+    lbu t0, 3(s0)
+    bgeu a1, t3, 2f
+1:  bne t0, t6, 4f
+    add a0, a0, a1
+    lbu t0, 4(s0)
+    beq t0, t4, 5f
+    beq t0, ra, 6f
+    addi s0, s0, 5
+    GO1
+2:  bltz a1, 3f
+    addi a1, a1, -128
+    j 1b
+3:  addi s0, s0, 2
+    j constant_a1
+4:  addi s0, s0, 4
+    GO2
+5:  lbu a4, 5(s0)
+    lbu t0, 6(s0)
+    slli a4, a4, 3
+    add a4, a4, s2
+    sw a0, 0(a4)
+    addi s0, s0, 7
+    GO1
+6:  lbu a4, 5(s0)
+    lbu t0, 6(s0)
+    slli a4, a4, 3
+    add a4, a4, s2
+    sw a0, 0(a4)
+    addi s0, s0, 7
+    beq t0, t5, n0_LocalGet
+    GO0
 
     SLOT Drop, 0
     addi s1, s1, -8
@@ -136,6 +186,7 @@ n\state\()_\name:
     NEXT1
     SLOT Drop, 3
     NEXT2
+    WIDE Drop, n0_Drop
 
 # What is selected may have 64 bits if it is on the stack.
     SLOT Select, 0
@@ -161,126 +212,150 @@ select_first:
     bnez a2, 1f
     mv a0, a1
 1:  NEXT1
+    WIDE Select, n0_Select
 
     PORTABLE SelectTyped
 
-# The place of the local that follows comes to a4. What has 64 bits, or an index of several bytes, is done on the stack.
-    .macro LOCAL slow
+# The place of the local that follows comes to a4; all of them have 32 bits, and indices of one byte.
+    .macro LOCAL
     lbu a4, 0(s0)
-    bgeu a4, t4, \slow
     slli a4, a4, 3
     add a4, a4, s2
     .endm
 
     SLOT LocalGet, 0
-    LOCAL local_get
+    LOCAL
     lw a0, 0(a4)
-    NEXT1 1
+    lbu t0, 1(s0)
+    beq t0, a6, get_constant
+    addi s0, s0, 2
+    GO1
     SLOT LocalGet, 1
-    LOCAL local_get_one
+    LOCAL
     lw a1, 0(a4)
     NEXT2 1
     SLOT LocalGet, 2
-    LOCAL local_get_two
+    LOCAL
     lw a2, 0(a4)
     NEXT3 1
     SLOT LocalGet, 3
     SHIFT3
     j n2_LocalGet
+    WIDE LocalGet, local_get
 
     SLOT LocalSet, 0
-    j local_set
-1:  j n0_LocalGet
-2:  j local_set_one
+    lw a0, -8(s1)
+    addi s1, s1, -8
+    j n1_LocalSet
     SLOT LocalSet, 1
-    LOCAL 2b
+    LOCAL
     sw a0, 0(a4)
     lbu t0, 1(s0)
     addi s0, s0, 2
-    beq t0, t5, 1b
+    beq t0, t5, n0_LocalGet
     GO0
     SLOT LocalSet, 2
-    LOCAL local_set_two
+    LOCAL
     sw a1, 0(a4)
-    lbu t0, 1(s0)
-    addi s0, s0, 2
-    GO1
+    NEXT1 1
     SLOT LocalSet, 3
-    LOCAL local_set_three
+    LOCAL
     sw a2, 0(a4)
     NEXT2 1
+    WIDE LocalSet, local_set
 
     SLOT LocalTee, 0
-    j local_tee
+    lw a0, -8(s1)
+    addi s1, s1, -8
+    j n1_LocalTee
     SLOT LocalTee, 1
-    LOCAL local_tee_one
+    LOCAL
     sw a0, 0(a4)
     NEXT1 1
     SLOT LocalTee, 2
-    LOCAL local_tee_two
+    LOCAL
     sw a1, 0(a4)
     NEXT2 1
     SLOT LocalTee, 3
-    LOCAL local_tee_three
+    LOCAL
     sw a2, 0(a4)
     NEXT3 1
+    WIDE LocalTee, local_tee
 
-    .macro GLOBAL slow
+# The place of the global that follows comes to a4; an index of several bytes is for the portable loop.
+    .macro GLOBAL state
     lbu a4, 0(s0)
-    bgeu a4, t4, \slow
+    slli a5, a4, 24
+    bltz a5, n\state\()_portable
     lw a5, S_GLOBALS(sp)
     slli a4, a4, 3
     add a4, a4, a5
     .endm
 
     SLOT GlobalGet, 0
-    GLOBAL global_get
-    lw a0, 0(a4)
-    NEXT1 1
+    j get_global_none
     SLOT GlobalGet, 1
-    GLOBAL global_get_one
-    lw a1, 0(a4)
-    NEXT2 1
+    j get_global_one
     SLOT GlobalGet, 2
-    GLOBAL global_get_two
-    lw a2, 0(a4)
-    NEXT3 1
+    j get_global_two
     SLOT GlobalGet, 3
     SHIFT3
-    j n2_GlobalGet
+    j get_global_two
+    WIDE GlobalGet, global_get
 
     SLOT GlobalSet, 0
-    j global_set
+    lw a0, -8(s1)
+    addi s1, s1, -8
+    j set_global_one
     SLOT GlobalSet, 1
-    GLOBAL global_set_one
-    sw a0, 0(a4)
-    NEXT0 1
+    j set_global_one
     SLOT GlobalSet, 2
-    GLOBAL global_set_two
-    sw a1, 0(a4)
-    NEXT1 1
+    j set_global_two
     SLOT GlobalSet, 3
-    GLOBAL global_set_three
-    sw a2, 0(a4)
-    NEXT2 1
+    j set_global_three
+    WIDE GlobalSet, global_set
 
     PORTABLE TableGet, TableSet
 
-# What a load or store cannot do at once is done with all operands on the stack.
-access_three:
-    SPILL3
-    j access_none
-access_two:
-    SPILL2
-    j access_none
-access_one:
-    SPILL1
-access_none:
-    lbu t0, -1(s0)
-    la a5, accesses - 4 * OP_I32Load
-    slli t0, t0, 2
-    add a5, a5, t0
-    jr a5
+# No opcode is between here and the loads.
+# A constant that is no small one: its first byte, as a signed number, is in the register, the next one in t0.
+    .macro CONSTANT to, below, state, state_below
+constant_\to:
+    bltz \to, 1f
+    addi \to, \to, -128
+    addi s0, s0, 2
+    j 8f
+1:  andi \to, \to, 127
+    slli a5, t0, 24
+    bltz a5, 2f
+    slli a5, t0, 25
+    srai a5, a5, 18
+    or \to, \to, a5
+    lbu t0, 2(s0)
+    addi s0, s0, 3
+    j 8f
+2:  andi t0, t0, 127
+    slli t0, t0, 7
+    or \to, \to, t0
+    lb a5, 2(s0)
+    bltz a5, constant_long_\to
+    slli a5, a5, 25
+    srai a5, a5, 11
+    or \to, \to, a5
+    lbu t0, 3(s0)
+    addi s0, s0, 4
+8:
+    .if \state > 1
+    beq t0, t6, 9f
+    .endif
+    GO\state
+    .if \state > 1
+9:  add \below, \below, \to
+    NEXT\state_below
+    .endif
+    .endm
+
+    CONSTANT a1, a0, 2, 1
 
 # PLACE: where an access begins comes to a4. The alignment is one byte; where the offset is, too, whatever begins below s5
 # is within the memory.
@@ -292,46 +367,52 @@ access_none:
     add a4, a4, s4
     .endm
 
-# Loads in the state: the address is in \operand, where the value comes.
-    .macro LOAD_IN name, state, operand, slow, code, mask
-    SLOT \name, \state
-    PLACE \operand, \slow
-    .if \mask
-    andi a5, a4, \mask
-    bnez a5, \slow
-    \code \operand, 0(a4)
-    j next\state\()_load
-    .else
-    \code \operand, 0(a4)
-    NEXT\state 2
-    .endif
-    .endm
-
     .macro LOAD name, code, mask
     SLOT \name, 0
     lw a0, -8(s1)
     addi s1, s1, -8
     j n1_\name
-    LOAD_IN \name, 1, a0, access_one, \code, \mask
-    LOAD_IN \name, 2, a1, access_two, \code, \mask
-    LOAD_IN \name, 3, a2, access_three, \code, \mask
+1:  j access_one
+2:  j access_two
+    SLOT \name, 1
+    PLACE a0, 1b
+    .if \mask
+    andi a5, a4, \mask
+    bnez a5, 1b
+    .endif
+    \code a0, 0(a4)
+    .if \mask == 1
+    j next1_load
+    .else
+    NEXT1 2
+    .endif
+    SLOT \name, 2
+    PLACE a1, 2b
+    .if \mask
+    andi a5, a4, \mask
+    bnez a5, 2b
+    .endif
+    \code a1, 0(a4)
+    .if \mask == 1
+    j next2_load
+    .else
+    NEXT2 2
+    .endif
+    SLOT \name, 3
+    SHIFT3
+    j n2_\name
+    WIDE \name, n0_\name
     .endm
 
     LOAD I32Load, lw, 3
     STACKED I64Load, long_I64Load
-next1_load:
-    NEXT1 2
     LOAD F32Load, lw, 3
     STACKED F64Load, long_F64Load
-next2_load:
-    NEXT2 2
     LOAD I32Load8S, lb, 0
     LOAD I32Load8U, lbu, 0
     LOAD I32Load16S, lh, 1
     LOAD I32Load16U, lhu, 1
     STACKED I64Load8S, long_I64Load8S
-next3_load:
-    NEXT3 2
     STACKED I64Load8U, long_I64Load8U
     STACKED I64Load16S, long_I64Load16S
     STACKED I64Load16U, long_I64Load16U
@@ -344,37 +425,34 @@ next3_load:
     lw a0, -16(s1)
     addi s1, s1, -16
     j n2_\name
+1:  j access_two
     SLOT \name, 1
     mv a1, a0
     lw a0, -8(s1)
     addi s1, s1, -8
     j n2_\name
     SLOT \name, 2
-    PLACE a0, access_two
+    PLACE a0, 1b
     .if \mask
     andi a5, a4, \mask
-    bnez a5, access_two
+    bnez a5, 1b
     .endif
     \code a1, 0(a4)
+    .if \mask == 1
     j next0_store
-    SLOT \name, 3
-    PLACE a1, access_three
-    .if \mask
-    andi a5, a4, \mask
-    bnez a5, access_three
+    .else
+    NEXT0 2
     .endif
-    \code a2, 0(a4)
-    j next1_store
+    SLOT \name, 3
+    SHIFT3
+    j n2_\name
+    WIDE \name, n0_\name
     .endm
 
     STORE I32Store, sw, 3
     STACKED I64Store, long_I64Store
-next0_store:
-    NEXT0 2
     STORE F32Store, sw, 3
     STACKED F64Store, long_F64Store
-next1_store:
-    NEXT1 2
     STORE I32Store8, sb, 0
     STORE I32Store16, sh, 1
     STACKED I64Store8, long_I64Store8
@@ -384,18 +462,25 @@ next1_store:
     SLOT MemoryGrow, 0
     j n0_portable
 1:  j constant_a0
+3:  j constant_a2
     SLOT MemoryGrow, 1
     j n1_portable
-2:  j constant_a1
-    SLOT MemoryGrow, 2
-    j n2_portable
-3:  j constant_a2
-    SLOT MemoryGrow, 3
-    j n3_portable
 4:  add a0, a0, a1
     lbu t0, 2(s0)
     addi s0, s0, 3
     GO1
+    SLOT MemoryGrow, 2
+    j n2_portable
+5:  add a1, a1, a2
+    lbu t0, 2(s0)
+    addi s0, s0, 3
+    GO2
+    SLOT MemoryGrow, 3
+    j n3_portable
+2:  bltz a1, constant_a1
+    addi a1, a1, -128
+    j 6f
+    WIDE MemoryGrow, n0_portable
 
 # A constant from 0 to 63 is one byte, and mostly added at once.
     SLOT I32Const, 0
@@ -408,21 +493,20 @@ next1_store:
     lb a1, 0(s0)
     lbu t0, 1(s0)
     bgeu a1, t3, 2b
-    beq t0, t6, 4b
+6:  beq t0, t6, 4b
     addi s0, s0, 2
     GO2
     SLOT I32Const, 2
     lb a2, 0(s0)
     lbu t0, 1(s0)
     bgeu a2, t3, 3b
-    beq t0, t6, 4f
+    beq t0, t6, 5b
     addi s0, s0, 2
     GO3
     SLOT I32Const, 3
     SHIFT3
     j n2_I32Const
-4:  add a1, a1, a2
-    NEXT2 2
+    WIDE I32Const, n0_I32Const
 
     STACKED I64Const, long_I64Const
 
@@ -449,6 +533,7 @@ next1_store:
     SLOT F32Const, 3
     SHIFT3
     j word_a2
+    WIDE F32Const, word_a0
     STACKED F64Const, long_F64Const
 
 # A comparison, and at once the branch that mostly follows it. \taken branches if it holds, \bool sets a0 to whether.
@@ -478,6 +563,7 @@ next1_store:
     SLOT \name, 3
     SHIFT3
     j n2_\name
+    WIDE \name, n0_\name
     .endm
 
     .macro EQUAL
@@ -511,12 +597,12 @@ next1_store:
     seqz a1, a1
     NEXT2
 3:  seqz a0, a0
+next1_bool:
     GO1
     SLOT I32Eqz, 3
     seqz a2, a2
     NEXT3
-next1_bool:
-    GO1
+    WIDE I32Eqz, n0_I32Eqz
 
     COMPARISON I32Eq, beq, EQUAL
     COMPARISON I32Ne, bne, NOT_EQUAL
@@ -553,6 +639,7 @@ next1_bool:
     SLOT \name, 3
     \code a1, a1, a2
     NEXT2
+    WIDE \name, n0_\name
     .endm
 
     BINARY I32Add, add
@@ -581,6 +668,7 @@ next1_bool:
     SLOT \name, 3
     SHIFT3
     j n2_\name
+    WIDE \name, n0_\name
     .endm
 
     DIVISION I32DivS, div
@@ -613,11 +701,9 @@ next1_bool:
     or a0, a4, a5
     NEXT1
     SLOT \name, 3
-    neg a5, a2
-    \one a4, a1, a2
-    \other a5, a1, a5
-    or a1, a4, a5
-    NEXT2
+    SHIFT3
+    j n2_\name
+    WIDE \name, n0_\name
     .endm
 
     ROTATION I32Rotl, sll, srl
@@ -651,6 +737,7 @@ next1_bool:
     \lift a2
     \lower a2
     NEXT3
+    WIDE \name, n0_\name
     .endm
 
     .macro LEFT_ONE operand
@@ -685,12 +772,13 @@ next1_bool:
     SLOT \name, 2
     sw a7, S_FUNCTION(sp)
     sw t2, S_FRAME(sp)
-    sw t4, S_START(sp)
+    sw t5, S_START(sp)
     call \function
     j next1_called
     SLOT \name, 3
     SHIFT3
     j n2_\name
+    WIDE \name, n0_\name
     .endm
 
     FLOAT F32Add, __addsf3
@@ -721,6 +809,7 @@ next1_bool:
     NEXT2
     SLOT \name, 3
     NEXT3
+    WIDE \name, n0_\name
     .endm
 
     SAME I32ReinterpretF32
@@ -745,6 +834,7 @@ next1_bool:
     slli a2, a2, 32 - \bits
     srai a2, a2, 32 - \bits
     NEXT3
+    WIDE \name, n0_\name
     .endm
 
     EXTENSION I32Extend8S, 8
@@ -753,11 +843,18 @@ next1_bool:
 
 # No opcode is between here and the references: what did not fit above.
 
+next1_load:
+    NEXT1 2
+next2_load:
+    NEXT2 2
+next0_store:
+    NEXT0 2
+
 next1_called:
     CONSTANTS
     lw a7, S_FUNCTION(sp)
     lw t2, S_FRAME(sp)
-    lw t4, S_START(sp)
+    lw t5, S_START(sp)
     NEXT1
 
 word_a0:
@@ -770,42 +867,10 @@ word_a2:
     WORD a2
     NEXT3 4
 
-# A constant that is no small one: its first byte, as a signed number, is in the register, the next one in t0.
-    .macro CONSTANT to, below, state, state_below
-constant_\to:
-    bltz \to, 1f
-    addi \to, \to, -128
-    addi s0, s0, 2
-    j 8f
-1:  andi \to, \to, 127
-    slli a5, t0, 24
-    bltz a5, 2f
-    slli a5, t0, 25
-    srai a5, a5, 18
-    or \to, \to, a5
-    lbu t0, 2(s0)
-    addi s0, s0, 3
-    j 8f
-2:  andi t0, t0, 127
-    slli t0, t0, 7
-    or \to, \to, t0
-    lb a5, 2(s0)
-    bltz a5, 3f
-    slli a5, a5, 25
-    srai a5, a5, 11
-    or \to, \to, a5
-    lbu t0, 3(s0)
-    addi s0, s0, 4
-8:
-    .if \state > 1
-    beq t0, t6, 9f
-    .endif
-    GO\state
-    .if \state > 1
-9:  add \below, \below, \to
-    NEXT\state_below
-    .endif
-3:  andi a5, a5, 127
+# Constants of four and five bytes, behind their third one, which is in a5.
+    .macro CONSTANT_LONG to, state
+constant_long_\to:
+    andi a5, a5, 127
     slli a5, a5, 14
     or \to, \to, a5
     lb a5, 3(s0)
@@ -824,15 +889,44 @@ constant_\to:
     .endm
 
     CONSTANT a0, a0, 1, 0
-    CONSTANT a1, a0, 2, 1
     CONSTANT a2, a1, 3, 2
+    CONSTANT_LONG a0, 1
+    CONSTANT_LONG a1, 2
+    CONSTANT_LONG a2, 3
+
+    .macro GET_GLOBAL name, state, to, after
+get_global_\name:
+    GLOBAL \state
+    lw \to, 0(a4)
+    NEXT\after 1
+    .endm
+    .macro SET_GLOBAL name, state, from, after
+set_global_\name:
+    GLOBAL \state
+    sw \from, 0(a4)
+    NEXT\after 1
+    .endm
+
+    GET_GLOBAL none, 0, a0, 1
+    GET_GLOBAL one, 1, a1, 2
+    GET_GLOBAL two, 2, a2, 3
+    SET_GLOBAL one, 1, a0, 0
+    SET_GLOBAL two, 2, a1, 1
+    SET_GLOBAL three, 3, a2, 2
+
+# What a load or store cannot do at once is done with all operands on the stack.
+access_two:
+    SPILL2
+    j access_none
+access_one:
+    SPILL1
+access_none:
+    lbu t0, -1(s0)
+    la a5, accesses - 4 * OP_I32Load
+    slli t0, t0, 2
+    add a5, a5, t0
+    jr a5
 
     PORTABLE RefNull, RefIsNull, RefFunc
-    .org thimble_slots + OPCODE_BYTES * {prefix}
-    j n0_portable
-    .org thimble_slots + OPCODE_BYTES * {prefix} + SLOT_BYTES
-    j n1_portable
-    .org thimble_slots + OPCODE_BYTES * {prefix} + 2 * SLOT_BYTES
-    j n2_portable
-    .org thimble_slots + OPCODE_BYTES * {prefix} + 3 * SLOT_BYTES
-    j n3_portable
+    .equ OP_Prefix, {prefix}
+    PORTABLE Prefix

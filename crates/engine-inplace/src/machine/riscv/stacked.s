@@ -1,29 +1,17 @@
 # Instructions with all operands on the stack: on values of 64 bits, and of 32 bits where the quick way does not do. They
 # stand between the last but one slot and the last one's end.
 
-# Locals and globals. a4 is the index's first byte, and s0 is before it.
+# Locals and globals; an index of several bytes is for the portable loop.
 
     .macro LOCAL_PLACE
+    lbu a4, 0(s0)
     slli a5, a4, 24
     bltz a5, n0_portable
     slli a4, a4, 3
     add a4, a4, s2
     .endm
 
-    .macro GLOBAL_PLACE
-    slli a5, a4, 24
-    bltz a5, n0_portable
-    lw a5, S_GLOBALS(sp)
-    slli a4, a4, 3
-    add a4, a4, a5
-    .endm
-
-    .macro GET name, place
-\name\()_two:
-    SPILL2
-    j \name
-\name\()_one:
-    SPILL1
+    .macro GET name, place:vararg
 \name:
     \place
     lw a0, 0(a4)
@@ -34,35 +22,22 @@
     NEXT0 1
     .endm
 
-    GET local_get, LOCAL_PLACE
-    GET global_get, GLOBAL_PLACE
-
-    .macro SET name, place
-\name\()_three:
-    SPILL3
-    j \name
-\name\()_two:
-    SPILL2
-    j \name
-\name\()_one:
-    SPILL1
+    .macro SET name, popped, place:vararg
 \name:
-    lbu a4, 0(s0)
     \place
     lw a0, -8(s1)
     lw a1, -4(s1)
     sw a0, 0(a4)
     sw a1, 4(a4)
+    addi s1, s1, -\popped
+    NEXT0 1
     .endm
 
-    SET local_set, LOCAL_PLACE
-    addi s1, s1, -8
-    NEXT0 1
-    SET local_tee, LOCAL_PLACE
-    NEXT0 1
-    SET global_set, GLOBAL_PLACE
-    addi s1, s1, -8
-    NEXT0 1
+    GET local_get, LOCAL_PLACE
+    GET global_get, GLOBAL 0
+    SET local_set, 8, LOCAL_PLACE
+    SET local_tee, 0, LOCAL_PLACE
+    SET global_set, 8, GLOBAL 0
 
 # Constants.
 
@@ -290,7 +265,7 @@ long_\name:
     PAIR
     sw a7, S_FUNCTION(sp)
     sw t2, S_FRAME(sp)
-    sw t4, S_START(sp)
+    sw t5, S_START(sp)
     call \function
     j double_done
     .endm
@@ -303,7 +278,7 @@ double_done:
     CONSTANTS
     lw a7, S_FUNCTION(sp)
     lw t2, S_FRAME(sp)
-    lw t4, S_START(sp)
+    lw t5, S_START(sp)
     PAIR_DONE
 
 # Memory. The place of the access comes to a4, and that behind the immediates to a3; until the access is known to be
