@@ -519,10 +519,9 @@ taken:
     slli a4, a4, 3
     add a4, a4, s2
     lw a0, 0(a4)
-    beq t0, a6, 9f
+    beq t0, a6, get_constant
     addi s0, s0, 2
     GO1
-9:  j get_constant
 2:  # operands are dropped below those that are kept: a0 bytes are kept, a1 dropped
     slli a0, a5, 20
     srli a0, a0, 28

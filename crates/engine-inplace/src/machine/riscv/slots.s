@@ -143,39 +143,51 @@ n\state\()_\name:
 
 # No opcode is between here and `drop`: a local, whose constant follows, and what mostly is done with both. s0 is behind the
 # opcode of the former, whose value is in a0.
+
+# Behind a constant of so many bytes, in a1, where t0 is the next opcode.
+    .macro GOT bytes
+    bne t0, t6, 4f
+    add a0, a0, a1
+    lbu t0, 3 + \bytes(s0)
+    beq t0, t4, 5f
+    beq t0, ra, 6f
+    addi s0, s0, 4 + \bytes
+    GO1
+4:  addi s0, s0, 3 + \bytes
+    GO2
+5:  lbu a4, 4 + \bytes(s0)
+    lbu t0, 5 + \bytes(s0)
+    slli a4, a4, 3
+    add a4, a4, s2
+    sw a0, 0(a4)
+    addi s0, s0, 6 + \bytes
+    GO1
+6:  lbu a4, 4 + \bytes(s0)
+    lbu t0, 5 + \bytes(s0)
+    slli a4, a4, 3
+    add a4, a4, s2
+    sw a0, 0(a4)
+    addi s0, s0, 6 + \bytes
+    beq t0, t5, n0_LocalGet
+    GO0
+    .endm
+
 get_constant:
     lb a1, 2(s0)
     lbu t0, 3(s0)
     bgeu a1, t3, 2f
-1:  bne t0, t6, 4f
-    add a0, a0, a1
-    lbu t0, 4(s0)
-    beq t0, t4, 5f
-    beq t0, ra, 6f
-    addi s0, s0, 5
-    GO1
+1:  GOT 1
 2:  bltz a1, 3f
     addi a1, a1, -128
     j 1b
+3:  bgeu t0, t3, 3f
+    slli t0, t0, 7
+    add a1, a1, t0
+    addi a1, a1, 128
+    lbu t0, 4(s0)
+    GOT 2
 3:  addi s0, s0, 2
     j constant_a1
-4:  addi s0, s0, 4
-    GO2
-5:  lbu a4, 5(s0)
-    lbu t0, 6(s0)
-    slli a4, a4, 3
-    add a4, a4, s2
-    sw a0, 0(a4)
-    addi s0, s0, 7
-    GO1
-6:  lbu a4, 5(s0)
-    lbu t0, 6(s0)
-    slli a4, a4, 3
-    add a4, a4, s2
-    sw a0, 0(a4)
-    addi s0, s0, 7
-    beq t0, t5, n0_LocalGet
-    GO0
 
     SLOT Drop, 0
     addi s1, s1, -8
@@ -321,30 +333,35 @@ select_first:
 # A constant that is no small one: its first byte, as a signed number, is in the register, the next one in t0.
     .macro CONSTANT to, below, state, state_below
 constant_\to:
-    bltz \to, 1f
-    addi \to, \to, -128
-    addi s0, s0, 2
-    j 8f
-1:  andi \to, \to, 127
-    slli a5, t0, 24
-    bltz a5, 2f
-    slli a5, t0, 25
-    srai a5, a5, 18
-    or \to, \to, a5
+    bgez \to, 1f
+    bgeu t0, t3, 2f
+    slli t0, t0, 7
+    add \to, \to, t0
+    addi \to, \to, 128
     lbu t0, 2(s0)
     addi s0, s0, 3
-    j 8f
-2:  andi t0, t0, 127
+    .if \state > 1
+    beq t0, t6, 9f
+    .endif
+    GO\state
+2:  slli a5, t0, 24
+    bgez a5, constant_negative_\to
+    andi t0, t0, 127
     slli t0, t0, 7
-    or \to, \to, t0
+    add \to, \to, t0
+    addi \to, \to, 128
     lb a5, 2(s0)
-    bltz a5, constant_long_\to
-    slli a5, a5, 25
-    srai a5, a5, 11
-    or \to, \to, a5
+    bgeu a5, t3, constant_long_\to
+    slli a5, a5, 14
+    add \to, \to, a5
     lbu t0, 3(s0)
     addi s0, s0, 4
-8:
+    .if \state > 1
+    beq t0, t6, 9f
+    .endif
+    GO\state
+1:  addi \to, \to, -128
+    addi s0, s0, 2
     .if \state > 1
     beq t0, t6, 9f
     .endif
@@ -867,10 +884,21 @@ word_a2:
     WORD a2
     NEXT3 4
 
-# Constants of four and five bytes, behind their third one, which is in a5.
+# Negative constants of two bytes; of three bytes, whose third one is in a5, and longer ones.
     .macro CONSTANT_LONG to, state
+constant_negative_\to:
+    slli a5, t0, 25
+    srai a5, a5, 18
+    add \to, \to, a5
+    addi \to, \to, 128
+    NEXT\state 2
 constant_long_\to:
-    andi a5, a5, 127
+    bltz a5, 3f
+    slli a5, a5, 25
+    srai a5, a5, 11
+    add \to, \to, a5
+    NEXT\state 3
+3:  andi a5, a5, 127
     slli a5, a5, 14
     or \to, \to, a5
     lb a5, 3(s0)
