@@ -60,9 +60,9 @@
     .equ OPCODE_BYTES, 128
     .equ OPCODE_SHIFT, 7
     .equ SLOT_0, 0
-    .equ SLOT_1, 26
-    .equ SLOT_2, 62
-    .equ SLOT_3, 98
+    .equ SLOT_1, 30
+    .equ SLOT_2, 66
+    .equ SLOT_3, 102
     .equ SLOT_WIDE_1, 120
     .equ SLOT_WIDE_0, 124
 
@@ -368,14 +368,36 @@ call_entry:
     NEXT0
     FLAGS_OTHER step
 
+# The host moves neither the guest nor its memory: only what it changes is read again, and the rest written when it
+# stops the guest.
 call_host:
-    SAVE
+    lw a0, S_REGISTERS(sp)
+    sw s0, {code}(a0)
+    sw s1, {top}(a0)
+    sw s11, {fuel}(a0)
     lw a1, S_BRIDGE(sp)
     lw a2, S_START(sp)
     addi a2, a2, -1
     mv a3, a5
+    sw a7, S_FUNCTION(sp)
+    sw t2, S_FRAME(sp)
+    sw t5, S_START(sp)
     call thimble_inplace_host
-    j after_portable
+    lw a1, S_REGISTERS(sp)
+    lw a7, S_FUNCTION(sp)
+    lw t2, S_FRAME(sp)
+    bnez a0, 1f
+    lw t5, S_START(sp)
+    lw s1, {top}(a1)
+    lw s11, {fuel}(a1)
+    CONSTANTS
+    NEXT0
+1:  sw s2, {locals}(a1)
+    sw s3, {branch}(a1)
+    sw a7, {function}(a1)
+    sw t2, {frame}(a1)
+    sw s6, {end}(a1)
+    j leave_loop
 
 # There is no room, which ends the guest: the portable loop finds it again.
 no_room:
@@ -520,8 +542,30 @@ taken:
     add a4, a4, s2
     lw a0, 0(a4)
     beq t0, a6, get_constant
+    beq t0, t5, get_get
     addi s0, s0, 2
     GO1
+# The same where s0 is before the opcode.
+taken_ahead:
+    lw a4, 0(s3)
+    lw a5, 4(s3)
+    slli a3, a5, 20
+    bnez a3, 6f
+    srai a5, a5, 9
+    add s3, s3, a5
+    add s0, s0, a4
+    bltz a4, 5f
+    NEXT0 1
+5:  add s11, s11, a4
+    lbu t0, 1(s0)
+    addi s0, s0, 2
+    bltz s11, 7f
+    beq t0, t5, 8b
+    GO0
+6:  addi s0, s0, 1
+    j 2f
+7:  addi s0, s0, -1
+    j preempted
 2:  # operands are dropped below those that are kept: a0 bytes are kept, a1 dropped
     slli a0, a5, 20
     srli a0, a0, 28

@@ -61,7 +61,10 @@ n\state\()_\name:
 # The type of a block is one byte.
     .irp name, Block, Loop
     SLOT \name, 0
-    NEXT0 1
+    lbu t0, 1(s0)
+    addi s0, s0, 2
+    beq t0, t5, n0_LocalGet
+    GO0
     SLOT \name, 1
     NEXT1 1
     SLOT \name, 2
@@ -102,7 +105,10 @@ n\state\()_\name:
 
     SLOT End, 0
     beq s0, s6, return_all
-    NEXT0
+    lbu t0, 0(s0)
+    addi s0, s0, 1
+    beq t0, t5, n0_LocalGet
+    GO0
     SLOT End, 1
     beq s0, s6, return_one
     NEXT1
@@ -172,14 +178,22 @@ n\state\()_\name:
     GO0
     .endm
 
+get_get:
+    lbu a4, 2(s0)
+    lbu t0, 3(s0)
+    slli a4, a4, 3
+    add a4, a4, s2
+    lw a1, 0(a4)
+    addi s0, s0, 4
+    GO2
 get_constant:
     lb a1, 2(s0)
     lbu t0, 3(s0)
     bgeu a1, t3, 2f
-1:  GOT 1
+    GOT 1
 2:  bltz a1, 3f
     addi a1, a1, -128
-    j 1b
+    GOT 1
 3:  bgeu t0, t3, 3f
     slli t0, t0, 7
     add a1, a1, t0
@@ -187,7 +201,7 @@ get_constant:
     lbu t0, 4(s0)
     GOT 2
 3:  addi s0, s0, 2
-    j constant_a1
+    j constant_more_a1
 
     SLOT Drop, 0
     addi s1, s1, -8
@@ -240,6 +254,7 @@ select_first:
     lw a0, 0(a4)
     lbu t0, 1(s0)
     beq t0, a6, get_constant
+    beq t0, t5, get_get
     addi s0, s0, 2
     GO1
     SLOT LocalGet, 1
@@ -271,9 +286,7 @@ select_first:
     sw a1, 0(a4)
     NEXT1 1
     SLOT LocalSet, 3
-    LOCAL
-    sw a2, 0(a4)
-    NEXT2 1
+    j set_three
     WIDE LocalSet, local_set
 
     SLOT LocalTee, 0
@@ -289,9 +302,7 @@ select_first:
     sw a1, 0(a4)
     NEXT2 1
     SLOT LocalTee, 3
-    LOCAL
-    sw a2, 0(a4)
-    NEXT3 1
+    j tee_three
     WIDE LocalTee, local_tee
 
 # The place of the global that follows comes to a4; an index of several bytes is for the portable loop.
@@ -334,6 +345,7 @@ select_first:
     .macro CONSTANT to, below, state, state_below
 constant_\to:
     bgez \to, 1f
+constant_more_\to:
     bgeu t0, t3, 2f
     slli t0, t0, 7
     add \to, \to, t0
@@ -494,7 +506,7 @@ constant_\to:
     GO2
     SLOT MemoryGrow, 3
     j n3_portable
-2:  bltz a1, constant_a1
+2:  bltz a1, constant_more_a1
     addi a1, a1, -128
     j 6f
     WIDE MemoryGrow, n0_portable
@@ -505,6 +517,7 @@ constant_\to:
     lbu t0, 1(s0)
     bgeu a0, t3, 1b
     addi s0, s0, 2
+    beq t0, ra, n1_LocalSet
     GO1
     SLOT I32Const, 1
     lb a1, 0(s0)
@@ -523,7 +536,7 @@ constant_\to:
     SLOT I32Const, 3
     SHIFT3
     j n2_I32Const
-    WIDE I32Const, n0_I32Const
+    WIDE I32Const, wide_constant
 
     STACKED I64Const, long_I64Const
 
@@ -567,16 +580,13 @@ constant_\to:
     lw a0, -8(s1)
     addi s1, s1, -8
     j n2_\name
-2:  j taken
+2:  j taken_ahead
     SLOT \name, 2
     lbu t0, 0(s0)
-    addi s0, s0, 1
     bne t0, t1, 1b
     \taken a0, a1, 2b
     addi s3, s3, 8
-    lbu t0, 1(s0)
-    addi s0, s0, 2
-    GO0
+    NEXT0 2
     SLOT \name, 3
     SHIFT3
     j n2_\name
@@ -600,21 +610,19 @@ constant_\to:
     lw a0, -8(s1)
     addi s1, s1, -8
     j n1_I32Eqz
-1:  j taken
+1:  j taken_ahead
     SLOT I32Eqz, 1
     lbu t0, 0(s0)
-    addi s0, s0, 1
     bne t0, t1, 3f
     beqz a0, 1b
     addi s3, s3, 8
-    lbu t0, 1(s0)
-    addi s0, s0, 2
-    GO0
+    NEXT0 2
     SLOT I32Eqz, 2
     seqz a1, a1
     NEXT2
 3:  seqz a0, a0
 next1_bool:
+    addi s0, s0, 1
     GO1
     SLOT I32Eqz, 3
     seqz a2, a2
@@ -867,6 +875,15 @@ next2_load:
 next0_store:
     NEXT0 2
 
+set_three:
+    LOCAL
+    sw a2, 0(a4)
+    NEXT2 1
+tee_three:
+    LOCAL
+    sw a2, 0(a4)
+    NEXT3 1
+
 next1_called:
     CONSTANTS
     lw a7, S_FUNCTION(sp)
@@ -916,6 +933,12 @@ constant_long_\to:
     NEXT\state 5
     .endm
 
+wide_constant:
+    lb a0, 0(s0)
+    lbu t0, 1(s0)
+    bgeu a0, t3, constant_a0
+    addi s0, s0, 2
+    GO1
     CONSTANT a0, a0, 1, 0
     CONSTANT a2, a1, 3, 2
     CONSTANT_LONG a0, 1
