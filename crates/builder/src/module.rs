@@ -1,6 +1,6 @@
 //! Makes a module smaller without changing what it does: no debug sections, no padding in its numbers.
 //!
-//! The code is validated in full, with exactly the features that both engines run.
+//! The code is validated in full, with exactly the features that all engines run.
 
 mod names;
 mod sections;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use thimble_engine_inplace::InplaceEngine;
 use thimble_engine_wasmi::WasmiEngine;
 use thimble_engine_wasmtime::{Settings, WasmtimeEngine};
 use thimble_port_linux::board::Simulated;
@@ -204,8 +205,12 @@ pub(super) fn last_line(guest: &str) -> String {
 }
 
 fn engine(name: &str, place: &Place) -> Box<dyn Engine> {
-    if name == "wasmi" {
-        return Box::new(WasmiEngine::new(thimble_engine_wasmi::Settings::linux()));
+    match name {
+        "wasmi" => return Box::new(WasmiEngine::new(thimble_engine_wasmi::Settings::linux())),
+        "inplace" => {
+            return Box::new(InplaceEngine::new(thimble_engine_inplace::Settings::linux()));
+        }
+        _ => {}
     }
     let mut settings = Settings {
         slots: 4,

@@ -8,14 +8,14 @@ use thimble_runtime::kernel::State;
 use thimble_runtime::record::End;
 
 use super::device::{Device, Setup, Started};
-use super::on_both_engines;
+use super::on_every_engine;
 
 /// Modes of the guest `waits` in which it computes without end.
 const BUSY: [&str; 3] = ["spin", "yield", "clock"];
 /// Modes in which it waits in one call without end.
 const BLOCKED: [&str; 6] = ["sleep", "poll", "read", "accept", "receive", "send"];
 
-on_both_engines! {
+on_every_engine! {
     kill_ends_every_wait stop_ends_every_wait a_timeout_ends_every_wait
     pause_holds_a_busy_guest pause_holds_a_wait_that_is_over
     a_held_guest_is_ended_like_any_other
