@@ -28,6 +28,8 @@ pub mod profile;
 mod profile;
 mod program;
 mod reader;
+#[cfg(feature = "replay")]
+pub mod replay;
 mod slot;
 mod table;
 mod types;

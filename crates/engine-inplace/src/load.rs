@@ -3,7 +3,6 @@
 //! A device that installs images into flash does the same in two steps, [`validate`] with a store in flash, and
 //! [`Program::open`] at every start.
 
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::ToString as _;
 use alloc::sync::Arc;
@@ -58,7 +57,7 @@ impl WordStore {
     /// The table.
     #[must_use]
     pub fn into_words(self) -> Words {
-        Words::Owned(Box::from(self.words))
+        Words::Owned(self.words)
     }
 }
 

@@ -26,10 +26,16 @@ use thumb as fastest;
 
 #[cfg(not(all(target_arch = "arm", target_pointer_width = "32")))]
 mod fastest {
-    use super::{Calls, Halt, Machine, portable};
+    use super::registers::Registers;
+    use super::{Calls, Halt, portable};
+    use crate::instance::Instance;
 
-    pub(super) fn run(machine: &mut Machine, calls: &mut dyn Calls) -> Option<Halt> {
-        portable::run::<true>(machine, calls)
+    pub(super) fn run(
+        instance: &mut Instance,
+        registers: &mut Registers,
+        calls: &mut dyn Calls,
+    ) -> Option<Halt> {
+        portable::run::<true>(instance, registers, calls)
     }
 }
 
@@ -122,9 +128,15 @@ impl Machine {
             return Stop::Trap(Trap::new(TrapKind::Engine));
         }
         self.registers.fuel = *fuel;
-        let halt = fastest::run(self, calls);
+        let halt = fastest::run(&mut self.instance, &mut self.registers, calls);
         *fuel = self.registers.fuel;
         match halt {
+            Some(Halt::Stop(Stop::Trap(mut trap))) => {
+                if trap.backtrace.is_empty() {
+                    trap.backtrace = self.backtrace();
+                }
+                Stop::Trap(trap)
+            }
             Some(Halt::Stop(stop)) => stop,
             None => Stop::Trap(Trap::new(TrapKind::Engine)),
             Some(Halt::Trap(kind)) => {
@@ -137,12 +149,12 @@ impl Machine {
 
     /// Whether a function was begun and has not ended.
     pub(crate) fn is_running(&self) -> bool {
-        self.registers.function != registers::OUTERMOST
+        self.registers.is_running()
     }
 
     /// Forgets the function that was begun.
     pub(crate) fn forget(&mut self) {
-        self.registers.function = registers::OUTERMOST;
+        self.registers.function = core::ptr::null();
     }
 
     /// The results of the function that returned.

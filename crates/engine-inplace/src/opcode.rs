@@ -415,6 +415,10 @@ instructions!(described);
 /// Where in [`INSTRUCTIONS`] an opcode stands; beyond its end if it is none.
 const INDEX: [[u8; 256]; 2] = index();
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "there are fewer than 256 instructions"
+)]
 const fn index() -> [[u8; 256]; 2] {
     let mut index = [[u8::MAX; 256]; 2];
     let mut at = 0;

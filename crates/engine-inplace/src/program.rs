@@ -1,8 +1,8 @@
 //! A module with its side table, both where they lie: what guests are made from.
 
-use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::ops::Deref;
 
 use crate::reader::Reader;
@@ -25,7 +25,7 @@ pub enum Words {
     /// In flash.
     Static(&'static [u32]),
     /// In memory.
-    Owned(Box<[u32]>),
+    Owned(Vec<u32>),
 }
 
 impl Deref for Bytes {

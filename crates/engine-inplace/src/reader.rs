@@ -14,7 +14,8 @@ type Read<T> = Result<T, Reason>;
 
 const END: Reason = Reason::Malformed("unexpected end");
 const TOO_LONG: Reason = Reason::Malformed("integer representation too long");
-const TOO_LARGE: Reason = Reason::Malformed("integer too large");
+/// A number that does not fit.
+pub(crate) const TOO_LARGE: Reason = Reason::Malformed("integer too large");
 
 impl<'m> Reader<'m> {
     /// All of the bytes. A module longer than 4 GiB is cut: nothing reads that far.

@@ -23,7 +23,7 @@ const MAGIC: [u32; 2] = [0x626d_6874, 1];
 /// Words of the head.
 pub(crate) const HEAD_WORDS: u32 = 33;
 /// Words of a function's entry.
-pub(crate) const FUNCTION_WORDS: u32 = 6;
+pub(crate) const FUNCTION_WORDS: u32 = 7;
 /// Words of a segment's entry.
 pub(crate) const SEGMENT_WORDS: u32 = 3;
 /// Words of a branch's entry.
@@ -50,7 +50,7 @@ pub struct NotStored;
 pub(crate) struct Function {
     /// The offset of its first instruction in the module; of an imported one, which import it is.
     pub(crate) code: u32,
-    /// The offset of its last instruction, which returns.
+    /// The offset behind its last instruction, which returns.
     pub(crate) end: u32,
     /// Its first branch.
     pub(crate) branch: u32,
@@ -76,23 +76,29 @@ impl Function {
     /// All indices of locals, labels (but for those of tables), types of blocks and alignments in its code are one byte.
     pub(crate) const SHORT: u16 = 4;
 
+    /// The order is known to the loops in assembly, for which two sums stand there: bytes of locals and operands
+    /// together, and locals that are no parameters.
     fn words(self) -> [u32; FUNCTION_WORDS as usize] {
         let pair = |low: u16, high: u16| u32::from(low) | u32::from(high) << 16;
+        let room = 8 * (u32::from(self.locals) + u32::from(self.operands));
+        let own_locals = self.locals.saturating_sub(self.parameters);
         [
             self.code,
             self.end,
             self.branch,
-            pair(self.locals, self.operands),
+            room,
             pair(self.parameters, self.results),
-            pair(self.ty, self.flags),
+            pair(self.locals, self.ty),
+            pair(self.flags, own_locals),
         ]
     }
 
     pub(crate) fn from_words(words: [u32; FUNCTION_WORDS as usize]) -> Self {
-        let [code, end, branch, frame, shape, kind] = words;
-        let (locals, operands) = halves(frame);
+        let [code, end, branch, room, shape, frame, kind] = words;
         let (parameters, results) = halves(shape);
-        let (ty, flags) = halves(kind);
+        let (locals, ty) = halves(frame);
+        let (flags, _) = halves(kind);
+        let (operands, _) = halves((room / 8).saturating_sub(locals.into()));
         Self {
             code,
             end,
@@ -508,6 +514,13 @@ impl<'m> SideTable<'m> {
     /// The words of all branches.
     pub(crate) fn branches(&self) -> &'m [u32] {
         let range = self.word_range(self.head.branches, self.head.data);
+        self.words.get(range).unwrap_or_default()
+    }
+
+    /// For each type the first one that is the same.
+    pub(crate) fn types(&self) -> &'m [u32] {
+        let start = self.head.types;
+        let range = self.word_range(start, start + self.head.type_count * 4);
         self.words.get(range).unwrap_or_default()
     }
 

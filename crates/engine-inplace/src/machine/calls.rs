@@ -2,8 +2,9 @@
 
 use thimble_runtime::engine::TrapKind;
 
-use super::registers::Registers;
-use super::{Called, Calls, Halt, Machine, Stop};
+use super::registers::{Entry, Registers};
+use super::{Called, Calls, Halt, Stop};
+use crate::instance::Instance;
 use crate::table::Function;
 
 /// Fuel that entering a function costs.
@@ -15,7 +16,7 @@ const HOST_CALL_FUEL: i32 = 100;
 /// How a loop goes on after a call.
 pub(super) type Went = Result<(), Halt>;
 
-impl Machine {
+impl Instance {
     /// `return_call`, with the place in the code behind it; `at` is its opcode's.
     pub(super) fn return_call(
         &mut self,
@@ -24,8 +25,8 @@ impl Machine {
         at: *const u8,
     ) -> Went {
         let index = r.u32();
-        let function = r.function_entry(index);
-        self.leave_for(r, calls, index, function, at, 0)
+        let entry = r.entry_of(index);
+        self.leave_for(r, calls, entry, at, 0)
     }
 
     /// `call_indirect`.
@@ -35,12 +36,13 @@ impl Machine {
         calls: &mut dyn Calls,
         at: *const u8,
     ) -> Went {
-        let (index, function) = self.through_table(r)?;
+        let entry = self.through_table(r)?;
+        let function = Registers::function_at(entry);
         if function.is_imported() {
             return self.call_host(r, calls, function, at, 1);
         }
         r.forget(1);
-        enter(r, index, function)
+        enter(r, entry, function)
     }
 
     /// `return_call_indirect`.
@@ -50,17 +52,16 @@ impl Machine {
         calls: &mut dyn Calls,
         at: *const u8,
     ) -> Went {
-        let (index, function) = self.through_table(r)?;
-        self.leave_for(r, calls, index, function, at, 1)
+        let entry = self.through_table(r)?;
+        self.leave_for(r, calls, entry, at, 1)
     }
 
     /// The function that the topmost operand names in a table, if it has the type that follows in the code.
-    fn through_table(&self, r: &mut Registers) -> Result<(u32, Function), TrapKind> {
+    fn through_table(&self, r: &mut Registers) -> Result<Entry, TrapKind> {
         let ty = r.u32();
         let table = r.u32();
         let place: u32 = r.peek(0);
         let elements = self
-            .instance
             .tables
             .get(table as usize)
             .map(|table| table.elements.as_slice());
@@ -69,30 +70,27 @@ impl Machine {
         let index = reference
             .checked_sub(1)
             .ok_or(TrapKind::IndirectCallToNull)?;
-        let function = r.function_entry(index);
-        let side_table = self
-            .instance
-            .program
-            .table()
-            .map_err(|_| TrapKind::Engine)?;
+        let entry = r.entry_of(index);
+        let function = Registers::function_at(entry);
+        let side_table = self.program.table().map_err(|_| TrapKind::Engine)?;
         if side_table.same_type(ty) != function.ty.into() {
             return Err(TrapKind::BadSignature);
         }
-        Ok((index, function))
+        Ok(entry)
     }
 
     fn leave_for(
         &mut self,
         r: &mut Registers,
         calls: &mut dyn Calls,
-        index: u32,
-        function: Function,
+        entry: Entry,
         at: *const u8,
         above: usize,
     ) -> Went {
+        let function = Registers::function_at(entry);
         if !function.is_imported() {
             r.forget(above);
-            r.enter_instead(index, function)?;
+            r.enter_instead(entry, function)?;
             return burn(r, CALL_FUEL);
         }
         // The host answers while the function is still there, whose results they become.
@@ -119,11 +117,8 @@ impl Machine {
             usize::from(function.parameters),
             usize::from(function.results),
         );
-        let slots = r.slots(above + parameters, parameters.max(results));
-        let memory = self.instance.memory.slice();
-        let called = calls.call(function.code, slots, memory);
-        r.bind_memory(&mut self.instance);
-        match called {
+        let (slots, memory) = r.slots_and_memory(above + parameters, parameters.max(results));
+        match calls.call(function.code, slots, memory) {
             Called::Done => {
                 r.forget(above + parameters);
                 r.keep(results);
@@ -137,21 +132,15 @@ impl Machine {
                 Err(Halt::Stop(Stop::Blocked))
             }
             Called::Exit(code) => Err(Halt::Stop(Stop::Exit(code))),
-            Called::Trap(mut trap) => {
-                if trap.backtrace.is_empty() {
-                    self.registers = *r;
-                    trap.backtrace = self.backtrace();
-                }
-                Err(Halt::Stop(Stop::Trap(trap)))
-            }
+            Called::Trap(trap) => Err(Halt::Stop(Stop::Trap(trap))),
         }
     }
 }
 
 /// Enters a function of the module.
 #[inline(always)]
-pub(super) fn enter(r: &mut Registers, index: u32, function: Function) -> Went {
-    r.enter(index, function)?;
+pub(super) fn enter(r: &mut Registers, entry: Entry, function: Function) -> Went {
+    r.enter(entry, function)?;
     burn(r, CALL_FUEL)
 }
 

@@ -5,7 +5,8 @@ use thimble_runtime::engine::TrapKind;
 
 use super::calls::{Went, enter};
 use super::registers::{Registers, is_true};
-use super::{Calls, Halt, Machine, Stop};
+use super::{Calls, Halt, Stop};
+use crate::instance::Instance;
 use crate::number::float::{self, F32_SIGN, F64_SIGN};
 use crate::number::integer;
 use crate::opcode::{PREFIX, code, instructions};
@@ -57,9 +58,13 @@ macro_rules! looped {
             clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_lossless, clippy::cast_sign_loss,
             clippy::float_cmp, reason = "these are the instructions' definitions"
         )]
-        pub(super) fn run<const FOREVER: bool>(machine: &mut Machine, calls: &mut dyn Calls) -> Option<Halt> {
-            let mut registers = machine.registers;
-            let r = &mut registers;
+        pub(super) fn run<const FOREVER: bool>(
+            instance: &mut Instance,
+            registers: &mut Registers,
+            calls: &mut dyn Calls,
+        ) -> Option<Halt> {
+            let mut own = *registers;
+            let r = if FOREVER { &mut own } else { &mut *registers };
             let mut is_over = false;
             let (halt, at) = loop {
                 let at = r.code;
@@ -159,7 +164,7 @@ macro_rules! looped {
                     }
                     code::Nop => continue,
                     code::End => {
-                        if at != r.end {
+                        if r.code != r.end {
                             continue;
                         }
                         leave(r)
@@ -167,16 +172,17 @@ macro_rules! looped {
                     code::Return => leave(r),
                     code::Call => {
                         let index = r.u32();
-                        let function = r.function_entry(index);
+                        let entry = r.entry_of(index);
+                        let function = Registers::function_at(entry);
                         if function.is_imported() {
-                            aside(r, |r| machine.call_host(r, calls, function, at, 0))
+                            aside::<FOREVER, _>(r, |r| instance.call_host(r, calls, function, at, 0))
                         } else {
-                            enter(r, index, function)
+                            enter(r, entry, function)
                         }
                     }
-                    code::CallIndirect => aside(r, |r| machine.call_indirect(r, calls, at)),
-                    code::ReturnCall => aside(r, |r| machine.return_call(r, calls, at)),
-                    code::ReturnCallIndirect => aside(r, |r| machine.return_call_indirect(r, calls, at)),
+                    code::CallIndirect => aside::<FOREVER, _>(r, |r| instance.call_indirect(r, calls, at)),
+                    code::ReturnCall => aside::<FOREVER, _>(r, |r| instance.return_call(r, calls, at)),
+                    code::ReturnCallIndirect => aside::<FOREVER, _>(r, |r| instance.return_call_indirect(r, calls, at)),
                     code::Drop => {
                         r.forget(1);
                         continue;
@@ -215,16 +221,16 @@ macro_rules! looped {
                     }
                     code::MemorySize => {
                         r.u8();
-                        r.push(machine.instance.memory.pages());
+                        r.push(instance.memory.pages());
                         continue;
                     }
                     code::MemoryGrow => {
                         r.u8();
-                        aside(r, |r| machine.memory_grow(r, calls));
+                        aside::<FOREVER, _>(r, |r| instance.memory_grow(r, calls));
                         continue;
                     }
-                    code::TableGet => aside(r, |r| machine.table_get(r)),
-                    code::TableSet => aside(r, |r| machine.table_set(r)),
+                    code::TableGet => aside::<FOREVER, _>(r, |r| instance.table_get(r)),
+                    code::TableSet => aside::<FOREVER, _>(r, |r| instance.table_set(r)),
                     code::RefNull => {
                         r.u8();
                         r.push(0_u32);
@@ -249,7 +255,7 @@ macro_rules! looped {
                                 r.push(value);
                                 continue;
                             })*
-                            _ => aside(r, |r| machine.bulk(r, number, at)),
+                            _ => aside::<FOREVER, _>(r, |r| instance.bulk(r, number, at)),
                         }
                     }
                     // Validated code has no other.
@@ -260,9 +266,11 @@ macro_rules! looped {
                 }
             };
             if matches!(halt, Some(Halt::Trap(_))) {
-                registers.code = at;
+                r.code = at;
             }
-            machine.registers = registers;
+            if FOREVER {
+                *registers = own;
+            }
             halt
         }
     };
@@ -272,7 +280,10 @@ instructions!(looped);
 /// Does something with a copy of the registers. Those of the loop itself are never lent to code that is not part of it, so
 /// that they can stay in the processor's.
 #[inline(always)]
-fn aside<T>(r: &mut Registers, act: impl FnOnce(&mut Registers) -> T) -> T {
+fn aside<const FOREVER: bool, T>(r: &mut Registers, act: impl FnOnce(&mut Registers) -> T) -> T {
+    if !FOREVER {
+        return act(r);
+    }
     let mut copy = *r;
     let result = act(&mut copy);
     *r = copy;
@@ -290,7 +301,7 @@ const fn proceed(has_fuel: bool) -> Went {
 
 #[inline(always)]
 fn leave(r: &mut Registers) -> Went {
-    let results = r.function_entry(r.function).results;
+    let results = Registers::function_at(r.function).results;
     if r.leave(results.into()) {
         Ok(())
     } else {

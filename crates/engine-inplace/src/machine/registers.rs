@@ -12,7 +12,7 @@
 //! ^ locals              ^ frame            ^            ^ top
 //! ```
 //!
-//! About the caller there are four words of the processor's: its function, or [`OUTERMOST`], the place in the code where it
+//! About the caller there are four words of the processor's: its function, or null, the place in the code where it
 //! goes on, its locals, and its next branch.
 
 use core::ptr;
@@ -24,15 +24,14 @@ use crate::instance::Instance;
 use crate::slot::{Slot, low};
 use crate::table::{BRANCH_WORDS, Branch, FUNCTION_WORDS, Function, TableError};
 
-/// In the place of the caller's function: there is none.
-pub(super) const OUTERMOST: u32 = u32::MAX;
+/// A function, by the place of its entry; null in the place of the caller of the function that was begun.
+pub(super) type Entry = *const [u32; FUNCTION_WORDS as usize];
 
 /// What a frame says of the caller. The order is known to the loops in assembly.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Caller {
-    /// A function's index, in a word of the processor's.
-    function: usize,
+    function: Entry,
     /// Where it goes on.
     code: *const u8,
     locals: *mut u64,
@@ -62,11 +61,13 @@ pub(super) struct Registers {
     pub(super) memory_bytes: usize,
     /// What may still be used.
     pub(super) fuel: i32,
-    /// The function it is in.
-    pub(super) function: u32,
+    /// For debug assertions, as those at the end.
+    function_count: u32,
+    /// The function it is in, or null.
+    pub(super) function: Entry,
     /// What is known of the caller.
     pub(super) frame: *mut u64,
-    /// The last instruction of the function.
+    /// Behind the last instruction of the function.
     pub(super) end: *const u8,
     /// The module's bytes.
     pub(super) module: *const u8,
@@ -75,15 +76,20 @@ pub(super) struct Registers {
     /// Behind the stack.
     pub(super) stack_end: *mut u64,
     /// The functions' entries.
-    pub(super) functions: *const u32,
+    pub(super) functions: Entry,
     /// The branches' entries.
     pub(super) branches: *const u32,
     /// The globals.
     pub(super) globals: *mut u64,
+    /// For each type the first one that is the same.
+    pub(super) types: *const u32,
+    /// The elements of the first table.
+    pub(super) elements: *const u32,
+    /// How many they are.
+    pub(super) element_count: usize,
     /// For debug assertions.
     module_bytes: usize,
     branch_words: usize,
-    function_count: u32,
     global_count: u32,
 }
 
@@ -101,7 +107,7 @@ impl Registers {
             memory: ptr::null_mut(),
             memory_bytes: 0,
             fuel: 0,
-            function: OUTERMOST,
+            function: ptr::null(),
             frame: ptr::null_mut(),
             end: ptr::null(),
             module: ptr::null(),
@@ -110,6 +116,9 @@ impl Registers {
             functions: ptr::null(),
             branches: ptr::null(),
             globals: ptr::null_mut(),
+            types: ptr::null(),
+            elements: ptr::null(),
+            element_count: 0,
             module_bytes: 0,
             branch_words: 0,
             function_count: 0,
@@ -128,8 +137,9 @@ impl Registers {
             let table = program.table()?;
             self.module = program.bytes().as_ptr();
             self.module_bytes = program.bytes().len();
-            self.functions = table.functions().as_ptr();
+            self.functions = table.functions().as_ptr().cast();
             self.function_count = table.head.function_count;
+            self.types = table.types().as_ptr();
             self.branches = table.branches().as_ptr();
             self.branch_words = table.branches().len();
             self.stack = stack.start();
@@ -137,6 +147,7 @@ impl Registers {
             self.top = self.stack;
         }
         self.bind_memory(instance);
+        self.bind_tables(instance);
         self.globals = instance.globals.as_mut_ptr();
         self.global_count = u32::try_from(instance.globals.len()).unwrap_or(u32::MAX);
         Ok(())
@@ -146,6 +157,14 @@ impl Registers {
         let memory = instance.memory.slice();
         self.memory = memory.as_mut_ptr();
         self.memory_bytes = memory.len();
+    }
+
+    /// After a table grew.
+    pub(super) fn bind_tables(&mut self, instance: &Instance) {
+        let first = instance.tables.first();
+        let elements = first.map_or(&[][..], |table| table.elements.as_slice());
+        self.elements = elements.as_ptr();
+        self.element_count = elements.len();
     }
 
     // The code.
@@ -287,8 +306,12 @@ impl Registers {
         self.top = unsafe { self.top.add(count) };
     }
 
-    /// So many slots from the lowest of the topmost `below` on.
-    pub(super) fn slots(&mut self, below: usize, count: usize) -> &mut [u64] {
+    /// So many slots from the lowest of the topmost `below` on, and all of the memory.
+    pub(super) fn slots_and_memory(
+        &mut self,
+        below: usize,
+        count: usize,
+    ) -> (&mut [u64], &mut [u8]) {
         // SAFETY: validated code takes only what is there.
         let start = unsafe { self.top.sub(below) };
         debug_assert!(
@@ -296,7 +319,13 @@ impl Registers {
             "over the stack"
         );
         // SAFETY: results have room as operands have; all slots were initialized with the stack.
-        unsafe { core::slice::from_raw_parts_mut(start, count) }
+        let slots = unsafe { core::slice::from_raw_parts_mut(start, count) };
+        if self.memory_bytes == 0 {
+            return (slots, &mut []);
+        }
+        // SAFETY: as many bytes are there, apart from the stack, and nobody else has them while the machine runs.
+        let memory = unsafe { core::slice::from_raw_parts_mut(self.memory, self.memory_bytes) };
+        (slots, memory)
     }
 
     // Locals and globals.
@@ -443,14 +472,31 @@ impl Registers {
 
     // Functions and frames.
 
+    /// The entry of the function of an index.
     #[inline(always)]
-    pub(super) fn function_entry(&self, index: u32) -> Function {
+    pub(super) fn entry_of(&self, index: u32) -> Entry {
         debug_assert!(index < self.function_count, "no such function");
         // SAFETY: the validator wrote an entry for each function.
-        let at = unsafe { self.functions.add(index as usize * FUNCTION_WORDS as usize) };
-        // SAFETY: as above.
-        let words = unsafe { at.cast::<[u32; FUNCTION_WORDS as usize]>().read() };
+        unsafe { self.functions.add(index as usize) }
+    }
+
+    /// What an entry says.
+    #[inline(always)]
+    pub(super) fn function_at(entry: Entry) -> Function {
+        // SAFETY: entries are those of the table, which are all there.
+        let words = unsafe { *entry };
         Function::from_words(words.map(u32::from_le))
+    }
+
+    /// The index of a function.
+    fn index_of(&self, entry: Entry) -> u32 {
+        let bytes = (entry as usize).wrapping_sub(self.functions as usize);
+        u32::try_from(bytes / size_of::<[u32; FUNCTION_WORDS as usize]>()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether there is a function that was begun and did not return.
+    pub(super) const fn is_running(&self) -> bool {
+        !self.function.is_null()
     }
 
     /// Begins the function, with its arguments in the lowest slots.
@@ -461,7 +507,7 @@ impl Registers {
         arguments: &[u64],
     ) -> Result<(), TrapKind> {
         self.top = stack.start();
-        self.function = OUTERMOST;
+        self.function = ptr::null();
         self.locals = self.top;
         self.frame = self.top;
         self.code = self.module;
@@ -472,7 +518,8 @@ impl Registers {
         for argument in arguments {
             self.push(*argument);
         }
-        self.enter(index, self.function_entry(index))
+        let entry = self.entry_of(index);
+        self.enter(entry, Self::function_at(entry))
     }
 
     /// Slots left.
@@ -482,20 +529,24 @@ impl Registers {
 
     /// Enters a function, whose arguments are the topmost operands.
     #[inline(always)]
-    pub(super) fn enter(&mut self, index: u32, function: Function) -> Result<(), TrapKind> {
+    pub(super) fn enter(&mut self, entry: Entry, function: Function) -> Result<(), TrapKind> {
         let caller = Caller {
-            function: self.function as usize,
+            function: self.function,
             code: self.code,
             locals: self.locals,
             branch: self.branch,
         };
         // SAFETY: validated code has pushed the arguments.
         let locals = unsafe { self.top.sub(function.parameters as usize) };
-        self.make_frame(index, function, locals, caller)
+        self.make_frame(entry, function, locals, caller)
     }
 
     /// Enters a function in the place of the one that is left.
-    pub(super) fn enter_instead(&mut self, index: u32, function: Function) -> Result<(), TrapKind> {
+    pub(super) fn enter_instead(
+        &mut self,
+        entry: Entry,
+        function: Function,
+    ) -> Result<(), TrapKind> {
         let caller = self.caller();
         let count = usize::from(function.parameters);
         let room = (self.stack_end as usize - self.locals as usize) / size_of::<u64>();
@@ -506,7 +557,7 @@ impl Registers {
         let from = unsafe { self.top.sub(count) };
         // SAFETY: both ranges are on the stack.
         unsafe { ptr::copy(from, self.locals, count) };
-        self.make_frame(index, function, self.locals, caller)
+        self.make_frame(entry, function, self.locals, caller)
     }
 
     const fn slots_of(function: Function) -> usize {
@@ -516,7 +567,7 @@ impl Registers {
     #[inline(always)]
     fn make_frame(
         &mut self,
-        index: u32,
+        entry: Entry,
         function: Function,
         locals: *mut u64,
         caller: Caller,
@@ -541,10 +592,10 @@ impl Registers {
         self.frame = frame;
         // SAFETY: as above.
         self.top = unsafe { frame.add(FRAME_SLOTS) };
-        self.function = index;
+        self.function = entry;
         // SAFETY: the offset of an instruction.
         self.code = unsafe { self.module.add(function.code as usize) };
-        // SAFETY: as above.
+        // SAFETY: at most behind the module.
         self.end = unsafe { self.module.add(function.end as usize) };
         // SAFETY: the function's first branch, or behind the last one of all.
         self.branch = unsafe { self.branches.add(function.branch as usize * ENTRY) };
@@ -561,19 +612,18 @@ impl Registers {
     /// Goes back to a caller, if there is one.
     #[inline(always)]
     fn go_back(&mut self, caller: Caller) -> bool {
-        let function = u32::try_from(caller.function).unwrap_or(OUTERMOST);
-        self.function = function;
-        if function == OUTERMOST {
+        self.function = caller.function;
+        if !self.is_running() {
             return false;
         }
-        let entry = self.function_entry(function);
+        let function = Self::function_at(caller.function);
         self.locals = caller.locals;
         // SAFETY: where it was when the function was called.
-        self.frame = unsafe { self.locals.add(entry.locals as usize) };
+        self.frame = unsafe { self.locals.add(function.locals as usize) };
         self.code = caller.code;
         self.branch = caller.branch;
-        // SAFETY: the offset of an instruction.
-        self.end = unsafe { self.module.add(entry.end as usize) };
+        // SAFETY: at most behind the module.
+        self.end = unsafe { self.module.add(function.end as usize) };
         true
     }
 
@@ -606,12 +656,12 @@ impl Registers {
         let mut walker = *self;
         let mut is_first = true;
         core::iter::from_fn(move || {
-            if walker.function == OUTERMOST {
+            if !walker.is_running() {
                 return None;
             }
             // A caller stands behind its call.
             let offset = walker.offset().saturating_sub(u32::from(!is_first));
-            let item = (walker.function, offset);
+            let item = (walker.index_of(walker.function), offset);
             is_first = false;
             let caller = walker.caller();
             walker.go_back(caller);

@@ -4,8 +4,8 @@ use thimble_runtime::engine::TrapKind;
 
 use super::calls::{Went, burn};
 use super::registers::Registers;
-use super::{Calls, Halt, Machine};
-use crate::instance::range;
+use super::{Calls, Halt};
+use crate::instance::{Instance, range};
 use crate::memory::Refused;
 use crate::opcode::second;
 
@@ -14,25 +14,21 @@ const PIECE_BYTES: u32 = 16 << 10;
 /// Bytes or elements that are moved for one unit of fuel.
 const BYTES_PER_FUEL: u32 = 8;
 
-impl Machine {
+impl Instance {
     pub(super) fn memory_grow(&mut self, r: &mut Registers, calls: &mut dyn Calls) {
         let pages: u32 = r.pop();
-        let grown = self.instance.memory.grow(pages);
+        let grown = self.memory.grow(pages);
         if let Err(Refused::Limit(wanted_bytes)) = grown {
             calls.memory_refused(wanted_bytes);
         }
-        r.bind_memory(&mut self.instance);
+        r.bind_memory(self);
         r.push(grown.unwrap_or(u32::MAX));
     }
 
     pub(super) fn table_get(&mut self, r: &mut Registers) -> Went {
         let table = r.u32();
         let at: u32 = r.pop();
-        let elements = self
-            .instance
-            .tables
-            .get(table as usize)
-            .map(|table| &table.elements);
+        let elements = self.tables.get(table as usize).map(|table| &table.elements);
         let element = elements.and_then(|elements| elements.get(at as usize));
         r.push(*element.ok_or(TrapKind::TableOutOfBounds)?);
         Ok(())
@@ -42,8 +38,7 @@ impl Machine {
         let table = r.u32();
         let value: u32 = r.pop();
         let at: u32 = r.pop();
-        self.instance
-            .table_fill(table, at, value, 1)
+        self.table_fill(table, at, value, 1)
             .ok_or(TrapKind::TableOutOfBounds)?;
         Ok(())
     }
@@ -52,15 +47,15 @@ impl Machine {
     pub(super) fn bulk(&mut self, r: &mut Registers, number: u32, at: *const u8) -> Went {
         let [_, _, _, number] = number.to_be_bytes();
         match number {
-            second::MemoryInit => self.memory_init(r),
-            second::MemoryCopy => self.memory_copy(r, at),
-            second::MemoryFill => self.memory_fill(r, at),
+            second::MemoryInit => self.init_memory(r),
+            second::MemoryCopy => self.copy_memory(r, at),
+            second::MemoryFill => self.fill_memory(r, at),
             second::DataDrop => {
-                self.instance.drop_data_segment(r.u32());
+                self.drop_data_segment(r.u32());
                 Ok(())
             }
             second::ElemDrop => {
-                self.instance.drop_element_segment(r.u32());
+                self.drop_element_segment(r.u32());
                 Ok(())
             }
             _ => self.table_bulk(r, number),
@@ -74,35 +69,29 @@ impl Machine {
                 let segment = r.u32();
                 let table = r.u32();
                 let operands = three(r);
-                let side_table = self
-                    .instance
-                    .program
-                    .table()
-                    .map_err(|_| TrapKind::Engine)?;
-                let segment = self.instance.element_segment(&side_table, segment);
-                self.instance
-                    .table_init(table, segment, operands)
-                    .ok_or(out)?;
+                let side_table = self.program.table().map_err(|_| TrapKind::Engine)?;
+                let segment = self.element_segment(&side_table, segment);
+                self.table_init(table, segment, operands).ok_or(out)?;
                 burn_for(r, operands[2])
             }
             second::TableCopy => {
                 let tables = [r.u32(), r.u32()];
                 let operands = three(r);
-                self.instance.table_copy(tables, operands).ok_or(out)?;
+                self.table_copy(tables, operands).ok_or(out)?;
                 burn_for(r, operands[2])
             }
             second::TableGrow => {
                 let table = r.u32();
                 let count: u32 = r.pop();
                 let value: u32 = r.pop();
-                let before = self.instance.table_grow(table, value, count);
+                let before = self.table_grow(table, value, count);
+                r.bind_tables(self);
                 r.push(before.unwrap_or(u32::MAX));
                 burn_for(r, before.map_or(0, |_| count))
             }
             second::TableSize => {
                 let table = r.u32() as usize;
                 let elements = self
-                    .instance
                     .tables
                     .get(table)
                     .map_or(0, |table| table.elements.len());
@@ -112,36 +101,30 @@ impl Machine {
             second::TableFill => {
                 let table = r.u32();
                 let [at, value, count] = three(r);
-                self.instance
-                    .table_fill(table, at, value, count)
-                    .ok_or(out)?;
+                self.table_fill(table, at, value, count).ok_or(out)?;
                 burn_for(r, count)
             }
             _ => Err(Halt::Trap(TrapKind::Engine)),
         }
     }
 
-    fn memory_init(&mut self, r: &mut Registers) -> Went {
+    fn init_memory(&mut self, r: &mut Registers) -> Went {
         let segment = r.u32();
         r.u8();
         let operands = three(r);
-        let side_table = self
-            .instance
-            .program
-            .table()
-            .map_err(|_| TrapKind::Engine)?;
-        let segment = self.instance.data_segment(&side_table, segment);
-        let done = self.instance.memory_init(segment, operands);
-        r.bind_memory(&mut self.instance);
+        let side_table = self.program.table().map_err(|_| TrapKind::Engine)?;
+        let segment = self.data_segment(&side_table, segment);
+        let done = self.memory_init(segment, operands);
+        r.bind_memory(self);
         done.ok_or(TrapKind::MemoryOutOfBounds)?;
         burn_for(r, operands[2])
     }
 
     /// Does one piece. If more is left, the operands become what is left, and the instruction comes again.
-    fn memory_fill(&mut self, r: &mut Registers, at: *const u8) -> Went {
+    fn fill_memory(&mut self, r: &mut Registers, at: *const u8) -> Went {
         r.u8();
         let [to, value, count] = [r.peek(2), r.peek::<u32>(1), r.peek(0)];
-        let memory = self.instance.memory.slice();
+        let memory = self.memory.slice();
         let place = range(to, count).and_then(|range| memory.get_mut(range));
         let place = place.ok_or(TrapKind::MemoryOutOfBounds)?;
         let piece = count.min(PIECE_BYTES);
@@ -150,7 +133,7 @@ impl Machine {
             .get_mut(..piece as usize)
             .unwrap_or_default()
             .fill(byte);
-        r.bind_memory(&mut self.instance);
+        r.bind_memory(self);
         if piece == count {
             r.forget(3);
         } else {
@@ -162,11 +145,11 @@ impl Machine {
     }
 
     /// As above; from the end where the ranges would overwrite what is still to be read.
-    fn memory_copy(&mut self, r: &mut Registers, at: *const u8) -> Went {
+    fn copy_memory(&mut self, r: &mut Registers, at: *const u8) -> Went {
         r.u8();
         r.u8();
         let [to, from, count]: [u32; 3] = [r.peek(2), r.peek(1), r.peek(0)];
-        let memory = self.instance.memory.slice();
+        let memory = self.memory.slice();
         let fits = |start| range(start, count).is_some_and(|range| range.end <= memory.len());
         if !fits(to) || !fits(from) {
             return Err(Halt::Trap(TrapKind::MemoryOutOfBounds));
@@ -176,7 +159,7 @@ impl Machine {
         let skipped = if is_forward { 0 } else { count - piece };
         let source = range(from + skipped, piece).ok_or(TrapKind::MemoryOutOfBounds)?;
         memory.copy_within(source, (to + skipped) as usize);
-        r.bind_memory(&mut self.instance);
+        r.bind_memory(self);
         if piece == count {
             r.forget(3);
         } else {

@@ -3,26 +3,36 @@
 //! `thumb/frame.s` says how it works. Here are the tables of handlers, made from the opcodes' own description, and the two
 //! ways between the loops: [`run`] goes in, [`thimble_inplace_step`] comes back for one instruction.
 
+use core::ffi::c_void;
 use core::mem::offset_of;
 
 use super::registers::Registers;
-use super::{Calls, Halt, Machine, Stop, portable};
+use super::{Calls, Halt, Stop, portable};
+use crate::instance::Instance;
 use crate::opcode::code;
-use crate::table::{Branch, Function};
+use crate::table::{Branch, FUNCTION_WORDS, Function};
 
 /// Runs until something stops the guest.
-pub(super) fn run(machine: &mut Machine, calls: &mut dyn Calls) -> Option<Halt> {
+pub(super) fn run(
+    instance: &mut Instance,
+    registers: &mut Registers,
+    calls: &mut dyn Calls,
+) -> Option<Halt> {
     let mut bridge = Bridge {
-        registers: machine.registers,
-        machine,
+        instance,
         calls,
         halt: None,
     };
     // SAFETY: the registers are those of a machine that runs, bound to where everything is; the tables hold a handler
     // for each byte.
-    let ending =
-        unsafe { thimble_inplace_run(&raw mut bridge, NARROW.as_ptr().cast(), WIDE.as_ptr()) };
-    bridge.machine.registers = bridge.registers;
+    let ending = unsafe {
+        thimble_inplace_run(
+            registers,
+            (&raw mut bridge).cast(),
+            NARROW.as_ptr().cast(),
+            WIDE.as_ptr(),
+        )
+    };
     match ending {
         IS_PREEMPTED => Some(Halt::Stop(Stop::Preempted)),
         IS_RETURNED => Some(Halt::Stop(Stop::Returned)),
@@ -30,38 +40,71 @@ pub(super) fn run(machine: &mut Machine, calls: &mut dyn Calls) -> Option<Halt> 
     }
 }
 
-/// What both loops see.
-#[repr(C)]
+/// What the portable loop needs besides the registers.
 struct Bridge<'a> {
-    registers: Registers,
-    machine: &'a mut Machine,
+    instance: &'a mut Instance,
     calls: &'a mut dyn Calls,
     halt: Option<Halt>,
+}
+
+impl Bridge<'_> {
+    /// Whether the guest is stopped.
+    fn note(&mut self, halt: Option<Halt>) -> u32 {
+        let is_halted = halt.is_some();
+        if is_halted {
+            self.halt = halt;
+        }
+        u32::from(is_halted)
+    }
 }
 
 const IS_HALTED: u32 = 1;
 const IS_PREEMPTED: u32 = 2;
 const IS_RETURNED: u32 = 3;
 
-/// Does one instruction, whose opcode is next. Whether the guest is stopped.
+/// Does one instruction, whose opcode is next. Not 0 if the guest is stopped.
 ///
 /// # Safety
-/// For the loop in assembly only, with the bridge that it was given.
+/// For the loop in assembly only, with what it was given.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn thimble_inplace_step(bridge: *mut Bridge<'_>) -> u32 {
+unsafe extern "C" fn thimble_inplace_step(registers: *mut Registers, bridge: *mut c_void) -> u32 {
     // SAFETY: the loop hands on the pointer that `run` gave, and nobody else uses the bridge meanwhile.
-    let bridge = unsafe { &mut *bridge };
-    bridge.machine.registers = bridge.registers;
-    bridge.halt = portable::run::<false>(bridge.machine, bridge.calls);
-    bridge.registers = bridge.machine.registers;
-    if bridge.halt.is_some() { IS_HALTED } else { 0 }
+    let bridge = unsafe { &mut *bridge.cast::<Bridge<'_>>() };
+    // SAFETY: as above.
+    let registers = unsafe { &mut *registers };
+    let halt = portable::run::<false>(bridge.instance, registers, bridge.calls);
+    bridge.note(halt)
+}
+
+/// Calls the host, with the place in the code behind the call and its arguments topmost. Not 0 if the guest is stopped.
+///
+/// # Safety
+/// As above; `start` is the place of the call's opcode, and `function` that of the entry of what it calls.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thimble_inplace_host(
+    registers: *mut Registers,
+    bridge: *mut c_void,
+    start: *const u8,
+    function: *const [u32; FUNCTION_WORDS as usize],
+) -> u32 {
+    // SAFETY: as above.
+    let bridge = unsafe { &mut *bridge.cast::<Bridge<'_>>() };
+    // SAFETY: as above.
+    let registers = unsafe { &mut *registers };
+    // SAFETY: as above.
+    let function = Function::from_words(unsafe { *function });
+    let went = bridge
+        .instance
+        .call_host(registers, bridge.calls, function, start, 0);
+    bridge.note(went.err())
 }
 
 type Handler = unsafe extern "C" fn();
 
 unsafe extern "C" {
     fn thimble_inplace_run(
-        bridge: *mut Bridge<'_>,
+        registers: *mut Registers,
+        bridge: *mut c_void,
         narrow: *const Handler,
         wide: *const Handler,
     ) -> u32;
@@ -113,7 +156,7 @@ macro_rules! state {
 macro_rules! narrow {
     ($state:ident $prefix:literal $portable:literal) => {
         state! { $state $prefix $portable:
-            Nop Block Loop If Else End Br BrIf BrTable Return Call Drop Select
+            Nop Block Loop If Else End Br BrIf BrTable Return Call CallIndirect Drop Select
             LocalGet LocalSet LocalTee GlobalGet GlobalSet I32Const F32Const
             I32Load F32Load I32Load8S I32Load8U I32Load16S I32Load16U I32Store F32Store I32Store8 I32Store16
             I32Eqz I32Eq I32Ne I32LtS I32LtU I32GtS I32GtU I32LeS I32LeU I32GeS I32GeU
@@ -130,7 +173,7 @@ narrow!(n0 "thimble_n0_" "thimble_n0_portable");
 narrow!(n1 "thimble_n1_" "thimble_n1_portable");
 narrow!(n2 "thimble_n2_" "thimble_n2_portable");
 state! { w0 "thimble_w0_" "thimble_n0_portable":
-    Nop Block Loop If Else End Br BrIf BrTable Return Call Drop Select
+    Nop Block Loop If Else End Br BrIf BrTable Return Call CallIndirect Drop Select
     LocalGet LocalSet LocalTee GlobalGet GlobalSet I32Const I64Const F32Const F64Const
     I32Load I64Load F32Load F64Load I32Load8S I32Load8U I32Load16S I32Load16U
     I64Load8S I64Load8U I64Load16S I64Load16U I64Load32S I64Load32U
@@ -155,7 +198,6 @@ const _: () = assert!(offset_of!(Registers, code) == 0 && offset_of!(Registers, 
 const _: () = assert!(offset_of!(Registers, locals) == 8 && offset_of!(Registers, branch) == 12);
 const _: () =
     assert!(offset_of!(Registers, memory) == 16 && offset_of!(Registers, memory_bytes) == 20);
-const _: () = assert!(offset_of!(Bridge<'_>, registers) == 0);
 
 macro_rules! assembly {
     ($($file:literal)*) => {
@@ -168,6 +210,9 @@ macro_rules! assembly {
             top = const offset_of!(Registers, top),
             functions = const offset_of!(Registers, functions),
             module = const offset_of!(Registers, module),
+            types = const offset_of!(Registers, types),
+            elements = const offset_of!(Registers, elements),
+            element_count = const offset_of!(Registers, element_count),
             branches = const offset_of!(Registers, branches),
             stack_end = const offset_of!(Registers, stack_end),
             globals = const offset_of!(Registers, globals),
@@ -178,6 +223,7 @@ macro_rules! assembly {
             is_returned = const IS_RETURNED,
             call_fuel = const super::calls::CALL_FUEL,
             br_if = const code::BrIf,
+            call_indirect = const code::CallIndirect,
         );
     };
 }

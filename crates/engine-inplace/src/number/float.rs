@@ -95,7 +95,7 @@ macro_rules! truncations {
     ($($name:ident $ty:ident above $above:literal below $below:literal;)*) => {
         $(
             /// The integer towards zero; each bound is the first number that is out of range.
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
+            #[expect(clippy::cast_possible_truncation, reason = "the range was checked")]
             pub(crate) fn $name(a: f64) -> Result<$ty, TrapKind> {
                 if a.is_nan() {
                     return Err(TrapKind::BadConversionToInteger);

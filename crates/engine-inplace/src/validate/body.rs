@@ -105,7 +105,7 @@ impl<'m> Body<'m> {
             };
             checker.instruction()?;
         }
-        function.end = reader.offset() - 1;
+        function.end = reader.offset();
         if !reader.is_at_end() {
             return Err(Reason::Malformed(
                 "operators remaining after the end of the function",
@@ -135,6 +135,7 @@ impl<'m> Body<'m> {
     ) -> Result<(), Reason> {
         self.locals.clear();
         let most = context.limits.locals;
+        check_count_of_locals(*reader)?;
         let mut add = |ty: u8, count: u32| {
             let have = u32::try_from(self.locals.len()).unwrap_or(u32::MAX);
             if have.checked_add(count).is_none_or(|all| all > most) {
@@ -150,12 +151,8 @@ impl<'m> Body<'m> {
         for ty in parameters {
             add(*ty, 1)?;
         }
-        let mut all = 0_u32;
         for _ in 0..reader.u32()? {
             let count = reader.u32()?;
-            all = all
-                .checked_add(count)
-                .ok_or(Reason::Malformed("too many locals"))?;
             let ty = reader.u8()?;
             value_type(ty)?;
             add(ty, count)?;
@@ -207,12 +204,10 @@ impl<'m> Checker<'_, 'm> {
 
     fn memory_argument(&mut self, natural: u32) -> Result<(), Reason> {
         let alignment = self.short_number()?;
-        if alignment >= 64 {
-            return Err(if alignment < 128 {
-                Reason::Feature("multiple memories")
-            } else {
-                Reason::Malformed("malformed memop flags")
-            });
+        match alignment {
+            0..32 => {}
+            64..96 => return Err(Reason::Feature("multiple memories")),
+            _ => return Err(Reason::Malformed("malformed memop flags")),
         }
         self.reader.u32()?;
         self.context.memory()?;
@@ -668,6 +663,18 @@ impl<'m> Checker<'_, 'm> {
         self.body.operands.set_unreachable();
         Ok(())
     }
+}
+
+/// Checks that there are fewer than 2^32: more are malformed, before they are over any limit.
+fn check_count_of_locals(mut reader: Reader<'_>) -> Result<(), Reason> {
+    let mut all = 0_u32;
+    for _ in 0..reader.u32()? {
+        all = all
+            .checked_add(reader.u32()?)
+            .ok_or(Reason::Malformed("too many locals"))?;
+        reader.u8()?;
+    }
+    Ok(())
 }
 
 fn same(expected: u8, found: u8) -> Result<(), Reason> {

@@ -165,7 +165,7 @@ impl<'m> Context<'m> {
             return Err(too_many("functions", self.limits.functions));
         }
         let ty = u16::try_from(ty).map_err(|_| too_many("types", u16::MAX.into()))?;
-        if self.functions.len() % 8 == 0 {
+        if self.functions.len().is_multiple_of(8) {
             push(&mut self.referenced, 0)?;
         }
         push(&mut self.functions, ty)

@@ -6,7 +6,7 @@ use super::Validator;
 use super::constant;
 use super::context::{function_type, push, reference_type, too_many, value_type};
 use crate::error::Reason;
-use crate::reader::Reader;
+use crate::reader::{self, Reader};
 use crate::table::{FUNCTION_WORDS, Function, Segment};
 use crate::types;
 
@@ -103,12 +103,12 @@ impl<'m> Validator<'m, '_> {
             return Err(Reason::Malformed("malformed limits flags"));
         }
         let (minimum, maximum) = limits(section, flags)?;
-        check_count("table elements", minimum, TABLE_MAX)?;
         if maximum.is_some_and(|maximum| maximum < minimum) {
             return Err(Reason::Invalid(
                 "size minimum must not be greater than maximum",
             ));
         }
+        check_count("table elements", minimum, TABLE_MAX)?;
         self.context.add_table(ty)
     }
 
@@ -297,7 +297,7 @@ impl<'m> Validator<'m, '_> {
         let words = count.checked_mul(FUNCTION_WORDS);
         self.head.functions = self
             .writer
-            .reserve(words.ok_or(too_many("functions", u32::MAX / 24))?)?;
+            .reserve(words.ok_or(too_many("functions", u32::MAX / 28))?)?;
         self.head.function_count = count;
         self.head.import_count = self.context.imported_functions;
         for index in 0..self.context.imported_functions {
@@ -408,6 +408,8 @@ pub struct MemoryType {
     pub page_bits: u32,
 }
 
+const TOO_MANY_PAGES: Reason = Reason::Invalid("memory size must be at most 65536 pages (4GiB)");
+
 /// Reads and checks the type of a memory.
 pub(crate) fn memory_type(section: &mut Reader<'_>) -> Result<MemoryType, Reason> {
     let flags = section.u8()?;
@@ -419,12 +421,23 @@ pub(crate) fn memory_type(section: &mut Reader<'_>) -> Result<MemoryType, Reason
         0 | 1 | 8 | 9 => {}
         _ => return Err(Reason::Malformed("malformed limits flags")),
     }
-    let (minimum_pages, maximum_pages) = limits(section, flags)?;
-    let page_bits = if flags & 8 != 0 {
+    let has_page_size = flags & 8 != 0;
+    let (minimum_pages, maximum_pages) = limits(section, flags).map_err(|reason| {
+        // The proposal has numbers of 64 bits there, of which those above 32 bits are no size of a memory.
+        if has_page_size && reason == reader::TOO_LARGE {
+            TOO_MANY_PAGES
+        } else {
+            reason
+        }
+    })?;
+    let page_bits = if has_page_size {
         section.u32()?
     } else {
         PAGE_BITS
     };
+    if page_bits >= 64 {
+        return Err(Reason::Malformed("invalid custom page size"));
+    }
     if page_bits != 0 && page_bits != PAGE_BITS {
         return Err(Reason::Invalid("invalid custom page size"));
     }
@@ -435,9 +448,7 @@ pub(crate) fn memory_type(section: &mut Reader<'_>) -> Result<MemoryType, Reason
     }
     let pages_max = if page_bits == 0 { u32::MAX } else { 65_536 };
     if minimum_pages > pages_max || maximum_pages.is_some_and(|maximum| maximum > pages_max) {
-        return Err(Reason::Invalid(
-            "memory size must be at most 65536 pages (4GiB)",
-        ));
+        return Err(TOO_MANY_PAGES);
     }
     Ok(MemoryType {
         minimum_pages,

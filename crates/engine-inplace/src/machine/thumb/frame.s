@@ -7,7 +7,7 @@
 @ instruction at a time: `thimble_inplace_step`. Nothing here traps; it leaves that to the portable loop.
 @
 @ r4  the next byte of code            r8  linear memory
-@ r5  the first free slot              r9  its length less 7, or 0: what an access at less than that touches is there
+@ r5  the first free slot              r9  its length less 134, or 0: see PLACE
 @ r6  the first local                  r10 handlers with no operand in a register, r11 with one, r12 with two
 @ r7  the next branch's entry          lr  fuel
 @
@@ -22,16 +22,18 @@
     .equ S_BRIDGE, 0
     .equ S_END, 4               @ behind the function's last instruction
     .equ S_FRAME, 8
-    .equ S_FUNCTION, 12
-    .equ S_RESULTS, 16
+    .equ S_FUNCTION, 12         @ its entry
+    .equ S_START, 16            @ behind the opcode of a call
     .equ S_FUNCTIONS, 20
     .equ S_MODULE, 24
     .equ S_BRANCHES, 28
-    .equ S_LIMIT, 32
+    .equ S_LIMIT, 32            @ how far locals and operands may reach
     .equ S_GLOBALS, 36
     .equ S_NARROW, 40
     .equ S_WIDE, 44
-    .equ S_BYTES, 52            @ with what is pushed a multiple of 8
+    .equ S_REGISTERS, 48
+    .equ S_EXACT, 52
+    .equ S_BYTES, 60            @ with what is pushed a multiple of 8
 
 @ Bytes of the handlers of one state.
     .equ TABLE_BYTES, 1024
@@ -40,11 +42,13 @@
     .equ F_CODE, 0
     .equ F_END, 4
     .equ F_BRANCH, 8
-    .equ F_LOCALS, 12
-    .equ F_OPERANDS, 14
+    .equ F_ROOM, 12
     .equ F_PARAMETERS, 16
     .equ F_RESULTS, 18
-    .equ F_FLAGS, 22
+    .equ F_LOCALS, 20
+    .equ F_TYPE, 22
+    .equ F_FLAGS, 24
+    .equ F_OWN_LOCALS, 26
 
     .macro HANDLER state, name
     .globl thimble_\state\()_\name
@@ -69,10 +73,9 @@ thimble_\state\()_\name:
     ldr pc, [r12, r2, lsl #2]
     .endm
 
-@ The handlers for a function with the flags in r0.
+@ The handlers for a function with the flags in r1.
     .macro TABLES
-    and r0, r0, #{narrow_and_short}
-    cmp r0, #{narrow_and_short}
+    cmp r1, #{narrow_and_short}
     ite eq
     ldreq r10, [sp, #S_NARROW]
     ldrne r10, [sp, #S_WIDE]
@@ -80,9 +83,24 @@ thimble_\state\()_\name:
     add r12, r10, #2 * TABLE_BYTES
     .endm
 
-@ Writes the registers to the bridge, whose place is then in r0.
+    .macro RESTORE2
+    add r12, r10, #2 * TABLE_BYTES
+    .endm
+
+@ The memory, whose registers were just loaded.
+    .macro MEMORY
+    subs r9, r9, #7
+    it lo
+    movlo r9, #0
+    str r9, [sp, #S_EXACT]
+    subs r9, r9, #127
+    it lo
+    movlo r9, #0
+    .endm
+
+@ Writes the registers to memory, whose place is then in r0.
     .macro SAVE
-    ldr r0, [sp, #S_BRIDGE]
+    ldr r0, [sp, #S_REGISTERS]
     stm r0, {{r4-r7}}
     str lr, [r0, #{fuel}]
     ldr r1, [sp, #S_FUNCTION]
@@ -90,11 +108,10 @@ thimble_\state\()_\name:
     ldr r1, [sp, #S_FRAME]
     str r1, [r0, #{frame}]
     ldr r1, [sp, #S_END]
-    subs r1, r1, #1
     str r1, [r0, #{end}]
     .endm
 
-@ extern "C" fn(bridge: *mut Bridge, narrow: *const Handler, wide: *const Handler) -> u32
+@ extern "C" fn(registers: *mut Registers, bridge: *mut c_void, narrow: *const Handler, wide: *const Handler) -> u32
     .globl thimble_inplace_run
     .hidden thimble_inplace_run
     .type thimble_inplace_run, %function
@@ -102,9 +119,10 @@ thimble_\state\()_\name:
 thimble_inplace_run:
     push {{r4-r11, lr}}
     sub sp, sp, #S_BYTES
-    str r0, [sp, #S_BRIDGE]
-    str r1, [sp, #S_NARROW]
-    str r2, [sp, #S_WIDE]
+    str r0, [sp, #S_REGISTERS]
+    str r1, [sp, #S_BRIDGE]
+    str r2, [sp, #S_NARROW]
+    str r3, [sp, #S_WIDE]
     ldr r1, [r0, #{functions}]
     str r1, [sp, #S_FUNCTIONS]
     ldr r1, [r0, #{module}]
@@ -112,13 +130,12 @@ thimble_inplace_run:
     ldr r1, [r0, #{branches}]
     str r1, [sp, #S_BRANCHES]
     ldr r1, [r0, #{stack_end}]
+    subs r1, r1, #16
     str r1, [sp, #S_LIMIT]
     ldr r1, [r0, #{globals}]
     str r1, [sp, #S_GLOBALS]
     ldm r0, {{r4-r9}}
-    subs r9, r9, #7
-    it lo
-    movlo r9, #0
+    MEMORY
     ldr lr, [r0, #{fuel}]
     ldr r2, [r0, #{function}]
     b enter_function
@@ -144,23 +161,21 @@ thimble_n1_portable:
 thimble_n0_portable:
     subs r4, r4, #1
     SAVE
+    ldr r1, [sp, #S_BRIDGE]
     bl thimble_inplace_step
+after_portable:
     cmp r0, #0
     bne leave_loop
-    ldr r0, [sp, #S_BRIDGE]
+    ldr r0, [sp, #S_REGISTERS]
     ldm r0, {{r4-r9}}
-    subs r9, r9, #7
-    it lo
-    movlo r9, #0
+    MEMORY
     ldr lr, [r0, #{fuel}]
     ldr r2, [r0, #{function}]
     ldr r3, [sp, #S_FUNCTION]
     cmp r2, r3
     bne enter_function
-    ldr r3, [r0, #{frame}]
-    str r3, [sp, #S_FRAME]
     add r11, r10, #TABLE_BYTES
-    add r12, r10, #2 * TABLE_BYTES
+    RESTORE2
     NEXT0
 
 leave_loop:
@@ -175,7 +190,7 @@ preempted:
 
 @ The outermost function returned; r2 is its caller.
 returned:
-    ldr r0, [sp, #S_BRIDGE]
+    ldr r0, [sp, #S_REGISTERS]
     str r2, [r0, #{function}]
     str r5, [r0, #{top}]
     str lr, [r0, #{fuel}]
@@ -185,24 +200,73 @@ returned:
 @ Goes on in the function r2 with its locals at r6, and no operand in a register.
 enter_function:
     str r2, [sp, #S_FUNCTION]
-    add r3, r2, r2, lsl #1
-    ldr r2, [sp, #S_FUNCTIONS]
-    add r3, r2, r3, lsl #3
-    ldr r2, [r3, #F_END]
-    ldr r1, [sp, #S_MODULE]
-    adds r2, r2, r1
-    adds r2, r2, #1
-    str r2, [sp, #S_END]
-    ldrh r2, [r3, #F_LOCALS]
-    add r2, r6, r2, lsl #3
-    str r2, [sp, #S_FRAME]
-    ldrh r2, [r3, #F_RESULTS]
-    str r2, [sp, #S_RESULTS]
-    ldrh r0, [r3, #F_FLAGS]
+    ldr r1, [r2, #F_END]
+    ldr r3, [sp, #S_MODULE]
+    add r1, r1, r3
+    str r1, [sp, #S_END]
+    ldrh r1, [r2, #F_LOCALS]
+    add r1, r6, r1, lsl #3
+    str r1, [sp, #S_FRAME]
+    ldrh r1, [r2, #F_FLAGS]
     TABLES
     NEXT0
 
-@ Calls.
+@ Calls. What is called gets its locals where the arguments are, and its frame behind them.
+
+@ The entry of the function whose index follows comes to r3.
+    .macro CALLED
+    str r4, [sp, #S_START]
+    ldrb r2, [r4], #1
+    lsls r3, r2, #25
+    bcs 6f
+1:  ldr r3, [sp, #S_FUNCTIONS]
+    rsb r2, r2, r2, lsl #3
+    add r3, r3, r2, lsl #2
+    .endm
+
+    .macro CALLED_LONG
+6:  ubfx r2, r2, #0, #7
+    movs r1, #7
+5:  ldrb r3, [r4], #1
+    and r0, r3, #127
+    lsls r0, r0, r1
+    orrs r2, r2, r0
+    adds r1, r1, #7
+    lsls r3, r3, #25
+    bcs 5b
+    b 1b
+    .endm
+
+@ Enters the function r3. All registers but r10 and r11 are used.
+    .macro ENTER
+    ldrh r1, [r3, #F_PARAMETERS]
+    sub r1, r5, r1, lsl #3
+    ldr r0, [r3, #F_ROOM]
+    add r0, r0, r1
+    ldr r2, [sp, #S_LIMIT]
+    cmp r0, r2
+    bhi no_room
+    ldrh r0, [r3, #F_OWN_LOCALS]
+    add r12, r5, r0, lsl #3
+    movs r2, #0
+    cbz r0, 3f
+2:  strd r2, r2, [r5], #8
+    cmp r5, r12
+    blo 2b
+3:  str r12, [sp, #S_FRAME]
+    ldr r0, [sp, #S_FUNCTION]
+    stm r12!, {{r0, r4, r6, r7}}
+    mov r5, r12
+    mov r6, r1
+    str r3, [sp, #S_FUNCTION]
+    ldm r3, {{r0, r1, r2}}
+    ldr r4, [sp, #S_MODULE]
+    ldr r7, [sp, #S_BRANCHES]
+    add r1, r1, r4
+    str r1, [sp, #S_END]
+    add r4, r4, r0
+    add r7, r7, r2, lsl #3
+    .endm
 
     HANDLER n2, Call
     str r0, [r5], #8
@@ -210,64 +274,110 @@ enter_function:
     HANDLER n1, Call
     str r0, [r5], #8
     HANDLER n0, Call
+    CALLED
+    ldrh r0, [r3, #F_FLAGS]
+    cmp r0, #{narrow_and_short}
+    bne 7f
+call_narrow:
+    ENTER
+    RESTORE2
+    subs lr, lr, #{call_fuel}
+    bmi preempted
+    NEXT0
+7:  lsls r1, r0, #31 - {imported_bit}
+    bpl call_any
+    b call_host
+    CALLED_LONG
+
     HANDLER w0, Call
-    mov r11, r4
-    ldrb r2, [r4], #1
-    lsls r3, r2, #25
-    bcs 6f
-1:  ldr r3, [sp, #S_FUNCTIONS]
-    add r1, r2, r2, lsl #1
-    add r3, r3, r1, lsl #3
+    CALLED
     ldrh r0, [r3, #F_FLAGS]
     lsls r1, r0, #31 - {imported_bit}
-    bmi 7f
-    @ r1 the new locals, r0 how many they are, r12 their end with all operands
-    ldrh r1, [r3, #F_PARAMETERS]
-    sub r1, r5, r1, lsl #3
-    ldrh r0, [r3, #F_LOCALS]
-    ldrh r12, [r3, #F_OPERANDS]
-    add r12, r12, r0
-    add r12, r12, #2
-    add r12, r1, r12, lsl #3
-    ldr r10, [sp, #S_LIMIT]
-    cmp r12, r10
-    bhi 7f
-    add r12, r1, r0, lsl #3
-    movs r0, #0
-    b 3f
-2:  strd r0, r0, [r5], #8
-3:  cmp r5, r12
-    blo 2b
-    str r12, [sp, #S_FRAME]
-    ldr r0, [sp, #S_FUNCTION]
-    stm r12!, {{r0, r4, r6, r7}}
-    mov r5, r12
-    mov r6, r1
-    str r2, [sp, #S_FUNCTION]
-    ldm r3, {{r0, r1, r2}}
-    ldr r4, [sp, #S_MODULE]
-    add r1, r1, r4
-    adds r1, r1, #1
-    str r1, [sp, #S_END]
-    add r4, r4, r0
-    ldr r7, [sp, #S_BRANCHES]
-    add r7, r7, r2, lsl #3
-    ldrh r0, [r3, #F_RESULTS]
-    str r0, [sp, #S_RESULTS]
-    ldrh r0, [r3, #F_FLAGS]
+    bmi call_host
+call_any:
+    ENTER
+    ldrh r1, [r3, #F_FLAGS]
     TABLES
     subs lr, lr, #{call_fuel}
     bmi preempted
     NEXT0
-6:  @ an index of two bytes; longer ones are for the portable loop
-    ubfx r2, r2, #0, #7
-    ldrb r3, [r4], #1
-    lsls r3, r3, #25
-    orr r2, r2, r3, lsr #18
-    bcc 1b
-7:  @ what the host answers, and what there is no room for, which ends the guest
-    mov r4, r11
+    CALLED_LONG
+
+call_host:
+    SAVE
+    ldr r1, [sp, #S_BRIDGE]
+    ldr r2, [sp, #S_START]
+    subs r2, r2, #1
+    bl thimble_inplace_host
+    b after_portable
+
+@ There is no room, which ends the guest: the portable loop finds it again.
+no_room:
+    ldr r4, [sp, #S_START]
+    ldrb r0, [r4, #-1]
+    cmp r0, #{call_indirect}
+    it eq
+    addeq r5, r5, #8            @ the element is an operand again
+    RESTORE2
     b thimble_n0_portable
+
+    HANDLER n2, CallIndirect
+    str r0, [r5], #8
+    mov r0, r1
+    b 1f
+    HANDLER n0, CallIndirect
+    HANDLER w0, CallIndirect
+    ldr r0, [r5, #-8]!
+    HANDLER n1, CallIndirect
+1:  @ r0 the element, r1 the type; what is not as it mostly is, is for the portable loop
+    str r4, [sp, #S_START]
+    ldrb r1, [r4], #1
+    lsls r3, r1, #25
+    bcs 4f
+2:  ldrb r3, [r4], #1
+    cmp r3, #0
+    bne 7f
+    ldr r12, [sp, #S_REGISTERS]
+    ldr r3, [r12, #{element_count}]
+    cmp r0, r3
+    bhs 7f
+    ldr r3, [r12, #{elements}]
+    ldr r2, [r3, r0, lsl #2]
+    subs r2, r2, #1
+    bmi 7f
+    ldr r3, [r12, #{types}]
+    ldr r1, [r3, r1, lsl #2]
+    ldr r3, [sp, #S_FUNCTIONS]
+    rsb r2, r2, r2, lsl #3
+    add r3, r3, r2, lsl #2
+    ldrh r12, [r3, #F_TYPE]
+    cmp r12, r1
+    bne 7f
+    @ the element is an operand no longer, but comes back if there is no room
+    str r0, [r5]
+    ldrh r0, [r3, #F_FLAGS]
+    cmp r0, #{narrow_and_short}
+    bne 8f
+    ldr r1, [sp, #S_NARROW]
+    cmp r1, r10
+    beq call_narrow
+    b call_any
+8:  lsls r1, r0, #31 - {imported_bit}
+    bpl call_any
+    ldr r0, [r5]
+7:  RESTORE2
+    ldr r4, [sp, #S_START]
+    b thimble_n1_portable
+4:  ubfx r1, r1, #0, #7
+    movs r2, #7
+5:  ldrb r3, [r4], #1
+    and r12, r3, #127
+    lsl r12, r12, r2
+    orr r1, r1, r12
+    adds r2, r2, #7
+    lsls r3, r3, #25
+    bcs 5b
+    b 2b
 
 @ Returning.
 
@@ -276,23 +386,37 @@ enter_function:
     mov r0, r1
     HANDLER n1, Return
 return_one:
-    @ r0 is the topmost operand
-    ldr r2, [sp, #S_RESULTS]
+    @ r0 is the topmost operand, and mostly the only result: it stays in its register
+    ldr r3, [sp, #S_FUNCTION]
+    ldrh r2, [r3, #F_RESULTS]
     cmp r2, #1
     bne 1f
     ldr r3, [sp, #S_FRAME]
-    mov r11, r6
+    mov r5, r6
     ldm r3, {{r2, r4, r6, r7}}
-    str r0, [r11]
-    add r5, r11, #8
-    cmn r2, #1
+    cbz r2, 2f
+    ldrh r1, [r2, #F_FLAGS]
+    cmp r1, #{narrow_and_short}
+    bne 2f
+    str r2, [sp, #S_FUNCTION]
+    ldr r1, [r2, #F_END]
+    ldr r3, [sp, #S_MODULE]
+    add r1, r1, r3
+    str r1, [sp, #S_END]
+    ldrh r1, [r2, #F_LOCALS]
+    add r1, r6, r1, lsl #3
+    str r1, [sp, #S_FRAME]
+    NEXT1
+2:  str r0, [r5], #8
+    cmp r2, #0
     beq returned
     b enter_function
 1:  str r0, [r5], #8
     HANDLER n0, Return
     HANDLER w0, Return
 return_all:
-    ldr r0, [sp, #S_RESULTS]
+    ldr r3, [sp, #S_FUNCTION]
+    ldrh r0, [r3, #F_RESULTS]
     ldr r3, [sp, #S_FRAME]
     mov r11, r6
     cmp r0, #1
@@ -313,7 +437,7 @@ return_all:
     cmp r1, r12
     blo 4b
 5:  mov r5, r11
-    cmn r2, #1
+    cmp r2, #0
     beq returned
     b enter_function
 

@@ -254,12 +254,11 @@
     cmp \to, #63
     bhi 1f
     \next
-1:  lsls r3, \to, #25
-    bcs 2f
-    asrs \to, r3, #25
+1:  bmi 2f
+    sub \to, \to, #128
     \next
-2:  ubfx r3, \to, #0, #7
-    ldrb r2, [r4], #1
+2:  ldrb r2, [r4], #1
+    and r3, \to, #127
     lsls \to, r2, #25
     bcs 3f
     orr \to, r3, \to, asr #18
@@ -302,48 +301,62 @@
 
 @ Globals.
 
-    HANDLER n0, GlobalGet
+@ The place of the global that follows comes to r3.
+    .macro GLOBAL
     ldrb r2, [r4], #1
-    lsls r3, r2, #25
-    bcs 1f
     ldr r3, [sp, #S_GLOBALS]
-    ldr r0, [r3, r2, lsl #3]
+    lsls r12, r2, #25
+    bcs 1f
+    add r3, r3, r2, lsl #3
+2:
+    .endm
+
+@ Behind the code of that: an index of several bytes.
+    .macro GLOBAL_LONG
+1:  ubfx r2, r2, #0, #7
+    add r3, r3, r2, lsl #3
+    movs r2, #7 + 3
+3:  ldrb r11, [r4], #1
+    and r12, r11, #127
+    lsl r12, r12, r2
+    add r3, r3, r12
+    adds r2, r2, #7
+    lsls r12, r11, #25
+    bcs 3b
+    add r11, r10, #TABLE_BYTES
+    b 2b
+    .endm
+
+    HANDLER n0, GlobalGet
+    GLOBAL
+    ldr r0, [r3]
+    RESTORE2
     NEXT1
-1:  subs r4, r4, #1
-    b thimble_n0_portable
+    GLOBAL_LONG
     HANDLER n2, GlobalGet
     str r0, [r5], #8
     mov r0, r1
     HANDLER n1, GlobalGet
-    ldrb r2, [r4], #1
-    lsls r3, r2, #25
-    bcs 1f
-    ldr r3, [sp, #S_GLOBALS]
-    ldr r1, [r3, r2, lsl #3]
+    GLOBAL
+    ldr r1, [r3]
+    RESTORE2
     NEXT2
-1:  subs r4, r4, #1
-    b thimble_n1_portable
+    GLOBAL_LONG
 
     HANDLER n0, GlobalSet
     ldr r0, [r5, #-8]!
     HANDLER n1, GlobalSet
-    ldrb r2, [r4], #1
-    lsls r3, r2, #25
-    bcs 1f
-    ldr r3, [sp, #S_GLOBALS]
-    str r0, [r3, r2, lsl #3]
+    GLOBAL
+    str r0, [r3]
+    RESTORE2
     NEXT0
-1:  subs r4, r4, #1
-    b thimble_n1_portable
+    GLOBAL_LONG
     HANDLER n2, GlobalSet
-    ldrb r2, [r4], #1
-    lsls r3, r2, #25
-    bcs 1f
-    ldr r3, [sp, #S_GLOBALS]
-    str r1, [r3, r2, lsl #3]
+    GLOBAL
+    str r1, [r3]
+    RESTORE2
     NEXT1
-1:  subs r4, r4, #1
-    b thimble_n2_portable
+    GLOBAL_LONG
 
 @ The rest.
 
@@ -379,8 +392,38 @@
     movne r0, r2
     NEXT1
 
-@ Memory. The alignment is one byte, which the validator made sure of; the offset mostly is, too. What is not surely
-@ within the memory is for the portable loop.
+@ Memory. The alignment is one byte, which the validator made sure of; the offset mostly is, too: then whatever begins
+@ below r9 is within the memory. What is not surely within it is for the portable loop.
+
+@ What follows for an offset of several bytes, whose first one is the upper byte of r2, and for places near the end. The
+@ address is in \base; r4 before is kept in \start. `2:` is where the place is in r3.
+    .macro PLACE_LONG base, start
+1:  sub \start, r4, #2
+    ubfx r3, r2, #8, #7
+    ldrb r2, [r4], #1
+    lsls r2, r2, #25
+    orr r3, r3, r2, lsr #18
+    bcc 5f
+    ldrb r2, [r4], #1
+    lsls r2, r2, #25
+    orr r3, r3, r2, lsr #11
+    bcc 5f
+    ldrb r2, [r4], #1
+    lsls r2, r2, #25
+    orr r3, r3, r2, lsr #4
+    bcc 5f
+    ldrb r2, [r4], #1
+    orr r3, r3, r2, lsl #28
+    b 5f
+3:  sub \start, r4, #2
+    lsrs r3, r3, #24
+5:  adds r3, \base, r3
+    bcs 4f
+    ldr r2, [sp, #S_EXACT]
+    cmp r3, r2
+    blo 2b
+4:  mov r4, \start
+    .endm
 
     .macro LOAD name, code
     HANDLER n2, \name
@@ -393,36 +436,12 @@
     ldrh r2, [r4], #2
     lsls r3, r2, #16
     bmi 1f
-    adds r3, r0, r3, lsr #24
-    bcs 3f
-    cmp r3, r9
+    cmp r0, r9
     bhs 3f
-    \code r0, [r8, r3]
+    add r3, r0, r3, lsr #24
+2:  \code r0, [r8, r3]
     NEXT1
-1:  @ an offset of several bytes; r1 is where it begins, less one
-    subs r1, r4, #2
-    ubfx r3, r2, #8, #7
-    ldrb r2, [r4], #1
-    lsls r2, r2, #25
-    orr r3, r3, r2, lsr #18
-    bcs 4f
-2:  adds r3, r0, r3
-    bcs 5f
-    cmp r3, r9
-    bhs 5f
-    \code r0, [r8, r3]
-    NEXT1
-4:  ldrb r2, [r4], #1
-    lsls r2, r2, #25
-    orr r3, r3, r2, lsr #11
-    bcc 2b
-    ldrb r2, [r4], #1
-    lsls r2, r2, #25
-    orr r3, r3, r2, lsr #4
-    bcc 2b
-5:  mov r4, r1
-    b thimble_n1_portable
-3:  subs r4, r4, #2
+    PLACE_LONG r0, r1
     b thimble_n1_portable
     .endm
 
@@ -445,36 +464,16 @@
     ldrh r2, [r4], #2
     lsls r3, r2, #16
     bmi 1f
-    adds r3, r0, r3, lsr #24
-    bcs 3f
-    cmp r3, r9
+    cmp r0, r9
     bhs 3f
+    add r3, r0, r3, lsr #24
     \code r1, [r8, r3]
     NEXT0
-1:  sub r12, r4, #2
-    ubfx r3, r2, #8, #7
-    ldrb r2, [r4], #1
-    lsls r2, r2, #25
-    orr r3, r3, r2, lsr #18
-    bcs 4f
-2:  adds r3, r0, r3
-    bcs 5f
-    cmp r3, r9
-    bhs 5f
-    \code r1, [r8, r3]
-    add r12, r10, #2 * TABLE_BYTES
+2:  \code r1, [r8, r3]
+    RESTORE2
     NEXT0
-4:  ldrb r2, [r4], #1
-    lsls r2, r2, #25
-    orr r3, r3, r2, lsr #11
-    bcc 2b
-    ldrb r2, [r4], #1
-    lsls r2, r2, #25
-    orr r3, r3, r2, lsr #4
-    bcc 2b
-5:  mov r4, r12
-    b thimble_n2_portable
-3:  subs r4, r4, #2
+    PLACE_LONG r0, r12
+    RESTORE2
     b thimble_n2_portable
     .endm
 

@@ -244,28 +244,18 @@
     b thimble_n0_portable
 
     HANDLER w0, GlobalGet
-    ldrb r2, [r4], #1
-    lsls r3, r2, #25
-    bcs 1f
-    ldr r3, [sp, #S_GLOBALS]
-    add r3, r3, r2, lsl #3
+    GLOBAL
     ldrd r0, r1, [r3]
     strd r0, r1, [r5], #8
     NEXT0
-1:  subs r4, r4, #1
-    b thimble_n0_portable
+    GLOBAL_LONG
 
     HANDLER w0, GlobalSet
-    ldrb r2, [r4], #1
-    lsls r3, r2, #25
-    bcs 1f
-    ldr r3, [sp, #S_GLOBALS]
-    add r3, r3, r2, lsl #3
+    GLOBAL
     ldrd r0, r1, [r5, #-8]!
     strd r0, r1, [r3]
     NEXT0
-1:  subs r4, r4, #1
-    b thimble_n0_portable
+    GLOBAL_LONG
 
     .macro PUSH_ONE
     str r0, [r5], #8
@@ -283,35 +273,34 @@
     asrs r1, r0, #31
     strd r0, r1, [r5], #8
     NEXT0
-1:  @ r3 is by how much the next seven bits are shifted
+1:  @ Seven bits a byte, from the upper end of r3: four bytes fill r0 but for four bits, which the fifth one has.
     ubfx r0, r2, #0, #7
-    movs r1, #0
-    movs r3, #7
-2:  ldrb r2, [r4], #1
-    and r11, r2, #127
-    lsl r12, r11, r3
-    orr r0, r0, r12
-    rsb r12, r3, #32
-    lsr r12, r11, r12
-    orr r1, r1, r12
-    sub r12, r3, #32
-    lsl r12, r11, r12
-    orr r1, r1, r12
-    adds r3, r3, #7
-    tst r2, #128
-    bne 2b
-    tst r2, #64
-    beq 3f
-    cmp r3, #64
-    bhs 3f
-    mvn r2, #0
-    lsl r12, r2, r3
-    orr r0, r0, r12
-    subs r3, r3, #32
-    it mi
-    movmi r3, #0
-    lsl r12, r2, r3
-    orr r1, r1, r12
+    .irp shift, 18, 11, 4
+    ldrb r2, [r4], #1
+    lsls r3, r2, #25
+    bcs 2f
+    orr r0, r0, r3, asr #\shift
+    asrs r1, r3, #31
+    strd r0, r1, [r5], #8
+    NEXT0
+2:  orr r0, r0, r3, lsr #\shift
+    .endr
+    ldrb r2, [r4], #1
+    lsls r3, r2, #25
+    orr r0, r0, r3, lsl #3
+    asr r1, r3, #29
+    bcc 3f
+    lsrs r1, r3, #29
+    .irp shift, 22, 15, 8, 1
+    ldrb r2, [r4], #1
+    lsls r3, r2, #25
+    bcs 2f
+    orr r1, r1, r3, asr #\shift
+    b 3f
+2:  orr r1, r1, r3, lsr #\shift
+    .endr
+    ldrb r2, [r4], #1
+    orr r1, r1, r2, lsl #31
 3:  strd r0, r1, [r5], #8
     NEXT0
 
@@ -361,10 +350,13 @@
     ldrb r2, [r4], #1
     lsls r2, r2, #25
     orr r3, r3, r2, lsr #4
-    bcs 4f
+    bcc 2f
+    ldrb r2, [r4], #1
+    orr r3, r3, r2, lsl #28
 2:  adds r3, r3, r0
     bcs 4f
-    cmp r3, r9
+    ldr r2, [sp, #S_EXACT]
+    cmp r3, r2
     bhs 4f
     .endm
 
