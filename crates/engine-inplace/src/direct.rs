@@ -124,7 +124,7 @@ impl Direct {
         if !self.machine.is_running() {
             return Run::Returned;
         }
-        match self.machine.run(&mut Answers(answer), fuel) {
+        match self.machine.run(&mut Answers { answer, trap: None }, fuel) {
             Stop::Returned => Run::Returned,
             Stop::Preempted => Run::Preempted,
             Stop::Trap(trap) => {
@@ -154,19 +154,26 @@ impl Direct {
     }
 }
 
-struct Answers<'a>(&'a mut dyn Answer);
+struct Answers<'a> {
+    answer: &'a mut dyn Answer,
+    trap: Option<Trap>,
+}
 
 impl Calls for Answers<'_> {
     fn call(&mut self, import: u32, slots: &mut [u64], memory: &mut [u8]) -> Called {
-        match self.0.answer(import, slots, memory) {
+        match self.answer.answer(import, slots, memory) {
             Ok(()) => Called::Done,
-            Err(trap) => Called::Trap(trap),
+            Err(trap) => {
+                self.trap = Some(trap);
+                Called::Ended
+            }
         }
     }
 
-    fn memory_refused(&mut self, _: u64) {}
-
-    fn is_interrupted(&self) -> bool {
-        false
+    fn ending(&mut self) -> Stop {
+        let trap = self.trap.take();
+        Stop::Trap(trap.unwrap_or_else(|| Trap::new(TrapKind::Engine)))
     }
+
+    fn memory_refused(&mut self, _: u64) {}
 }

@@ -39,7 +39,7 @@ impl Instance {
         let entry = self.through_table(r)?;
         let function = Registers::function_at(entry);
         if function.is_imported() {
-            return self.call_host(r, calls, function, at, 1);
+            return call_host(r, calls, function, at, 1);
         }
         r.forget(1);
         enter(r, entry, function)
@@ -94,7 +94,7 @@ impl Instance {
             return burn(r, CALL_FUEL);
         }
         // The host answers while the function is still there, whose results they become.
-        let went = self.call_host(r, calls, function, at, above);
+        let went = call_host(r, calls, function, at, above);
         if matches!(went, Ok(()) | Err(Halt::Stop(Stop::Preempted)))
             && !r.leave(function.results.into())
         {
@@ -102,39 +102,45 @@ impl Instance {
         }
         went
     }
+}
 
-    /// Asks the host. `above` operands, which are not for it, lie over the arguments. If it waits, everything is as it
-    /// was before the call, which is made again.
-    pub(super) fn call_host(
-        &mut self,
-        r: &mut Registers,
-        calls: &mut dyn Calls,
-        function: Function,
-        at: *const u8,
-        above: usize,
-    ) -> Went {
-        let (parameters, results) = (
-            usize::from(function.parameters),
-            usize::from(function.results),
-        );
-        let (slots, memory) = r.slots_and_memory(above + parameters, parameters.max(results));
-        match calls.call(function.code, slots, memory) {
-            Called::Done => {
-                r.forget(above + parameters);
-                r.keep(results);
-                if calls.is_interrupted() {
-                    return Err(Halt::Stop(Stop::Preempted));
-                }
-                burn(r, HOST_CALL_FUEL)
-            }
-            Called::Blocked => {
-                r.code = at;
-                Err(Halt::Stop(Stop::Blocked))
-            }
-            Called::Exit(code) => Err(Halt::Stop(Stop::Exit(code))),
-            Called::Trap(trap) => Err(Halt::Stop(Stop::Trap(trap))),
+/// Asks the host. `above` operands, which are not for it, lie over the arguments. If it waits, everything is as it was
+/// before the call, which is made again. The memory stays where it is.
+#[inline(always)]
+pub(super) fn call_host(
+    r: &mut Registers,
+    calls: &mut dyn Calls,
+    function: Function,
+    at: *const u8,
+    above: usize,
+) -> Went {
+    let (parameters, results) = (
+        usize::from(function.parameters),
+        usize::from(function.results),
+    );
+    let (slots, memory) = r.slots_and_memory(above + parameters, parameters.max(results));
+    match calls.call(function.code, slots, memory) {
+        Called::Done => {
+            r.forget(above + parameters);
+            r.keep(results);
+            burn(r, HOST_CALL_FUEL)
         }
+        Called::DoneAndInterrupted => {
+            r.forget(above + parameters);
+            r.keep(results);
+            Err(Halt::Stop(Stop::Preempted))
+        }
+        other => Err(not_done(r, calls, other, at)),
     }
+}
+
+#[cold]
+fn not_done(r: &mut Registers, calls: &mut dyn Calls, called: Called, at: *const u8) -> Halt {
+    if called == Called::Ended {
+        return Halt::Stop(calls.ending());
+    }
+    r.code = at;
+    Halt::Stop(Stop::Blocked)
 }
 
 /// Enters a function of the module.

@@ -6,11 +6,12 @@
 use core::ffi::c_void;
 use core::mem::offset_of;
 
-use super::registers::Registers;
+use super::calls::call_host;
+use super::registers::{Entry, Registers};
 use super::{Calls, Halt, Stop, portable};
 use crate::instance::Instance;
 use crate::opcode::code;
-use crate::table::{Branch, FUNCTION_WORDS, Function};
+use crate::table::{Branch, Function};
 
 /// Runs until something stops the guest.
 pub(super) fn run(
@@ -48,13 +49,11 @@ struct Bridge<'a> {
 }
 
 impl Bridge<'_> {
-    /// Whether the guest is stopped.
+    /// Keeps why the guest is stopped.
+    #[cold]
     fn note(&mut self, halt: Option<Halt>) -> u32 {
-        let is_halted = halt.is_some();
-        if is_halted {
-            self.halt = halt;
-        }
-        u32::from(is_halted)
+        self.halt = halt;
+        IS_HALTED
     }
 }
 
@@ -72,8 +71,10 @@ unsafe extern "C" fn thimble_inplace_step(registers: *mut Registers, bridge: *mu
     let bridge = unsafe { &mut *bridge.cast::<Bridge<'_>>() };
     // SAFETY: as above.
     let registers = unsafe { &mut *registers };
-    let halt = portable::run::<false>(bridge.instance, registers, bridge.calls);
-    bridge.note(halt)
+    match portable::run::<false>(bridge.instance, registers, bridge.calls) {
+        None => 0,
+        halt => bridge.note(halt),
+    }
 }
 
 /// Calls the host, with the place in the code behind the call and its arguments topmost. Not 0 if the guest is stopped.
@@ -85,18 +86,22 @@ unsafe extern "C" fn thimble_inplace_host(
     registers: *mut Registers,
     bridge: *mut c_void,
     start: *const u8,
-    function: *const [u32; FUNCTION_WORDS as usize],
+    function: Entry,
 ) -> u32 {
     // SAFETY: as above.
     let bridge = unsafe { &mut *bridge.cast::<Bridge<'_>>() };
     // SAFETY: as above.
     let registers = unsafe { &mut *registers };
-    // SAFETY: as above.
-    let function = Function::from_words(unsafe { *function });
-    let went = bridge
-        .instance
-        .call_host(registers, bridge.calls, function, start, 0);
-    bridge.note(went.err())
+    match call_host(
+        registers,
+        bridge.calls,
+        Registers::function_at(function),
+        start,
+        0,
+    ) {
+        Ok(()) => 0,
+        Err(halt) => bridge.note(Some(halt)),
+    }
 }
 
 type Handler = unsafe extern "C" fn();

@@ -304,12 +304,25 @@ call_any:
     CALLED_LONG
 
 call_host:
-    SAVE
+    @ the host changes neither the function nor where the memory is
+    ldr r0, [sp, #S_REGISTERS]
+    stm r0, {{r4-r7}}
+    str lr, [r0, #{fuel}]
+    ldr r1, [sp, #S_FUNCTION]
+    str r1, [r0, #{function}]
+    ldr r1, [sp, #S_FRAME]
+    str r1, [r0, #{frame}]
     ldr r1, [sp, #S_BRIDGE]
     ldr r2, [sp, #S_START]
     subs r2, r2, #1
     bl thimble_inplace_host
-    b after_portable
+    cmp r0, #0
+    bne leave_loop
+    ldr r0, [sp, #S_REGISTERS]
+    ldr r5, [r0, #{top}]
+    ldr lr, [r0, #{fuel}]
+    RESTORE2
+    NEXT0
 
 @ There is no room, which ends the guest: the portable loop finds it again.
 no_room:
