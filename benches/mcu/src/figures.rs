@@ -1,6 +1,6 @@
 //! The figures, made of what the runs said.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use thimble_bench_report::{Outcome, geometric_mean};
 
 use crate::flash::Flash;
@@ -40,6 +40,12 @@ pub(crate) fn outcomes(said: &[Said], flash: &Flash) -> Result<Vec<Outcome>> {
         .iter()
         .find(|said| said.engine == OURS)
         .context("the engine that runs in place did not run")?;
+    if let Some(other) = said.iter().find(|said| said.written != ours.written) {
+        bail!(
+            "a guest wrote something else in {} than in {OURS}",
+            other.engine
+        );
+    }
     let mut outcomes = speed(ours);
     outcomes.extend(
         ours.modules
@@ -123,8 +129,8 @@ fn of_module(name: &str, module: &Module) -> Vec<Outcome> {
             "KiB",
         )
         .note(format!(
-            "by its own account {:.0} bytes",
-            module.install_peak_bytes
+            "{:.0} bytes by its own account, and {:.0} of the processor's stack",
+            module.install_peak_bytes, module.install_stack_bytes
         )),
         Outcome::new(
             format!("{name}: side table, in flash"),
@@ -143,7 +149,11 @@ fn of_module(name: &str, module: &Module) -> Vec<Outcome> {
                 bytes / KIB,
                 "KiB",
             )
-            .budget(budget),
+            .budget(budget)
+            .note(format!(
+                "and {:.0} bytes of the processor's stack",
+                module.stack_bytes
+            )),
         );
     }
     outcomes
@@ -167,11 +177,17 @@ fn peer_outcomes(peer: &Said, flash: Option<f64>) -> Vec<Outcome> {
             "instr",
         ));
         if let Some(bytes) = module.memory_bytes {
-            outcomes.push(Outcome::new(
-                format!("{engine}: {name}: RAM beyond memory"),
-                bytes / KIB,
-                "KiB",
-            ));
+            outcomes.push(
+                Outcome::new(
+                    format!("{engine}: {name}: RAM beyond memory"),
+                    bytes / KIB,
+                    "KiB",
+                )
+                .note(format!(
+                    "and {:.0} bytes of the processor's stack",
+                    module.stack_bytes
+                )),
+            );
         }
     }
     if let Some(bytes) = flash {
