@@ -152,6 +152,9 @@ struct Validator<'m, 's> {
     code_count: u32,
 }
 
+/// Bytes of a module: so few that by how far a branch leads fits into 32 bits with a sign.
+const MODULE_BYTES_MAX: u32 = 1 << 30;
+
 /// The sections in the order in which they must stand, with their numbers.
 const ORDER: [(u8, &str); 12] = [
     (1, "type"),
@@ -171,10 +174,10 @@ const ORDER: [(u8, &str); 12] = [
 impl<'m> Validator<'m, '_> {
     fn module(&mut self, module: &'m [u8]) -> Result<(), Reason> {
         let mut reader = Reader::new(module);
-        if u32::try_from(module.len()).is_err() {
+        if module.len() > MODULE_BYTES_MAX as usize {
             return Err(Reason::Limit {
                 what: "bytes in a module",
-                most: u32::MAX,
+                most: MODULE_BYTES_MAX,
             });
         }
         let magic = reader

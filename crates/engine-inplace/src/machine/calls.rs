@@ -69,12 +69,16 @@ impl Machine {
         let index = reference
             .checked_sub(1)
             .ok_or(TrapKind::IndirectCallToNull)?;
-        let function = r.function_entry(index);
         let side_table = self
             .instance
             .program
             .table()
             .map_err(|_| TrapKind::Engine)?;
+        // Who calls functions one by one can pass anything as a reference.
+        if index >= side_table.head.function_count {
+            return Err(TrapKind::BadSignature);
+        }
+        let function = r.function_entry(index);
         if side_table.same_type(ty) != function.ty.into() {
             return Err(TrapKind::BadSignature);
         }

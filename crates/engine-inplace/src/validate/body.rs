@@ -425,13 +425,13 @@ impl<'m> Checker<'_, 'm> {
         if !returns {
             return operands.push_all(ty.results);
         }
-        // What is called needs its own room; results that do not fit anywhere else are its caller's.
-        operands.note_wide(ty.results);
         if self.results()? != ty.results {
             return Err(Reason::Invalid(
                 "type mismatch: a tail call gives other results",
             ));
         }
+        // If the host is called, its results lie here before they become the function's own: there must be room.
+        self.body.operands.push_all(ty.results)?;
         self.body.operands.set_unreachable();
         Ok(())
     }
