@@ -70,7 +70,8 @@ impl Limits {
         }
     }
 
-    /// For microcontrollers: 24 KB at most for a function with all of these at once.
+    /// For microcontrollers: 24 KB for a function with all of these at once, and up to half as much again since vectors
+    /// grow by half.
     #[must_use]
     pub const fn small() -> Self {
         Self {
@@ -116,6 +117,7 @@ pub fn validate(
         writer: Writer::new(store),
         section: "header",
         place: 0,
+        found: None,
         code_count: 0,
     };
     let outcome = validator.module(module);
@@ -148,6 +150,8 @@ struct Validator<'m, 's> {
     section: &'static str,
     /// Where it is, or was when it found something.
     place: u32,
+    /// Where it found something that lies before the place up to which it has read.
+    found: Option<u32>,
     /// Functions whose code was checked.
     code_count: u32,
 }
@@ -203,6 +207,7 @@ impl<'m> Validator<'m, '_> {
                 section.name()?;
                 continue;
             }
+            self.section = if id == 13 { "tag" } else { "unknown" };
             let Some(position) = ORDER.iter().position(|(known, _)| *known == id) else {
                 return Err(match id {
                     13 => Reason::Feature("exceptions"),
@@ -218,7 +223,7 @@ impl<'m> Validator<'m, '_> {
                 .part(length)
                 .map_err(|_| Reason::Malformed("length out of bounds"))?;
             let outcome = self.section(id, &mut section);
-            self.place = self.place.max(section.offset());
+            self.place = self.found.unwrap_or(section.offset());
             outcome?;
             if !section.is_at_end() {
                 return Err(Reason::Malformed("section size mismatch"));
