@@ -292,7 +292,9 @@ fn runs(module: &[u8], numbers: &mut Numbers) -> bool {
         for slot in slots {
             *slot = slot.rotate_left(import).wrapping_add(1);
         }
-        memory.first_mut().map(|byte| *byte ^= 1);
+        if let Some(byte) = memory.first_mut() {
+            *byte ^= 1;
+        }
         Ok::<(), Trap>(())
     };
     for function in 0..64 {
