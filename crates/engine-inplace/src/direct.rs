@@ -110,8 +110,8 @@ impl Direct {
     pub fn begin(&mut self, function: u32, arguments: &[u64]) -> Result<(), TrapKind> {
         let program = &self.machine.instance.program;
         let table = program.table().map_err(|_| TrapKind::Engine)?;
+        let is_own = (table.head.import_count..table.head.function_count).contains(&function);
         let entry = table.function(function);
-        let is_own = function < table.head.function_count && !entry.is_imported();
         if !is_own || usize::from(entry.parameters) != arguments.len() {
             return Err(TrapKind::Engine);
         }

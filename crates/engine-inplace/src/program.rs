@@ -163,10 +163,12 @@ impl Program {
         function_type(&mut reader).ok()
     }
 
-    /// The type of a function.
+    /// The type of a function, if there is one of this index.
     #[must_use]
     pub fn function_type(&self, function: u32) -> Option<FunctionType<'_>> {
-        self.ty(self.table().ok()?.function(function).ty.into())
+        let table = self.table().ok()?;
+        let is_there = function < table.head.function_count;
+        is_there.then(|| self.ty(table.function(function).ty.into()))?
     }
 
     /// Every import, in order.

@@ -215,6 +215,7 @@ macro_rules! assembly {
             top = const offset_of!(Registers, top),
             functions = const offset_of!(Registers, functions),
             module = const offset_of!(Registers, module),
+            function_count = const offset_of!(Registers, function_count),
             types = const offset_of!(Registers, types),
             elements = const offset_of!(Registers, elements),
             element_count = const offset_of!(Registers, element_count),

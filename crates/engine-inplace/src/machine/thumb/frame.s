@@ -357,7 +357,9 @@ no_room:
     ldr r3, [r12, #{elements}]
     ldr r2, [r3, r0, lsl #2]
     subs r2, r2, #1
-    bmi 7f
+    ldr r3, [r12, #{function_count}]
+    cmp r2, r3
+    bhs 7f                      @ null, too
     ldr r3, [r12, #{types}]
     ldr r1, [r3, r1, lsl #2]
     ldr r3, [sp, #S_FUNCTIONS]
