@@ -215,7 +215,10 @@ impl Registers {
 
     #[inline(always)]
     pub(super) fn push(&mut self, value: impl Slot) {
-        debug_assert!(self.top < self.stack_end, "over the stack");
+        debug_assert!(
+            (self.top as usize) < self.operands_end(),
+            "over the operands"
+        );
         // SAFETY: the function was entered with room for all of its operands.
         unsafe { *self.top = value.into_slot() };
         // SAFETY: at most one behind the stack.
@@ -263,6 +266,7 @@ impl Registers {
     /// Takes so many operands away.
     #[inline(always)]
     pub(super) fn forget(&mut self, count: usize) {
+        debug_assert!(self.has_operands(count), "no operand");
         // SAFETY: validated code takes only what is there.
         self.top = unsafe { self.top.sub(count) };
     }
@@ -270,6 +274,10 @@ impl Registers {
     /// Adds so many operands that are there already.
     #[inline(always)]
     pub(super) fn keep(&mut self, count: usize) {
+        debug_assert!(
+            self.top as usize + count * size_of::<u64>() <= self.operands_end(),
+            "over the operands"
+        );
         // SAFETY: the function was entered with room for all of its operands.
         self.top = unsafe { self.top.add(count) };
     }
@@ -279,11 +287,26 @@ impl Registers {
         // SAFETY: validated code takes only what is there.
         let start = unsafe { self.top.sub(below) };
         debug_assert!(
-            start as usize + count * 8 <= self.stack_end as usize,
-            "over the stack"
+            start as usize + count * size_of::<u64>() <= self.operands_end(),
+            "over the operands"
         );
         // SAFETY: results have room as operands have; all slots were initialized with the stack.
         unsafe { core::slice::from_raw_parts_mut(start, count) }
+    }
+
+    /// Whether the function has so many operands now. For debug assertions.
+    fn has_operands(&self, count: usize) -> bool {
+        self.top as usize >= self.frame as usize + (FRAME_SLOTS + count) * size_of::<u64>()
+    }
+
+    /// Where the room for operands ends that the validator found the function to need. For debug assertions.
+    fn operands_end(&self) -> usize {
+        if self.function == OUTERMOST {
+            return self.stack_end as usize;
+        }
+        let operands = self.function_entry(self.function).operands as usize;
+        let end = self.frame as usize + (FRAME_SLOTS + operands) * size_of::<u64>();
+        end.min(self.stack_end as usize)
     }
 
     // Locals and globals.
@@ -394,6 +417,7 @@ impl Registers {
             .unwrap_or_else(|further| self.long_branch(at, further));
         // SAFETY: the target is in the same function.
         self.code = unsafe { self.code.offset(branch.code_delta as isize) };
+        debug_assert!(self.is_in_function(), "a branch out of the function");
         // SAFETY: the target's next branch is one of the function's, or behind the last one.
         self.branch = unsafe { at.offset(branch.branch_delta as isize * ENTRY as isize) };
         if branch.drop != 0 {
@@ -419,6 +443,7 @@ impl Registers {
     /// Takes away operands below the topmost ones.
     #[inline(always)]
     fn drop_below(&mut self, keep: usize, drop: usize) {
+        debug_assert!(self.has_operands(keep + drop), "no operand");
         // SAFETY: the validator counted them.
         let from = unsafe { self.top.sub(keep) };
         // SAFETY: as above.
@@ -426,6 +451,12 @@ impl Registers {
         // SAFETY: both ranges are on the stack.
         unsafe { ptr::copy(from, to, keep) };
         self.forget(drop);
+    }
+
+    /// Whether the place in the code is in the function. For debug assertions.
+    fn is_in_function(&self) -> bool {
+        let function = self.function_entry(self.function);
+        (function.code as usize..=function.end as usize).contains(&self.offset_of(self.code))
     }
 
     // Functions and frames.
@@ -476,6 +507,10 @@ impl Registers {
             self.slot_number(self.locals),
             self.function,
         ];
+        debug_assert!(
+            self.function == OUTERMOST || self.has_operands(function.parameters.into()),
+            "no argument"
+        );
         // SAFETY: validated code has pushed the arguments.
         let locals = unsafe { self.top.sub(function.parameters as usize) };
         self.make_frame(index, function, locals, words)
@@ -485,6 +520,7 @@ impl Registers {
     pub(super) fn enter_instead(&mut self, index: u32, function: Function) -> Result<(), TrapKind> {
         let words = self.caller();
         let count = usize::from(function.parameters);
+        debug_assert!(self.has_operands(count), "no argument");
         let room = (self.stack_end as usize - self.locals as usize) / size_of::<u64>();
         if Self::slots_of(function) > room {
             return Err(TrapKind::StackOverflow);
@@ -555,6 +591,7 @@ impl Registers {
     #[inline(always)]
     #[must_use]
     pub(super) fn leave(&mut self, results: usize) -> bool {
+        debug_assert!(self.has_operands(results), "no result");
         let [offset, branch, locals, function] = self.caller();
         // SAFETY: validated code has pushed the results.
         let from = unsafe { self.top.sub(results) };
