@@ -47,7 +47,8 @@ pub(crate) struct Skip {
 /// A file of the suite on its way into the stream.
 struct Recorder<'s> {
     stream: &'s mut Stream,
-    text: &'s str,
+    /// The offset behind each line.
+    lines: Vec<usize>,
     linker: Linker,
     counts: Counts,
     skips: Vec<Skip>,
@@ -68,7 +69,7 @@ pub(crate) fn record(
     let buffer = ParseBuffer::new_with_lexer(lexer)?;
     let mut recorder = Recorder {
         stream,
-        text,
+        lines: text.match_indices('\n').map(|(at, _)| at + 1).collect(),
         linker: Linker::default(),
         counts: Counts::default(),
         skips: Vec::new(),
@@ -85,7 +86,7 @@ pub(crate) fn record(
 
 impl Recorder<'_> {
     fn line(&self, span: Span) -> usize {
-        span.linecol_in(self.text).0 + 1
+        self.lines.partition_point(|end| *end <= span.offset()) + 1
     }
 
     fn add(&mut self, directive: &'static str, kind: u8, line: usize, body: Body) {
