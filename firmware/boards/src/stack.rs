@@ -1,11 +1,12 @@
 //! How deep the processor's stack gets.
 
-use core::hint::black_box;
 use core::ptr;
+
+use crate::processor;
 
 /// What unused stack is filled with.
 const UNUSED: u32 = 0x5afe_57ac;
-/// Bytes below a local that are left alone: they are this module's own.
+/// Bytes below the stack's pointer that are left alone: they are this module's own.
 const OWN_BYTES: usize = 256;
 
 unsafe extern "C" {
@@ -22,8 +23,7 @@ impl Depth {
     #[inline(never)]
     #[must_use]
     pub fn begin() -> Self {
-        let here = 0_u32;
-        let from = black_box(&raw const here) as usize - OWN_BYTES;
+        let from = processor::stack_pointer() - OWN_BYTES;
         let mut place = &raw mut __heap_end;
         while (place as usize) < from {
             // SAFETY: between the stack's end, where the heap ends too, and what is in use of it.
