@@ -61,8 +61,8 @@ pub(super) struct Registers {
     pub(super) memory_bytes: usize,
     /// What may still be used.
     pub(super) fuel: i32,
-    /// For debug assertions, as those at the end.
-    function_count: u32,
+    /// How many functions there are.
+    pub(super) function_count: u32,
     /// The function it is in, or null.
     pub(super) function: Entry,
     /// What is known of the caller.
