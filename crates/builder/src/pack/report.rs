@@ -1,0 +1,276 @@
+//! What the packer did, what it did not, and why.
+
+use std::fmt;
+
+/// What the packer did with a module's memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackReport {
+    /// Bytes of linear memory that the module began with.
+    pub memory_bytes_before: u64,
+    /// Bytes that it begins with now.
+    pub memory_bytes: u64,
+    /// What became of its memory.
+    pub memory: MemoryOutcome,
+    /// What became of its stack.
+    pub stack: StackOutcome,
+}
+
+/// What became of a module's memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MemoryOutcome {
+    /// It has pages of one byte, and exactly as many as it needs.
+    Exact,
+    /// Its heap lies lower now, and it begins with as many pages as are needed for that.
+    HeapMoved {
+        /// Bytes by which it lies lower.
+        bytes: u32,
+    },
+    /// It is as it was.
+    Kept(Doubt),
+}
+
+/// What became of a module's stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StackOutcome {
+    /// The module has none.
+    None,
+    /// It is as large as it was proven to get.
+    Bounded {
+        /// Bytes that it had.
+        bytes_before: u32,
+        /// Bytes that it has.
+        bytes: u32,
+        /// The functions of the deepest chain of calls, the first that is called first.
+        chain: Vec<String>,
+    },
+    /// It is where it was, and what would lower it into data traps.
+    Guarded {
+        /// Why it has no bound.
+        doubt: Doubt,
+        /// The end of data, below which it may not get.
+        data_end: u32,
+    },
+    /// It is as it was.
+    Kept(Doubt),
+}
+
+/// Why something could not be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Doubt {
+    /// The module has no memory.
+    NoMemory,
+    /// It asks for more memory while it runs.
+    Grows,
+    /// No global is the stack pointer.
+    NoStackPointer,
+    /// Several globals could be.
+    StackPointers {
+        /// How many.
+        count: usize,
+    },
+    /// Where the stack begins is not a number.
+    StackUnplaced,
+    /// The stack lies before data, and nothing tells where data may move.
+    StackFirst,
+    /// Data lies on both sides of the stack's top, or where that is computed.
+    Layout,
+    /// Nothing tells where data ends.
+    DataEndUnknown,
+    /// What was told of the stack's size cannot be.
+    StackSizeWrong {
+        /// Bytes that were told.
+        told_bytes: u32,
+        /// Bytes that it can have at most.
+        bytes_max: u32,
+    },
+    /// A function moves the stack pointer by what is computed.
+    StackComputed {
+        /// Its name.
+        function: String,
+    },
+    /// A function does not leave the stack pointer as it was.
+    StackUnbalanced {
+        /// Its name.
+        function: String,
+    },
+    /// A function is too large or too involved.
+    TooInvolved {
+        /// Its name.
+        function: String,
+    },
+    /// Functions with frames call each other in a circle.
+    Recursion {
+        /// Their names.
+        functions: Vec<String>,
+    },
+    /// The stack can get larger than what an address reaches.
+    StackTooDeep {
+        /// Bytes that it can have.
+        bytes: u64,
+    },
+    /// A number in code may be an address behind the stack.
+    HeapInCode {
+        /// The function.
+        function: String,
+        /// The number.
+        number: u32,
+    },
+    /// A global may hold an address behind the stack.
+    HeapInGlobal {
+        /// The number it begins with.
+        number: u32,
+    },
+    /// Data may hold an address behind the stack.
+    HeapInData {
+        /// Where.
+        address: u32,
+        /// The number there.
+        number: u32,
+    },
+    /// The memory behind the stack is used at fixed addresses.
+    HeapFixed {
+        /// The linker's symbol through which.
+        symbol: String,
+    },
+}
+
+impl Doubt {
+    /// Whether whoever made the module could change that, and how.
+    fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Grows => {
+                Some("link with -Wl,--emit-relocs and without -s so that the heap can be moved")
+            }
+            Self::DataEndUnknown => Some(
+                "tell the size of the stack it was linked with (--stack-size 64k is wasm-ld's own), or link with \
+                 -Wl,--export=__data_end",
+            ),
+            Self::NoStackPointer | Self::StackPointers { .. } => {
+                Some("keep the names when linking (without -s), or export __stack_pointer")
+            }
+            Self::HeapInCode { .. } | Self::HeapInData { .. } | Self::HeapInGlobal { .. } => Some(
+                "link with -Wl,--emit-relocs and without -s, so that addresses and numbers can be told apart",
+            ),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoMemory => formatter.write_str("the module has no memory"),
+            Self::Grows => formatter.write_str("it asks for memory while it runs (malloc does)"),
+            Self::NoStackPointer => {
+                formatter.write_str("no global is known to be the stack pointer")
+            }
+            Self::StackPointers { count } => {
+                write!(formatter, "{count} globals could be the stack pointer")
+            }
+            Self::StackUnplaced => formatter.write_str("where the stack begins is computed"),
+            Self::StackFirst => {
+                formatter.write_str("the stack lies before data, which cannot be moved")
+            }
+            Self::Layout => formatter.write_str("data lies on both sides of the top of the stack"),
+            Self::DataEndUnknown => formatter.write_str("nothing tells where its data ends"),
+            Self::StackSizeWrong {
+                told_bytes,
+                bytes_max,
+            } => write!(
+                formatter,
+                "a stack of {told_bytes} bytes cannot be: behind its data are {bytes_max}"
+            ),
+            Self::StackComputed { function } => write!(
+                formatter,
+                "`{function}` takes from the stack what it computes (alloca, arrays of variable length)"
+            ),
+            Self::StackUnbalanced { function } => {
+                write!(
+                    formatter,
+                    "`{function}` does not leave the stack pointer as it was"
+                )
+            }
+            Self::TooInvolved { function } => {
+                write!(formatter, "`{function}` is too involved to be followed")
+            }
+            Self::Recursion { functions } => {
+                write!(
+                    formatter,
+                    "functions call each other in a circle: {}",
+                    functions.join(", ")
+                )
+            }
+            Self::StackTooDeep { bytes } => write!(formatter, "the stack can take {bytes} bytes"),
+            Self::HeapInCode { function, number } => write!(
+                formatter,
+                "the number {number} in `{function}` may be an address behind the stack"
+            ),
+            Self::HeapInGlobal { number } => write!(
+                formatter,
+                "a global begins with {number}, which may be an address behind the stack"
+            ),
+            Self::HeapInData { address, number } => write!(
+                formatter,
+                "the number {number} at {address} in data may be an address behind the stack"
+            ),
+            Self::HeapFixed { symbol } => {
+                write!(
+                    formatter,
+                    "it uses the memory behind the stack through `{symbol}`"
+                )
+            }
+        }?;
+        match self.advice() {
+            Some(advice) => write!(formatter, "; {advice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl PackReport {
+    /// What was done and what not, in lines for people.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!(
+            "memory: {} of {} bytes left",
+            self.memory_bytes, self.memory_bytes_before
+        )];
+        match &self.memory {
+            MemoryOutcome::Exact => {}
+            MemoryOutcome::HeapMoved { bytes } => {
+                lines.push(format!("heap: {bytes} bytes lower than it was"));
+            }
+            MemoryOutcome::Kept(doubt) => lines.push(format!("memory kept: {doubt}")),
+        }
+        match &self.stack {
+            StackOutcome::None => {}
+            StackOutcome::Bounded {
+                bytes_before,
+                bytes,
+                chain,
+            } => lines.push(format!(
+                "stack: {bytes} of {bytes_before} bytes, the most that {} can take",
+                deepest(chain)
+            )),
+            StackOutcome::Guarded { doubt, data_end } => {
+                lines.push(format!("stack kept, and guarded at {data_end}: {doubt}"))
+            }
+            StackOutcome::Kept(doubt) => lines.push(format!("stack kept: {doubt}")),
+        }
+        lines
+    }
+}
+
+/// A chain of calls; of a long one the ends.
+fn deepest(chain: &[String]) -> String {
+    match chain {
+        [] => "no function".to_owned(),
+        [first, middle @ .., last] if middle.len() > 6 => {
+            format!("{first} > … {} calls … > {last}", middle.len() + 1)
+        }
+        chain => chain.join(" > "),
+    }
+}
