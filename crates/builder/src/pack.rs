@@ -14,8 +14,6 @@ mod pointer;
 mod relocations;
 mod report;
 mod shape;
-#[cfg(test)]
-mod tests;
 mod value;
 mod write;
 
@@ -23,6 +21,26 @@ use crate::module::{self, Tidied, TidyError, TidyOptions};
 use shape::Shape;
 
 pub use report::{Doubt, MemoryOutcome, PackReport, StackOutcome};
+
+/// Whether a module is to be packed, as a recipe or a command line says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PackRequest {
+    /// Whether it is.
+    pub pack: bool,
+    /// See [`PackOptions::stack_bytes`].
+    pub stack_bytes: Option<u32>,
+}
+
+impl PackRequest {
+    /// This one, and where it says nothing, the other.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            pack: self.pack || other.pack,
+            stack_bytes: self.stack_bytes.or(other.stack_bytes),
+        }
+    }
+}
 
 /// How a module is packed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

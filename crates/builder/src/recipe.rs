@@ -10,6 +10,7 @@
 //! | Field | Value |
 //! |---|---|
 //! | `module` | path of the `.wasm` or `.wat` file, relative to the recipe, inside its folder |
+//! | `pack` | whether the module's memory is cut to what it needs: `true`, or `stack` with the size it was linked with |
 //! | `name` | what the image is called where nobody says otherwise: a-z, 0-9, `.`, `_`, `-` |
 //! | `author` | who made it |
 //! | `entry` | the exported function to run; `_start` where it is left out |
@@ -33,6 +34,7 @@ use std::path::{Path, PathBuf};
 
 use thimble_image::ImageConfig;
 
+use crate::pack::PackRequest;
 use crate::units;
 use crate::yaml;
 
@@ -53,6 +55,8 @@ pub struct Recipe {
     pub name: Option<String>,
     /// The module, WebAssembly or its text format.
     pub module: PathBuf,
+    /// Whether it is to be packed.
+    pub pack: PackRequest,
     /// How it is run and what it asks for, without the digests of layers.
     pub config: ImageConfig,
     /// What whoever wrote the recipe should know.
@@ -95,6 +99,7 @@ fn of_module(path: &Path) -> Recipe {
             .map(str::to_ascii_lowercase)
             .filter(|name| units::is_name(name)),
         module: path.to_owned(),
+        pack: PackRequest::default(),
         config: ImageConfig::default(),
         notes: Vec::new(),
     }
@@ -133,6 +138,7 @@ fn read_file(path: &Path) -> Result<Recipe, RecipeError> {
         source: path.to_owned(),
         name: written.name,
         module,
+        pack: written.pack,
         config,
         notes: written.notes,
     })
@@ -142,6 +148,7 @@ fn read_file(path: &Path) -> Result<Recipe, RecipeError> {
 struct Written {
     name: Option<String>,
     module: ModulePath,
+    pack: PackRequest,
     config: ImageConfig,
     notes: Vec<String>,
 }

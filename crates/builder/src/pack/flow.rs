@@ -9,7 +9,7 @@ mod arity;
 mod labels;
 mod step;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wasmparser::{BlockType, Operator};
 
@@ -19,8 +19,8 @@ use labels::{Label, Labels, State};
 
 /// Rounds over a function until it counts as too involved. Compilers' code needs three or four.
 const ROUNDS_MAX: u32 = 64;
-/// Values copied for one function at most: some seconds of work.
-const WORK_MAX: u64 = 400_000_000;
+/// Values copied for one function at most. What compilers make of C needs some thousands.
+const WORK_MAX: u64 = 10_000_000;
 
 /// What is followed, and what is known of the functions that are called.
 pub(super) struct Question<'a> {
@@ -79,8 +79,8 @@ pub(super) enum FlowDoubt {
     TooInvolved,
 }
 
-/// Follows a function.
-pub(super) fn follow(question: &Question<'_>, function: u32) -> Summary {
+/// Follows a function. `work_left` goes down with what it costs; where nothing is left, the answer is a doubt.
+pub(super) fn follow(question: &Question<'_>, function: u32, work_left: &mut u64) -> Summary {
     let mut walk = Walk {
         question,
         function,
@@ -88,15 +88,25 @@ pub(super) fn follow(question: &Question<'_>, function: u32) -> Summary {
         current: None,
         labels: Labels::default(),
         work: 0,
+        work_max: WORK_MAX.min(*work_left),
     };
+    let mut is_done = false;
     for _ in 0..ROUNDS_MAX {
         match walk.round() {
             Some(true) => {}
-            Some(false) => return walk.summary,
+            Some(false) => {
+                is_done = true;
+                break;
+            }
             None => break,
         }
     }
-    walk.give_up()
+    *work_left = work_left.saturating_sub(walk.work);
+    if is_done {
+        walk.summary
+    } else {
+        walk.give_up()
+    }
 }
 
 /// One function on the way.
@@ -108,6 +118,7 @@ struct Walk<'a> {
     current: Option<State>,
     labels: Labels,
     work: u64,
+    work_max: u64,
 }
 
 impl Walk<'_> {
@@ -121,7 +132,8 @@ impl Walk<'_> {
         self.current = Some(self.entry(ty.params().len())?);
         for operator in body.get_operators_reader().ok()? {
             self.operator(&operator.ok()?)?;
-            if self.work > WORK_MAX {
+            self.work += 1;
+            if self.work > self.work_max {
                 return None;
             }
         }
@@ -182,8 +194,9 @@ impl Walk<'_> {
             }
             Operator::BrTable { targets } => {
                 self.pop();
-                for depth in targets.targets() {
-                    self.branch(depth.ok()?)?;
+                let depths: Result<BTreeSet<u32>, _> = targets.targets().collect();
+                for depth in depths.ok()? {
+                    self.branch(depth)?;
                 }
                 self.leave(targets.default())
             }
@@ -264,7 +277,7 @@ impl Walk<'_> {
     }
 
     fn copy(&mut self) -> Option<State> {
-        self.work += self.current.as_ref().map_or(0, State::size);
+        self.work += self.current.as_ref().map_or(0, State::size) + 1;
         self.current.clone()
     }
 

@@ -11,6 +11,9 @@ use super::value::{Value, Watched};
 /// Bytes of an address in data.
 const WORD_BYTES: usize = 4;
 
+/// Values copied for a whole module at most: seconds.
+const WORK_MAX: u64 = 200_000_000;
+
 /// What the functions of a module do.
 pub(super) struct Followed {
     /// Each function that is not imported.
@@ -31,10 +34,11 @@ pub(super) fn follow(shape: &Shape<'_>, pointer: Option<u32>, watched: Watched) 
     };
     let first = u32::try_from(shape.imports.len()).unwrap_or(u32::MAX);
     let defined = first..first.saturating_add(u32::try_from(shape.bodies.len()).unwrap_or(0));
+    let mut work_left = WORK_MAX;
     loop {
         let summaries: BTreeMap<u32, Summary> = defined
             .clone()
-            .map(|function| (function, flow::follow(&question, function)))
+            .map(|function| (function, flow::follow(&question, function, &mut work_left)))
             .collect();
         if let Some(heap_use) = first_use(&question, &summaries) {
             return Followed {

@@ -36,7 +36,8 @@ pub(super) struct Layout {
 impl Layout {
     /// Finds out. `told_bytes` is the stack's size, as whoever linked the module knows it.
     pub(super) fn of(shape: &Shape<'_>, told_bytes: Option<u32>) -> Result<Self, Doubt> {
-        let pointer = pointer::find(shape)?;
+        let by_use = shape.memory_imported || told_bytes.is_some();
+        let pointer = pointer::find(shape, by_use)?;
         let segments = Segments::of(shape)?;
         let order = match pointer {
             None => Order::DataOnly,
@@ -62,7 +63,10 @@ impl Layout {
         }
         let (data_end, is_told) = match certain_end(shape, &segments, is_usual) {
             Some(end) => (Ok(end), false),
-            None => (told_end(&segments, behind_stack, told_bytes), true),
+            None => (
+                told_end(&segments, pointer.is_some(), behind_stack, told_bytes),
+                true,
+            ),
         };
         let data_end = data_end.map(|end| end.next_multiple_of(ALIGNMENT));
         if let (Ok(end), Some(top)) = (&data_end, behind_stack)
@@ -117,9 +121,14 @@ fn certain_end(shape: &Shape<'_>, segments: &Segments, is_usual: bool) -> Option
 }
 
 /// The end of data that follows from the stack's size.
-fn told_end(segments: &Segments, top: Option<u32>, told_bytes: Option<u32>) -> Result<u32, Doubt> {
+fn told_end(
+    segments: &Segments,
+    has_stack: bool,
+    top: Option<u32>,
+    told_bytes: Option<u32>,
+) -> Result<u32, Doubt> {
     let (Some(top), Some(told_bytes)) = (top, told_bytes) else {
-        return Err(Doubt::DataEndUnknown);
+        return Err(Doubt::DataEndUnknown { has_stack });
     };
     let wrong = Doubt::StackSizeWrong {
         told_bytes,

@@ -21,10 +21,21 @@ pub(super) struct Plan {
     pub(super) pages: Option<u64>,
     /// The stack pointer's global and what it begins with.
     pub(super) top: Option<(u32, u32)>,
-    /// The stack pointer's global, and the address below which it may not get.
-    pub(super) guard: Option<(u32, u32)>,
+    /// Between what addresses the stack pointer stays.
+    pub(super) guard: Option<GuardedStack>,
     /// The module with addresses that moved, where some did.
     pub(super) moved: Option<Vec<u8>>,
+}
+
+/// A stack whose pointer is looked at whenever it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GuardedStack {
+    /// The stack pointer.
+    pub(super) global: u32,
+    /// Its lowest value.
+    pub(super) data_end: u32,
+    /// Its highest.
+    pub(super) top: u32,
 }
 
 /// Decides. `told_bytes` is the stack's size, as whoever linked the module knows it.
@@ -145,6 +156,11 @@ impl Decision<'_> {
             report.stack = StackOutcome::Kept(Doubt::StackFirst);
             return (plan, report);
         }
+        let guard = |data_end| GuardedStack {
+            global: pointer.global,
+            data_end,
+            top: pointer.top,
+        };
         let (bound, data_end) = match (&self.bound, &self.layout.data_end) {
             (Ok(bound), Ok(data_end)) => (bound, *data_end),
             (Ok(_), Err(doubt)) => {
@@ -152,7 +168,7 @@ impl Decision<'_> {
                 return (plan, report);
             }
             (Err(doubt), Ok(data_end)) => {
-                plan.guard = Some((pointer.global, *data_end));
+                plan.guard = Some(guard(*data_end));
                 report.stack = StackOutcome::Guarded {
                     doubt: doubt.clone(),
                     data_end: *data_end,
@@ -174,6 +190,7 @@ impl Decision<'_> {
                     };
                 }
                 report.stack = StackOutcome::Bounded {
+                    data_end,
                     bytes_before: self.layout.stack_bytes().unwrap_or(0),
                     bytes: top.saturating_sub(data_end),
                     chain: bound.chain.iter().map(|it| self.shape.name(*it)).collect(),
@@ -183,7 +200,7 @@ impl Decision<'_> {
                 report.stack = StackOutcome::Kept(doubt.clone());
                 // It cannot be made as large as it may get.
                 if bound.bytes > u64::from(pointer.top.saturating_sub(data_end)) {
-                    plan.guard = Some((pointer.global, data_end));
+                    plan.guard = Some(guard(data_end));
                     report.stack = StackOutcome::Guarded { doubt, data_end };
                 }
             }
@@ -210,6 +227,10 @@ impl Decision<'_> {
             None => {}
             Some(Doubt::Grows) if self.shape.relocations.is_some() => {
                 let pages = self.pages_with_heap(pointer.top, top);
+                let memory = self.shape.memory.as_ref();
+                if memory.is_none_or(|memory| pages >= memory.initial) {
+                    return Err(Doubt::HeapNeedsAll);
+                }
                 plan.moved = Some(self.move_heap(pointer.top, top, pages)?);
                 plan.pages = Some(pages);
             }

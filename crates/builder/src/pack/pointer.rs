@@ -12,6 +12,9 @@ const NAME: &str = "__stack_pointer";
 /// The stack's top is a multiple of this many bytes.
 const ALIGNMENT: u32 = 16;
 
+/// Globals that are looked at. Linkers make one that code sets, or a few.
+const POSSIBLE_MAX: usize = 8;
+
 /// The global that is the stack pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StackPointer {
@@ -23,8 +26,8 @@ pub(super) struct StackPointer {
     pub(super) is_named: bool,
 }
 
-/// Finds it; `None` if the module has none.
-pub(super) fn find(shape: &Shape<'_>) -> Result<Option<StackPointer>, Doubt> {
+/// Finds it; `None` if the module has none. How a global is used counts only where `by_use` says so.
+pub(super) fn find(shape: &Shape<'_>, by_use: bool) -> Result<Option<StackPointer>, Doubt> {
     if let Some(global) = named(shape) {
         let top = number(shape, global).ok_or(Doubt::StackUnplaced)?;
         return Ok(Some(StackPointer {
@@ -33,25 +36,30 @@ pub(super) fn find(shape: &Shape<'_>) -> Result<Option<StackPointer>, Doubt> {
             is_named: true,
         }));
     }
-    let mut found = None;
-    let mut count = 0;
-    for (global, _) in (0..).zip(&shape.globals) {
-        let Some(top) = number(shape, global).filter(|top| top.is_multiple_of(ALIGNMENT)) else {
-            continue;
-        };
-        if is_used_as_one(shape, global) {
-            count += 1;
-            found = Some(StackPointer {
-                global,
-                top,
-                is_named: false,
-            });
-        }
+    let possible: Vec<(u32, u32)> = (0..)
+        .zip(&shape.globals)
+        .filter(|(global, _)| shape.set_globals.contains(global))
+        .filter_map(|(global, _)| Some((global, number(shape, global)?)))
+        .collect();
+    match possible.as_slice() {
+        [] => return Ok(None),
+        possible if !by_use || possible.len() > POSSIBLE_MAX => return Err(Doubt::NoStackPointer),
+        _ => {}
     }
-    if count > 1 {
-        return Err(Doubt::StackPointers { count });
+    let mut found: Vec<StackPointer> = possible
+        .into_iter()
+        .filter(|(global, top)| top.is_multiple_of(ALIGNMENT) && is_used_as_one(shape, *global))
+        .map(|(global, top)| StackPointer {
+            global,
+            top,
+            is_named: false,
+        })
+        .collect();
+    match (found.pop(), found.len()) {
+        (Some(only), 0) => Ok(Some(only)),
+        (Some(_), others) => Err(Doubt::StackPointers { count: others + 1 }),
+        (None, _) => Err(Doubt::NoStackPointer),
     }
-    Ok(found)
 }
 
 fn named(shape: &Shape<'_>) -> Option<u32> {

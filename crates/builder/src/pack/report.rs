@@ -38,6 +38,8 @@ pub enum StackOutcome {
     None,
     /// It is as large as it was proven to get.
     Bounded {
+        /// Where data ends and the stack with it: the lowest address that it can have.
+        data_end: u32,
         /// Bytes that it had.
         bytes_before: u32,
         /// Bytes that it has.
@@ -78,7 +80,10 @@ pub enum Doubt {
     /// Data lies on both sides of the stack's top, or where that is computed.
     Layout,
     /// Nothing tells where data ends.
-    DataEndUnknown,
+    DataEndUnknown {
+        /// Whether there is a stack behind it.
+        has_stack: bool,
+    },
     /// What was told of the stack's size cannot be.
     StackSizeWrong {
         /// Bytes that were told.
@@ -130,6 +135,8 @@ pub enum Doubt {
         /// The number there.
         number: u32,
     },
+    /// The heap cannot get more memory, and needs all that there is.
+    HeapNeedsAll,
     /// The memory behind the stack is used at fixed addresses.
     HeapFixed {
         /// The linker's symbol through which.
@@ -144,7 +151,8 @@ impl Doubt {
             Self::Grows => {
                 Some("link with -Wl,--emit-relocs and without -s so that the heap can be moved")
             }
-            Self::DataEndUnknown => Some(
+            Self::DataEndUnknown { has_stack: false } => Some("link with -Wl,--export=__data_end"),
+            Self::DataEndUnknown { has_stack: true } => Some(
                 "tell the size of the stack it was linked with (--stack-size 64k is wasm-ld's own), or link with \
                  -Wl,--export=__data_end",
             ),
@@ -175,7 +183,7 @@ impl fmt::Display for Doubt {
                 formatter.write_str("the stack lies before data, which cannot be moved")
             }
             Self::Layout => formatter.write_str("data lies on both sides of the top of the stack"),
-            Self::DataEndUnknown => formatter.write_str("nothing tells where its data ends"),
+            Self::DataEndUnknown { .. } => formatter.write_str("nothing tells where its data ends"),
             Self::StackSizeWrong {
                 told_bytes,
                 bytes_max,
@@ -216,6 +224,9 @@ impl fmt::Display for Doubt {
                 formatter,
                 "the number {number} at {address} in data may be an address behind the stack"
             ),
+            Self::HeapNeedsAll => {
+                formatter.write_str("its heap may not grow and needs all pages that there are")
+            }
             Self::HeapFixed { symbol } => {
                 write!(
                     formatter,
@@ -251,6 +262,7 @@ impl PackReport {
                 bytes_before,
                 bytes,
                 chain,
+                ..
             } => lines.push(format!(
                 "stack: {bytes} of {bytes_before} bytes, the most that {} can take",
                 deepest(chain)

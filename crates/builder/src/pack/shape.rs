@@ -40,6 +40,8 @@ pub(super) struct Shape<'a> {
     pub(super) grows: bool,
     /// Whether the code names segments of data, or could.
     pub(super) names_segments: bool,
+    /// Globals that the code sets.
+    pub(super) set_globals: BTreeSet<u32>,
     /// The names of functions.
     pub(super) function_names: BTreeMap<u32, &'a str>,
     /// The names of globals.
@@ -283,6 +285,9 @@ impl<'a> Shape<'a> {
                     }
                     Operator::RefFunc { function_index } => {
                         self.taken.insert(function_index);
+                    }
+                    Operator::GlobalSet { global_index } => {
+                        self.set_globals.insert(global_index);
                     }
                     _ => {}
                 }

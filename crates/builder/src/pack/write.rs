@@ -8,7 +8,7 @@ use wasm_encoder::{
 };
 use wasmparser::{DataKind, KnownCustom, Operator, Parser, TypeRef};
 
-use super::plan::Plan;
+use super::plan::{GuardedStack, Plan};
 use super::shape::Shape;
 
 /// The name of the function that guards the stack, as backtraces tell it.
@@ -24,9 +24,8 @@ pub(super) fn write(bytes: &[u8], shape: &Shape<'_>, plan: &Plan) -> Outcome<Vec
         shape,
         plan,
         memory: memory(shape, plan),
-        guard: plan.guard.map(|(global, data_end)| Guard {
-            global,
-            data_end,
+        guard: plan.guard.map(|stack| Guard {
+            stack,
             function: functions,
             ty: types,
         }),
@@ -88,11 +87,10 @@ struct Writer<'a> {
     segments_overlap: bool,
 }
 
-/// The function that sets the stack pointer, unless that would reach into data.
+/// The function that sets the stack pointer, unless that would leave the stack.
 #[derive(Clone, Copy)]
 struct Guard {
-    global: u32,
-    data_end: u32,
+    stack: GuardedStack,
     function: u32,
     ty: u32,
 }
@@ -206,7 +204,7 @@ impl Reencode for Writer<'_> {
     ) -> Outcome<wasm_encoder::Instruction<'a>> {
         match (&operator, self.guard) {
             (Operator::GlobalSet { global_index }, Some(guard))
-                if *global_index == guard.global =>
+                if *global_index == guard.stack.global =>
             {
                 Ok(wasm_encoder::Instruction::Call(guard.function))
             }
@@ -266,19 +264,26 @@ impl Reencode for Writer<'_> {
 }
 
 impl Guard {
-    /// `(param i32)`: the stack pointer becomes the parameter.
+    /// `(param i32)`: the stack pointer becomes the parameter. One comparison looks at both ends.
     fn body(&self) -> Function {
+        let GuardedStack {
+            global,
+            data_end,
+            top,
+        } = self.stack;
         let mut function = Function::new([]);
         function
             .instructions()
             .local_get(0)
-            .i32_const(self.data_end.cast_signed())
-            .i32_lt_u()
+            .i32_const(data_end.cast_signed())
+            .i32_sub()
+            .i32_const(top.wrapping_sub(data_end).cast_signed())
+            .i32_gt_u()
             .if_(BlockType::Empty)
             .unreachable()
             .end()
             .local_get(0)
-            .global_set(self.global)
+            .global_set(global)
             .end();
         function
     }

@@ -6,11 +6,13 @@ use thimble_image::ImageConfig;
 use thimble_image::config::{Health, LimitRequest};
 
 use super::{ModulePath, Written};
+use crate::pack::PackRequest;
 use crate::units;
 use crate::yaml::{Fields, Node, Place, Problem, Value, Wrong, map, text, value};
 
 const KEYS: &[&str] = &[
     "module",
+    "pack",
     "name",
     "author",
     "entry",
@@ -24,12 +26,16 @@ const KEYS: &[&str] = &[
     "labels",
 ];
 const LIMITS: &[&str] = &["memory", "cpus", "storage", "kv", "log"];
+const PACK: &[&str] = &["stack"];
 const HEALTH: &[&str] = &["start", "heartbeat"];
 
 pub(super) fn read(root: Node) -> Result<Written, Wrong> {
     let mut fields = Fields::of("the recipe", root, KEYS)?;
     let place = fields.place();
     let module = fields.text("module")?;
+    let pack = fields
+        .take("pack")
+        .map_or(Ok(PackRequest::default()), pack)?;
     let name = fields.parsed("name", name)?;
     let config = ImageConfig {
         author: fields.text("author")?.map(|(author, _)| author),
@@ -51,9 +57,40 @@ pub(super) fn read(root: Node) -> Result<Written, Wrong> {
     Ok(Written {
         name,
         module: inside(&path, place)?,
+        pack,
         config,
         notes: Vec::new(),
     })
+}
+
+/// `true`, `false`, or a map with more about it.
+fn pack(node: Node) -> Result<PackRequest, Wrong> {
+    let place = node.place;
+    if matches!(node.value, Value::Map(_)) {
+        let mut fields = Fields::of("pack", node, PACK)?;
+        let stack_bytes = fields.parsed("stack", stack_size)?;
+        fields.finish()?;
+        return Ok(PackRequest {
+            pack: true,
+            stack_bytes,
+        });
+    }
+    let pack = match text("pack", node)?.as_str() {
+        "true" => true,
+        "false" => false,
+        _ => return Err(place.wrong(value("pack", "true, false, or a map with `stack`"))),
+    };
+    Ok(PackRequest {
+        pack,
+        stack_bytes: None,
+    })
+}
+
+fn stack_size(text: &str) -> Result<u32, &'static str> {
+    units::size(text)
+        .ok()
+        .and_then(|bytes| u32::try_from(bytes).ok())
+        .ok_or("a size below 4g, as `64k`")
 }
 
 /// A path that stays in the recipe's folder.
