@@ -10,7 +10,6 @@
 //! | Field | Value |
 //! |---|---|
 //! | `module` | path of the `.wasm` or `.wat` file, relative to the recipe, inside its folder |
-//! | `pack` | whether the module's memory is cut to what it needs: `true`, or `stack` with the size it was linked with |
 //! | `name` | what the image is called where nobody says otherwise: a-z, 0-9, `.`, `_`, `-` |
 //! | `author` | who made it |
 //! | `entry` | the exported function to run; `_start` where it is left out |
@@ -22,6 +21,7 @@
 //! | `health` | `start`: time until it must have said that it is healthy; `heartbeat`: longest time between two reports |
 //! | `stop_grace` | time between being asked to stop and being killed |
 //! | `labels` | map of names and texts for people and tools |
+//! | `pack` | whether the module's memory is cut to what it needs: `true`, or `stack` with the size it was linked with |
 
 mod error;
 mod ocre;

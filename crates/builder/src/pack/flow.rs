@@ -250,10 +250,9 @@ impl Walk<'_> {
     fn close(&mut self) -> Option<()> {
         let watched = &self.question.watched;
         let mut label = self.labels.open.pop()?;
-        for state in [self.current.take(), label.otherwise.take()] {
-            if let Some(state) = state {
-                label.arrive(state, watched);
-            }
+        let arriving = [self.current.take(), label.otherwise.take()];
+        for state in arriving.into_iter().flatten() {
+            label.arrive(state, watched);
         }
         self.current = label.behind;
         if self.labels.open.is_empty() {

@@ -9,7 +9,7 @@ use super::shape::Shape;
 use super::value::{Value, Watched};
 
 /// Bytes of an address in data.
-const WORD_BYTES: usize = 4;
+const WORD_BYTES: u32 = 4;
 
 /// Values copied for a whole module at most: seconds.
 const WORK_MAX: u64 = 200_000_000;
@@ -126,11 +126,12 @@ fn in_data(shape: &Shape<'_>, watched: &Watched) -> Option<Doubt> {
     shape.segments.iter().find_map(|segment| {
         let begins = segment.address.unwrap_or(0);
         // Addresses in data lie at multiples of their size.
-        let skip = begins.next_multiple_of(4).wrapping_sub(begins) as usize;
+        let first = begins.checked_next_multiple_of(WORD_BYTES)?;
+        let skip = (first - begins) as usize;
         let words = segment.bytes.get(skip..).unwrap_or_default();
         words
-            .chunks_exact(WORD_BYTES)
-            .zip((begins.saturating_add(skip as u32)..).step_by(WORD_BYTES))
+            .chunks_exact(WORD_BYTES as usize)
+            .zip((first..).step_by(WORD_BYTES as usize))
             .find_map(|(word, address)| {
                 let number = u32::from_le_bytes(word.try_into().ok()?);
                 Value::Number(number).heap_origin(watched)?;

@@ -163,7 +163,7 @@ impl Reencode for Writer<'_> {
         let Some(memory) = self.memory.filter(|_| self.shape.memory_imported) else {
             return Ok(());
         };
-        let is_here = after.is_none_or(|after| is_before_memory(after))
+        let is_here = after.is_none_or(is_before_memory)
             && before.is_none_or(|before| !is_before_memory(before));
         if is_here {
             let mut memories = MemorySection::new();

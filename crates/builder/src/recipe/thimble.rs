@@ -12,7 +12,6 @@ use crate::yaml::{Fields, Node, Place, Problem, Value, Wrong, map, text, value};
 
 const KEYS: &[&str] = &[
     "module",
-    "pack",
     "name",
     "author",
     "entry",
@@ -24,6 +23,7 @@ const KEYS: &[&str] = &[
     "health",
     "stop_grace",
     "labels",
+    "pack",
 ];
 const LIMITS: &[&str] = &["memory", "cpus", "storage", "kv", "log"];
 const PACK: &[&str] = &["stack"];

@@ -35,11 +35,11 @@ int main(void)
     }
     for (size_t i = 0; i < 64; i += 2)
         free(blocks[i]);
-    unsigned char *large = malloc(40000);
+    unsigned char *large = malloc(60000);
     if (large == NULL)
         return 2;
-    memset(large, 7, 40000);
-    unsigned total = sum(large, 40000);
+    memset(large, 7, 60000);
+    unsigned total = sum(large, 60000);
     for (size_t i = 1; i < 64; i += 2)
         total ^= sum(blocks[i], sizes[i]);
     impossible_block = malloc(too_much);
