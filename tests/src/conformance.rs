@@ -1,5 +1,5 @@
 //! The conformance suite: guests of `tests/guests` that check every call from the inside, on the real machine and on
-//! both engines.
+//! both engines, as they were built and packed.
 
 mod complete;
 mod device;
@@ -8,7 +8,7 @@ mod life_cycle;
 mod recorder;
 mod streams;
 
-/// Makes two tests of a function that takes a device.
+/// Makes four tests of a function that takes a device.
 macro_rules! on_both_engines {
     ($($test:ident)*) => { $(
         mod $test {
@@ -20,6 +20,16 @@ macro_rules! on_both_engines {
             #[test]
             fn wasmtime() {
                 super::$test(&super::Device::new("wasmtime"));
+            }
+
+            #[test]
+            fn wasmi_packed() {
+                super::$test(&super::Device::new("wasmi").packing());
+            }
+
+            #[test]
+            fn wasmtime_packed() {
+                super::$test(&super::Device::new("wasmtime").packing());
             }
         }
     )* };

@@ -6,6 +6,18 @@ use super::shape::Shape;
 
 /// Bytes of stack that wasm-ld reserves where nobody says otherwise.
 const STACK_BYTES_USUAL: u32 = 65_536;
+/// Symbols of wasm-ld's own, which lie in no data.
+const LINKER_SYMBOLS: [&str; 9] = [
+    "__data_end",
+    "__dso_handle",
+    "__global_base",
+    "__heap_base",
+    "__heap_end",
+    "__memory_base",
+    "__stack_high",
+    "__stack_low",
+    "__table_base",
+];
 /// The stack and the heap begin at multiples of this.
 pub(super) const ALIGNMENT: u32 = 16;
 
@@ -111,10 +123,9 @@ fn certain_end(shape: &Shape<'_>, segments: &Segments, is_usual: bool) -> Option
     }
     // A linker writes the data that begins as zeros too where it leaves relocations, and where memory is imported.
     let all_written = match &shape.relocations {
-        Some(relocations) => relocations
-            .places
-            .iter()
-            .all(|place| segments.contain(place.address) || place.symbol.starts_with("__")),
+        Some(relocations) => relocations.places.iter().all(|place| {
+            LINKER_SYMBOLS.contains(&place.symbol) || segments.contain(place.address, place.size)
+        }),
         None => is_usual,
     };
     all_written.then_some(segments.end)
@@ -169,9 +180,10 @@ impl Segments {
         Ok(segments)
     }
 
-    fn contain(&self, address: u32) -> bool {
+    fn contain(&self, address: u32, size: u32) -> bool {
+        let last = u64::from(address).saturating_add(u64::from(size));
         self.ranges
             .iter()
-            .any(|(begin, end)| *begin <= address && u64::from(address) <= *end)
+            .any(|(begin, end)| *begin <= address && last <= *end)
     }
 }

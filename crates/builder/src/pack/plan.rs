@@ -99,6 +99,15 @@ fn heap_doubt(shape: &Shape<'_>, layout: &Layout, heap_use: Option<Doubt>) -> Op
         Ok(base) => base,
         Err(doubt) => return Some(doubt),
     };
+    // A global that code reads is not among the addresses that can be moved.
+    let in_global = (0..).zip(&shape.globals).find_map(|(index, global)| {
+        let number = global.begins.filter(|number| *number >= base)?;
+        let is_other = layout.pointer.is_none_or(|pointer| pointer.global != index);
+        (is_other && shape.read_globals.contains(&index)).then_some(Doubt::HeapInGlobal { number })
+    });
+    if shape.relocations.is_some() && in_global.is_some() {
+        return in_global;
+    }
     if shape.grows {
         return Some(Doubt::Grows);
     }

@@ -30,6 +30,8 @@ pub(super) struct Place<'a> {
     pub(super) symbol: &'a str,
     /// Where the symbol lies in memory.
     pub(super) address: u32,
+    /// Its bytes.
+    pub(super) size: u32,
     /// What is added to it.
     pub(super) addend: i64,
     /// Where the number stands, from the module's first byte.
@@ -163,6 +165,7 @@ fn take_section<'a>(
         places.push(Place {
             symbol: name,
             address,
+            size: symbol.size,
             addend: entry.addend,
             position,
             form,

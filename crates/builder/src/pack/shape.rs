@@ -42,6 +42,8 @@ pub(super) struct Shape<'a> {
     pub(super) names_segments: bool,
     /// Globals that the code sets.
     pub(super) set_globals: BTreeSet<u32>,
+    /// Globals that it reads.
+    pub(super) read_globals: BTreeSet<u32>,
     /// The names of functions.
     pub(super) function_names: BTreeMap<u32, &'a str>,
     /// The names of globals.
@@ -285,6 +287,9 @@ impl<'a> Shape<'a> {
                     }
                     Operator::RefFunc { function_index } => {
                         self.taken.insert(function_index);
+                    }
+                    Operator::GlobalGet { global_index } => {
+                        self.read_globals.insert(global_index);
                     }
                     Operator::GlobalSet { global_index } => {
                         self.set_globals.insert(global_index);
