@@ -69,7 +69,7 @@ pub fn pack(bytes: &[u8], options: &PackOptions) -> Result<Packed, TidyError> {
     module::validate(bytes).map_err(|error| module::invalid(&error))?;
     let shape = Shape::read(bytes).map_err(|error| module::invalid(&error))?;
     let (plan, report) = plan::decide(bytes, &shape, options.stack_bytes);
-    let moved = plan.moved.as_deref().unwrap_or(bytes);
+    let moved = plan.moved.as_ref().map_or(bytes, |moved| &moved.bytes);
     let written = write::write(moved, &shape, &plan).map_err(|error| TidyError::Defect {
         reason: error.to_string(),
     })?;

@@ -244,9 +244,8 @@ fn engine(name: &str, place: &Place) -> Box<dyn Engine> {
 /// What a guest has and its packed form has not.
 fn cut_away(report: &PackReport) -> Vec<Range<usize>> {
     let place = |address: u64| usize::try_from(address).unwrap();
-    let all = place(report.memory_bytes_before);
     let mut cut = Vec::new();
-    let mut behind = place(report.memory_bytes);
+    let mut lower = 0;
     if let StackOutcome::Bounded {
         data_end,
         bytes_before,
@@ -254,11 +253,11 @@ fn cut_away(report: &PackReport) -> Vec<Range<usize>> {
         ..
     } = report.stack
     {
-        behind = place(u64::from(data_end + bytes_before));
-        cut.push(place(u64::from(data_end))..behind - place(u64::from(bytes)));
+        lower = u64::from(bytes_before - bytes);
+        cut.push(place(data_end.into())..place(u64::from(data_end) + lower));
     }
     if report.memory == MemoryOutcome::Exact {
-        cut.push(behind..all);
+        cut.push(place(report.memory_bytes + lower)..place(report.memory_bytes_before));
     }
     cut
 }

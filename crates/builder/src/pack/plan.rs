@@ -1,14 +1,15 @@
 //! Decides what is done to a module, and says why the rest is not.
 
-use super::depth::{self, Bound};
+mod decision;
+
+use super::depth;
 use super::heap::{self, Followed};
-use super::layout::{ALIGNMENT, Layout, Order};
+use super::layout::{Layout, Order};
 use super::report::{Doubt, MemoryOutcome, PackReport, StackOutcome};
 use super::shape::Shape;
 use super::value::Watched;
+use decision::Decision;
 
-/// Bytes of a page where a module does not choose its own.
-const PAGE_BYTES: u64 = 65_536;
 /// Numbers this much smaller than an address in the heap may be one less an index.
 const SLACK_BYTES: u32 = 256;
 
@@ -23,8 +24,29 @@ pub(super) struct Plan {
     pub(super) top: Option<(u32, u32)>,
     /// Between what addresses the stack pointer stays.
     pub(super) guard: Option<GuardedStack>,
-    /// The module with addresses that moved, where some did.
-    pub(super) moved: Option<Vec<u8>>,
+    /// What lies elsewhere, where something does.
+    pub(super) moved: Option<Moved>,
+}
+
+/// A module whose addresses from `from` on begin at `to` now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Moved {
+    /// The module, with the numbers in its code and its data as they must be. Where its data lies is not changed yet.
+    pub(super) bytes: Vec<u8>,
+    /// The first address that moves.
+    pub(super) from: u32,
+    /// Where it is now.
+    pub(super) to: u32,
+}
+
+impl Moved {
+    /// Where something is that was there.
+    pub(super) fn address(&self, address: u32) -> u32 {
+        match address.checked_sub(self.from) {
+            Some(behind) => self.to.saturating_add(behind),
+            None => address,
+        }
+    }
 }
 
 /// A stack whose pointer is looked at whenever it changes.
@@ -121,162 +143,4 @@ fn heap_doubt(shape: &Shape<'_>, layout: &Layout, heap_use: Option<Doubt>) -> Op
     Some(Doubt::HeapFixed {
         symbol: place.symbol.to_owned(),
     })
-}
-
-/// What is known when it is decided.
-struct Decision<'a> {
-    bytes: &'a [u8],
-    shape: &'a Shape<'a>,
-    layout: Layout,
-    heap_doubt: Option<Doubt>,
-    bound: Result<Bound, Doubt>,
-}
-
-impl Decision<'_> {
-    fn carry_out(self, report: PackReport) -> (Plan, PackReport) {
-        let (mut plan, mut report) = self.with_stack(report);
-        match (&self.heap_doubt, self.end(&plan)) {
-            (None, Ok(end)) => {
-                plan.exact_bytes = Some(end.max(1));
-                report.memory = MemoryOutcome::Exact;
-                report.memory_bytes = u64::from(end.max(1));
-            }
-            (None, Err(doubt)) => report.memory = MemoryOutcome::Kept(doubt),
-            (Some(_), _) if plan.moved.is_some() => {}
-            (Some(doubt), _) => report.memory = MemoryOutcome::Kept(doubt.clone()),
-        }
-        (plan, report)
-    }
-
-    /// The end of what is used.
-    fn end(&self, plan: &Plan) -> Result<u32, Doubt> {
-        match plan.top {
-            Some((_, top)) if self.layout.order == Order::DataFirst => Ok(top),
-            _ => self.layout.heap_base(),
-        }
-    }
-
-    fn with_stack(&self, mut report: PackReport) -> (Plan, PackReport) {
-        let mut plan = Plan::default();
-        let Some(pointer) = self.layout.pointer else {
-            return (plan, report);
-        };
-        if self.layout.order == Order::StackFirst {
-            report.stack = StackOutcome::Kept(Doubt::StackFirst);
-            return (plan, report);
-        }
-        let guard = |data_end| GuardedStack {
-            global: pointer.global,
-            data_end,
-            top: pointer.top,
-        };
-        let (bound, data_end) = match (&self.bound, &self.layout.data_end) {
-            (Ok(bound), Ok(data_end)) => (bound, *data_end),
-            (Ok(_), Err(doubt)) => {
-                report.stack = StackOutcome::Kept(doubt.clone());
-                return (plan, report);
-            }
-            (Err(doubt), Ok(data_end)) => {
-                plan.guard = Some(guard(*data_end));
-                report.stack = StackOutcome::Guarded {
-                    doubt: doubt.clone(),
-                    data_end: *data_end,
-                };
-                return (plan, report);
-            }
-            (Err(doubt), Err(_)) => {
-                report.stack = StackOutcome::Kept(doubt.clone());
-                return (plan, report);
-            }
-        };
-        match self.lower(bound, data_end) {
-            Ok((top, lowered)) => {
-                plan = lowered;
-                if let Some(pages) = plan.pages {
-                    report.memory_bytes = pages.saturating_mul(PAGE_BYTES);
-                    report.memory = MemoryOutcome::HeapMoved {
-                        bytes: pointer.top.saturating_sub(top),
-                    };
-                }
-                report.stack = StackOutcome::Bounded {
-                    data_end,
-                    bytes_before: self.layout.stack_bytes().unwrap_or(0),
-                    bytes: top.saturating_sub(data_end),
-                    chain: bound.chain.iter().map(|it| self.shape.name(*it)).collect(),
-                };
-            }
-            Err(doubt) => {
-                report.stack = StackOutcome::Kept(doubt.clone());
-                // It cannot be made as large as it may get.
-                if bound.bytes > u64::from(pointer.top.saturating_sub(data_end)) {
-                    plan.guard = Some(guard(data_end));
-                    report.stack = StackOutcome::Guarded { doubt, data_end };
-                }
-            }
-        }
-        (plan, report)
-    }
-
-    /// The stack's new top, and what is done for it.
-    fn lower(&self, bound: &Bound, data_end: u32) -> Result<(u32, Plan), Doubt> {
-        let pointer = self.layout.pointer.ok_or(Doubt::NoStackPointer)?;
-        let too_deep = Doubt::StackTooDeep { bytes: bound.bytes };
-        let top = bound
-            .bytes
-            .checked_next_multiple_of(u64::from(ALIGNMENT))
-            .and_then(|bytes| bytes.checked_add(u64::from(data_end)))
-            .and_then(|top| u32::try_from(top).ok())
-            .filter(|top| u64::from(*top) <= self.shape.memory_bytes().max(u64::from(pointer.top)))
-            .ok_or(too_deep)?;
-        let mut plan = Plan {
-            top: Some((pointer.global, top)),
-            ..Plan::default()
-        };
-        match &self.heap_doubt {
-            None => {}
-            Some(Doubt::Grows) if self.shape.relocations.is_some() => {
-                let pages = self.pages_with_heap(pointer.top, top);
-                let memory = self.shape.memory.as_ref();
-                if memory.is_none_or(|memory| pages >= memory.initial) {
-                    return Err(Doubt::HeapNeedsAll);
-                }
-                plan.moved = Some(self.move_heap(pointer.top, top, pages)?);
-                plan.pages = Some(pages);
-            }
-            Some(doubt) => return Err(doubt.clone()),
-        }
-        Ok((top, plan))
-    }
-
-    /// The first pages of a module whose heap begins at `top` and not at `old` any more.
-    fn pages_with_heap(&self, old: u32, top: u32) -> u64 {
-        let memory = self.shape.memory.as_ref();
-        let cannot_grow = memory.is_some_and(|memory| memory.maximum == Some(memory.initial));
-        let bytes = if cannot_grow {
-            // All the heap that there will be is there from the beginning.
-            (self.shape.memory_bytes() + u64::from(top)).saturating_sub(u64::from(old))
-        } else {
-            u64::from(top)
-        };
-        bytes.div_ceil(PAGE_BYTES)
-    }
-
-    /// The module with everything behind the stack as much lower as the stack's top.
-    fn move_heap(&self, old: u32, top: u32, pages: u64) -> Result<Vec<u8>, Doubt> {
-        let mut moved = self.bytes.to_vec();
-        let places = self.shape.relocations.iter().flat_map(|it| &it.places);
-        for place in places.filter(|place| place.address >= old) {
-            let fixed = || Doubt::HeapFixed {
-                symbol: place.symbol.to_owned(),
-            };
-            let address = match place.symbol {
-                "__heap_end" => u32::try_from(pages.saturating_mul(PAGE_BYTES)).ok(),
-                "__heap_base" | "__stack_high" => (place.address - old).checked_add(top),
-                _ => None,
-            };
-            let address = address.ok_or_else(fixed)?;
-            place.write(&mut moved, address).ok_or_else(fixed)?;
-        }
-        Ok(moved)
-    }
 }

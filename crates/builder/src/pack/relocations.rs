@@ -22,6 +22,8 @@ pub(super) struct Relocations<'a> {
     pub(super) places: Vec<Place<'a>>,
     /// The global that is the stack pointer, if a symbol says so.
     pub(super) stack_pointer: Option<u32>,
+    /// What the place of every piece of data is a multiple of.
+    pub(super) alignment: u32,
 }
 
 /// A place that holds an address.
@@ -77,18 +79,18 @@ impl<'a> Relocations<'a> {
         customs: &[CustomSectionReader<'a>],
         starts: &SectionStarts,
     ) -> Option<Self> {
-        let mut symbols = None;
+        let mut linked = None;
         let mut sections = Vec::new();
         for custom in customs {
             match custom.as_known() {
-                KnownCustom::Linking(linking) => symbols = Some(self::symbols(linking)?),
+                KnownCustom::Linking(linking) => linked = Some(Linked::read(&linking)?),
                 KnownCustom::Reloc(relocations) if !custom.name().starts_with("reloc..") => {
                     sections.push(relocations);
                 }
                 _ => {}
             }
         }
-        let symbols = symbols.filter(|_| !sections.is_empty())?;
+        let Linked { symbols, alignment } = linked.filter(|_| !sections.is_empty())?;
         let mut places = Vec::new();
         for section in sections {
             take_section(module, &section, &symbols, starts, &mut places)?;
@@ -102,17 +104,40 @@ impl<'a> Relocations<'a> {
         Some(Self {
             places,
             stack_pointer,
+            alignment,
         })
     }
 }
 
-fn symbols(linking: LinkingSectionReader<'_>) -> Option<Vec<SymbolInfo<'_>>> {
-    for subsection in linking.subsections() {
-        if let Linking::SymbolTable(symbols) = subsection.ok()? {
-            return symbols.into_iter().collect::<Result<_, _>>().ok();
+/// What the linker tells besides places.
+struct Linked<'a> {
+    symbols: Vec<SymbolInfo<'a>>,
+    alignment: u32,
+}
+
+impl<'a> Linked<'a> {
+    fn read(linking: &LinkingSectionReader<'a>) -> Option<Self> {
+        let mut symbols = None;
+        let mut alignment = 1_u32;
+        for subsection in linking.subsections() {
+            match subsection.ok()? {
+                Linking::SymbolTable(table) => {
+                    symbols = Some(table.into_iter().collect::<Result<_, _>>().ok()?);
+                }
+                Linking::SegmentInfo(segments) => {
+                    for segment in segments {
+                        let of_segment = 1_u32.checked_shl(segment.ok()?.alignment)?;
+                        alignment = alignment.max(of_segment);
+                    }
+                }
+                _ => {}
+            }
         }
+        Some(Self {
+            symbols: symbols?,
+            alignment,
+        })
     }
-    None
 }
 
 /// Adds a section's addresses; `None` if one does not fit.

@@ -75,7 +75,7 @@ pub enum Doubt {
     },
     /// Where the stack begins is not a number.
     StackUnplaced,
-    /// The stack lies before data, and nothing tells where data may move.
+    /// The stack lies before data, and nothing tells how to move that.
     StackFirst,
     /// Data lies on both sides of the stack's top, or where that is computed.
     Layout,
@@ -179,9 +179,8 @@ impl fmt::Display for Doubt {
                 write!(formatter, "{count} globals could be the stack pointer")
             }
             Self::StackUnplaced => formatter.write_str("where the stack begins is computed"),
-            Self::StackFirst => {
-                formatter.write_str("the stack lies before data, which cannot be moved")
-            }
+            Self::StackFirst => formatter
+                .write_str("the stack lies before data, and nothing tells how to move that"),
             Self::Layout => formatter.write_str("data lies on both sides of the top of the stack"),
             Self::DataEndUnknown { .. } => formatter.write_str("nothing tells where its data ends"),
             Self::StackSizeWrong {

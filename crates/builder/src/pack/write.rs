@@ -6,7 +6,7 @@ use wasm_encoder::{
     GlobalSection, ImportSection, MemorySection, MemoryType, Module, NameMap, NameSection,
     SectionId, TypeSection, ValType,
 };
-use wasmparser::{DataKind, KnownCustom, Operator, Parser, TypeRef};
+use wasmparser::{DataKind, ExternalKind, KnownCustom, Operator, Parser, TypeRef};
 
 use super::plan::{GuardedStack, Plan};
 use super::shape::Shape;
@@ -30,6 +30,7 @@ pub(super) fn write(bytes: &[u8], shape: &Shape<'_>, plan: &Plan) -> Outcome<Vec
             ty: types,
         }),
         segments_overlap: overlap(shape),
+        segment: 0,
     };
     let mut module = Module::new();
     writer.parse_core_module(&mut module, Parser::new(0), bytes)?;
@@ -85,6 +86,8 @@ struct Writer<'a> {
     memory: Option<MemoryType>,
     guard: Option<Guard>,
     segments_overlap: bool,
+    /// Segments that were written.
+    segment: usize,
 }
 
 /// The function that sets the stack pointer, unless that would leave the stack.
@@ -192,7 +195,15 @@ impl Reencode for Writer<'_> {
                         &ConstExpr::i32_const(top.cast_signed()),
                     );
                 }
-                _ => self.parse_global(globals, global)?,
+                _ => match self.moved_number(index, &global) {
+                    Some(number) => {
+                        globals.global(
+                            self.global_type(global.ty)?,
+                            &ConstExpr::i32_const(number.cast_signed()),
+                        );
+                    }
+                    None => self.parse_global(globals, global)?,
+                },
             }
         }
         Ok(())
@@ -225,25 +236,37 @@ impl Reencode for Writer<'_> {
     }
 
     fn parse_data(&mut self, data: &mut DataSection, segment: wasmparser::Data<'_>) -> Outcome {
-        let active = matches!(segment.kind, DataKind::Active { .. });
-        // Memory begins as zeros.
-        let zeros_can_go = active && self.memory.is_some() && !self.segments_overlap;
-        if !zeros_can_go {
+        let index = self.segment;
+        self.segment += 1;
+        let DataKind::Active { memory_index, .. } = segment.kind else {
             return reencode::utils::parse_data(self, data, segment);
-        }
-        let used = segment
-            .data
-            .iter()
-            .rposition(|byte| *byte != 0)
-            .map_or(0, |last| last + 1);
-        if used == 0 && !self.shape.names_segments {
+        };
+        // Memory begins as zeros.
+        let zeros_can_go = self.memory.is_some() && !self.segments_overlap;
+        let used = match segment.data.iter().rposition(|byte| *byte != 0) {
+            _ if !zeros_can_go => segment.data.len(),
+            Some(last) => last + 1,
+            None => 0,
+        };
+        if zeros_can_go && used == 0 && !self.shape.names_segments {
             return Ok(());
         }
-        let shortened = wasmparser::Data {
-            data: segment.data.get(..used).unwrap_or_default(),
-            ..segment
-        };
-        reencode::utils::parse_data(self, data, shortened)
+        let bytes = segment.data.get(..used).unwrap_or_default();
+        let address = self.shape.segments.get(index).and_then(|it| it.address);
+        match (&self.plan.moved, address) {
+            (Some(moved), Some(address)) => {
+                let offset = ConstExpr::i32_const(moved.address(address).cast_signed());
+                data.active(memory_index, &offset, bytes.iter().copied());
+                Ok(())
+            }
+            _ => {
+                let shortened = wasmparser::Data {
+                    data: bytes,
+                    ..segment
+                };
+                reencode::utils::parse_data(self, data, shortened)
+            }
+        }
     }
 
     fn parse_custom_section(
@@ -286,6 +309,22 @@ impl Guard {
             .global_set(global)
             .end();
         function
+    }
+}
+
+impl Writer<'_> {
+    /// What an exported number is now that may be an address which moved.
+    fn moved_number(&self, index: usize, global: &wasmparser::Global<'_>) -> Option<u32> {
+        let moved = self.plan.moved.as_ref()?;
+        let number = self.shape.globals.get(index)?.begins?;
+        let is_address = !global.ty.mutable
+            && number >= moved.from
+            && self.shape.exports.iter().any(|(name, kind, exported)| {
+                *kind == ExternalKind::Global
+                    && *exported as usize == index
+                    && ["__data_end", "__heap_base"].contains(name)
+            });
+        is_address.then(|| moved.address(number))
     }
 }
 

@@ -98,6 +98,47 @@ fn a_heap_is_moved_where_it_can_be() {
 }
 
 #[test]
+fn a_stack_before_data_is_lowered_with_all_data_where_relocations_tell_it() {
+    let Some(bytes) = guest("pack-plain-stack-first") else {
+        return;
+    };
+    let behind = packed(&guest("pack-plain").unwrap()).report;
+    let packed = packed(&bytes);
+    let report = &packed.report;
+    println!("{:#?} {:#?}", report.lines(), behind.lines());
+    let stack = |report: &PackReport| match report.stack {
+        StackOutcome::Bounded {
+            data_end, bytes, ..
+        } => (data_end, bytes),
+        _ => panic!("{report:?}"),
+    };
+    let ((begin, first), (data_end, last)) = (stack(report), stack(&behind));
+    assert_eq!((begin, report.memory.clone()), (0, MemoryOutcome::Exact));
+    // It moves by multiples of what data is aligned to.
+    assert!(last <= first && first < last + 64, "{first} {last}");
+    assert!(
+        report.memory_bytes <= u64::from(data_end + first),
+        "{report:?}"
+    );
+    let (before, after) = (run(&bytes, &[]), run(&packed.tidied.bytes, &[]));
+    same("pack-plain-stack-first", &before, &after);
+    assert_eq!(after.output, "one two three aligned 14\n");
+
+    // The same with a heap behind data.
+    let bytes = guest("pack-heap-stack-first").unwrap();
+    let packed = super::packed(&bytes);
+    println!("{:#?}", packed.report.lines());
+    assert!(matches!(
+        packed.report.memory,
+        MemoryOutcome::HeapMoved { .. }
+    ));
+    assert_eq!(packed.report.memory_bytes, 65_536);
+    let (before, after) = (run(&bytes, &[]), run(&packed.tidied.bytes, &[]));
+    same("pack-heap-stack-first", &before, &after);
+    assert!(after.output.ends_with(" before full\n"), "{}", after.output);
+}
+
+#[test]
 fn a_heap_whose_relocations_do_not_fit_stays() {
     let Some(bytes) = guest("pack-heap") else {
         return;
@@ -210,24 +251,23 @@ fn none_touches_what_is_cut_away_and_all_do_the_same() {
 
 /// What the guest as it was had and the packed one has not.
 fn cut_away(report: &PackReport) -> Vec<Range<usize>> {
-    let before = report.memory_bytes_before as usize;
-    let behind = match report.stack {
-        StackOutcome::Bounded {
-            data_end,
-            bytes_before,
-            bytes,
-            ..
-        } => {
-            let top = (data_end + bytes_before) as usize;
-            let unused = data_end as usize..top - bytes as usize;
-            if report.memory != MemoryOutcome::Exact {
-                return vec![unused];
-            }
-            return vec![unused, top..before];
-        }
-        _ => report.memory_bytes as usize..before,
-    };
-    vec![behind]
+    let mut cut = Vec::new();
+    let mut lower = 0;
+    if let StackOutcome::Bounded {
+        data_end,
+        bytes_before,
+        bytes,
+        ..
+    } = report.stack
+    {
+        lower = bytes_before - bytes;
+        cut.push(data_end as usize..(data_end + lower) as usize);
+    }
+    if report.memory == MemoryOutcome::Exact {
+        let end = report.memory_bytes + u64::from(lower);
+        cut.push(end as usize..report.memory_bytes_before as usize);
+    }
+    cut
 }
 
 fn same(label: &str, first: &Run, last: &Run) {
