@@ -167,22 +167,29 @@ impl Doubt {
     }
 }
 
+impl Doubt {
+    /// What is said where there is nothing to name.
+    fn plain(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoMemory => "the module has no memory",
+            Self::Grows => "it asks for memory while it runs (malloc does)",
+            Self::NoStackPointer => "no global is known to be the stack pointer",
+            Self::StackUnplaced => "where the stack begins is computed",
+            Self::StackFirst => "the stack lies before data, and nothing tells how to move that",
+            Self::Layout => "data lies on both sides of the top of the stack",
+            Self::DataEndUnknown { .. } => "nothing tells where its data ends",
+            Self::HeapNeedsAll => "its heap may not grow and needs all pages that there are",
+            _ => return None,
+        })
+    }
+}
+
 impl fmt::Display for Doubt {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoMemory => formatter.write_str("the module has no memory"),
-            Self::Grows => formatter.write_str("it asks for memory while it runs (malloc does)"),
-            Self::NoStackPointer => {
-                formatter.write_str("no global is known to be the stack pointer")
-            }
             Self::StackPointers { count } => {
                 write!(formatter, "{count} globals could be the stack pointer")
             }
-            Self::StackUnplaced => formatter.write_str("where the stack begins is computed"),
-            Self::StackFirst => formatter
-                .write_str("the stack lies before data, and nothing tells how to move that"),
-            Self::Layout => formatter.write_str("data lies on both sides of the top of the stack"),
-            Self::DataEndUnknown { .. } => formatter.write_str("nothing tells where its data ends"),
             Self::StackSizeWrong {
                 told_bytes,
                 bytes_max,
@@ -194,22 +201,18 @@ impl fmt::Display for Doubt {
                 formatter,
                 "`{function}` takes from the stack what it computes (alloca, arrays of variable length)"
             ),
-            Self::StackUnbalanced { function } => {
-                write!(
-                    formatter,
-                    "`{function}` does not leave the stack pointer as it was"
-                )
-            }
+            Self::StackUnbalanced { function } => write!(
+                formatter,
+                "`{function}` does not leave the stack pointer as it was"
+            ),
             Self::TooInvolved { function } => {
                 write!(formatter, "`{function}` is too involved to be followed")
             }
-            Self::Recursion { functions } => {
-                write!(
-                    formatter,
-                    "functions call each other in a circle: {}",
-                    functions.join(", ")
-                )
-            }
+            Self::Recursion { functions } => write!(
+                formatter,
+                "functions call each other in a circle: {}",
+                joined(functions, ", ")
+            ),
             Self::StackTooDeep { bytes } => write!(formatter, "the stack can take {bytes} bytes"),
             Self::HeapInCode { function, number } => write!(
                 formatter,
@@ -223,15 +226,11 @@ impl fmt::Display for Doubt {
                 formatter,
                 "the number {number} at {address} in data may be an address behind the stack"
             ),
-            Self::HeapNeedsAll => {
-                formatter.write_str("its heap may not grow and needs all pages that there are")
-            }
-            Self::HeapFixed { symbol } => {
-                write!(
-                    formatter,
-                    "it uses the memory behind the stack through `{symbol}`"
-                )
-            }
+            Self::HeapFixed { symbol } => write!(
+                formatter,
+                "it uses the memory behind the stack through `{symbol}`"
+            ),
+            plain => formatter.write_str(plain.plain().unwrap_or_default()),
         }?;
         match self.advice() {
             Some(advice) => write!(formatter, "; {advice}"),
@@ -264,7 +263,7 @@ impl PackReport {
                 ..
             } => lines.push(format!(
                 "stack: {bytes} of {bytes_before} bytes, the most that {} can take",
-                deepest(chain)
+                joined(chain, " > ")
             )),
             StackOutcome::Guarded { doubt, data_end } => {
                 lines.push(format!("stack kept, and guarded at {data_end}: {doubt}"))
@@ -275,13 +274,14 @@ impl PackReport {
     }
 }
 
-/// A chain of calls; of a long one the ends.
-fn deepest(chain: &[String]) -> String {
-    match chain {
+/// Names with something between; of many the ends.
+fn joined(names: &[String], between: &str) -> String {
+    match names {
         [] => "no function".to_owned(),
         [first, middle @ .., last] if middle.len() > 6 => {
-            format!("{first} > … {} calls … > {last}", middle.len() + 1)
+            let more = middle.len();
+            format!("{first}{between}… {more} more …{between}{last}")
         }
-        chain => chain.join(" > "),
+        names => names.join(between),
     }
 }

@@ -138,17 +138,7 @@ impl<'a> Shape<'a> {
                     self.memory = Some(memory?);
                 }
             }
-            Payload::GlobalSection(reader) => {
-                for global in reader {
-                    let global = global?;
-                    self.take_references(&global.init_expr)?;
-                    let begins = self.number(&global.init_expr);
-                    self.globals.push(Global {
-                        ty: global.ty,
-                        begins,
-                    });
-                }
-            }
+            Payload::GlobalSection(reader) => self.take_globals(reader)?,
             Payload::ExportSection(reader) => {
                 for export in reader {
                     let export = export?;
@@ -169,6 +159,22 @@ impl<'a> Shape<'a> {
                 }
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    fn take_globals(
+        &mut self,
+        reader: wasmparser::GlobalSectionReader<'_>,
+    ) -> Result<(), BinaryReaderError> {
+        for global in reader {
+            let global = global?;
+            self.take_references(&global.init_expr)?;
+            let begins = self.number(&global.init_expr);
+            self.globals.push(Global {
+                ty: global.ty,
+                begins,
+            });
         }
         Ok(())
     }
