@@ -46,10 +46,23 @@ fn ocres_three_shrink_as_they_must() {
         let report = packed(&bytes).report;
         println!("{name}: {:#?}", report.lines());
         assert_eq!(report.memory, MemoryOutcome::Exact, "{name}");
-        assert!(
-            matches!(report.stack, StackOutcome::Bounded { .. }),
-            "{name}"
-        );
+        let StackOutcome::Bounded {
+            data_end,
+            bytes_before,
+            bytes: now,
+            ..
+        } = report.stack
+        else {
+            panic!("{name}: {report:?}");
+        };
+        // What is looked for is seen: the part that stays is used.
+        let top = (data_end + bytes_before) as usize;
+        let used = top - now as usize..top;
+        let run = run(&bytes, &[(used.clone(), 0xa5)]);
+        let untouched = run.memory[used].iter().take_while(|byte| **byte == 0xa5);
+        let reached = now as usize - untouched.count();
+        println!("{name}: a run took {reached} of {now} bytes of stack");
+        assert!(reached > 200, "{name}: {reached}");
         together += report.memory_bytes;
     }
     println!("together {together} of {} bytes", 3 * 131_072);
