@@ -132,6 +132,7 @@ fn shrink(
     let options = PackOptions {
         tidy: *options,
         stack_bytes: request.stack_bytes,
+        heap_bytes: request.heap_bytes,
     };
     let Packed { tidied, report } = pack(bytes, &options)?;
     Ok((tidied, Some(report)))

@@ -29,6 +29,8 @@ pub struct PackRequest {
     pub pack: bool,
     /// See [`PackOptions::stack_bytes`].
     pub stack_bytes: Option<u32>,
+    /// See [`PackOptions::heap_bytes`].
+    pub heap_bytes: Option<u32>,
 }
 
 impl PackRequest {
@@ -38,6 +40,7 @@ impl PackRequest {
         Self {
             pack: self.pack || other.pack,
             stack_bytes: self.stack_bytes.or(other.stack_bytes),
+            heap_bytes: self.heap_bytes.or(other.heap_bytes),
         }
     }
 }
@@ -50,6 +53,8 @@ pub struct PackOptions {
     /// Bytes of stack that it was linked with, where whoever linked it knows. It is believed as far as nothing in the
     /// module speaks against it.
     pub stack_bytes: Option<u32>,
+    /// Bytes of heap that a guest with `malloc` gets, and never more. Without it, the heap grows by pages of 64 KiB.
+    pub heap_bytes: Option<u32>,
 }
 
 /// A module that was packed.
@@ -68,7 +73,7 @@ pub struct Packed {
 pub fn pack(bytes: &[u8], options: &PackOptions) -> Result<Packed, TidyError> {
     module::validate(bytes).map_err(|error| module::invalid(&error))?;
     let shape = Shape::read(bytes).map_err(|error| module::invalid(&error))?;
-    let (plan, report) = plan::decide(bytes, &shape, options.stack_bytes);
+    let (plan, report) = plan::decide(bytes, &shape, options);
     let moved = plan.moved.as_ref().map_or(bytes, |moved| &moved.bytes);
     let written = write::write(moved, &shape, &plan).map_err(|error| TidyError::Defect {
         reason: error.to_string(),

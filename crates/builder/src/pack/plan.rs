@@ -2,6 +2,7 @@
 
 mod decision;
 
+use super::PackOptions;
 use super::depth;
 use super::heap::{self, Followed};
 use super::layout::{Layout, Order};
@@ -18,6 +19,8 @@ const SLACK_BYTES: u32 = 256;
 pub(super) struct Plan {
     /// The memory's size in bytes, of pages of one byte.
     pub(super) exact_bytes: Option<u32>,
+    /// Bytes of memory that the code is told of, and that it can get no more than.
+    pub(super) told_bytes: Option<u32>,
     /// The memory's first pages, of the usual size.
     pub(super) pages: Option<u64>,
     /// The stack pointer's global and what it begins with.
@@ -60,12 +63,8 @@ pub(super) struct GuardedStack {
     pub(super) top: u32,
 }
 
-/// Decides. `told_bytes` is the stack's size, as whoever linked the module knows it.
-pub(super) fn decide(
-    bytes: &[u8],
-    shape: &Shape<'_>,
-    told_bytes: Option<u32>,
-) -> (Plan, PackReport) {
+/// Decides.
+pub(super) fn decide(bytes: &[u8], shape: &Shape<'_>, options: &PackOptions) -> (Plan, PackReport) {
     let before = shape.memory_bytes();
     let mut report = PackReport {
         memory_bytes_before: before,
@@ -76,7 +75,7 @@ pub(super) fn decide(
     if shape.memory.is_none() {
         return (Plan::default(), report);
     }
-    let layout = match Layout::of(shape, told_bytes) {
+    let layout = match Layout::of(shape, options.stack_bytes) {
         Ok(layout) => layout,
         Err(doubt) => {
             report.memory = MemoryOutcome::Kept(doubt.clone());
@@ -92,6 +91,7 @@ pub(super) fn decide(
     let decision = Decision {
         bytes,
         shape,
+        heap_bytes: options.heap_bytes,
         heap_doubt: heap_doubt(shape, &layout, heap_use),
         bound: depth::bound(shape, &summaries),
         layout,

@@ -26,6 +26,11 @@ pub enum MemoryOutcome {
         /// Bytes by which it lies lower.
         bytes: u32,
     },
+    /// It has pages of one byte, a heap of this size behind data and stack, and gets no more.
+    HeapFixed {
+        /// Bytes of the heap.
+        bytes: u32,
+    },
     /// It is as it was.
     Kept(Doubt),
 }
@@ -135,6 +140,13 @@ pub enum Doubt {
         /// The number there.
         number: u32,
     },
+    /// It counts its memory in pages, and not only to tell where it ends.
+    CountsPages,
+    /// So large a heap is out of reach.
+    HeapTooLarge {
+        /// Bytes that it should have.
+        bytes: u32,
+    },
     /// The heap cannot get more memory, and needs all that there is.
     HeapNeedsAll,
     /// The memory behind the stack is used at fixed addresses.
@@ -178,6 +190,9 @@ impl Doubt {
             Self::StackFirst => "the stack lies before data, and nothing tells how to move that",
             Self::Layout => "data lies on both sides of the top of the stack",
             Self::DataEndUnknown { .. } => "nothing tells where its data ends",
+            Self::CountsPages => {
+                "it counts its memory in pages, so the heap cannot have a size of its own"
+            }
             Self::HeapNeedsAll => "its heap may not grow and needs all pages that there are",
             _ => return None,
         })
@@ -226,6 +241,9 @@ impl fmt::Display for Doubt {
                 formatter,
                 "the number {number} at {address} in data may be an address behind the stack"
             ),
+            Self::HeapTooLarge { bytes } => {
+                write!(formatter, "a heap of {bytes} bytes is out of reach")
+            }
             Self::HeapFixed { symbol } => write!(
                 formatter,
                 "it uses the memory behind the stack through `{symbol}`"
@@ -251,6 +269,9 @@ impl PackReport {
             MemoryOutcome::Exact => {}
             MemoryOutcome::HeapMoved { bytes } => {
                 lines.push(format!("heap: {bytes} bytes lower than it was"));
+            }
+            MemoryOutcome::HeapFixed { bytes } => {
+                lines.push(format!("heap: {bytes} bytes, and never more"));
             }
             MemoryOutcome::Kept(doubt) => lines.push(format!("memory kept: {doubt}")),
         }

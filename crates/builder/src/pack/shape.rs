@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use thimble_abi::{CallSpec, ValueType, calls};
 use wasmparser::{
     BinaryReaderError, CompositeInnerType, ConstExpr, DataKind, ElementItems, ExternalKind,
-    FuncType, FunctionBody, GlobalType, KnownCustom, MemoryType, Name, Operator, Parser, Payload,
-    TypeRef, ValType,
+    FuncType, FunctionBody, GlobalType, KnownCustom, MemoryType, Name, Operator, OperatorsReader,
+    Parser, Payload, TypeRef, ValType,
 };
 
 use super::relocations::{Relocations, SectionStarts};
@@ -38,6 +38,8 @@ pub(super) struct Shape<'a> {
     pub(super) taken: BTreeSet<u32>,
     /// Whether the code asks for more memory or how much there is.
     pub(super) grows: bool,
+    /// Whether it asks how much there is only to turn pages into bytes at once.
+    pub(super) counts_bytes: bool,
     /// Whether the code names segments of data, or could.
     pub(super) names_segments: bool,
     /// Globals that the code sets.
@@ -284,9 +286,15 @@ impl<'a> Shape<'a> {
     }
 
     fn scan_code(&mut self) -> Result<(), BinaryReaderError> {
+        self.counts_bytes = true;
         for body in &self.bodies {
-            for operator in body.get_operators_reader()? {
-                match operator? {
+            let mut reader = body.get_operators_reader()?;
+            while !reader.eof() {
+                let operator = reader.read()?;
+                if matches!(operator, Operator::MemorySize { .. }) {
+                    self.counts_bytes &= becomes_bytes(&reader);
+                }
+                match operator {
                     Operator::MemoryGrow { .. } | Operator::MemorySize { .. } => self.grows = true,
                     Operator::MemoryInit { .. } | Operator::DataDrop { .. } => {
                         self.names_segments = true;
@@ -365,6 +373,13 @@ impl<'a> Shape<'a> {
                 .saturating_mul(1 << memory.page_size_log2.unwrap_or(16).min(16))
         })
     }
+}
+
+/// Whether what comes next turns a number of pages into one of bytes.
+pub(super) fn becomes_bytes(reader: &OperatorsReader<'_>) -> bool {
+    let mut next = reader.clone();
+    matches!(next.read(), Ok(Operator::I32Const { value: 16 }))
+        && matches!(next.read(), Ok(Operator::I32Shl))
 }
 
 /// The call that answers an import.

@@ -9,7 +9,7 @@ use wasm_encoder::{
 use wasmparser::{DataKind, ExternalKind, KnownCustom, Operator, Parser, TypeRef};
 
 use super::plan::{GuardedStack, Plan};
-use super::shape::Shape;
+use super::shape::{Shape, becomes_bytes};
 
 /// The name of the function that guards the stack, as backtraces tell it.
 const GUARD_NAME: &str = "__stack_overflow_guard";
@@ -221,6 +221,37 @@ impl Reencode for Writer<'_> {
             }
             _ => reencode::utils::instruction(self, operator),
         }
+    }
+
+    fn parse_function_body(
+        &mut self,
+        code: &mut CodeSection,
+        body: wasmparser::FunctionBody<'_>,
+    ) -> Outcome {
+        let Some(bytes) = self.plan.told_bytes else {
+            return reencode::utils::parse_function_body(self, code, body);
+        };
+        let mut function = self.new_function_with_parsed_locals(&body)?;
+        let mut reader = body.get_operators_reader()?;
+        while !reader.eof() {
+            match reader.read()? {
+                // With what follows, the pages become bytes.
+                Operator::MemorySize { .. } if becomes_bytes(&reader) => {
+                    reader.read()?;
+                    reader.read()?;
+                    function.instructions().i32_const(bytes.cast_signed());
+                }
+                // There is no more, as where a device has none.
+                Operator::MemoryGrow { .. } => {
+                    function.instructions().drop().i32_const(-1);
+                }
+                operator => {
+                    function.instruction(&self.instruction(operator)?);
+                }
+            }
+        }
+        code.function(&function);
+        Ok(())
     }
 
     fn parse_code_section(

@@ -23,7 +23,11 @@ fn recipe(file: &str, text: &str) -> Result<Recipe, String> {
 }
 
 fn pack(pack: bool, stack_bytes: Option<u32>) -> PackRequest {
-    PackRequest { pack, stack_bytes }
+    PackRequest {
+        pack,
+        stack_bytes,
+        heap_bytes: None,
+    }
 }
 
 #[test]
@@ -38,6 +42,18 @@ fn packing_is_asked_for_or_not() {
         let recipe = recipe("thimble.yaml", &format!("module: app.wasm\n{text}\n")).unwrap();
         assert_eq!(recipe.pack, expected, "{text}");
     }
+    let both = recipe(
+        "thimble.yaml",
+        "module: app.wasm\npack: {heap: 4k, stack: 1k}\n",
+    );
+    let heap_bytes = Some(4096);
+    assert_eq!(
+        both.unwrap().pack,
+        PackRequest {
+            heap_bytes,
+            ..pack(true, Some(1024))
+        }
+    );
     // What is said on the command line counts before.
     assert_eq!(
         pack(true, Some(1)).or(pack(false, Some(2))),
@@ -169,7 +185,7 @@ fn what_is_wrong_is_told_with_its_line() {
         (
             "thimble.yaml",
             "module: app.wasm\npack: yes\n",
-            ":2: `pack` must be true, false, or a map with `stack`",
+            ":2: `pack` must be true, false, or a map with `stack` and `heap`",
         ),
         (
             "thimble.yaml",

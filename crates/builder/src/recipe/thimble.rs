@@ -26,7 +26,7 @@ const KEYS: &[&str] = &[
     "pack",
 ];
 const LIMITS: &[&str] = &["memory", "cpus", "storage", "kv", "log"];
-const PACK: &[&str] = &["stack"];
+const PACK: &[&str] = &["stack", "heap"];
 const HEALTH: &[&str] = &["start", "heartbeat"];
 
 pub(super) fn read(root: Node) -> Result<Written, Wrong> {
@@ -68,25 +68,32 @@ fn pack(node: Node) -> Result<PackRequest, Wrong> {
     let place = node.place;
     if matches!(node.value, Value::Map(_)) {
         let mut fields = Fields::of("pack", node, PACK)?;
-        let stack_bytes = fields.parsed("stack", stack_size)?;
+        let stack_bytes = fields.parsed("stack", small_size)?;
+        let heap_bytes = fields.parsed("heap", small_size)?;
         fields.finish()?;
         return Ok(PackRequest {
             pack: true,
             stack_bytes,
+            heap_bytes,
         });
     }
     let pack = match text("pack", node)?.as_str() {
         "true" => true,
         "false" => false,
-        _ => return Err(place.wrong(value("pack", "true, false, or a map with `stack`"))),
+        _ => {
+            return Err(place.wrong(value(
+                "pack",
+                "true, false, or a map with `stack` and `heap`",
+            )));
+        }
     };
     Ok(PackRequest {
         pack,
-        stack_bytes: None,
+        ..PackRequest::default()
     })
 }
 
-fn stack_size(text: &str) -> Result<u32, &'static str> {
+fn small_size(text: &str) -> Result<u32, &'static str> {
     units::size(text)
         .ok()
         .and_then(|bytes| u32::try_from(bytes).ok())

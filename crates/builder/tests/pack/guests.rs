@@ -4,10 +4,10 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use thimble_builder::pack::{Doubt, MemoryOutcome, PackReport, StackOutcome};
+use thimble_builder::pack::{Doubt, MemoryOutcome, PackOptions, PackReport, StackOutcome};
 
 use super::host::{Run, run};
-use super::{memory, packed};
+use super::{memory, packed, packed_with};
 
 /// Ocre's three, as its developers write and link them.
 const OCRE: [&str; 3] = ["blinky-ocre", "publisher-ocre", "subscriber-ocre"];
@@ -98,6 +98,29 @@ fn a_heap_is_moved_where_it_can_be() {
     assert!(last.output.ends_with(" before full\n"), "{}", last.output);
     // It asked for more in both.
     assert!(last.memory.len() > 65_536 && first.memory.len() > 131_072);
+
+    // Or it gets a heap of a size of its own, and the memory ends there.
+    for (heap_bytes, fits) in [(80_000, true), (24_576, false)] {
+        let options = PackOptions {
+            heap_bytes: Some(heap_bytes),
+            ..PackOptions::default()
+        };
+        let packed = packed_with(&bytes, &options);
+        println!("{:#?}", packed.report.lines());
+        let MemoryOutcome::HeapFixed { bytes: heap } = packed.report.memory else {
+            panic!("{:?}", packed.report);
+        };
+        assert!((heap_bytes..heap_bytes + 16).contains(&heap));
+        let (page, begins, most) = memory(&packed.tidied.bytes).unwrap();
+        assert_eq!((page, most), (1, Some(begins)));
+        let last = run(&packed.tidied.bytes, &[]);
+        if fits {
+            same("pack-heap with a heap of its own", &first, &last);
+        } else {
+            // It returns 2 where there is no memory for the large block.
+            assert_eq!((last.end.as_str(), last.output.as_str()), ("exit 2", ""));
+        }
+    }
 
     // One that cannot get more memory needs what it has.
     let fixed = guest("pack-heap-fixed").unwrap();

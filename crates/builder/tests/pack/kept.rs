@@ -4,7 +4,7 @@ use thimble_builder::module::TidyError;
 use thimble_builder::pack::{Doubt, MemoryOutcome, PackOptions, StackOutcome, pack};
 
 use super::host::run;
-use super::{memory, module, packed};
+use super::{memory, module, packed, packed_with};
 
 const TOP: u32 = 1040 + 65_536;
 
@@ -63,6 +63,23 @@ fn memory_that_is_asked_for_stays() {
             Some((65_536, 131_072, None))
         );
     }
+}
+
+#[test]
+fn a_heap_is_given_to_nobody_whose_addresses_are_not_known() {
+    let options = PackOptions {
+        heap_bytes: Some(4096),
+        ..PackOptions::default()
+    };
+    let bytes = usual("(func (export \"_start\") (drop (memory.grow (i32.const 1))))");
+    let report = packed_with(&bytes, &options).report;
+    assert_eq!(report.memory, MemoryOutcome::Kept(Doubt::Grows));
+    // Nobody who needs none gets one.
+    let report = packed_with(&usual(""), &options).report;
+    assert_eq!(
+        (report.memory, report.memory_bytes),
+        (MemoryOutcome::Exact, 1072)
+    );
 }
 
 #[test]

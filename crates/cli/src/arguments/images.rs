@@ -84,6 +84,10 @@ pub(crate) struct BuildArguments {
     #[arg(long, value_name = "SIZE", requires = "pack")]
     pub(crate) stack_size: Option<String>,
 
+    /// With --pack: give a guest with malloc this much heap and never more, in a memory of exactly what it needs.
+    #[arg(long, value_name = "SIZE", requires = "pack")]
+    pub(crate) heap: Option<String>,
+
     /// Fail if the requested grants are not those that the module can use.
     #[arg(long)]
     pub(crate) strict_grants: bool,

@@ -27,7 +27,8 @@ pub(super) fn build(arguments: &BuildArguments) -> Result<(), Failure> {
         },
         pack: PackRequest {
             pack: arguments.pack,
-            stack_bytes: stack_bytes(arguments)?,
+            stack_bytes: bytes("--stack-size", arguments.stack_size.as_deref())?,
+            heap_bytes: bytes("--heap", arguments.heap.as_deref())?,
         },
         strict_grants: arguments.strict_grants,
         created: created()?,
@@ -70,15 +71,15 @@ pub(super) fn build(arguments: &BuildArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The stack's size that the module was linked with, if it was told.
-fn stack_bytes(arguments: &BuildArguments) -> Result<Option<u32>, Failure> {
-    let Some(text) = &arguments.stack_size else {
+/// A size in a guest's memory, if it was told.
+fn bytes(option: &'static str, text: Option<&str>) -> Result<Option<u32>, Failure> {
+    let Some(text) = text else {
         return Ok(None);
     };
     match units::size(text).map(u32::try_from) {
         Ok(Ok(bytes)) => Ok(Some(bytes)),
-        Ok(Err(_)) => Err(Failure::option("--stack-size", text, "it is below 4g")),
-        Err(reason) => Err(Failure::option("--stack-size", text, reason)),
+        Ok(Err(_)) => Err(Failure::option(option, text, "it is below 4g")),
+        Err(reason) => Err(Failure::option(option, text, reason)),
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Decision<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) shape: &'a Shape<'a>,
     pub(super) layout: Layout,
+    /// Bytes of heap that it gets, and never more.
+    pub(super) heap_bytes: Option<u32>,
     /// Why the memory behind data and stack may not be cut off.
     pub(super) heap_doubt: Option<Doubt>,
     pub(super) bound: Result<Bound, Doubt>,
@@ -31,6 +33,14 @@ impl Decision<'_> {
                 plan.exact_bytes = Some(end.max(1));
                 report.memory = MemoryOutcome::Exact;
                 report.memory_bytes = u64::from(end.max(1));
+            }
+            (Some(_), Ok(end)) if plan.told_bytes.is_some() => {
+                let bytes = plan.told_bytes.unwrap_or(end);
+                plan.exact_bytes = Some(bytes);
+                report.memory = MemoryOutcome::HeapFixed {
+                    bytes: bytes.saturating_sub(end),
+                };
+                report.memory_bytes = u64::from(bytes);
             }
             (Some(_), Ok(end)) if plan.pages.is_some() => {
                 let before = self.layout.heap_base().unwrap_or(end);
@@ -132,15 +142,40 @@ impl Decision<'_> {
                 ..Plan::default()
             }),
             Some(Doubt::Grows) if self.shape.relocations.is_some() => {
+                if let Some(heap_bytes) = self.heap_bytes {
+                    return self.fix_heap(from, to, heap_bytes);
+                }
                 let pages = self.pages_with_heap(from, to)?;
+                let end = pages.saturating_mul(PAGE_BYTES);
                 Ok(Plan {
-                    moved: Some(self.relocate(from, to, Some(pages))?),
+                    moved: Some(self.relocate(from, to, Some(end))?),
                     pages: Some(pages),
                     ..Plan::default()
                 })
             }
             Some(doubt) => Err(doubt.clone()),
         }
+    }
+
+    /// Gives it a heap of this size, in a memory that ends there.
+    fn fix_heap(&self, from: u32, to: u32, heap_bytes: u32) -> Result<Plan, Doubt> {
+        if !self.shape.counts_bytes {
+            return Err(Doubt::CountsPages);
+        }
+        let base = u64::from(self.layout.heap_base()?);
+        let end = (base + u64::from(to))
+            .checked_sub(u64::from(from))
+            .and_then(|end| end.checked_add(u64::from(heap_bytes)))
+            .and_then(|end| end.checked_next_multiple_of(u64::from(ALIGNMENT)))
+            .and_then(|end| u32::try_from(end).ok())
+            // Beyond that, addresses would be negative numbers to what compares them so.
+            .filter(|end| *end <= i32::MAX.cast_unsigned())
+            .ok_or(Doubt::HeapTooLarge { bytes: heap_bytes })?;
+        Ok(Plan {
+            moved: Some(self.relocate(from, to, Some(u64::from(end)))?),
+            told_bytes: Some(end),
+            ..Plan::default()
+        })
     }
 
     /// The first pages of a module whose heap lies so much lower.
@@ -158,8 +193,8 @@ impl Decision<'_> {
         is_fewer.then_some(pages).ok_or(Doubt::HeapNeedsAll)
     }
 
-    /// The module with every address from `from` on as if it began at `to`.
-    fn relocate(&self, from: u32, to: u32, pages: Option<u64>) -> Result<Moved, Doubt> {
+    /// The module with every address from `from` on as if it began at `to`, and memory ended at `end`.
+    fn relocate(&self, from: u32, to: u32, end: Option<u64>) -> Result<Moved, Doubt> {
         let mut moved = Moved {
             bytes: self.bytes.to_vec(),
             from,
@@ -170,10 +205,8 @@ impl Decision<'_> {
             let fixed = || Doubt::HeapFixed {
                 symbol: place.symbol.to_owned(),
             };
-            let address = match (place.symbol, pages) {
-                ("__heap_end", Some(pages)) => {
-                    u32::try_from(pages.saturating_mul(PAGE_BYTES)).map_err(|_| fixed())?
-                }
+            let address = match (place.symbol, end) {
+                ("__heap_end", Some(end)) => u32::try_from(end).map_err(|_| fixed())?,
                 _ => moved.address(place.address),
             };
             place.write(&mut moved.bytes, address).ok_or_else(fixed)?;
