@@ -51,6 +51,9 @@ impl Layout {
         let by_use = shape.memory_imported || told_bytes.is_some();
         let pointer = pointer::find(shape, by_use)?;
         let segments = Segments::of(shape)?;
+        if pointer.is_some_and(|pointer| u64::from(pointer.top) > shape.memory_bytes()) {
+            return Err(Doubt::Layout);
+        }
         let order = match pointer {
             None => Order::DataOnly,
             Some(pointer) if segments.end <= pointer.top => Order::DataFirst,

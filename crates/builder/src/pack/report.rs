@@ -82,7 +82,7 @@ pub enum Doubt {
     StackUnplaced,
     /// The stack lies before data, and nothing tells how to move that.
     StackFirst,
-    /// Data lies on both sides of the stack's top, or where that is computed.
+    /// Data lies on both sides of the stack's top, where that is computed, or outside memory.
     Layout,
     /// Nothing tells where data ends.
     DataEndUnknown {
@@ -188,7 +188,7 @@ impl Doubt {
             Self::NoStackPointer => "no global is known to be the stack pointer",
             Self::StackUnplaced => "where the stack begins is computed",
             Self::StackFirst => "the stack lies before data, and nothing tells how to move that",
-            Self::Layout => "data lies on both sides of the top of the stack",
+            Self::Layout => "data and stack do not lie in memory as a linker lays them",
             Self::DataEndUnknown { .. } => "nothing tells where its data ends",
             Self::CountsPages => {
                 "it counts its memory in pages, so the heap cannot have a size of its own"

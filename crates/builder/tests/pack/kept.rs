@@ -248,6 +248,14 @@ fn pointers_that_cannot_be_told_are_left_alone() {
     );
     assert_eq!(doubts(&between).1, Some(Doubt::Layout));
 
+    for outside in ["65552", "-16"] {
+        let outside = module(&format!(
+            "(module (memory 1) (global $sp (export \"__stack_pointer\") (mut i32) (i32.const {outside}))
+              (func (export \"_start\") (global.set $sp (i32.const 0))))"
+        ));
+        assert_eq!(doubts(&outside).1, Some(Doubt::Layout));
+    }
+
     let unbalanced = usual(
         "(func (export \"_start\") (global.set $sp (i32.sub (global.get $sp) (i32.const 32))))",
     );

@@ -30,9 +30,9 @@ impl Decision<'_> {
         let end = self.end(&plan);
         match (&self.heap_doubt, end) {
             (None, Ok(end)) => {
-                plan.exact_bytes = Some(end.max(1));
+                plan.exact_bytes = Some(end);
                 report.memory = MemoryOutcome::Exact;
-                report.memory_bytes = u64::from(end.max(1));
+                report.memory_bytes = u64::from(end);
             }
             (Some(_), Ok(end)) if plan.told_bytes.is_some() => {
                 let bytes = plan.told_bytes.unwrap_or(end);
