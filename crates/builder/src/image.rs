@@ -133,6 +133,7 @@ fn shrink(
         tidy: *options,
         stack_bytes: request.stack_bytes,
         heap_bytes: request.heap_bytes,
+        message_bytes: request.message_bytes,
     };
     let Packed { tidied, report } = pack(bytes, &options)?;
     Ok((tidied, Some(report)))

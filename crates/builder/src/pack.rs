@@ -31,6 +31,8 @@ pub struct PackRequest {
     pub stack_bytes: Option<u32>,
     /// See [`PackOptions::heap_bytes`].
     pub heap_bytes: Option<u32>,
+    /// See [`PackOptions::message_bytes`].
+    pub message_bytes: Option<u32>,
 }
 
 impl PackRequest {
@@ -41,6 +43,7 @@ impl PackRequest {
             pack: self.pack || other.pack,
             stack_bytes: self.stack_bytes.or(other.stack_bytes),
             heap_bytes: self.heap_bytes.or(other.heap_bytes),
+            message_bytes: self.message_bytes.or(other.message_bytes),
         }
     }
 }
@@ -55,6 +58,9 @@ pub struct PackOptions {
     pub stack_bytes: Option<u32>,
     /// Bytes of heap that a guest with `malloc` gets, and never more. Without it, the heap grows by pages of 64 KiB.
     pub heap_bytes: Option<u32>,
+    /// Bytes of messages that a guest which receives Ocre's can hold at a time, in a memory of pages of one byte;
+    /// without it, [`thimble_abi::env::APP_HEAP_SMALL_BYTES`].
+    pub message_bytes: Option<u32>,
 }
 
 /// A module that was packed.

@@ -21,7 +21,7 @@
 //! | `health` | `start`: time until it must have said that it is healthy; `heartbeat`: longest time between two reports |
 //! | `stop_grace` | time between being asked to stop and being killed |
 //! | `labels` | map of names and texts for people and tools |
-//! | `pack` | whether the module's memory is cut to what it needs: `true`, or a map with `stack` (the size it was linked with) and `heap` (the size it gets) |
+//! | `pack` | whether the module's memory is cut to what it needs: `true`, or a map with `stack` (the size it was linked with), `heap` and `messages` (the sizes it gets) |
 
 mod error;
 mod ocre;

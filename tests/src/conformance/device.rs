@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use thimble_abi::env::APP_HEAP_BYTES;
 use thimble_builder::pack::{MemoryOutcome, PackOptions, PackReport, StackOutcome, pack};
 use thimble_engine_wasmi::WasmiEngine;
 use thimble_engine_wasmtime::{Settings, WasmtimeEngine};
@@ -162,6 +163,7 @@ impl Device {
         let bytes = std::fs::read(guest(&format!("conform-{}", setup.guest))).unwrap();
         let options = PackOptions {
             stack_bytes: Some(STACK_BYTES),
+            message_bytes: Some(APP_HEAP_BYTES),
             ..PackOptions::default()
         };
         let packed = pack(&bytes, &options).unwrap();

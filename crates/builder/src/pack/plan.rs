@@ -2,6 +2,9 @@
 
 mod decision;
 
+use thimble_abi::calls::EnvCall;
+use thimble_abi::{Call, CallSpec};
+
 use super::PackOptions;
 use super::depth;
 use super::heap::{self, Followed};
@@ -21,6 +24,8 @@ pub(super) struct Plan {
     pub(super) exact_bytes: Option<u32>,
     /// Bytes of memory that the code is told of, and that it can get no more than.
     pub(super) told_bytes: Option<u32>,
+    /// Bytes of room for messages that it asks for.
+    pub(super) message_bytes: Option<u32>,
     /// The memory's first pages, of the usual size.
     pub(super) pages: Option<u64>,
     /// The stack pointer's global and what it begins with.
@@ -96,7 +101,12 @@ pub(super) fn decide(bytes: &[u8], shape: &Shape<'_>, options: &PackOptions) -> 
         bound: depth::bound(shape, &summaries),
         layout,
     };
-    decision.carry_out(report)
+    let (mut plan, report) = decision.carry_out(report);
+    let receives = |call: &&CallSpec| call.call == Call::Env(EnvCall::SubscribeMessage);
+    if plan.exact_bytes.is_some() && shape.imports.iter().flatten().any(|call| receives(call)) {
+        plan.message_bytes = options.message_bytes;
+    }
+    (plan, report)
 }
 
 /// Numbers that may be addresses in the heap: none where the linker says which are.

@@ -1,5 +1,6 @@
 //! Writes a module anew as a plan has it. Indices of what was there stay as they are.
 
+use thimble_abi::env;
 use wasm_encoder::reencode::{self, Reencode, RoundtripReencoder};
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, CustomSection, DataSection, Function, FunctionSection,
@@ -34,6 +35,12 @@ pub(super) fn write(bytes: &[u8], shape: &Shape<'_>, plan: &Plan) -> Outcome<Vec
     };
     let mut module = Module::new();
     writer.parse_core_module(&mut module, Parser::new(0), bytes)?;
+    if let Some(bytes) = plan.message_bytes {
+        module.section(&CustomSection {
+            name: env::APP_HEAP_SECTION.into(),
+            data: bytes.to_le_bytes().as_slice().into(),
+        });
+    }
     Ok(module.finish())
 }
 

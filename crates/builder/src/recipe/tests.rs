@@ -26,7 +26,7 @@ fn pack(pack: bool, stack_bytes: Option<u32>) -> PackRequest {
     PackRequest {
         pack,
         stack_bytes,
-        heap_bytes: None,
+        ..PackRequest::default()
     }
 }
 
@@ -44,13 +44,14 @@ fn packing_is_asked_for_or_not() {
     }
     let both = recipe(
         "thimble.yaml",
-        "module: app.wasm\npack: {heap: 4k, stack: 1k}\n",
+        "module: app.wasm\npack: {heap: 4k, stack: 1k, messages: 2k}\n",
     );
     let heap_bytes = Some(4096);
     assert_eq!(
         both.unwrap().pack,
         PackRequest {
             heap_bytes,
+            message_bytes: Some(2048),
             ..pack(true, Some(1024))
         }
     );
@@ -185,7 +186,7 @@ fn what_is_wrong_is_told_with_its_line() {
         (
             "thimble.yaml",
             "module: app.wasm\npack: yes\n",
-            ":2: `pack` must be true, false, or a map with `stack` and `heap`",
+            ":2: `pack` must be true, false, or a map with `stack`, `heap` or `messages`",
         ),
         (
             "thimble.yaml",

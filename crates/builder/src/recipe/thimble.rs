@@ -26,7 +26,7 @@ const KEYS: &[&str] = &[
     "pack",
 ];
 const LIMITS: &[&str] = &["memory", "cpus", "storage", "kv", "log"];
-const PACK: &[&str] = &["stack", "heap"];
+const PACK: &[&str] = &["stack", "heap", "messages"];
 const HEALTH: &[&str] = &["start", "heartbeat"];
 
 pub(super) fn read(root: Node) -> Result<Written, Wrong> {
@@ -70,11 +70,13 @@ fn pack(node: Node) -> Result<PackRequest, Wrong> {
         let mut fields = Fields::of("pack", node, PACK)?;
         let stack_bytes = fields.parsed("stack", small_size)?;
         let heap_bytes = fields.parsed("heap", small_size)?;
+        let message_bytes = fields.parsed("messages", small_size)?;
         fields.finish()?;
         return Ok(PackRequest {
             pack: true,
             stack_bytes,
             heap_bytes,
+            message_bytes,
         });
     }
     let pack = match text("pack", node)?.as_str() {
@@ -83,7 +85,7 @@ fn pack(node: Node) -> Result<PackRequest, Wrong> {
         _ => {
             return Err(place.wrong(value(
                 "pack",
-                "true, false, or a map with `stack` and `heap`",
+                "true, false, or a map with `stack`, `heap` or `messages`",
             )));
         }
     };

@@ -4,7 +4,10 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use thimble_builder::module::{Strip, TidyOptions, tidy};
 use thimble_builder::pack::{Doubt, MemoryOutcome, PackOptions, PackReport, StackOutcome};
+
+use thimble_runtime::module::Module;
 
 use super::host::{Run, run};
 use super::{memory, packed, packed_with};
@@ -67,6 +70,33 @@ fn ocres_three_shrink_as_they_must() {
     }
     println!("together {together} of {} bytes", 3 * 131_072);
     assert!(together < OCRE_BYTES_MAX, "{together}");
+}
+
+#[test]
+fn a_receiver_gets_the_room_for_messages_that_it_asks_for() {
+    let Some(bytes) = guest("subscriber-ocre") else {
+        return;
+    };
+    for (message_bytes, room) in [(None, 2_048), (Some(10_000), 10_000)] {
+        for strip in [Strip::Debug, Strip::All] {
+            let options = PackOptions {
+                tidy: TidyOptions { strip },
+                message_bytes,
+                ..PackOptions::default()
+            };
+            let packed = packed_with(&bytes, &options);
+            let module = Module::parse(packed.tidied.bytes).unwrap();
+            let begin = packed.report.memory_bytes as u32;
+            assert_eq!(module.app_heap(), Some(begin..begin + room));
+        }
+    }
+    // A guest that receives none is not told of it.
+    let blinky = guest("blinky-ocre").unwrap();
+    let options = PackOptions {
+        message_bytes: Some(10_000),
+        ..PackOptions::default()
+    };
+    assert!(packed_with(&blinky, &options) == packed(&blinky));
 }
 
 #[test]
@@ -180,7 +210,7 @@ fn a_heap_whose_relocations_do_not_fit_stays() {
         return;
     };
     // Another tool has written the code anew since, and so the places are others.
-    let tidied = thimble_builder::module::tidy(&bytes, &Default::default()).unwrap();
+    let tidied = tidy(&bytes, &TidyOptions::default()).unwrap();
     let mut stale = tidied.bytes;
     let at = bytes
         .windows(7)
@@ -235,11 +265,11 @@ fn every_guest_packs_to_a_module_with_the_same_imports() {
             println!("{label}: {line}");
         }
         let (before, after) = (
-            thimble_runtime::module::Module::parse(bytes).unwrap(),
-            thimble_runtime::module::Module::parse(packed.tidied.bytes).unwrap(),
+            Module::parse(bytes).unwrap(),
+            Module::parse(packed.tidied.bytes).unwrap(),
         );
         assert_eq!(before.exports(), after.exports(), "{label}");
-        let calls = |module: &thimble_runtime::module::Module| {
+        let calls = |module: &Module| {
             let calls = module.imports().iter().map(|import| import.spec.call);
             calls.collect::<Vec<_>>()
         };
@@ -320,7 +350,7 @@ fn same(label: &str, first: &Run, last: &Run) {
 
 /// Whether the host here answers so that the guest comes somewhere: those of Go and of sockets and files need more.
 fn imports_are_answered(bytes: &[u8]) -> bool {
-    let module = thimble_runtime::module::Module::parse(bytes).unwrap();
+    let module = Module::parse(bytes).unwrap();
     let names: Vec<_> = module
         .imports()
         .iter()

@@ -88,6 +88,10 @@ pub(crate) struct BuildArguments {
     #[arg(long, value_name = "SIZE", requires = "pack")]
     pub(crate) heap: Option<String>,
 
+    /// With --pack: let a guest that receives Ocre's messages hold so much of them at a time; without it, 2k.
+    #[arg(long, value_name = "SIZE", requires = "pack")]
+    pub(crate) messages: Option<String>,
+
     /// Fail if the requested grants are not those that the module can use.
     #[arg(long)]
     pub(crate) strict_grants: bool,

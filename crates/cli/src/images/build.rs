@@ -29,6 +29,7 @@ pub(super) fn build(arguments: &BuildArguments) -> Result<(), Failure> {
             pack: arguments.pack,
             stack_bytes: bytes("--stack-size", arguments.stack_size.as_deref())?,
             heap_bytes: bytes("--heap", arguments.heap.as_deref())?,
+            message_bytes: bytes("--messages", arguments.messages.as_deref())?,
         },
         strict_grants: arguments.strict_grants,
         created: created()?,

@@ -35,6 +35,7 @@ struct Sections {
     memory_imported: bool,
     memory_export: Option<String>,
     start: Option<u32>,
+    app_heap_bytes: Option<u32>,
     code_offset: usize,
 }
 
@@ -50,7 +51,7 @@ pub(super) fn parse(bytes: Arc<[u8]>) -> Result<Module, ModuleError> {
     let app_heap = memory
         .as_ref()
         .filter(|_| sections.receives_ocre_messages())
-        .and_then(app_heap);
+        .and_then(|memory| app_heap(memory, sections.app_heap_bytes));
     let memory = memory.map(|memory| match &app_heap {
         Some(heap) => with_pages(memory, heap.pages),
         None => memory,
@@ -91,12 +92,12 @@ struct AppHeap {
 }
 
 /// The room for messages, if so much more is within reach: a page of the usual size, and in a memory with smaller
-/// pages, whose guest counts bytes, just what one message needs.
-fn app_heap(memory: &Memory) -> Option<AppHeap> {
+/// pages, whose guest counts bytes, what it asks for or just what one message needs.
+fn app_heap(memory: &Memory, wanted_bytes: Option<u32>) -> Option<AppHeap> {
     let begin = memory.initial_bytes();
     let (start, bytes, room) = if memory.page_bytes < PAGE_BYTES {
         let start = begin.checked_next_multiple_of(u64::from(env::APP_HEAP_ALIGNMENT))?;
-        let bytes = env::APP_HEAP_SMALL_BYTES;
+        let bytes = wanted_bytes.unwrap_or(env::APP_HEAP_SMALL_BYTES);
         (start, bytes, u64::from(bytes))
     } else {
         (begin, env::APP_HEAP_BYTES, memory.page_bytes)
@@ -233,6 +234,9 @@ impl Sections {
                 Ok(())
             }
             Payload::ExportSection(reader) => self.take_exports(reader),
+            Payload::CustomSection(section) if section.name() == env::APP_HEAP_SECTION => {
+                return self.take_app_heap(&section);
+            }
             Payload::StartSection { func, .. } => {
                 self.start = Some(func);
                 Ok(())
@@ -240,6 +244,18 @@ impl Sections {
             _ => Ok(()),
         };
         result.map_err(|error| malformed(&error))
+    }
+
+    fn take_app_heap(
+        &mut self,
+        section: &wasmparser::CustomSectionReader<'_>,
+    ) -> Result<(), ModuleError> {
+        let bytes = section.data().try_into().ok().map(u32::from_le_bytes);
+        self.app_heap_bytes = Some(bytes.ok_or_else(|| ModuleError::Malformed {
+            reason: format!("`{}` is no number of four bytes", env::APP_HEAP_SECTION),
+            offset: section.data_offset(),
+        })?);
+        Ok(())
     }
 
     fn take_types(

@@ -181,6 +181,33 @@ fn a_receiver_with_small_pages_gets_room_for_one_message() {
 }
 
 #[test]
+fn a_receiver_with_small_pages_may_say_how_much_room_it_wants() {
+    let with = |memory: &str, section: &str| {
+        let text =
+            format!("(module {SUBSCRIBE} {memory} (@custom \"thimble.app_heap\" \"{section}\"))");
+        Module::parse(super::bytes(&text))
+    };
+    let small = "(memory 1001 1001 (pagesize 1))";
+    for (section, bytes) in [
+        ("\\00\\40\\00\\00", 16_384),
+        ("\\00\\00\\00\\00", 0),
+        ("\\07\\00\\00\\00", 7),
+    ] {
+        let module = with(small, section).unwrap();
+        assert_eq!(module.app_heap(), Some(1008..1008 + bytes), "{section}");
+        assert_eq!(
+            module.memory().unwrap().initial_bytes(),
+            u64::from(1008 + bytes)
+        );
+    }
+    // More than there can be is none, and a page is a page.
+    assert_eq!(with(small, "\\ff\\ff\\ff\\ff").unwrap().app_heap(), None);
+    let page = with("(memory 1)", "\\07\\00\\00\\00").unwrap();
+    assert_eq!(page.app_heap(), Some(65_536..65_536 + APP_HEAP_BYTES));
+    assert!(with(small, "\\07").is_err());
+}
+
+#[test]
 fn limits_that_no_engine_accepts_are_not_made_right() {
     for memory in ["70000", "1 70000", "2 1"] {
         // Written by hand: the text format's reader checks limits too.
