@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arbitrary::Unstructured;
 use thimble_builder::module::TidyError;
-use thimble_builder::pack::{PackOptions, StackOutcome, pack};
+use thimble_builder::pack::{MemoryOutcome, PackOptions, StackOutcome, pack};
 use thimble_runtime::module::Module;
 
 use crate::finding::{Violation, ensure};
@@ -42,30 +42,31 @@ impl Target for Packing {
     fn examine(&mut self, input: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
         match input.split_first() {
             Some((b'S', entropy)) => match generate(entropy) {
-                Some((bytes, told)) => check(&bytes, told, shapes),
+                Some((bytes, options)) => check(&bytes, &options, shapes),
                 None => Ok(()),
             },
-            _ => check(input, None, shapes),
+            _ => check(input, &PackOptions::default(), shapes),
         }
     }
 }
 
-/// A module from entropy, and what is told about its stack; `None` when there is too little.
-fn generate(entropy: &[u8]) -> Option<(Vec<u8>, Option<u32>)> {
+/// A module from entropy, and how it is packed; `None` when there is too little.
+fn generate(entropy: &[u8]) -> Option<(Vec<u8>, PackOptions)> {
     let mut u = Unstructured::new(entropy);
-    let told = u.arbitrary().ok()?;
+    let options = PackOptions {
+        stack_bytes: u.arbitrary().ok()?,
+        heap_bytes: u.arbitrary().ok()?,
+        message_bytes: u.arbitrary().ok()?,
+        ..PackOptions::default()
+    };
     let mut config = smith::config(&mut u).ok()?;
     config.export_everything = true;
     let module = wasm_smith::Module::new(config, &mut u).ok()?;
-    Some((module.to_bytes(), told))
+    Some((module.to_bytes(), options))
 }
 
-fn check(bytes: &[u8], told: Option<u32>, shapes: &mut Shapes) -> Result<(), Violation> {
-    let options = PackOptions {
-        stack_bytes: told,
-        ..PackOptions::default()
-    };
-    let packed = match pack(bytes, &options) {
+fn check(bytes: &[u8], options: &PackOptions, shapes: &mut Shapes) -> Result<(), Violation> {
+    let packed = match pack(bytes, options) {
         Ok(packed) => packed,
         Err(error) => {
             shapes.note(error.to_string().len());
@@ -95,8 +96,9 @@ fn check(bytes: &[u8], told: Option<u32>, shapes: &mut Shapes) -> Result<(), Vio
         || format!("{:?} became {:?}", before.exports(), after.exports()),
     )?;
     let deeper = matches!(report.stack, StackOutcome::Bounded { bytes, bytes_before, .. } if bytes > bytes_before);
+    let asked = matches!(report.memory, MemoryOutcome::HeapFixed { .. });
     ensure(
-        deeper || report.memory_bytes <= report.memory_bytes_before,
+        deeper || asked || report.memory_bytes <= report.memory_bytes_before,
         "memory gets no larger, unless the stack was too small",
         || format!("{report:?}"),
     )
