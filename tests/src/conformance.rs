@@ -1,5 +1,5 @@
 //! The conformance suite: guests of `tests/guests` that check every call from the inside, on the real machine and on
-//! every engine.
+//! every engine, as they were built and packed.
 
 mod complete;
 mod device;
@@ -8,7 +8,7 @@ mod life_cycle;
 mod recorder;
 mod streams;
 
-/// Makes a test on each engine of a function that takes a device.
+/// Makes tests on each engine of a function that takes a device.
 macro_rules! on_every_engine {
     ($($test:ident)*) => { $(
         mod $test {
@@ -25,6 +25,16 @@ macro_rules! on_every_engine {
             #[test]
             fn wasmtime() {
                 super::$test(&super::Device::new("wasmtime"));
+            }
+
+            #[test]
+            fn wasmi_packed() {
+                super::$test(&super::Device::new("wasmi").packing());
+            }
+
+            #[test]
+            fn wasmtime_packed() {
+                super::$test(&super::Device::new("wasmtime").packing());
             }
         }
     )* };

@@ -100,7 +100,8 @@ impl Module {
     /// Reads a module.
     ///
     /// A memory that the module imports becomes its own, and a guest that receives Ocre's messages gets
-    /// one page more for them (its app heap): [`Module::bytes`] are the bytes after that.
+    /// one page more for them (its app heap), or two kilobytes where its pages are smaller than usual:
+    /// [`Module::bytes`] are the bytes after that.
     ///
     /// # Errors
     /// [`ModuleError`] says what is wrong and what to do.
