@@ -375,6 +375,48 @@ fn a_full_disk_refuses_what_is_new_and_loses_nothing() {
     }
 }
 
+#[test]
+fn a_disk_that_cannot_be_written_to_refuses_changes_and_loses_nothing() {
+    let mut device = Device::new();
+    let folder = device.root().join("daemon/containers");
+    let Some(disk) = SmallDisk::mount(&folder, 4 << 20) else {
+        eprintln!("skipped: a small disk cannot be mounted here");
+        return;
+    };
+    device.image("idle", IDLE, plain());
+    device.start();
+    let spec = ContainerSpec {
+        restart: Some("always".into()),
+        ..Device::spec("idle")
+    };
+    device.run("early", spec.clone());
+    disk.remount("ro");
+    let client = device.client();
+    let late = ContainerSpec {
+        name: Some("late".into()),
+        ..spec
+    };
+    let says_why = |refused: thimble_device_api::Problem| {
+        assert_eq!(refused.kind, ProblemKind::DeviceFault, "{refused}");
+        assert!(refused.detail.contains("mount it read-write"), "{refused}");
+    };
+    says_why(problem(client.create(&late, true)));
+    // What cannot be kept is not done.
+    says_why(problem(client.stop("early", Some(0))));
+    says_why(problem(client.remove("early", true, false)));
+    let containers = client.containers(true, None).unwrap();
+    assert_eq!(containers.len(), 1);
+    assert_eq!(containers[0].state, State::Running);
+    device.kill();
+    // What is there comes up all the same.
+    device.start();
+    device.until_state("early", State::Running);
+    device.kill();
+    disk.remount("rw");
+    device.start();
+    device.until_state("early", State::Running);
+}
+
 /// A disk in memory.
 struct SmallDisk(std::path::PathBuf);
 
@@ -388,6 +430,15 @@ impl SmallDisk {
             .status()
             .ok()?;
         status.success().then(|| Self(path.to_owned()))
+    }
+
+    /// Makes it read-only (`ro`) or not (`rw`).
+    fn remount(&self, how: &str) {
+        let status = std::process::Command::new("mount")
+            .args(["-o", &format!("remount,{how}")])
+            .arg(&self.0)
+            .status();
+        assert!(status.unwrap().success());
     }
 }
 
