@@ -23,6 +23,8 @@ pub(crate) fn make(name: EngineName, containers: u32) -> Result<Arc<dyn Engine>,
                 cache: folders::cache().map(|folder| CacheSettings::new(folder.join("native"))),
                 // Setting address space aside for one container costs more than it saves.
                 slots: if containers > 1 { containers } else { 0 },
+                // Each keeps a page of memory that nobody uses.
+                warm_slots: 2,
                 notices: NoticeSink::new(|notice| eprintln!("thimble: {notice}")),
                 ..Settings::default()
             };

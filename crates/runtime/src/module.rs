@@ -18,7 +18,7 @@ use core::ops::Range;
 use thimble_abi::{CallSpec, ValueType};
 
 pub use error::ModuleError;
-pub use rewrite::{start_as_export, with_plain_type};
+pub use rewrite::{start_as_export, with_functions, with_plain_type};
 
 /// Bytes of a WebAssembly page where a module does not choose its own.
 pub const PAGE_BYTES: u64 = 65_536;
