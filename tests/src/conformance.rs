@@ -28,6 +28,11 @@ macro_rules! on_every_engine {
             }
 
             #[test]
+            fn inplace_packed() {
+                super::$test(&super::Device::new("inplace").packing());
+            }
+
+            #[test]
             fn wasmi_packed() {
                 super::$test(&super::Device::new("wasmi").packing());
             }
