@@ -1,6 +1,7 @@
 //! Functions of a program called one by one, with values: for tests and measurements of the engine itself, and for
 //! firmware that needs no containers.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use thimble_runtime::engine::{Trap, TrapKind};
@@ -51,11 +52,21 @@ pub trait Answer {
     ///
     /// # Errors
     /// A trap ends the function that was begun.
-    fn answer(&mut self, import: u32, slots: &mut [u64], memory: &mut [u8]) -> Result<(), Trap>;
+    fn answer(
+        &mut self,
+        import: u32,
+        slots: &mut [u64],
+        memory: &mut [u8],
+    ) -> Result<(), Box<Trap>>;
 }
 
-impl<F: FnMut(u32, &mut [u64], &mut [u8]) -> Result<(), Trap>> Answer for F {
-    fn answer(&mut self, import: u32, slots: &mut [u64], memory: &mut [u8]) -> Result<(), Trap> {
+impl<F: FnMut(u32, &mut [u64], &mut [u8]) -> Result<(), Box<Trap>>> Answer for F {
+    fn answer(
+        &mut self,
+        import: u32,
+        slots: &mut [u64],
+        memory: &mut [u8],
+    ) -> Result<(), Box<Trap>> {
         self(import, slots, memory)
     }
 }
@@ -156,7 +167,7 @@ impl Direct {
 
 struct Answers<'a> {
     answer: &'a mut dyn Answer,
-    trap: Option<Trap>,
+    trap: Option<Box<Trap>>,
 }
 
 impl Calls for Answers<'_> {
@@ -172,7 +183,7 @@ impl Calls for Answers<'_> {
 
     fn ending(&mut self) -> Stop {
         let trap = self.trap.take();
-        Stop::Trap(trap.unwrap_or_else(|| Trap::new(TrapKind::Engine)))
+        Stop::Trap(trap.map_or_else(|| Trap::new(TrapKind::Engine), |trap| *trap))
     }
 
     fn memory_refused(&mut self, _: u64) {}

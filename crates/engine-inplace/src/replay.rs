@@ -29,6 +29,7 @@
 
 mod cursor;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -436,8 +437,8 @@ struct Answers<'a> {
 }
 
 impl Answer for Answers<'_> {
-    fn answer(&mut self, import: u32, slots: &mut [u64], _: &mut [u8]) -> Result<(), Trap> {
-        let broken = || Trap::new(TrapKind::Engine);
+    fn answer(&mut self, import: u32, slots: &mut [u64], _: &mut [u8]) -> Result<(), Box<Trap>> {
+        let broken = || Box::new(Trap::new(TrapKind::Engine));
         let target = *self.imports.get(import as usize).ok_or_else(broken)?;
         let Target::Function { instance, function } = target else {
             return Ok(());
@@ -446,7 +447,7 @@ impl Answer for Answers<'_> {
         let ty = linked.and_then(|linked| linked.program.function_type(function));
         let count = ty.ok_or_else(broken)?.parameters.len();
         let arguments = slots.get(..count).ok_or_else(broken)?;
-        call(self.below, target, arguments, self.fuel)?;
+        call(self.below, target, arguments, self.fuel).map_err(Box::new)?;
         let linked = self.below.get(instance as usize).and_then(Option::as_ref);
         let results = linked.map_or(&[][..], |linked| linked.direct.results());
         slots

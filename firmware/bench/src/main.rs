@@ -139,7 +139,7 @@ struct Host {
 }
 
 impl Answer for Host {
-    fn answer(&mut self, import: u32, slots: &mut [u64], memory: &mut [u8]) -> Result<(), Trap> {
+    fn answer(&mut self, import: u32, slots: &mut [u64], memory: &mut [u8]) -> Result<(), Box<Trap>> {
         if self.is_kernels {
             if let Some(slot) = slots.first_mut() {
                 *slot = u64::from(host_add(*slot as u32));
@@ -159,7 +159,7 @@ impl Answer for Host {
         let answer = arguments
             .get(..slots.len())
             .and_then(|arguments| self.wasi.answer(name?, arguments, memory))
-            .ok_or(Trap::new(TrapKind::Engine))?;
+            .ok_or_else(|| Box::new(Trap::new(TrapKind::Engine)))?;
         if let Some(slot) = slots.first_mut() {
             *slot = u64::from(answer);
         }

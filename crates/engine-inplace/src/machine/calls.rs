@@ -11,7 +11,7 @@ use crate::table::Function;
 pub(super) const CALL_FUEL: i32 = 8;
 /// Fuel that a call of the host costs: about what the way out and back takes, so that a guest which does nothing but
 /// call cannot stretch its slice.
-const HOST_CALL_FUEL: i32 = 100;
+pub(super) const HOST_CALL_FUEL: i32 = 100;
 
 /// How a loop goes on after a call.
 pub(super) type Went = Result<(), Halt>;
@@ -109,7 +109,7 @@ impl Instance {
 }
 
 /// Asks the host. `above` operands, which are not for it, lie over the arguments. If it waits, everything is as it was
-/// before the call, which is made again. The memory stays where it is.
+/// before the call, which is made again.
 #[inline(always)]
 pub(super) fn call_host(
     r: &mut Registers,
@@ -118,28 +118,42 @@ pub(super) fn call_host(
     at: *const u8,
     above: usize,
 ) -> Went {
+    match ask_host(r, calls, function, above) {
+        Called::Done => burn(r, HOST_CALL_FUEL),
+        Called::DoneAndInterrupted => Err(Halt::Stop(Stop::Preempted)),
+        other => Err(not_done(r, calls, other, at)),
+    }
+}
+
+/// The same, without fuel and ends. The memory stays where it is.
+#[inline(always)]
+pub(super) fn ask_host(
+    r: &mut Registers,
+    calls: &mut dyn Calls,
+    function: Function,
+    above: usize,
+) -> Called {
     let (parameters, results) = (
         usize::from(function.parameters),
         usize::from(function.results),
     );
     let (slots, memory) = r.slots_and_memory(above + parameters, parameters.max(results));
-    match calls.call(function.code, slots, memory) {
-        Called::Done => {
-            r.forget(above + parameters);
-            r.keep(results);
-            burn(r, HOST_CALL_FUEL)
-        }
-        Called::DoneAndInterrupted => {
-            r.forget(above + parameters);
-            r.keep(results);
-            Err(Halt::Stop(Stop::Preempted))
-        }
-        other => Err(not_done(r, calls, other, at)),
+    let called = calls.call(function.code, slots, memory);
+    if matches!(called, Called::Done | Called::DoneAndInterrupted) {
+        r.forget(above + parameters);
+        r.keep(results);
     }
+    called
 }
 
+/// Why the guest is stopped in a call, which is made again if it goes on.
 #[cold]
-fn not_done(r: &mut Registers, calls: &mut dyn Calls, called: Called, at: *const u8) -> Halt {
+pub(super) fn not_done(
+    r: &mut Registers,
+    calls: &mut dyn Calls,
+    called: Called,
+    at: *const u8,
+) -> Halt {
     if called == Called::Ended {
         return Halt::Stop(calls.ending());
     }

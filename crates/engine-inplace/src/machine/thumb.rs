@@ -6,9 +6,9 @@
 use core::ffi::c_void;
 use core::mem::offset_of;
 
-use super::calls::call_host;
+use super::calls::{ask_host, not_done};
 use super::registers::{Entry, Registers};
-use super::{Calls, Halt, Stop, portable};
+use super::{Called, Calls, Halt, Stop, portable};
 use crate::instance::Instance;
 use crate::opcode::code;
 use crate::table::{Branch, Function};
@@ -77,31 +77,47 @@ unsafe extern "C" fn thimble_inplace_step(registers: *mut Registers, bridge: *mu
     }
 }
 
-/// Calls the host, with the place in the code behind the call and its arguments topmost. Not 0 if the guest is stopped.
+/// Calls the host: what became of it ([`Called`]) in the lower half, the new top of the stack in the upper one. The
+/// loop gives the top and keeps all other registers.
 ///
 /// # Safety
-/// As above; `start` is the place of the call's opcode, and `function` that of the entry of what it calls.
+/// As above; `function` is the entry of what is called, and its arguments are topmost.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thimble_inplace_host(
     registers: *mut Registers,
     bridge: *mut c_void,
-    start: *const u8,
     function: Entry,
+) -> u64 {
+    // SAFETY: as above.
+    let bridge = unsafe { &mut *bridge.cast::<Bridge<'_>>() };
+    // SAFETY: as above.
+    let registers = unsafe { &mut *registers };
+    let called = ask_host(registers, bridge.calls, Registers::function_at(function), 0);
+    u64::from(called as u32) | (registers.top as u64) << 32
+}
+
+/// Notes why a call that was not done stopped the guest. The registers are those of before the call, whose opcode is next.
+///
+/// # Safety
+/// As above; `called` is what `thimble_inplace_host` gave.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thimble_inplace_not_done(
+    registers: *mut Registers,
+    bridge: *mut c_void,
+    called: u32,
 ) -> u32 {
     // SAFETY: as above.
     let bridge = unsafe { &mut *bridge.cast::<Bridge<'_>>() };
     // SAFETY: as above.
     let registers = unsafe { &mut *registers };
-    match call_host(
-        registers,
-        bridge.calls,
-        Registers::function_at(function),
-        start,
-        0,
-    ) {
-        Ok(()) => 0,
-        Err(halt) => bridge.note(Some(halt)),
-    }
+    let called = if called == Called::Ended as u32 {
+        Called::Ended
+    } else {
+        Called::Blocked
+    };
+    let at = registers.code;
+    let halt = not_done(registers, bridge.calls, called, at);
+    bridge.note(Some(halt))
 }
 
 type Handler = unsafe extern "C" fn();
@@ -227,6 +243,9 @@ macro_rules! assembly {
             elsewhere = const Branch::ELSEWHERE,
             is_preempted = const IS_PREEMPTED,
             is_returned = const IS_RETURNED,
+            host_call_fuel = const super::calls::HOST_CALL_FUEL,
+            done = const Called::Done as u32,
+            interrupted = const Called::DoneAndInterrupted as u32,
             call_fuel = const super::calls::CALL_FUEL,
             br_if = const code::BrIf,
             call_indirect = const code::CallIndirect,

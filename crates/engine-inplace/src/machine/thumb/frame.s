@@ -33,6 +33,7 @@
     .equ S_WIDE, 44
     .equ S_REGISTERS, 48
     .equ S_EXACT, 52
+    .equ S_FUEL, 56
     .equ S_BYTES, 60            @ with what is pushed a multiple of 8
 
 @ Bytes of the handlers of one state.
@@ -304,25 +305,33 @@ call_any:
     CALLED_LONG
 
 call_host:
-    @ the host changes neither the function nor where the memory is
+    @ the host changes nothing but its results; r3 is its function's entry
     ldr r0, [sp, #S_REGISTERS]
-    stm r0, {{r4-r7}}
-    str lr, [r0, #{fuel}]
-    ldr r1, [sp, #S_FUNCTION]
-    str r1, [r0, #{function}]
-    ldr r1, [sp, #S_FRAME]
-    str r1, [r0, #{frame}]
     ldr r1, [sp, #S_BRIDGE]
-    ldr r2, [sp, #S_START]
-    subs r2, r2, #1
+    str r5, [r0, #{top}]
+    str lr, [sp, #S_FUEL]
+    mov r2, r3
     bl thimble_inplace_host
-    cmp r0, #0
-    bne leave_loop
-    ldr r0, [sp, #S_REGISTERS]
-    ldr r5, [r0, #{top}]
-    ldr lr, [r0, #{fuel}]
+    ldr lr, [sp, #S_FUEL]
     RESTORE2
+    cmp r0, #{done}
+    bne 1f
+    mov r5, r1
+    subs lr, lr, #{host_call_fuel}
+    bmi preempted
     NEXT0
+1:  cmp r0, #{interrupted}
+    ittt eq
+    moveq r5, r1
+    subeq lr, lr, #{host_call_fuel}
+    beq preempted
+    mov r2, r0
+    ldr r4, [sp, #S_START]
+    subs r4, r4, #1
+    SAVE
+    ldr r1, [sp, #S_BRIDGE]
+    bl thimble_inplace_not_done
+    b leave_loop
 
 @ There is no room, which ends the guest: the portable loop finds it again.
 no_room:
