@@ -17,6 +17,7 @@ mod link;
 mod record;
 mod shape;
 mod stream;
+mod values;
 
 use std::fmt::Write as _;
 use std::fs;
