@@ -191,6 +191,7 @@ fn counts_are_what_they_were() {
     for File { name, counts, .. } in &suite.files {
         writeln!(text, "{name}: {}", told(counts)).expect("it is memory");
         all.text += counts.text;
+        all.linked += counts.linked;
         all.skipped += counts.skipped;
         for (directive, count) in &counts.recorded {
             *all.recorded.entry(directive).or_default() += count;
@@ -215,8 +216,8 @@ fn told(counts: &Counts) -> String {
     }
     write!(
         text,
-        "; {} left out; {} of text parsers",
-        counts.skipped, counts.text
+        "; of those {} are the linker's; {} left out; {} of text parsers",
+        counts.linked, counts.skipped, counts.text
     )
     .expect("it is memory");
     text

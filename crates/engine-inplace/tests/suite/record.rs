@@ -20,7 +20,7 @@ use crate::values::{pattern, slot, trap_number, trap_of};
 pub(crate) struct Counts {
     /// Commands in the stream, by the directive they come of.
     pub(crate) recorded: BTreeMap<&'static str, usize>,
-    /// Assertions that are answered here: modules that cannot be linked.
+    /// Commands whose assertion is answered here, a module that cannot be linked; the engine only validates it.
     pub(crate) linked: usize,
     /// Modules that are text and not even that: checks of a text parser.
     pub(crate) text: usize,
