@@ -55,10 +55,7 @@ impl<'m> Validator<'m, '_> {
                 }
                 1 => self.table_type(section)?,
                 2 => self.memory_type(section)?,
-                3 => {
-                    self.global_type(section)?;
-                    self.context.imported_globals += 1;
-                }
+                3 => self.global_type(section)?,
                 4 => return Err(Reason::Feature("exceptions")),
                 _ => return Err(Reason::Malformed("malformed import kind")),
             }
