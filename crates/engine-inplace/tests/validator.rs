@@ -270,12 +270,11 @@ fn damaged_modules_are_refused_or_run() {
 
 /// Runs everything that a module exports, if it is valid. Debug assertions watch.
 fn runs(module: &[u8], numbers: &mut Numbers) -> bool {
-    let mut store = WordStore::default();
-    if validate(module, &DIGEST, &Limits::linux(), &mut store).is_err() {
+    let Ok((program, _)) = Program::validated(Bytes::Shared(module.into()), &Limits::linux())
+    else {
         return false;
-    }
-    let program = Program::open(Bytes::Shared(module.into()), store.into_words(), DIGEST);
-    let program = Arc::new(program.expect("it is its own"));
+    };
+    let program = Arc::new(program);
     let room = Room {
         buffers: &HeapBuffers,
         memory_bytes_max: 1 << 20,
@@ -295,7 +294,7 @@ fn runs(module: &[u8], numbers: &mut Numbers) -> bool {
         if let Some(byte) = memory.first_mut() {
             *byte ^= 1;
         }
-        Ok::<(), Trap>(())
+        Ok::<(), Box<Trap>>(())
     };
     for function in 0..64 {
         let Some(ty) = program.function_type(function) else {
