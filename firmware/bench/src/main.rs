@@ -109,7 +109,7 @@ impl Engine for Inplace {
             }
         }
         let result = guest.results().first().copied().unwrap_or(0);
-        Ok((result & u64::from(u32::MAX)) as u32)
+        Ok(low(result))
     }
 
     fn own_bytes(&mut self) -> usize {
@@ -143,13 +143,13 @@ impl Answer for Host {
     fn answer(&mut self, import: u32, slots: &mut [u64], memory: &mut [u8]) -> Result<(), Box<Trap>> {
         if self.is_kernels {
             if let Some(slot) = slots.first_mut() {
-                *slot = u64::from(host_add(*slot as u32));
+                *slot = u64::from(host_add(low(*slot)));
             }
             return Ok(());
         }
         let mut arguments = [0; 5];
         for (argument, slot) in arguments.iter_mut().zip(slots.iter()) {
-            *argument = *slot as u32;
+            *argument = low(*slot);
         }
         let name = self.program.as_ref().and_then(|program| {
             program
@@ -166,4 +166,13 @@ impl Answer for Host {
         }
         Ok(())
     }
+}
+
+/// The lower half of a slot, which is all that a small value has.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the upper half may hold anything"
+)]
+fn low(slot: u64) -> u32 {
+    slot as u32
 }
