@@ -28,14 +28,19 @@ pub(crate) fn replay(workspace: &Workspace, boards: &[&Board]) -> Result<()> {
         "suite",
     ]);
     process::run(&mut record)?;
-    for board in boards {
-        super::build(workspace, board, &[Firmware::SUITE])?;
-        let said = super::run(workspace, board, &Firmware::SUITE, &[])?;
-        let text =
-            fs::read_to_string(&said).with_context(|| format!("cannot read {}", said.display()))?;
-        for line in text.lines() {
-            println!("{}: {line}", board.name);
-        }
+    boards
+        .iter()
+        .try_for_each(|board| execute(workspace, board))
+}
+
+/// Executes the suite that was recorded on a board.
+pub(super) fn execute(workspace: &Workspace, board: &Board) -> Result<()> {
+    super::build(workspace, board, &[Firmware::SUITE])?;
+    let said = super::run(workspace, board, &Firmware::SUITE, &[])?;
+    let text =
+        fs::read_to_string(&said).with_context(|| format!("cannot read {}", said.display()))?;
+    for line in text.lines() {
+        println!("{}: {line}", board.name);
     }
     Ok(())
 }
