@@ -243,6 +243,7 @@ macro_rules! assembly {
             elsewhere = const Branch::ELSEWHERE,
             is_preempted = const IS_PREEMPTED,
             is_returned = const IS_RETURNED,
+            metered = const (!cfg!(feature = "unmetered")) as u32,
             host_call_fuel = const super::calls::HOST_CALL_FUEL,
             done = const Called::Done as u32,
             interrupted = const Called::DoneAndInterrupted as u32,

@@ -282,8 +282,10 @@ enter_function:
 call_narrow:
     ENTER
     RESTORE2
+    .if {metered}
     subs lr, lr, #{call_fuel}
     bmi preempted
+    .endif
     NEXT0
 7:  lsls r1, r0, #31 - {imported_bit}
     bpl call_any
@@ -299,8 +301,10 @@ call_any:
     ENTER
     ldrh r1, [r3, #F_FLAGS]
     TABLES
+    .if {metered}
     subs lr, lr, #{call_fuel}
     bmi preempted
+    .endif
     NEXT0
     CALLED_LONG
 
@@ -317,8 +321,10 @@ call_host:
     cmp r0, #{done}
     bne 1f
     mov r5, r1
+    .if {metered}
     subs lr, lr, #{host_call_fuel}
     bmi preempted
+    .endif
     NEXT0
 1:  cmp r0, #{interrupted}
     ittt eq
@@ -500,7 +506,9 @@ taken:
     bne 2f
 1:  add r7, r7, r3, asr #9
     adds r4, r4, r2
+    .if {metered}
     bcs backwards
+    .endif
     NEXT0
 2:  @ operands are dropped below those that are kept: r0 are kept, r1 dropped
     ubfx r0, r3, #8, #4
@@ -530,8 +538,10 @@ taken:
     add r12, r10, #2 * TABLE_BYTES
     b 3b
 backwards:
+    .if {metered}
     adds lr, lr, r2
     bmi preempted
+    .endif
     NEXT0
 
     HANDLER n2, BrIf
