@@ -10,6 +10,8 @@ use crate::said::{Kernel, Module, Said};
 const HOST: &str = "host";
 /// The engine that is promised.
 const OURS: &str = "inplace";
+/// The same without fuel.
+const UNMETERED: &str = "unmetered";
 const KIB: f64 = 1024.0;
 
 /// Prints a line for each kernel: natively, and in each engine.
@@ -47,6 +49,10 @@ pub(crate) fn outcomes(said: &[Said], flash: &Flash) -> Result<Vec<Outcome>> {
         );
     }
     let mut outcomes = speed(ours);
+    outcomes.push(fuel(
+        ours,
+        said.iter().find(|said| said.engine == UNMETERED),
+    ));
     outcomes.extend(
         ours.modules
             .iter()
@@ -58,7 +64,8 @@ pub(crate) fn outcomes(said: &[Said], flash: &Flash) -> Result<Vec<Outcome>> {
             .note("with validator, soft floats and the allocator's use"),
         None => Outcome::skipped("flash", "not measured with --alone"),
     });
-    for peer in said.iter().filter(|said| said.engine != OURS) {
+    let is_peer = |said: &&Said| ![OURS, UNMETERED].contains(&said.engine.as_str());
+    for peer in said.iter().filter(is_peer) {
         outcomes.extend(peer_outcomes(peer, flash.wasmi));
     }
     Ok(outcomes)
@@ -99,11 +106,18 @@ fn speed(ours: &Said) -> Vec<Outcome> {
             Outcome::new("host call", call, "instr").budget("mcu_host_call_instructions_max"),
         );
     }
-    outcomes.push(Outcome::skipped(
-        "fuel",
-        "the engine has no build without it",
-    ));
     outcomes
+}
+
+/// What counting fuel adds to the kernels' instructions.
+fn fuel(ours: &Said, unmetered: Option<&Said>) -> Outcome {
+    match (mean(ours), unmetered.and_then(mean)) {
+        (Some(with), Some(without)) => {
+            let percent = (with / without - 1.0) * 100.0;
+            Outcome::new("fuel, of all instructions", percent, "%").budget("mcu_fuel_percent_max")
+        }
+        _ => Outcome::skipped("fuel", "not measured with --alone"),
+    }
 }
 
 fn of_module(name: &str, module: &Module) -> Vec<Outcome> {

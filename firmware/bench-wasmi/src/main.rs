@@ -127,7 +127,8 @@ impl Engine for Wasmi {
 
     fn written(&self) -> (u32, u32) {
         self.guest.as_ref().map_or((0, 0), |(store, _)| {
-            let wasi = store.as_context().data();
+            let context = store.as_context();
+            let wasi = context.data();
             (wasi.written, wasi.sum)
         })
     }

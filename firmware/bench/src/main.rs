@@ -46,7 +46,11 @@ struct Inplace {
 }
 
 impl Engine for Inplace {
-    const NAME: &'static str = "inplace";
+    const NAME: &'static str = if cfg!(feature = "unmetered") {
+        "unmetered"
+    } else {
+        "inplace"
+    };
 
     fn install(&mut self, module: &'static [u8]) -> Result<Installed, Refused> {
         self.module = module;

@@ -86,6 +86,7 @@ fn parse(arguments: &[OsString]) -> Result<Wish> {
     }
     let mut firmware = vec![Firmware::BENCH];
     if !is_alone {
+        firmware.push(Firmware::BENCH_UNMETERED);
         firmware.push(Firmware::BENCH_WASMI);
         firmware.extend(Firmware::FLASH);
     }

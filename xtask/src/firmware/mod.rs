@@ -133,6 +133,9 @@ impl Firmware {
 
     /// Measures the engine that runs in place.
     pub(crate) const BENCH: Self = Self::of("bench", "firmware-bench", &[]);
+    /// The same without fuel.
+    pub(crate) const BENCH_UNMETERED: Self =
+        Self::of("bench-unmetered", "firmware-bench", &["unmetered"]);
     /// Measures wasmi.
     pub(crate) const BENCH_WASMI: Self = Self::of("bench-wasmi", "firmware-bench-wasmi", &[]);
     /// Runs the official test suite, twice.
