@@ -74,7 +74,7 @@ fn packing_cuts_memory_and_says_what_it_did() {
     let plain = device.run(&["build", "-t", "plain", blinky]);
     assert!(!plain.stderr.contains("131072"), "{}", plain.stderr);
     device.refused(
-        2,
+        125,
         &["--pack"],
         &["build", "-t", "a", "--stack-size", "64k", blinky],
     );

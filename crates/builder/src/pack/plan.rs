@@ -2,8 +2,8 @@
 
 mod decision;
 
+use thimble_abi::Call;
 use thimble_abi::calls::EnvCall;
-use thimble_abi::{Call, CallSpec};
 
 use super::PackOptions;
 use super::depth;
@@ -102,8 +102,12 @@ pub(super) fn decide(bytes: &[u8], shape: &Shape<'_>, options: &PackOptions) -> 
         layout,
     };
     let (mut plan, report) = decision.carry_out(report);
-    let receives = |call: &&CallSpec| call.call == Call::Env(EnvCall::SubscribeMessage);
-    if plan.exact_bytes.is_some() && shape.imports.iter().flatten().any(|call| receives(call)) {
+    let receives = shape
+        .imports
+        .iter()
+        .flatten()
+        .any(|call| call.call == Call::Env(EnvCall::SubscribeMessage));
+    if plan.exact_bytes.is_some() && receives {
         plan.message_bytes = options.message_bytes;
     }
     (plan, report)
