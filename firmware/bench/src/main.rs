@@ -144,7 +144,12 @@ struct Host {
 }
 
 impl Answer for Host {
-    fn answer(&mut self, import: u32, slots: &mut [u64], memory: &mut [u8]) -> Result<(), Box<Trap>> {
+    fn answer(
+        &mut self,
+        import: u32,
+        slots: &mut [u64],
+        memory: &mut [u8],
+    ) -> Result<(), Box<Trap>> {
         if self.is_kernels {
             if let Some(slot) = slots.first_mut() {
                 *slot = u64::from(host_add(low(*slot)));

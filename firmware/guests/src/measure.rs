@@ -139,6 +139,7 @@ fn export(kernel: &str) -> &'static str {
         "nbody64" => "b_nbody64",
         "indirect" => "b_indirect",
         "i64mix" => "b_i64mix",
+        "loop" => "b_loop",
         _ => "b_host",
     }
 }
