@@ -7,7 +7,9 @@ fn main() {
     println!("cargo:rustc-link-arg=-Tboard.x");
     println!("cargo:rerun-if-env-changed=THIMBLE_MCU_SUITE");
     let Ok(from) = env::var("THIMBLE_MCU_SUITE") else {
-        panic!("THIMBLE_MCU_SUITE does not say where the recorded suite is; build with `cargo xtask suite mcu`");
+        panic!(
+            "THIMBLE_MCU_SUITE does not say where the recorded suite is; build with `cargo xtask suite mcu`"
+        );
     };
     println!("cargo:rerun-if-changed={from}");
     let to = Path::new(&env::var("OUT_DIR").unwrap_or_default()).join("suite.bin");

@@ -8,6 +8,7 @@ mod image_archive;
 mod image_documents;
 mod image_signature;
 mod module;
+mod packing;
 mod smith;
 
 use std::time::Duration;
@@ -40,6 +41,7 @@ pub(crate) struct TargetSpec {
 /// Every target.
 pub(crate) static TARGETS: &[TargetSpec] = &[
     module::SPEC,
+    packing::SPEC,
     grants::SPEC,
     host_calls::SPEC,
     engines::SPEC,

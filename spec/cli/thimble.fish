@@ -303,7 +303,11 @@ complete -c thimble -n "__fish_thimble_using_subcommand daemon" -s h -l help -d 
 complete -c thimble -n "__fish_thimble_using_subcommand daemon" -s V -l version -d 'Print version'
 complete -c thimble -n "__fish_thimble_using_subcommand build" -s t -l tag -d 'Name of the image: [REGISTRY/]NAME[:TAG]; may be given several times. Without one, the recipe\'s name or the file\'s counts' -r
 complete -c thimble -n "__fish_thimble_using_subcommand build" -s o -l output -d 'Write the image to this archive as well' -r -F
+complete -c thimble -n "__fish_thimble_using_subcommand build" -l stack-size -d 'With --pack: the stack\'s size that the module was linked with (wasm-ld\'s -z stack-size; its own is 64k), where the module does not tell' -r
+complete -c thimble -n "__fish_thimble_using_subcommand build" -l heap -d 'With --pack: give a guest with malloc this much heap and never more, in a memory of exactly what it needs' -r
+complete -c thimble -n "__fish_thimble_using_subcommand build" -l messages -d 'With --pack: let a guest that receives Ocre\'s messages hold so much of them at a time; without it, 2k' -r
 complete -c thimble -n "__fish_thimble_using_subcommand build" -l strip-all -d 'Drop the names of functions too; backtraces then have only numbers'
+complete -c thimble -n "__fish_thimble_using_subcommand build" -l pack -d 'Cut the module\'s memory to what it needs, as far as that can be proven, and tell what was done'
 complete -c thimble -n "__fish_thimble_using_subcommand build" -l strict-grants -d 'Fail if the requested grants are not those that the module can use'
 complete -c thimble -n "__fish_thimble_using_subcommand build" -l json -d 'Write JSON to standard output, and no progress'
 complete -c thimble -n "__fish_thimble_using_subcommand build" -s h -l help -d 'Print help'

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// The engines that every test runs on.
-pub(crate) const ENGINES: [&str; 2] = ["wasmtime", "wasmi"];
+pub(crate) const ENGINES: [&str; 3] = ["wasmtime", "wasmi", "inplace"];
 
 /// The folder in which `cargo` puts programs: where this test itself is, one up.
 pub(crate) fn programs() -> PathBuf {

@@ -1,5 +1,5 @@
 //! The conformance suite: guests of `tests/guests` that check every call from the inside, on the real machine and on
-//! both engines.
+//! every engine, as they were built and packed.
 
 mod complete;
 mod device;
@@ -8,10 +8,15 @@ mod life_cycle;
 mod recorder;
 mod streams;
 
-/// Makes two tests of a function that takes a device.
-macro_rules! on_both_engines {
+/// Makes tests on each engine of a function that takes a device.
+macro_rules! on_every_engine {
     ($($test:ident)*) => { $(
         mod $test {
+            #[test]
+            fn inplace() {
+                super::$test(&super::Device::new("inplace"));
+            }
+
             #[test]
             fn wasmi() {
                 super::$test(&super::Device::new("wasmi"));
@@ -21,7 +26,22 @@ macro_rules! on_both_engines {
             fn wasmtime() {
                 super::$test(&super::Device::new("wasmtime"));
             }
+
+            #[test]
+            fn inplace_packed() {
+                super::$test(&super::Device::new("inplace").packing());
+            }
+
+            #[test]
+            fn wasmi_packed() {
+                super::$test(&super::Device::new("wasmi").packing());
+            }
+
+            #[test]
+            fn wasmtime_packed() {
+                super::$test(&super::Device::new("wasmtime").packing());
+            }
         }
     )* };
 }
-use on_both_engines;
+use on_every_engine;

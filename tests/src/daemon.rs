@@ -3,6 +3,7 @@
 mod apps;
 mod bad_input;
 mod bus;
+mod commands;
 mod device;
 mod files;
 mod guests;

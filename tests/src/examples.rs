@@ -1,4 +1,4 @@
-//! Every example does what its source says, on both engines.
+//! Every example does what its source says, on every engine.
 
 use crate::command::{ENGINES, Place, guest, repository};
 

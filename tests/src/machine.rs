@@ -1,7 +1,8 @@
-//! The machine as a library: many containers, pause and kill, one worker and several, on both engines.
+//! The machine as a library: many containers, pause and kill, one worker and several, on every engine.
 
 use std::sync::Arc;
 
+use thimble_engine_inplace::InplaceEngine;
 use thimble_engine_wasmi::WasmiEngine;
 use thimble_engine_wasmtime::{Settings, WasmtimeEngine};
 use thimble_port_linux::machine::{Devices, Machine};
@@ -42,7 +43,7 @@ fn machine() -> Machine {
     Machine::new(devices, Schedule::default())
 }
 
-/// Both engines, with room for many guests. The command compiles for the one that needs it.
+/// Every engine, with room for many guests. The command compiles for the one that needs it.
 fn engines(place: &Place) -> Vec<Arc<dyn Engine>> {
     let mut settings = Settings {
         slots: 2000,
@@ -52,6 +53,7 @@ fn engines(place: &Place) -> Vec<Arc<dyn Engine>> {
     vec![
         Arc::new(WasmtimeEngine::new(settings).unwrap()),
         Arc::new(WasmiEngine::new(thimble_engine_wasmi::Settings::linux())),
+        Arc::new(InplaceEngine::new(thimble_engine_inplace::Settings::linux())),
     ]
 }
 

@@ -1,5 +1,5 @@
 //! Containers from end to end: the command `thimble` and the example guests, and every call from inside the
-//! conformance guests, on both engines.
+//! conformance guests, on every engine.
 //!
 //! `cargo xtask test` builds all of them first. Every test has a folder of its own, so they run side by side.
 

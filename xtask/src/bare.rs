@@ -10,11 +10,12 @@ use crate::setup::{self, BARE_TARGETS, Need};
 use crate::workspace::Workspace;
 
 /// What a microcontroller runs; each must build with its default features off.
-const PACKAGES: [&str; 4] = [
+const PACKAGES: [&str; 5] = [
     "thimble-abi",
     "thimble-image",
     "thimble-runtime",
     "thimble-engine-wasmi",
+    "thimble-engine-inplace",
 ];
 
 /// Builds each package for each target.

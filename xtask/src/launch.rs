@@ -7,13 +7,21 @@ use anyhow::{Result, bail};
 
 use crate::metadata::Metadata;
 use crate::process;
+use crate::program;
 use crate::workspace::Workspace;
 
 const BENCH: &str = "thimble-bench";
 const FUZZ: &str = "thimble-fuzz";
 
-/// Measures against `benches/budgets.toml`.
+/// Measures against `benches/budgets.toml`: the program as it is shipped, unless another one is named.
 pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    let needs_no_other = |argument: &OsString| {
+        let argument = argument.to_string_lossy();
+        argument == "--thimble" || argument.starts_with("--thimble=") || argument == "--smoke"
+    };
+    if !arguments.iter().any(needs_no_other) {
+        program::build(workspace)?;
+    }
     launch(workspace, BENCH, Built::ForSpeed, arguments)
 }
 

@@ -34,13 +34,16 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
         .context("deny.toml cannot be read")?
         .licenses
         .allow;
-    let metadata = Metadata::of_tree(workspace)?;
-    let mut complaints: Vec<String> = metadata
-        .packages
-        .iter()
-        .filter_map(|package| licence_complaint(package, &allowed))
-        .collect();
-    complaints.extend(metadata.members().flat_map(wildcard_complaints));
+    let trees = [
+        Metadata::of_tree(workspace)?,
+        Metadata::of_firmware(workspace)?,
+    ];
+    let mut complaints: Vec<String> = Vec::new();
+    for tree in &trees {
+        let packages = tree.packages.iter();
+        complaints.extend(packages.filter_map(|package| licence_complaint(package, &allowed)));
+        complaints.extend(tree.members().flat_map(wildcard_complaints));
+    }
     if !complaints.is_empty() {
         bail!(
             "what we ship must have a licence that deny.toml allows, and a version:\n  {}\nreplace the package, or \
@@ -50,7 +53,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     }
     println!(
         "{} packages have a licence that deny.toml allows",
-        metadata.packages.len()
+        trees.iter().map(|tree| tree.packages.len()).sum::<usize>()
     );
     if process::find("cargo-deny").is_some() {
         return process::run(workspace.cargo("deny").args(["--all-features", "check"]));

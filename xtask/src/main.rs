@@ -56,6 +56,7 @@ Usage: cargo xtask <command>
   bench mcu [--smoke] [--board NAME] [KERNEL...]
                            measure the engines on microcontrollers that QEMU plays
   firmware [--board NAME]  build the firmware that measures, into <target>/firmware
+  suite mcu [--board NAME] run the official WebAssembly test suite on those
   fuzz [--smoke] [TARGET] [--seconds N]
                            feed the decoders what nobody would send
   help                     this text
@@ -96,6 +97,14 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
             for board in boards {
                 firmware::build(&workspace, board, &[Firmware::BENCH])?;
             }
+        }
+        "suite" => {
+            let boards = Board::chosen(&mut arguments)?;
+            match arguments.subcommand()?.as_deref() {
+                Some("mcu") => no_more(arguments)?,
+                _ => bail!("`suite` runs on microcontrollers: `cargo xtask suite mcu`"),
+            }
+            firmware::replay(&workspace, &boards)?;
         }
         "guests" => {
             let names = free_arguments(arguments)?;

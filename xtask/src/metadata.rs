@@ -56,6 +56,11 @@ impl Metadata {
         Self::ask(workspace, &[])
     }
 
+    /// The same of firmware, which is a workspace of its own.
+    pub(crate) fn of_firmware(workspace: &Workspace) -> Result<Self> {
+        Self::ask(workspace, &["--manifest-path", "firmware/Cargo.toml"])
+    }
+
     /// Our own packages.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
         self.packages

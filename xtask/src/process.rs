@@ -73,7 +73,7 @@ pub(crate) fn executable(messages: &str) -> Option<PathBuf> {
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
-        .last()
+        .next_back()
 }
 
 /// The first executable of this name on the `PATH`.

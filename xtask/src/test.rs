@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::bare;
+use crate::firmware;
 use crate::generate;
 use crate::guests::{self, WithoutGo};
 use crate::launch;
@@ -33,6 +34,7 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
     }
     report.step("layers", || layers::check(workspace));
     report.step("bare", || bare::build(workspace));
+    report.step("firmware", || firmware::smoke(workspace));
     report.step("gen --check", || {
         generate::run(workspace, generate::Mode::Check)
     });

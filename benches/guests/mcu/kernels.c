@@ -44,6 +44,15 @@ EXPORT(b_host) uint32_t b_host(uint32_t n)
     return a;
 }
 
+/* The same loop without a call: what is left of `b_host` is the call. */
+EXPORT(b_loop) uint32_t b_loop(uint32_t n)
+{
+    uint32_t a = 0;
+    for (uint32_t i = 0; i < n; i++)
+        __asm__ volatile("" : "+r"(a), "+r"(i));
+    return a;
+}
+
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
 static uint8_t marks[16384];

@@ -1,15 +1,18 @@
 //! The figures, made of what the runs said.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use thimble_bench_report::{Outcome, geometric_mean};
 
 use crate::flash::Flash;
 use crate::said::{Kernel, Module, Said};
 
-/// The kernel that does nothing but call the host; no mean counts it.
+/// The kernel that does nothing but call the host, and the same without the call; no mean counts them.
 const HOST: &str = "host";
+const LOOP: &str = "loop";
 /// The engine that is promised.
 const OURS: &str = "inplace";
+/// The same without fuel.
+const UNMETERED: &str = "unmetered";
 const KIB: f64 = 1024.0;
 
 /// Prints a line for each kernel: natively, and in each engine.
@@ -40,7 +43,17 @@ pub(crate) fn outcomes(said: &[Said], flash: &Flash) -> Result<Vec<Outcome>> {
         .iter()
         .find(|said| said.engine == OURS)
         .context("the engine that runs in place did not run")?;
+    if let Some(other) = said.iter().find(|said| said.written != ours.written) {
+        bail!(
+            "a guest wrote something else in {} than in {OURS}",
+            other.engine
+        );
+    }
     let mut outcomes = speed(ours);
+    outcomes.push(fuel(
+        ours,
+        said.iter().find(|said| said.engine == UNMETERED),
+    ));
     outcomes.extend(
         ours.modules
             .iter()
@@ -52,14 +65,17 @@ pub(crate) fn outcomes(said: &[Said], flash: &Flash) -> Result<Vec<Outcome>> {
             .note("with validator, soft floats and the allocator's use"),
         None => Outcome::skipped("flash", "not measured with --alone"),
     });
-    for peer in said.iter().filter(|said| said.engine != OURS) {
+    let is_peer = |said: &&Said| ![OURS, UNMETERED].contains(&said.engine.as_str());
+    for peer in said.iter().filter(is_peer) {
         outcomes.extend(peer_outcomes(peer, flash.wasmi));
     }
     Ok(outcomes)
 }
 
 fn counted(said: &Said) -> impl Iterator<Item = &Kernel> {
-    said.kernels.iter().filter(|kernel| kernel.name != HOST)
+    said.kernels
+        .iter()
+        .filter(|kernel| kernel.name != HOST && kernel.name != LOOP)
 }
 
 fn mean(said: &Said) -> Option<f64> {
@@ -67,10 +83,12 @@ fn mean(said: &Said) -> Option<f64> {
     (!ratios.is_empty()).then(|| geometric_mean(&ratios))
 }
 
-/// Instructions of a call of the host, its share of the loop around it included.
+/// Instructions of a call of the host, from the instruction that passes the argument to the one that takes the result: what
+/// the loop around it takes is measured by itself.
 fn host_call(said: &Said) -> Option<f64> {
-    let kernel = said.kernels.iter().find(|kernel| kernel.name == HOST)?;
-    Some((kernel.engine - kernel.native) / kernel.amount)
+    let kernel = |name| said.kernels.iter().find(|kernel| kernel.name == name);
+    let (host, alone) = (kernel(HOST)?, kernel(LOOP)?);
+    Some((host.engine - alone.engine) / host.amount)
 }
 
 fn speed(ours: &Said) -> Vec<Outcome> {
@@ -93,11 +111,18 @@ fn speed(ours: &Said) -> Vec<Outcome> {
             Outcome::new("host call", call, "instr").budget("mcu_host_call_instructions_max"),
         );
     }
-    outcomes.push(Outcome::skipped(
-        "fuel",
-        "the engine has no build without it",
-    ));
     outcomes
+}
+
+/// What counting fuel adds to the kernels' instructions.
+fn fuel(ours: &Said, unmetered: Option<&Said>) -> Outcome {
+    match (mean(ours), unmetered.and_then(mean)) {
+        (Some(with), Some(without)) => {
+            let percent = (with / without - 1.0) * 100.0;
+            Outcome::new("fuel, of all instructions", percent, "%").budget("mcu_fuel_percent_max")
+        }
+        _ => Outcome::skipped("fuel", "not measured with --alone"),
+    }
 }
 
 fn of_module(name: &str, module: &Module) -> Vec<Outcome> {
@@ -123,8 +148,8 @@ fn of_module(name: &str, module: &Module) -> Vec<Outcome> {
             "KiB",
         )
         .note(format!(
-            "by its own account {:.0} bytes",
-            module.install_peak_bytes
+            "{:.0} bytes by its own account, and {:.0} of the processor's stack",
+            module.install_peak_bytes, module.install_stack_bytes
         )),
         Outcome::new(
             format!("{name}: side table, in flash"),
@@ -143,7 +168,11 @@ fn of_module(name: &str, module: &Module) -> Vec<Outcome> {
                 bytes / KIB,
                 "KiB",
             )
-            .budget(budget),
+            .budget(budget)
+            .note(format!(
+                "and {:.0} bytes of the processor's stack",
+                module.stack_bytes
+            )),
         );
     }
     outcomes
@@ -167,11 +196,17 @@ fn peer_outcomes(peer: &Said, flash: Option<f64>) -> Vec<Outcome> {
             "instr",
         ));
         if let Some(bytes) = module.memory_bytes {
-            outcomes.push(Outcome::new(
-                format!("{engine}: {name}: RAM beyond memory"),
-                bytes / KIB,
-                "KiB",
-            ));
+            outcomes.push(
+                Outcome::new(
+                    format!("{engine}: {name}: RAM beyond memory"),
+                    bytes / KIB,
+                    "KiB",
+                )
+                .note(format!(
+                    "and {:.0} bytes of the processor's stack",
+                    module.stack_bytes
+                )),
+            );
         }
     }
     if let Some(bytes) = flash {

@@ -18,6 +18,8 @@ pub(crate) struct Said {
     pub(crate) kernels: Vec<Kernel>,
     /// What is known of each module.
     pub(crate) modules: BTreeMap<String, Module>,
+    /// A sum over what the large guest wrote, as it was said; empty if it did not run.
+    pub(crate) written: String,
 }
 
 /// What a kernel took, in instructions.
@@ -48,10 +50,14 @@ pub(crate) struct Module {
     pub(crate) install_peak_bytes: f64,
     /// The same by the allocator's.
     pub(crate) install_heap_bytes: f64,
+    /// How deep the processor's stack got meanwhile, in bytes.
+    pub(crate) install_stack_bytes: f64,
     /// Instructions to make a guest of it.
     pub(crate) instantiate: f64,
     /// The most memory from then on, without the guest's own.
     pub(crate) memory_bytes: Option<f64>,
+    /// How deep the processor's stack got, in bytes; native kernels are called on it too.
+    pub(crate) stack_bytes: f64,
 }
 
 impl Said {
@@ -67,6 +73,7 @@ impl Said {
             engine: String::new(),
             kernels: Vec::new(),
             modules: BTreeMap::new(),
+            written: String::new(),
         };
         let mut is_whole = false;
         for line in text.lines() {
@@ -89,12 +96,16 @@ impl Said {
                     module.table_bytes = values.of("table")?;
                     module.install_peak_bytes = values.of("peak")?;
                     module.install_heap_bytes = values.of("heap_peak")?;
+                    module.install_stack_bytes = values.of("stack")?;
                 }
                 "instantiate" => said.module(&values)?.instantiate = values.of("instructions")?,
                 "memory" => {
                     let (peak, own): (f64, f64) = (values.of("peak")?, values.of("own")?);
-                    said.module(&values)?.memory_bytes = Some(peak - own);
+                    let module = said.module(&values)?;
+                    module.memory_bytes = Some(peak - own);
+                    module.stack_bytes = values.of("stack")?;
                 }
+                "wrote" => said.written = values.of("sum")?,
                 "end" => is_whole = true,
                 _ => {}
             }
@@ -140,10 +151,10 @@ mod tests {
     fn a_run_is_read() {
         let text = "engine name=inplace step=40\n\
                     known iterations=1000 instructions=2000\n\
-                    install module=kernels bytes=10 instructions=5 table=8 peak=100 heap_peak=120 heap=0\n\
+                    install module=kernels bytes=10 instructions=5 table=8 peak=100 heap_peak=120 heap=0 stack=600\n\
                     instantiate module=kernels instructions=7\n\
                     kernel name=fib amount=2 native=10 engine=150 fuel=1 result=0x1 expected=0x1\n\
-                    memory module=kernels peak=9000 in_use=8900 own=8192\n\
+                    memory module=kernels peak=9000 in_use=8900 own=8192 stack=700\n\
                     end\n";
         let said = Said::parse(text).unwrap();
         assert_eq!(said.engine, "inplace");

@@ -13,6 +13,15 @@ pub(super) const IDLE: &str = r#"
       (drop (call $event_wait (i64.const -1) (i32.const 0) (i32.const 1024)))
       (br $again))))"#;
 
+/// The same as another module for each number.
+pub(super) fn idle(number: u32) -> String {
+    let memory = "(memory (export \"memory\") 1)";
+    IDLE.replace(
+        memory,
+        &format!("{memory} (data (i32.const 4096) \"{number}\")"),
+    )
+}
+
 /// Messages between two answers: fewer than a queue holds.
 pub(super) const BATCH: usize = 256;
 
@@ -324,6 +333,7 @@ mod tests {
     fn every_guest_is_a_module() {
         let guests = [
             IDLE.to_owned(),
+            idle(1),
             worker(1),
             echo(),
             publisher(1, 1, 1),

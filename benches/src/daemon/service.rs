@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at whether it is ready.
 const LOOK_INTERVAL: Duration = Duration::from_micros(500);
 /// What the daemon needs only for a moment is gone after this time.
-const SETTLED: Duration = Duration::from_secs(3);
+const SETTLED: Duration = Duration::from_secs(6);
 
 /// A folder with images and settings.
 pub(super) struct Home {

@@ -18,6 +18,13 @@ pub const UNAME_FIELDS: u32 = 6;
 
 /// Bytes of a guest's app heap that can be used: one page less its bookkeeping, as WAMR has it.
 pub const APP_HEAP_BYTES: u32 = 64_512;
+/// Bytes of the app heap of a guest whose memory has smaller pages than usual: the largest message of Ocre's guest
+/// library (topic and content type of 128 bytes, payload of 1024) with its NULs, and half as much again.
+pub const APP_HEAP_SMALL_BYTES: u32 = 2_048;
+/// A custom section in which such a guest says how many bytes it wants instead: a `u32`, little-endian.
+pub const APP_HEAP_SECTION: &str = "thimble.app_heap";
+/// The app heap of such a guest begins at a multiple of this.
+pub const APP_HEAP_ALIGNMENT: u32 = 8;
 
 /// Pin direction: input with pull-up.
 pub const GPIO_INPUT: u32 = 0;

@@ -55,6 +55,10 @@ const CONSTANTS: &[(&str, u32)] = &[
         env::APP_HEAP_BYTES,
     ),
     (
+        "`env`: the same in a memory with pages smaller than 64 KiB",
+        env::APP_HEAP_SMALL_BYTES,
+    ),
+    (
         "`env`: longest interval of a timer in milliseconds",
         env::TIMER_INTERVAL_MS_MAX,
     ),

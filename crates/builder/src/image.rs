@@ -11,7 +11,8 @@ use thimble_image::{Descriptor, Digest, ImageConfig, Manifest, media_type};
 use thimble_runtime::module::{ExportKind, Module};
 
 use crate::grants::{self, GrantReport};
-use crate::module::{Tidied, TidyOptions, tidy};
+use crate::module::{Tidied, TidyError, TidyOptions, tidy};
+use crate::pack::{PackOptions, PackReport, PackRequest, Packed, pack};
 use crate::recipe::{self, Recipe};
 
 pub use error::BuildError;
@@ -22,6 +23,8 @@ pub use time::rfc3339;
 pub struct BuildOptions {
     /// How the module is made smaller.
     pub tidy: TidyOptions,
+    /// Whether and how it is packed: what is set here counts before what the recipe says.
+    pub pack: PackRequest,
     /// Whether grants that do not fit the module end the build.
     pub strict_grants: bool,
     /// When the image counts as created (RFC 3339, see [`rfc3339`]); `None` for no time at all, so that building it
@@ -38,6 +41,8 @@ pub struct Built {
     pub assembled: Assembled,
     /// The module, and what was taken out of it.
     pub tidied: Tidied,
+    /// What was done with the module's memory, if it was to be packed.
+    pub packed: Option<PackReport>,
     /// What does not fit between grants and imports.
     pub grants: GrantReport,
     /// The name of the recipe, for an image that gets none otherwise.
@@ -72,6 +77,7 @@ pub fn build(path: &Path, options: &BuildOptions) -> Result<Built, BuildError> {
         source,
         name,
         module: file,
+        pack: requested,
         mut config,
         mut notes,
     } = recipe::read(path).map_err(BuildError::Recipe)?;
@@ -80,10 +86,12 @@ pub fn build(path: &Path, options: &BuildOptions) -> Result<Built, BuildError> {
         path: file.clone(),
         error,
     })?;
-    let tidied = tidy(&bytes, &options.tidy).map_err(|error| BuildError::Tidy {
-        path: file.clone(),
-        error,
-    })?;
+    let request = options.pack.or(requested);
+    let (tidied, packed) =
+        shrink(&bytes, &options.tidy, request).map_err(|error| BuildError::Tidy {
+            path: file.clone(),
+            error,
+        })?;
     check_entry(&config, &module, &mut notes)?;
     let grants = grants::check(&config, &module).map_err(|error| BuildError::Grant {
         path: source,
@@ -105,10 +113,30 @@ pub fn build(path: &Path, options: &BuildOptions) -> Result<Built, BuildError> {
     Ok(Built {
         assembled,
         tidied,
+        packed,
         grants,
         name,
         notes,
     })
+}
+
+/// Makes a module smaller, its memory too if that is asked for.
+fn shrink(
+    bytes: &[u8],
+    options: &TidyOptions,
+    request: PackRequest,
+) -> Result<(Tidied, Option<PackReport>), TidyError> {
+    if !request.pack {
+        return Ok((tidy(bytes, options)?, None));
+    }
+    let options = PackOptions {
+        tidy: *options,
+        stack_bytes: request.stack_bytes,
+        heap_bytes: request.heap_bytes,
+        message_bytes: request.message_bytes,
+    };
+    let Packed { tidied, report } = pack(bytes, &options)?;
+    Ok((tidied, Some(report)))
 }
 
 /// Puts the documents of an image together. `annotations` are the manifest's; its title also names the module's file

@@ -8,6 +8,7 @@
 pub mod grants;
 pub mod image;
 pub mod module;
+pub mod pack;
 pub mod recipe;
 pub mod units;
 pub mod yaml;

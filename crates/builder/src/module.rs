@@ -1,6 +1,6 @@
 //! Makes a module smaller without changing what it does: no debug sections, no padding in its numbers.
 //!
-//! The code is validated in full, with exactly the features that both engines run.
+//! The code is validated in full, with exactly the features that all engines run.
 
 mod names;
 mod sections;
@@ -73,10 +73,7 @@ pub enum TidyError {
 /// # Errors
 /// [`TidyError`] if it is not valid.
 pub fn tidy(bytes: &[u8], options: &TidyOptions) -> Result<Tidied, TidyError> {
-    validate(bytes).map_err(|error| TidyError::Invalid {
-        reason: error.message().to_owned(),
-        offset: error.offset(),
-    })?;
+    validate(bytes).map_err(|error| invalid(&error))?;
     let mut tidier = Tidier {
         strip: options.strip,
         removed: Vec::new(),
@@ -118,7 +115,16 @@ fn features() -> WasmFeatures {
         | WasmFeatures::CUSTOM_PAGE_SIZES
 }
 
-fn validate(bytes: &[u8]) -> Result<(), BinaryReaderError> {
+/// What to say of a module that is not valid.
+pub(crate) fn invalid(error: &BinaryReaderError) -> TidyError {
+    TidyError::Invalid {
+        reason: error.message().to_owned(),
+        offset: error.offset(),
+    }
+}
+
+/// Checks a module in full, code included.
+pub(crate) fn validate(bytes: &[u8]) -> Result<(), BinaryReaderError> {
     Validator::new_with_features(features())
         .validate_all(bytes)
         .map(drop)

@@ -21,6 +21,7 @@
 //! | `health` | `start`: time until it must have said that it is healthy; `heartbeat`: longest time between two reports |
 //! | `stop_grace` | time between being asked to stop and being killed |
 //! | `labels` | map of names and texts for people and tools |
+//! | `pack` | whether the module's memory is cut to what it needs: `true`, or a map with `stack` (the size it was linked with), `heap` and `messages` (the sizes it gets) |
 
 mod error;
 mod ocre;
@@ -33,6 +34,7 @@ use std::path::{Path, PathBuf};
 
 use thimble_image::ImageConfig;
 
+use crate::pack::PackRequest;
 use crate::units;
 use crate::yaml;
 
@@ -53,6 +55,8 @@ pub struct Recipe {
     pub name: Option<String>,
     /// The module, WebAssembly or its text format.
     pub module: PathBuf,
+    /// Whether it is to be packed.
+    pub pack: PackRequest,
     /// How it is run and what it asks for, without the digests of layers.
     pub config: ImageConfig,
     /// What whoever wrote the recipe should know.
@@ -95,6 +99,7 @@ fn of_module(path: &Path) -> Recipe {
             .map(str::to_ascii_lowercase)
             .filter(|name| units::is_name(name)),
         module: path.to_owned(),
+        pack: PackRequest::default(),
         config: ImageConfig::default(),
         notes: Vec::new(),
     }
@@ -133,6 +138,7 @@ fn read_file(path: &Path) -> Result<Recipe, RecipeError> {
         source: path.to_owned(),
         name: written.name,
         module,
+        pack: written.pack,
         config,
         notes: written.notes,
     })
@@ -142,6 +148,7 @@ fn read_file(path: &Path) -> Result<Recipe, RecipeError> {
 struct Written {
     name: Option<String>,
     module: ModulePath,
+    pack: PackRequest,
     config: ImageConfig,
     notes: Vec<String>,
 }

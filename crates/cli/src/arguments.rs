@@ -71,6 +71,8 @@ pub(crate) enum EngineName {
     Wasmtime,
     /// A portable interpreter: nothing is compiled or cached.
     Wasmi,
+    /// The interpreter of microcontrollers, which runs a module's own bytes in the least memory; without SIMD.
+    Inplace,
 }
 
 /// When an image is fetched before it is run.

@@ -174,7 +174,7 @@ fn as_text(path: &str, module: &Module) -> String {
             ),
             if memory.imported { ", imported" } else { "" },
             if module.app_heap().is_some() {
-                ", with one page for messages"
+                ", with room for messages"
             } else {
                 ""
             },

@@ -13,7 +13,7 @@ use std::time::Duration;
 use thimble_device_api::{EventKind, Problem, ProblemKind};
 
 use crate::container::{Entry, Inner, Phase};
-use crate::device::Device;
+use crate::device::{Device, disk_problem};
 use crate::state::Desired;
 
 pub(crate) use create::CreateMode;
@@ -103,10 +103,14 @@ impl Device {
         Ok(())
     }
 
-    /// Ends a container that is about to be removed. What becomes of it is not kept, so that a full disk is no obstacle.
+    /// Ends a container that is about to be removed. What becomes of it is not kept, so that a full disk is no obstacle; one
+    /// that could not be removed afterwards runs on.
     pub(crate) fn end_for_removal(&self, entry: &Arc<Entry>) -> Result<(), Problem> {
         let _operation = entry.operate();
         self.require_there(entry)?;
+        self.states
+            .check_removable()
+            .map_err(|error| disk_problem("removing", &error).about(&entry.name))?;
         let runtime = {
             let mut inner = entry.inner();
             inner.desired = Desired::Stopped;

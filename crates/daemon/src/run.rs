@@ -112,6 +112,7 @@ pub fn run(setup: &Setup, program: &dyn Program) -> Result<ExitCode, DaemonError
         return supervise::run(&sockets, supervise::this_program)
             .map_err(failed("supervising the daemon"));
     }
+    service::memory::share_one_arena();
     let parts = prepare(setup, program)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -170,6 +170,12 @@ impl StateStore {
         self.sync()
     }
 
+    /// Whether the disk lets states be removed, as one that is read-only does not.
+    pub(crate) fn check_removable(&self) -> io::Result<()> {
+        rustix::fs::access(&self.folder, rustix::fs::Access::WRITE_OK)?;
+        Ok(())
+    }
+
     /// Forgets a state, durably.
     pub(crate) fn remove(&self, id: Id) -> io::Result<()> {
         match fs::remove_file(self.path(id)) {

@@ -3,9 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use thimble_engine_inplace::{
-    Bytes, Direct, HeapBuffers, Limits, Program, Room, Run, WordStore, validate,
-};
+use thimble_engine_inplace::{Bytes, Direct, HeapBuffers, Limits, Program, Room, Run};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -15,14 +13,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|number| number.parse::<u64>())
         .collect::<Result<Vec<_>, _>>()?;
     let module = std::fs::read(file)?;
-    let mut table = WordStore::default();
-    let validated = validate(&module, &[0; 32], &Limits::linux(), &mut table)?;
+    let (program, validated) = Program::validated(Bytes::Shared(module.into()), &Limits::linux())?;
     eprintln!("{validated:?}");
-    let program = Arc::new(Program::open(
-        Bytes::Shared(module.into()),
-        table.into_words(),
-        [0; 32],
-    )?);
+    let program = Arc::new(program);
     let function = program
         .export(&name)
         .ok_or("there is no such function")?

@@ -16,9 +16,7 @@ use std::sync::Arc;
 
 use thimble_engine_inplace::opcode::{self, Immediates, PREFIX};
 use thimble_engine_inplace::profile::{self, Triples};
-use thimble_engine_inplace::{
-    Bytes, Direct, HeapBuffers, Limits, Program, Room, Run, WordStore, validate,
-};
+use thimble_engine_inplace::{Bytes, Direct, HeapBuffers, Limits, Program, Room, Run};
 use thimble_runtime::engine::Trap;
 
 const KERNELS: [&str; 11] = [
@@ -34,7 +32,6 @@ const KERNELS: [&str; 11] = [
     "b_i64mix=10000",
     "b_host=10000",
 ];
-const DIGEST: [u8; 32] = [0; 32];
 /// Lines of a table at most.
 const LINES: usize = 30;
 
@@ -48,14 +45,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     if wanted.is_empty() {
         wanted = KERNELS.map(str::to_owned).to_vec();
     }
-    let mut table = WordStore::default();
-    validate(&module, &DIGEST, &Limits::linux(), &mut table)
-        .map_err(|refusal| refusal.to_string())?;
-    let program = Program::open(
-        Bytes::Shared(Arc::from(module.as_slice())),
-        table.into_words(),
-        DIGEST,
-    )?;
+    let bytes = Bytes::Shared(Arc::from(module.as_slice()));
+    let (program, _) = Program::validated(bytes, &Limits::linux())?;
     let program = Arc::new(program);
     let mut all = Shares::default();
     for wish in &wanted {
@@ -88,7 +79,7 @@ fn run(program: &Arc<Program>, export: &str, argument: u64) -> Result<(), Box<dy
     guest
         .begin(function, &[argument])
         .map_err(|trap| format!("{trap:?}"))?;
-    let mut answer = |_: u32, _: &mut [u64], _: &mut [u8]| -> Result<(), Trap> { Ok(()) };
+    let mut answer = |_: u32, _: &mut [u64], _: &mut [u8]| -> Result<(), Box<Trap>> { Ok(()) };
     loop {
         match guest.run(&mut answer, &mut i32::MAX.clone()) {
             Run::Returned => return Ok(()),

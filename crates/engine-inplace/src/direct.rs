@@ -1,6 +1,7 @@
 //! Functions of a program called one by one, with values: for tests and measurements of the engine itself, and for
 //! firmware that needs no containers.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use thimble_runtime::engine::{Trap, TrapKind};
@@ -51,11 +52,21 @@ pub trait Answer {
     ///
     /// # Errors
     /// A trap ends the function that was begun.
-    fn answer(&mut self, import: u32, slots: &mut [u64], memory: &mut [u8]) -> Result<(), Trap>;
+    fn answer(
+        &mut self,
+        import: u32,
+        slots: &mut [u64],
+        memory: &mut [u8],
+    ) -> Result<(), Box<Trap>>;
 }
 
-impl<F: FnMut(u32, &mut [u64], &mut [u8]) -> Result<(), Trap>> Answer for F {
-    fn answer(&mut self, import: u32, slots: &mut [u64], memory: &mut [u8]) -> Result<(), Trap> {
+impl<F: FnMut(u32, &mut [u64], &mut [u8]) -> Result<(), Box<Trap>>> Answer for F {
+    fn answer(
+        &mut self,
+        import: u32,
+        slots: &mut [u64],
+        memory: &mut [u8],
+    ) -> Result<(), Box<Trap>> {
         self(import, slots, memory)
     }
 }
@@ -110,8 +121,8 @@ impl Direct {
     pub fn begin(&mut self, function: u32, arguments: &[u64]) -> Result<(), TrapKind> {
         let program = &self.machine.instance.program;
         let table = program.table().map_err(|_| TrapKind::Engine)?;
+        let is_own = (table.head.import_count..table.head.function_count).contains(&function);
         let entry = table.function(function);
-        let is_own = function < table.head.function_count && !entry.is_imported();
         if !is_own || usize::from(entry.parameters) != arguments.len() {
             return Err(TrapKind::Engine);
         }
@@ -124,7 +135,7 @@ impl Direct {
         if !self.machine.is_running() {
             return Run::Returned;
         }
-        match self.machine.run(&mut Answers(answer), fuel) {
+        match self.machine.run(&mut Answers { answer, trap: None }, fuel) {
             Stop::Returned => Run::Returned,
             Stop::Preempted => Run::Preempted,
             Stop::Trap(trap) => {
@@ -154,19 +165,26 @@ impl Direct {
     }
 }
 
-struct Answers<'a>(&'a mut dyn Answer);
+struct Answers<'a> {
+    answer: &'a mut dyn Answer,
+    trap: Option<Box<Trap>>,
+}
 
 impl Calls for Answers<'_> {
     fn call(&mut self, import: u32, slots: &mut [u64], memory: &mut [u8]) -> Called {
-        match self.0.answer(import, slots, memory) {
+        match self.answer.answer(import, slots, memory) {
             Ok(()) => Called::Done,
-            Err(trap) => Called::Trap(trap),
+            Err(trap) => {
+                self.trap = Some(trap);
+                Called::Ended
+            }
         }
     }
 
-    fn memory_refused(&mut self, _: u64) {}
-
-    fn is_interrupted(&self) -> bool {
-        false
+    fn ending(&mut self) -> Stop {
+        let trap = self.trap.take();
+        Stop::Trap(trap.map_or_else(|| Trap::new(TrapKind::Engine), |trap| *trap))
     }
+
+    fn memory_refused(&mut self, _: u64) {}
 }

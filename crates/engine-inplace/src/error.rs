@@ -7,7 +7,8 @@ use crate::types;
 /// A module that is not run, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The section, by its name in the specification; `header` before the first one.
+    /// The section, by its name in the specification; `header` before the first one, `unknown` if there is none of its
+    /// number.
     pub section: &'static str,
     /// Where, in bytes from the module's beginning.
     pub offset: u32,

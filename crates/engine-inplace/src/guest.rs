@@ -169,6 +169,7 @@ impl Guest for InplaceGuest {
             host,
             imports,
             flag,
+            ending: None,
         };
         let mut left = settings.fuel(budget);
         loop {
@@ -239,10 +240,7 @@ impl Course {
                 self.returned(result);
                 None
             }
-            Stop::Preempted => Some(Yield::Preempted),
-            Stop::Blocked => Some(Yield::Blocked),
-            Stop::Exit(code) => Some(self.end(Yield::Exited(code))),
-            Stop::Trap(trap) => Some(self.end(Yield::Trapped(trap))),
+            stop => Some(self.stopped(stop)),
         }
     }
 
@@ -255,14 +253,27 @@ impl Course {
     ) -> Option<Yield> {
         let mut slots = [0];
         match calls.call(import, &mut slots, machine.instance.memory.slice()) {
-            Called::Done => {
+            Called::Done | Called::DoneAndInterrupted => {
                 let [result] = slots;
                 self.returned(result);
                 None
             }
             Called::Blocked => Some(Yield::Blocked),
-            Called::Exit(code) => Some(self.end(Yield::Exited(code))),
-            Called::Trap(trap) => Some(self.end(Yield::Trapped(trap))),
+            Called::Ended => {
+                let ending = calls.ending();
+                Some(self.stopped(ending))
+            }
+        }
+    }
+
+    /// The guest came back for another reason than that the entry returned.
+    fn stopped(&mut self, stop: Stop) -> Yield {
+        match stop {
+            Stop::Preempted => Yield::Preempted,
+            Stop::Blocked => Yield::Blocked,
+            Stop::Exit(code) => self.end(Yield::Exited(code)),
+            Stop::Trap(trap) => self.end(Yield::Trapped(trap)),
+            Stop::Returned => self.end(Yield::Trapped(again())),
         }
     }
 
@@ -296,12 +307,15 @@ struct HostCalls<'a> {
     host: &'a mut dyn Host,
     imports: &'a [&'static CallSpec],
     flag: &'a Flag,
+    /// How a call ended the guest.
+    ending: Option<Stop>,
 }
 
 impl Calls for HostCalls<'_> {
     fn call(&mut self, import: u32, slots: &mut [u64], memory: &mut [u8]) -> Called {
         let Some(spec) = self.imports.get(import as usize) else {
-            return Called::Trap(Trap::new(TrapKind::Engine));
+            self.ending = Some(Stop::Trap(Trap::new(TrapKind::Engine)));
+            return Called::Ended;
         };
         for (slot, parameter) in slots.iter_mut().zip(spec.parameters) {
             *slot = normalized(*slot, parameter.kind.value_type());
@@ -312,20 +326,31 @@ impl Calls for HostCalls<'_> {
                 if let (Some(slot), Some(ty)) = (slots.first_mut(), spec.returns.value_type()) {
                     *slot = normalized(result, ty);
                 }
-                Called::Done
+                if self.flag.is_set() {
+                    Called::DoneAndInterrupted
+                } else {
+                    Called::Done
+                }
             }
             CallOutcome::Blocked => Called::Blocked,
-            CallOutcome::Exit(code) => Called::Exit(code),
-            CallOutcome::Trap(trap) => Called::Trap(trap),
+            CallOutcome::Exit(code) => {
+                self.ending = Some(Stop::Exit(code));
+                Called::Ended
+            }
+            CallOutcome::Trap(trap) => {
+                self.ending = Some(Stop::Trap(trap));
+                Called::Ended
+            }
         }
+    }
+
+    fn ending(&mut self) -> Stop {
+        let ending = self.ending.take();
+        ending.unwrap_or_else(|| Stop::Trap(Trap::new(TrapKind::Engine)))
     }
 
     fn memory_refused(&mut self, wanted_bytes: u64) {
         self.host.memory_refused(wanted_bytes);
-    }
-
-    fn is_interrupted(&self) -> bool {
-        self.flag.is_set()
     }
 }
 

@@ -13,6 +13,7 @@
 extern crate alloc;
 
 mod direct;
+mod disassemble;
 mod error;
 mod guest;
 mod instance;
@@ -41,6 +42,7 @@ use thimble_runtime::engine::{Budget, Engine, LoadError, LoadedModule};
 use thimble_runtime::module::Module;
 
 pub use direct::{Answer, Direct, NoRoom, Room, Run};
+pub use disassemble::disassemble;
 pub use error::{Reason, Refusal};
 pub use load::WordStore;
 pub use memory::{Buffer, Buffers, HeapBuffers};

@@ -4,26 +4,21 @@
 //! [`Program::open`] at every start.
 
 use alloc::format;
-use alloc::string::ToString as _;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use thimble_runtime::engine::LoadError;
 use thimble_runtime::module::Module;
 
+use crate::Settings;
 use crate::guest::InplaceModule;
 use crate::program::{Bytes, Program, Words};
 use crate::table::{NotStored, Store};
-use crate::validate::validate;
-use crate::{Digest, Settings};
-
-/// The digest of a table that never leaves the memory of the process that made it, together with its module.
-const UNKNOWN: Digest = [0; 32];
 
 pub(crate) fn load(module: &Module, settings: Settings) -> Result<InplaceModule, LoadError> {
     let bytes = module.bytes();
-    let mut table = WordStore::default();
-    validate(bytes, &UNKNOWN, &settings.limits, &mut table).map_err(|refusal| {
+    let program = Program::validated(Bytes::Shared(Arc::clone(bytes)), &settings.limits);
+    let (program, _) = program.map_err(|refusal| {
         let offset = module.original_offset(refusal.offset);
         LoadError::Invalid {
             reason: format!(
@@ -31,14 +26,6 @@ pub(crate) fn load(module: &Module, settings: Settings) -> Result<InplaceModule,
                 refusal.reason, refusal.section
             ),
         }
-    })?;
-    let program = Program::open(
-        Bytes::Shared(Arc::clone(bytes)),
-        table.into_words(),
-        UNKNOWN,
-    );
-    let program = program.map_err(|error| LoadError::Failed {
-        reason: error.to_string(),
     })?;
     Ok(InplaceModule {
         program: Arc::new(program),

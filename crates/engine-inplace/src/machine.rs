@@ -61,24 +61,24 @@ pub(crate) trait Calls {
     /// come in their place.
     fn call(&mut self, import: u32, slots: &mut [u64], memory: &mut [u8]) -> Called;
 
+    /// How the guest ends, right after [`Called::Ended`].
+    fn ending(&mut self) -> Stop;
+
     /// Hears that the memory did not grow because of the limit.
     fn memory_refused(&mut self, wanted_bytes: u64);
-
-    /// Whether the slice is to end after this call.
-    fn is_interrupted(&self) -> bool;
 }
 
-/// What became of a call.
-#[derive(Debug)]
+/// What became of a call. Small, because all calls bring it along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Called {
     /// Its results are there.
     Done,
+    /// They are, and the slice is to end.
+    DoneAndInterrupted,
     /// It waits, and is to be made again.
     Blocked,
-    /// The guest ends.
-    Exit(i32),
-    /// The guest ends.
-    Trap(Trap),
+    /// The guest ends: [`Calls::ending`].
+    Ended,
 }
 
 /// Why a loop came back.

@@ -5,10 +5,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Deref;
 
+use crate::error::Refusal;
+use crate::load::WordStore;
 use crate::reader::Reader;
 use crate::table::{Digest, SideTable, TableError};
 use crate::types::FunctionType;
-use crate::validate::{MemoryType, function_type, limits, memory_type};
+use crate::validate::{
+    Limits, MemoryType, Validated, function_type, limits, memory_type, validate,
+};
 
 /// The bytes of a module.
 #[derive(Clone, Debug)]
@@ -106,11 +110,32 @@ pub enum ImportKind {
 }
 
 impl Program {
-    /// Joins a module and its side table, which this device's validator must have written.
+    /// Validates a module, and keeps its side table in memory.
+    ///
+    /// # Errors
+    /// [`Refusal`] says where and why it is refused.
+    pub fn validated(bytes: Bytes, limits: &Limits) -> Result<(Self, Validated), Refusal> {
+        // Of a table that never leaves the memory of the process that made it, together with its module.
+        const UNKNOWN: Digest = [0; 32];
+        let mut table = WordStore::default();
+        let validated = validate(&bytes, &UNKNOWN, limits, &mut table)?;
+        let program = Self {
+            bytes,
+            words: table.into_words(),
+            digest: UNKNOWN,
+        };
+        Ok((program, validated))
+    }
+
+    /// Joins a module and its side table, which was written before: flash, after a start of the device.
     ///
     /// # Errors
     /// [`TableError`] if the table is not that of this module.
-    pub fn open(bytes: Bytes, words: Words, digest: Digest) -> Result<Self, TableError> {
+    ///
+    /// # Safety
+    /// [`validate`] wrote the table, for these very bytes, and nobody has changed either since. Guests rely on it:
+    /// what a wrong table says can make them reach any memory.
+    pub unsafe fn open(bytes: Bytes, words: Words, digest: Digest) -> Result<Self, TableError> {
         SideTable::open(&words, bytes.len(), &digest)?;
         Ok(Self {
             bytes,
@@ -163,10 +188,12 @@ impl Program {
         function_type(&mut reader).ok()
     }
 
-    /// The type of a function.
+    /// The type of a function, if there is one of this index.
     #[must_use]
     pub fn function_type(&self, function: u32) -> Option<FunctionType<'_>> {
-        self.ty(self.table().ok()?.function(function).ty.into())
+        let table = self.table().ok()?;
+        let is_there = function < table.head.function_count;
+        is_there.then(|| self.ty(table.function(function).ty.into()))?
     }
 
     /// Every import, in order.

@@ -1,7 +1,7 @@
 //! Executes recorded tests: a stream of modules, calls and what must come of them, from a file or from flash.
 //!
 //! The official test suite is text. A computer turns it into such a stream (`tests/suite`), and this executes it wherever
-//! the engine runs: it needs no files, no clock and no more than [`Direct`], [`validate`] and [`Program`]. Instances call
+//! the engine runs: it needs no files, no clock and no more than [`Direct`] and [`Program`]. Instances call
 //! each other's functions, later ones earlier ones; nothing else is shared. Never: a panic because of a broken stream.
 //!
 //! All numbers are little-endian, without padding:
@@ -29,15 +29,13 @@
 
 mod cursor;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use thimble_runtime::engine::{Trap, TrapKind};
 
-use crate::{
-    Answer, Buffers, Bytes, Direct, Limits, Program, Reason, Refusal, Room, Run, WordStore,
-    validate,
-};
+use crate::{Answer, Buffers, Bytes, Direct, Limits, Program, Reason, Refusal, Room, Run};
 
 use cursor::Cursor;
 
@@ -231,16 +229,14 @@ impl<'a> Replay<'a> {
 
     /// The module with its table.
     fn validated(&self, module: &'static [u8]) -> Outcome<Program> {
-        let mut store = WordStore::default();
-        match validate(module, &[0; 32], &self.means.limits, &mut store) {
-            Ok(_) => {}
+        match Program::validated(Bytes::Static(module), &self.means.limits) {
+            Ok((program, _)) => Ok(program),
             Err(Refusal {
                 reason: Reason::NoRoom { .. } | Reason::NotStored,
                 ..
-            }) => return Err(Failure::NoRoom),
-            Err(refusal) => return Err(Found::Refused(refusal).into()),
+            }) => Err(Failure::NoRoom),
+            Err(refusal) => Err(Found::Refused(refusal).into()),
         }
-        Program::open(Bytes::Static(module), store.into_words(), [0; 32]).map_err(|_| DAMAGED)
     }
 
     fn instantiate(&mut self, mut body: Cursor) -> Outcome<()> {
@@ -436,8 +432,8 @@ struct Answers<'a> {
 }
 
 impl Answer for Answers<'_> {
-    fn answer(&mut self, import: u32, slots: &mut [u64], _: &mut [u8]) -> Result<(), Trap> {
-        let broken = || Trap::new(TrapKind::Engine);
+    fn answer(&mut self, import: u32, slots: &mut [u64], _: &mut [u8]) -> Result<(), Box<Trap>> {
+        let broken = || Box::new(Trap::new(TrapKind::Engine));
         let target = *self.imports.get(import as usize).ok_or_else(broken)?;
         let Target::Function { instance, function } = target else {
             return Ok(());
@@ -446,7 +442,7 @@ impl Answer for Answers<'_> {
         let ty = linked.and_then(|linked| linked.program.function_type(function));
         let count = ty.ok_or_else(broken)?.parameters.len();
         let arguments = slots.get(..count).ok_or_else(broken)?;
-        call(self.below, target, arguments, self.fuel)?;
+        call(self.below, target, arguments, self.fuel).map_err(Box::new)?;
         let linked = self.below.get(instance as usize).and_then(Option::as_ref);
         let results = linked.map_or(&[][..], |linked| linked.direct.results());
         slots

@@ -479,8 +479,9 @@ impl<'m> SideTable<'m> {
     }
 
     fn part<const N: usize>(&self, part: u32, index: u32, words: u32) -> Option<[u32; N]> {
-        let start = usize::try_from(part / 4 + index * words).ok()?;
-        let found = self.words.get(start..start + N)?;
+        let start = index.checked_mul(words)?.checked_add(part / 4)?;
+        let start = usize::try_from(start).ok()?;
+        let found = self.words.get(start..start.checked_add(N)?)?;
         Some(core::array::from_fn(|at| {
             found.get(at).map_or(0, |word| u32::from_le(*word))
         }))

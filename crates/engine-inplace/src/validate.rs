@@ -70,7 +70,8 @@ impl Limits {
         }
     }
 
-    /// For microcontrollers: 24 KB at most for a function with all of these at once.
+    /// For microcontrollers: 24 KB for a function with all of these at once, and up to half as much again since vectors
+    /// grow by half.
     #[must_use]
     pub const fn small() -> Self {
         Self {
@@ -116,6 +117,7 @@ pub fn validate(
         writer: Writer::new(store),
         section: "header",
         place: 0,
+        found: None,
         code_count: 0,
     };
     let outcome = validator.module(module);
@@ -148,9 +150,14 @@ struct Validator<'m, 's> {
     section: &'static str,
     /// Where it is, or was when it found something.
     place: u32,
+    /// Where it found something that lies before the place up to which it has read.
+    found: Option<u32>,
     /// Functions whose code was checked.
     code_count: u32,
 }
+
+/// Bytes of a module: so few that by how far a branch leads fits into 32 bits with a sign.
+const MODULE_BYTES_MAX: u32 = 1 << 30;
 
 /// The sections in the order in which they must stand, with their numbers.
 const ORDER: [(u8, &str); 12] = [
@@ -171,10 +178,10 @@ const ORDER: [(u8, &str); 12] = [
 impl<'m> Validator<'m, '_> {
     fn module(&mut self, module: &'m [u8]) -> Result<(), Reason> {
         let mut reader = Reader::new(module);
-        if u32::try_from(module.len()).is_err() {
+        if module.len() > MODULE_BYTES_MAX as usize {
             return Err(Reason::Limit {
                 what: "bytes in a module",
-                most: u32::MAX,
+                most: MODULE_BYTES_MAX,
             });
         }
         let magic = reader
@@ -200,6 +207,7 @@ impl<'m> Validator<'m, '_> {
                 section.name()?;
                 continue;
             }
+            self.section = if id == 13 { "tag" } else { "unknown" };
             let Some(position) = ORDER.iter().position(|(known, _)| *known == id) else {
                 return Err(match id {
                     13 => Reason::Feature("exceptions"),
@@ -215,7 +223,7 @@ impl<'m> Validator<'m, '_> {
                 .part(length)
                 .map_err(|_| Reason::Malformed("length out of bounds"))?;
             let outcome = self.section(id, &mut section);
-            self.place = self.place.max(section.offset());
+            self.place = self.found.unwrap_or(section.offset());
             outcome?;
             if !section.is_at_end() {
                 return Err(Reason::Malformed("section size mismatch"));

@@ -12,7 +12,7 @@ const WASM_STACK_BYTES: usize = 512 << 10;
 /// The whole stack of a guest: WebAssembly's and, above it, that of the host's functions.
 const STACK_BYTES: usize = 1 << 20;
 /// Frames that a trap shows, from the innermost.
-const BACKTRACE_FRAMES_MAX: usize = 64;
+pub(crate) const BACKTRACE_FRAMES_MAX: usize = 64;
 /// Address space behind a memory that is not 4 GiB, when it is tight.
 const TIGHT_GUARD_BYTES: u64 = 64 << 10;
 /// Address space into which a memory may grow before it has to move, when it is tight.
@@ -64,7 +64,8 @@ impl CodeSettings {
         config.max_wasm_stack(WASM_STACK_BYTES);
         config.async_stack_size(STACK_BYTES);
         config.async_stack_zeroing(false);
-        config.wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES_MAX));
+        // One may be that of an added function, which is not shown.
+        config.wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES_MAX + 1));
         config.generate_address_map(true);
         config.concurrency_support(false);
         // References to host objects are always null here, but WebAssembly 2.0 has their types.
@@ -90,7 +91,7 @@ impl CodeSettings {
     /// A text that differs whenever native code of one process could not run in another.
     pub(crate) fn fingerprint(self) -> String {
         format!(
-            "thimble {} wasmtime {WASMTIME_VERSION} {} wide={} nans={} cpu={}",
+            "thimble {} source {SOURCE_VERSION} wasmtime {WASMTIME_VERSION} {} wide={} nans={} cpu={}",
             env!("CARGO_PKG_VERSION"),
             self.preemption.name(),
             self.wide,
@@ -99,6 +100,9 @@ impl CodeSettings {
         )
     }
 }
+
+/// Which additions (`source`) the compiled module has; another number whenever they change.
+const SOURCE_VERSION: u32 = 2;
 
 /// As pinned in the manifest.
 const WASMTIME_VERSION: &str = "48.0.8";

@@ -133,7 +133,7 @@ impl WasmtimeEngine {
             }
         }
         let artifact = compile(
-            &source.bytes,
+            &source.bytes(),
             &self.settings.compiler,
             &self.settings.compile_limits,
             self.code,

@@ -15,7 +15,7 @@ use wasmtime::{AsContextMut as _, Store, TypedFunc};
 use crate::lend::panic_text;
 use crate::preempt::Slice;
 use crate::state::{Shared, State, note_memory};
-use crate::trap;
+use crate::trap::{self, Origin};
 
 /// An entry function, found and checked.
 pub(crate) enum Entry {
@@ -40,17 +40,12 @@ impl NativeGuest {
     pub(crate) fn new(
         store: Store<State>,
         entries: Vec<Entry>,
-        code_shift: u32,
+        origin: Origin,
         shared: Arc<Shared>,
         slice: Arc<Slice>,
     ) -> Self {
         Self {
-            body: Some(Box::pin(run(
-                store,
-                entries,
-                code_shift,
-                Arc::clone(&slice),
-            ))),
+            body: Some(Box::pin(run(store, entries, origin, Arc::clone(&slice)))),
             shared,
             slice,
         }
@@ -123,7 +118,7 @@ fn engine_trap(detail: String) -> Yield {
 async fn run(
     mut store: Store<State>,
     entries: Vec<Entry>,
-    code_shift: u32,
+    origin: Origin,
     slice: Arc<Slice>,
 ) -> Yield {
     let mut code = 0;
@@ -138,7 +133,7 @@ async fn run(
             Ok(code) => code,
             Err(error) => {
                 note_memory(&store.as_context_mut());
-                return ending(&mut store, &error, code_shift);
+                return ending(&mut store, &error, origin);
             }
         };
     }
@@ -147,15 +142,15 @@ async fn run(
 }
 
 /// Why a call ended early.
-fn ending(store: &mut Store<State>, error: &wasmtime::Error, code_shift: u32) -> Yield {
+fn ending(store: &mut Store<State>, error: &wasmtime::Error, origin: Origin) -> Yield {
     match store.data_mut().ending.take() {
         Some(Yield::Trapped(mut trap)) => {
             if trap.backtrace.is_empty() {
-                trap.backtrace = trap::frames(error, code_shift);
+                trap.backtrace = trap::frames(error, origin);
             }
             Yield::Trapped(trap)
         }
         Some(ending) => ending,
-        None => Yield::Trapped(trap::from_error(error, code_shift)),
+        None => Yield::Trapped(trap::from_error(error, origin)),
     }
 }

@@ -15,6 +15,7 @@
 //! `preempt` only.
 
 mod artifact;
+mod bulk;
 mod cache;
 mod child;
 mod code;

@@ -15,7 +15,7 @@ use crate::link::Links;
 use crate::preempt::{Method, Preemption};
 use crate::source::Source;
 use crate::state::{Shared, State};
-use crate::trap;
+use crate::trap::{self, Origin};
 
 /// A loaded module.
 pub(crate) struct NativeModule {
@@ -26,7 +26,7 @@ pub(crate) struct NativeModule {
     table_elements: u64,
     /// The name under which the start function is exported.
     start: Option<String>,
-    code_shift: u32,
+    origin: Origin,
     preemption: Preemption,
 }
 
@@ -68,7 +68,7 @@ impl NativeModule {
             }),
             table_elements: source.shape.table_elements,
             start: source.start,
-            code_shift: source.code_shift,
+            origin: source.origin,
             preemption,
         })
     }
@@ -156,7 +156,7 @@ impl LoadedModule for NativeModule {
             Some(Ok(instance)) => instance,
             Some(Err(error)) if error.is::<wasmtime::Trap>() => {
                 // Its data or elements do not fit: the guest's fault, to be told when it runs.
-                let trap = trap::from_error(&error, self.code_shift);
+                let trap = trap::from_error(&error, self.origin);
                 return Ok(Box::new(NativeGuest::ended(trap, shared, slice)));
             }
             Some(Err(error)) => return Err(no_room_or_failed(&error)),
@@ -177,7 +177,7 @@ impl LoadedModule for NativeModule {
         Ok(Box::new(NativeGuest::new(
             store,
             entries,
-            self.code_shift,
+            self.origin,
             shared,
             slice,
         )))

@@ -1,4 +1,4 @@
-//! What a module's sections say about the room it needs.
+//! What a module's sections say about the room it needs, and where its code is.
 
 use wasmparser::{Parser, Payload, TypeRef, ValType};
 
@@ -13,12 +13,26 @@ pub(crate) struct ModuleShape {
     pub(crate) has_host_references: bool,
     /// Whether it has the type of a function without parameters and results.
     pub(crate) has_plain_type: bool,
+    /// How many functions it has, imported ones included.
+    pub(crate) functions: u32,
+    /// Where its code is, if it has any.
+    pub(crate) code: Option<CodeRange>,
+}
+
+/// The bodies of a module's functions, as offsets into the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CodeRange {
+    /// Where the first one begins.
+    pub(crate) first_body: usize,
+    /// Where the last one ends.
+    pub(crate) end: usize,
 }
 
 impl ModuleShape {
     /// Reads a module that was parsed before; what cannot be read counts as absent and is refused later.
     pub(crate) fn of(module: &[u8]) -> Self {
         let mut shape = Self::default();
+        let mut code_end = 0;
         for payload in Parser::new(0).parse_all(module) {
             match payload {
                 Ok(Payload::TypeSection(section)) => {
@@ -31,11 +45,14 @@ impl ModuleShape {
                 }
                 Ok(Payload::ImportSection(section)) => {
                     for import in section.into_imports().flatten() {
-                        if let TypeRef::Global(global) = import.ty {
-                            shape.note(&[global.content_type]);
+                        match import.ty {
+                            TypeRef::Global(global) => shape.note(&[global.content_type]),
+                            TypeRef::Func(_) | TypeRef::FuncExact(_) => shape.note_functions(1),
+                            _ => {}
                         }
                     }
                 }
+                Ok(Payload::FunctionSection(section)) => shape.note_functions(section.count()),
                 Ok(Payload::TableSection(section)) => {
                     for table in section.into_iter().flatten() {
                         shape.tables = shape.tables.saturating_add(1);
@@ -49,12 +66,24 @@ impl ModuleShape {
                         shape.note(&[global.ty.content_type]);
                     }
                 }
-                // Everything of interest comes before the code.
-                Ok(Payload::CodeSectionStart { .. }) | Err(_) => break,
+                Ok(Payload::CodeSectionStart { range, .. }) => code_end = range.end,
+                // Everything else of interest comes before the code.
+                Ok(Payload::CodeSectionEntry(body)) => {
+                    shape.code = Some(CodeRange {
+                        first_body: body.range().start,
+                        end: code_end,
+                    });
+                    break;
+                }
+                Ok(Payload::DataSection(_)) | Err(_) => break,
                 Ok(_) => {}
             }
         }
         shape
+    }
+
+    fn note_functions(&mut self, count: u32) {
+        self.functions = self.functions.saturating_add(count);
     }
 
     fn note(&mut self, types: &[ValType]) {

@@ -3,11 +3,20 @@
 use thimble_runtime::engine::{Frame, Trap, TrapKind};
 use wasmtime::WasmBacktrace;
 
+use crate::code::BACKTRACE_FRAMES_MAX;
+
+/// How the code of a compiled module leads back to that of the module it was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// By how much it lies behind.
+    pub(crate) code_shift: u32,
+    /// How many functions there were; those behind them are additions.
+    pub(crate) functions: u32,
+}
+
 /// The trap that an error of running code stands for.
-///
-/// `code_shift` is by how much the compiled module's code lies behind that of the module it was made from.
-pub(crate) fn from_error(error: &wasmtime::Error, code_shift: u32) -> Trap {
-    let backtrace = frames(error, code_shift);
+pub(crate) fn from_error(error: &wasmtime::Error, origin: Origin) -> Trap {
+    let backtrace = frames(error, origin);
     match error.downcast_ref::<wasmtime::Trap>() {
         Some(trap) => match kind(*trap) {
             TrapKind::Engine => Trap {
@@ -26,8 +35,9 @@ pub(crate) fn from_error(error: &wasmtime::Error, code_shift: u32) -> Trap {
     }
 }
 
-/// The guest's frames at the time of an error, innermost first.
-pub(crate) fn frames(error: &wasmtime::Error, code_shift: u32) -> Vec<Frame> {
+/// The guest's frames at the time of an error, innermost first. Those of added functions are left out: their
+/// caller stands where the instruction is that they answer.
+pub(crate) fn frames(error: &wasmtime::Error, origin: Origin) -> Vec<Frame> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
         return Vec::new();
     };
@@ -37,9 +47,15 @@ pub(crate) fn frames(error: &wasmtime::Error, code_shift: u32) -> Vec<Frame> {
         module_offset: frame
             .module_offset()
             .and_then(|offset| u32::try_from(offset).ok())
-            .map(|offset| offset.saturating_sub(code_shift)),
+            .map(|offset| offset.saturating_sub(origin.code_shift)),
     };
-    backtrace.frames().iter().map(frame).collect()
+    backtrace
+        .frames()
+        .iter()
+        .filter(|frame| frame.func_index() < origin.functions)
+        .take(BACKTRACE_FRAMES_MAX)
+        .map(frame)
+        .collect()
 }
 
 fn kind(trap: wasmtime::Trap) -> TrapKind {

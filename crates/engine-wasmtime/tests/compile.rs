@@ -8,7 +8,6 @@
 
 mod support;
 
-use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -20,7 +19,9 @@ use thimble_engine_wasmtime::{
     WasmtimeEngine,
 };
 use thimble_runtime::engine::{CallOutcome, Engine as _, InstanceSpec, LoadError};
+use thimble_runtime::module::Module;
 use thimble_testkit::engine_conformance::{Answers, drive, parse, roomy, run};
+use wasm_encoder::{CodeSection, Function, FunctionSection, TypeSection, ValType};
 
 const MODULE: &str = r#"(module (func (export "_start") (result i32) (i32.const 42)))"#;
 
@@ -64,8 +65,9 @@ fn exit_code(settings: Settings) -> i32 {
     run(&WasmtimeEngine::new(settings).unwrap(), MODULE).exit()
 }
 
-fn failure(settings: Settings, text: &str) -> String {
-    match WasmtimeEngine::new(settings).unwrap().load(&parse(text)) {
+fn failure(settings: Settings, module: impl AsRef<[u8]>) -> String {
+    let module = Module::parse(wat::parse_bytes(module.as_ref()).unwrap().into_owned()).unwrap();
+    match WasmtimeEngine::new(settings).unwrap().load(&module) {
         Err(LoadError::Failed { reason }) => reason,
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("it loads"),
@@ -221,24 +223,29 @@ fn an_invalid_module_says_what_and_where() {
     );
 }
 
-/// A valid module that takes the compiler many seconds, and more memory the longer its functions are.
-fn bomb(functions: u32, steps: u32) -> String {
-    let mut text = String::from("(module (memory 1) ");
-    for _ in 0..functions {
-        text.push_str("(func (param i32) (result i32) (local i32 i32 i32)");
-        for step in 0..steps {
-            write!(
-                text,
-                "(local.set {} (i32.add (i32.mul (local.get {}) (i32.const {step})) (i32.load (local.get 0))))",
-                step % 3 + 1,
-                (step + 1) % 3 + 1
-            )
-            .unwrap();
-        }
-        text.push_str("(local.get 1))");
+/// A valid module that takes the compiler minutes on any machine if it has thousands of functions, and more memory the
+/// longer they are: each byte of their code becomes a dozen instructions with branches of their own.
+fn bomb(functions: u32, conversions: u32) -> Vec<u8> {
+    let mut body = Function::new([]);
+    let mut code = body.instructions();
+    code.local_get(0);
+    for _ in 0..conversions {
+        code.i64_trunc_f64_u().f64_convert_i64_u();
     }
-    text.push(')');
-    text
+    code.end();
+    let (mut types, mut declared, mut bodies) = (
+        TypeSection::new(),
+        FunctionSection::new(),
+        CodeSection::new(),
+    );
+    types.ty().function([ValType::F64], [ValType::F64]);
+    for _ in 0..functions {
+        declared.function(0);
+        bodies.function(&body);
+    }
+    let mut module = wasm_encoder::Module::new();
+    module.section(&types).section(&declared).section(&bodies);
+    module.finish()
 }
 
 #[test]
@@ -252,7 +259,7 @@ fn a_module_that_costs_too_much_time_is_stopped() {
             compile_limits,
             ..support::settings()
         },
-        &bomb(60, 6_000),
+        bomb(2_000, 5_000),
     );
     assert!(reason.contains("1 s of processor time"), "{reason}");
 }
@@ -269,7 +276,7 @@ fn a_module_that_costs_too_much_memory_is_stopped() {
             compile_limits,
             ..support::settings()
         },
-        &bomb(1, 100_000),
+        bomb(1, 200_000),
     );
     assert!(reason.contains("memory"), "{reason}");
 }

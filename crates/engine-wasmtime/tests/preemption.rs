@@ -125,26 +125,32 @@ fn results_do_not_depend_on_where_a_guest_is_stopped() {
     let silent = || Answers::new(|_, _, _| CallOutcome::Done(0));
     let expected = drive(&mut *guest(&*module), &mut silent(), forever()).exit();
     let mut preempted = 0;
-    for micros in [1, 7, 15, 40, 100] {
-        // In turn, so that every switch changes the guest.
-        let mut guests: Vec<_> = (0..4).map(|_| guest(&*module)).collect();
-        while !guests.is_empty() {
-            guests.retain_mut(
-                |guest| match guest.resume(&mut silent(), slices_of(micros)) {
-                    Yield::Preempted => {
-                        preempted += 1;
-                        true
-                    }
-                    Yield::Exited(code) => {
-                        assert_eq!(code, expected, "slices of {micros} microseconds");
-                        false
-                    }
-                    other => panic!("{other:?}"),
-                },
-            );
+    // Again until it was stopped in many places; where timers are coarse a round brings few.
+    for _ in 0..100 {
+        for micros in [1, 7, 15, 40, 100] {
+            // In turn, so that every switch changes the guest.
+            let mut guests: Vec<_> = (0..4).map(|_| guest(&*module)).collect();
+            while !guests.is_empty() {
+                guests.retain_mut(
+                    |guest| match guest.resume(&mut silent(), slices_of(micros)) {
+                        Yield::Preempted => {
+                            preempted += 1;
+                            true
+                        }
+                        Yield::Exited(code) => {
+                            assert_eq!(code, expected, "slices of {micros} microseconds");
+                            false
+                        }
+                        other => panic!("{other:?}"),
+                    },
+                );
+            }
+        }
+        if preempted > 100 {
+            return;
         }
     }
-    assert!(preempted > 100, "only {preempted} preemptions");
+    panic!("only {preempted} preemptions");
 }
 
 #[test]
@@ -269,7 +275,7 @@ fn guests_are_dropped_wherever_they_were_stopped() {
 #[test]
 fn traps_and_their_backtraces_are_those_of_an_undisturbed_guest() {
     let busy = "(loop $more (local.set $i (i32.add (local.get $i) (i32.const 1)))
-        (br_if $more (i32.lt_u (local.get $i) (i32.const 3000000))))";
+        (br_if $more (i32.lt_u (local.get $i) (i32.const 30000000))))";
     for (instruction, kind) in [
         ("unreachable", TrapKind::Unreachable),
         (
@@ -326,7 +332,7 @@ fn an_entry_may_be_the_host_s_own_function_beside_a_start_function() {
         (export "\00start" (func $yield))
         (func $begin (local $i i32)
             (loop $more (local.set $i (i32.add (local.get $i) (i32.const 1)))
-                (br_if $more (i32.lt_u (local.get $i) (i32.const 1000000)))))
+                (br_if $more (i32.lt_u (local.get $i) (i32.const 20000000)))))
         (start $begin))"#;
     let module = load(&engine(1), text);
     let mut host = Answers::new(|_, _: &[u64], _: &mut [u8]| CallOutcome::Done(9));

@@ -13,6 +13,7 @@
 
 mod lease;
 mod queue;
+mod slices;
 mod slot;
 
 use alloc::collections::BTreeMap;
@@ -26,28 +27,12 @@ use crate::record::{End, ExitRecord};
 use crate::time::Instant;
 
 use queue::{Deadline, Deadlines, ReadyQueue};
+use slices::Slices;
 use slot::Slot;
 
 pub use lease::{Body, Effect, Ended, Lease, Next};
+pub use slices::Schedule;
 pub use slot::{State, StateError, Usage};
-
-/// How the processor is divided.
-#[derive(Clone, Copy, Debug)]
-pub struct Schedule {
-    /// The longest a container runs while others could want the processor.
-    pub shared_slice: Duration,
-    /// The longest a container runs while it is the only one.
-    pub lone_slice: Duration,
-}
-
-impl Default for Schedule {
-    fn default() -> Self {
-        Self {
-            shared_slice: Duration::from_millis(2),
-            lone_slice: Duration::from_millis(10),
-        }
-    }
-}
 
 /// How a run begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +45,7 @@ pub enum Beginning {
 
 /// The containers and their schedule.
 pub struct Kernel {
-    schedule: Schedule,
+    slices: Slices,
     slots: BTreeMap<ContainerId, Slot>,
     ready: ReadyQueue,
     deadlines: Deadlines,
@@ -75,7 +60,7 @@ impl Kernel {
     #[must_use]
     pub fn new(schedule: Schedule) -> Self {
         Self {
-            schedule,
+            slices: Slices::new(schedule),
             slots: BTreeMap::new(),
             ready: ReadyQueue::default(),
             deadlines: Deadlines::default(),
@@ -159,7 +144,11 @@ impl Kernel {
                 until: self.deadlines.next(),
             };
         };
-        let time = self.slice(now);
+        let until_deadline = self
+            .deadlines
+            .next()
+            .map_or(Duration::MAX, |deadline| deadline.since(now));
+        let time = self.slices.next(self.live, until_deadline);
         let Some((body, fuel)) = self.slots.get_mut(&id).and_then(|slot| slot.lease(time)) else {
             return Next::Idle { until: Some(now) };
         };
@@ -169,22 +158,6 @@ impl Kernel {
             budget: Budget { time, fuel },
             began: now,
         })
-    }
-
-    /// The length of a slice that begins now: short when others may want the processor, and never past
-    /// the next deadline.
-    fn slice(&self, now: Instant) -> Duration {
-        const SLICE_MIN: Duration = Duration::from_micros(50);
-        let slice = if self.live > 1 {
-            self.schedule.shared_slice
-        } else {
-            self.schedule.lone_slice
-        };
-        let until_deadline = self
-            .deadlines
-            .next()
-            .map_or(Duration::MAX, |deadline| deadline.since(now));
-        slice.min(until_deadline.max(SLICE_MIN))
     }
 
     /// Takes back a lease after its slice.
@@ -209,6 +182,9 @@ impl Kernel {
             return;
         };
         slot.account(&body, now.since(began), budget, &yielded);
+        if matches!(yielded, Yield::Preempted) {
+            self.slices.used_up();
+        }
         let end = match (slot.doom.take(), yielded) {
             (_, Yield::Exited(code)) => Some(End::Exited(code)),
             (_, Yield::Trapped(trap)) => Some(End::Trapped(trap)),
@@ -306,6 +282,7 @@ impl Kernel {
             return false;
         }
         self.make_ready(id);
+        self.slices.woken();
         true
     }
 

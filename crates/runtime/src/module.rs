@@ -18,7 +18,7 @@ use core::ops::Range;
 use thimble_abi::{CallSpec, ValueType};
 
 pub use error::ModuleError;
-pub use rewrite::{start_as_export, with_plain_type};
+pub use rewrite::{start_as_export, with_functions, with_plain_type};
 
 /// Bytes of a WebAssembly page where a module does not choose its own.
 pub const PAGE_BYTES: u64 = 65_536;
@@ -100,7 +100,8 @@ impl Module {
     /// Reads a module.
     ///
     /// A memory that the module imports becomes its own, and a guest that receives Ocre's messages gets
-    /// one page more for them (its app heap): [`Module::bytes`] are the bytes after that.
+    /// one page more for them (its app heap), or two kilobytes where its pages are smaller than usual:
+    /// [`Module::bytes`] are the bytes after that.
     ///
     /// # Errors
     /// [`ModuleError`] says what is wrong and what to do.

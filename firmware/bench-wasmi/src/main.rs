@@ -127,7 +127,7 @@ impl Engine for Wasmi {
 
     fn written(&self) -> (u32, u32) {
         self.guest.as_ref().map_or((0, 0), |(store, _)| {
-            let wasi = store.as_context().data().clone();
+            let wasi = *store.as_context().data();
             (wasi.written, wasi.sum)
         })
     }

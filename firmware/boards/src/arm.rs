@@ -58,6 +58,15 @@ pub fn instructions() -> u64 {
     u64::from(u32::MAX - left) * TIMER.1
 }
 
+/// Where the stack is in use from.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> usize {
+    let place;
+    // SAFETY: it only reads a register.
+    unsafe { asm!("mov {place}, sp", place = out(reg) place, options(nomem, nostack)) };
+    place
+}
+
 /// A request to QEMU.
 ///
 /// # Safety

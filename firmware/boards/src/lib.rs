@@ -13,12 +13,14 @@ mod processor;
 mod console;
 mod heap;
 mod semihosting;
+mod stack;
 
 use core::panic::PanicInfo;
 
 pub use console::{Console, command_line, exit};
 pub use heap::{in_use_bytes, peak_bytes, reset_peak};
 pub use processor::{COUNTER_STEP, instructions};
+pub use stack::Depth;
 
 /// Writes a line to QEMU's output.
 #[macro_export]

@@ -40,6 +40,15 @@ pub fn instructions() -> u64 {
     }
 }
 
+/// Where the stack is in use from.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> usize {
+    let place;
+    // SAFETY: it only reads a register.
+    unsafe { asm!("mv {place}, sp", place = out(reg) place, options(nomem, nostack)) };
+    place
+}
+
 /// A request to QEMU.
 ///
 /// # Safety

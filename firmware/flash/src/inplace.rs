@@ -1,19 +1,14 @@
 //! The engine that runs in place, with all that a device needs of it: validator, linking, running.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
-use thimble_engine_inplace::{
-    Bytes, Direct, HeapBuffers, Limits, Program, Room, Run, WordStore, validate,
-};
+use thimble_engine_inplace::{Bytes, Direct, HeapBuffers, Limits, Program, Room, Run};
 use thimble_runtime::engine::Trap;
-
-const DIGEST: [u8; 32] = [1; 32];
 
 /// Runs the first function, until it returns.
 pub(crate) fn run(module: &'static [u8]) -> Option<u64> {
-    let mut table = WordStore::default();
-    validate(module, &DIGEST, &Limits::small(), &mut table).ok()?;
-    let program = Program::open(Bytes::Static(module), table.into_words(), DIGEST).ok()?;
+    let (program, _) = Program::validated(Bytes::Static(module), &Limits::small()).ok()?;
     let program = Arc::new(program);
     let function = program.export("run")?.index;
     let room = Room {
@@ -26,7 +21,7 @@ pub(crate) fn run(module: &'static [u8]) -> Option<u64> {
     let mut guest = Direct::new(program, &room).ok()?;
     guest.initialize().ok()?;
     guest.begin(function, &[]).ok()?;
-    let mut answer = |import: u32, slots: &mut [u64], _: &mut [u8]| -> Result<(), Trap> {
+    let mut answer = |import: u32, slots: &mut [u64], _: &mut [u8]| -> Result<(), Box<Trap>> {
         if let Some(slot) = slots.first_mut() {
             *slot = u64::from(import);
         }

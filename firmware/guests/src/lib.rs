@@ -43,8 +43,8 @@ const fn kernel(
     }
 }
 
-/// The kernels; the last one does nothing but call the host.
-pub const ALL: [Kernel; 11] = [
+/// The kernels; the last two do nothing but call the host, and the same without the call.
+pub const ALL: [Kernel; 12] = [
     kernel("fib", 22, 8, native::fib),
     kernel("sieve", 3, 1, native::sieve),
     kernel("matmul", 4, 1, native::matmul),
@@ -56,6 +56,7 @@ pub const ALL: [Kernel; 11] = [
     kernel("indirect", 20_000, 50, native::indirect),
     kernel("i64mix", 10_000, 50, native::i64mix),
     kernel("host", 10_000, 50, native::host),
+    kernel("loop", 10_000, 50, native::lone_loop),
 ];
 
 /// What the kernels call: `env.host_add`, in every engine and natively.

@@ -4,7 +4,7 @@ use core::arch::asm;
 use core::hint::black_box;
 
 use firmware_boards::{
-    COUNTER_STEP, command_line, in_use_bytes, instructions, peak_bytes, reset_peak, say,
+    COUNTER_STEP, Depth, command_line, in_use_bytes, instructions, peak_bytes, reset_peak, say,
 };
 
 use crate::{ALL, BIG, KERNELS};
@@ -87,7 +87,7 @@ fn run<E: Engine>(engine: &mut E) -> Result<(), Refused> {
     };
     say!("engine name={} step={COUNTER_STEP}", E::NAME);
     say!("known iterations={KNOWN} instructions={}", known_loop());
-    begin_guest(engine, "kernels", KERNELS)?;
+    let depth = begin_guest(engine, "kernels", KERNELS)?;
     for kernel in ALL.iter().filter(|kernel| is_chosen(kernel.name)) {
         let amount = if is_smoke {
             kernel.smoke_amount
@@ -112,9 +112,9 @@ fn run<E: Engine>(engine: &mut E) -> Result<(), Refused> {
             return Err("a result is not the native one");
         }
     }
-    end_guest(engine, "kernels");
+    end_guest(engine, "kernels", &depth);
     if !is_smoke && is_chosen("big") {
-        begin_guest(engine, "big", BIG)?;
+        let depth = begin_guest(engine, "big", BIG)?;
         let begun = instructions();
         engine.call("_start", None)?;
         let (bytes, sum) = engine.written();
@@ -122,7 +122,7 @@ fn run<E: Engine>(engine: &mut E) -> Result<(), Refused> {
             "wrote bytes={bytes} sum={sum:#x} instructions={}",
             instructions() - begun
         );
-        end_guest(engine, "big");
+        end_guest(engine, "big", &depth);
     }
     Ok(())
 }
@@ -139,24 +139,32 @@ fn export(kernel: &str) -> &'static str {
         "nbody64" => "b_nbody64",
         "indirect" => "b_indirect",
         "i64mix" => "b_i64mix",
+        "loop" => "b_loop",
         _ => "b_host",
     }
 }
 
 /// Installs and instantiates.
-fn begin_guest(engine: &mut impl Engine, name: &str, module: &'static [u8]) -> Result<(), Refused> {
+fn begin_guest(
+    engine: &mut impl Engine,
+    name: &str,
+    module: &'static [u8],
+) -> Result<Depth, Refused> {
     let before_bytes = reset_peak();
+    let depth = Depth::begin();
     let begun = instructions();
     let installed = engine.install(module)?;
     let taken = instructions() - begun;
     say!(
-        "install module={name} bytes={} instructions={taken} table={} peak={} heap_peak={} heap={}",
+        "install module={name} bytes={} instructions={taken} table={} peak={} heap_peak={} heap={} stack={}",
         module.len(),
         installed.table_bytes,
         installed.peak_bytes,
         peak_bytes() - before_bytes,
         in_use_bytes() - before_bytes,
+        depth.bytes(),
     );
+    let depth = Depth::begin();
     reset_peak();
     let begun = instructions();
     engine.instantiate()?;
@@ -164,16 +172,17 @@ fn begin_guest(engine: &mut impl Engine, name: &str, module: &'static [u8]) -> R
         "instantiate module={name} instructions={}",
         instructions() - begun
     );
-    Ok(())
+    Ok(depth)
 }
 
 /// Tells what the guest has had in memory since it was installed, and drops it.
-fn end_guest(engine: &mut impl Engine, name: &str) {
+fn end_guest(engine: &mut impl Engine, name: &str, depth: &Depth) {
+    let stack = depth.bytes();
     let (peak, in_use, own) = (peak_bytes(), in_use_bytes(), engine.own_bytes());
     engine.clear();
     let without = in_use_bytes();
     say!(
-        "memory module={name} peak={} in_use={} own={own}",
+        "memory module={name} peak={} in_use={} own={own} stack={stack}",
         peak.saturating_sub(without),
         in_use.saturating_sub(without)
     );

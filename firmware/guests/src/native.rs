@@ -16,6 +16,7 @@ macro_rules! kernels {
 kernels! {
     fib b_fib sieve b_sieve matmul b_matmul crc b_crc sha b_sha qsort b_qsort nbody32 b_nbody32 nbody64 b_nbody64
     indirect b_indirect i64mix b_i64mix host b_host
+    lone_loop b_loop
 }
 
 #[unsafe(no_mangle)]

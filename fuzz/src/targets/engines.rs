@@ -1,4 +1,4 @@
-//! The same module on both engines, with large and with tiny budgets: it must do the same everywhere.
+//! The same module on every engine, with large and with tiny budgets: it must do the same everywhere.
 //!
 //! Modules are generated so that they end by themselves and that floats that are not numbers have the same
 //! bits everywhere. What is compared: how it loads, starts and ends, every host call with its arguments, and
@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use arbitrary::{Result as Drawn, Unstructured};
 use thimble_abi::calls;
+use thimble_engine_inplace::InplaceEngine;
 use thimble_engine_wasmi::WasmiEngine;
 use thimble_engine_wasmtime::{AddressSpace, CompileLimits, WasmtimeEngine};
 use thimble_runtime::engine::{Budget, Engine, LoadError, LoadedModule, TrapKind};
@@ -30,7 +31,7 @@ use guest::{End, Run};
 /// See the module's description.
 pub(super) const SPEC: TargetSpec = TargetSpec {
     name: "engines",
-    summary: "the same module on wasmi and wasmtime, with large and tiny budgets: the same behaviour",
+    summary: "the same module on wasmi, in place and on wasmtime, with large and tiny budgets: the same behaviour",
     bytes_max: 4096,
     patience: Duration::from_secs(60),
     tokens: &[],
@@ -51,6 +52,8 @@ const TINY: Budget = Budget {
     time: Duration::from_micros(20),
     fuel: 7,
 };
+/// The engine that has no vector instructions.
+const INPLACE: &str = "inplace";
 /// The export that is only a host call.
 const DIGEST: &str = "\0digest";
 
@@ -94,6 +97,10 @@ impl Engines {
         Ok(Self {
             all: vec![
                 ("wasmi", Box::new(wasmi)),
+                (
+                    INPLACE,
+                    Box::new(InplaceEngine::new(thimble_engine_inplace::Settings::linux())),
+                ),
                 ("wasmtime", Box::new(native(AddressSpace::Wide)?)),
                 ("wasmtime, tight", Box::new(native(AddressSpace::Tight)?)),
             ],
@@ -101,9 +108,13 @@ impl Engines {
     }
 
     fn compare(&self, case: &Case, tight: bool, shapes: &mut Shapes) -> Result<(), Violation> {
-        let count = if tight { 3 } else { 2 };
+        let count = if tight { 4 } else { 3 };
         let mut expected: Option<(String, Run)> = None;
+        let small = smith::is_without_vectors(case.module.bytes());
         for (name, engine) in self.all.iter().take(count) {
+            if *name == INPLACE && !small {
+                continue;
+            }
             let loaded = load(name, &**engine, &case.module)?;
             for (size, budget) in [("large", ROOMY), ("tiny", TINY)] {
                 let name = format!("{name}, {size} budget");

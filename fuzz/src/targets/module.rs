@@ -11,7 +11,7 @@ use std::time::Duration;
 use arbitrary::Unstructured;
 use thimble_abi::Call;
 use thimble_abi::calls::EnvCall;
-use thimble_abi::env::APP_HEAP_BYTES;
+use thimble_abi::env::{APP_HEAP_ALIGNMENT, APP_HEAP_BYTES, APP_HEAP_SMALL_BYTES};
 use thimble_runtime::module::{Module, ModuleError, PAGE_BYTES, start_as_export};
 use wasmparser::Validator;
 
@@ -188,29 +188,34 @@ fn check_memory(module: &Module, before: &Facts, after: &Facts) -> Result<(), Vi
             detail,
         );
     };
+    let (start, bytes, room) = if memory.page_bytes < PAGE_BYTES {
+        let start = old.bytes.next_multiple_of(u64::from(APP_HEAP_ALIGNMENT));
+        let end = start + u64::from(APP_HEAP_SMALL_BYTES);
+        (start, APP_HEAP_SMALL_BYTES, end - old.bytes)
+    } else {
+        (old.bytes, APP_HEAP_BYTES, PAGE_BYTES)
+    };
     ensure(
-        u64::from(heap.start) == old.bytes,
+        u64::from(heap.start) == start,
         "the app heap lies behind the memory",
         detail,
     )?;
     ensure(
-        heap.end.wrapping_sub(heap.start) == APP_HEAP_BYTES,
+        heap.end.wrapping_sub(heap.start) == bytes,
         "the app heap has its size",
         detail,
     )?;
     ensure(
-        new.bytes == old.bytes + PAGE_BYTES,
-        "the app heap takes one page",
+        new.bytes == old.bytes + room,
+        "the app heap takes what it needs",
         detail,
     )?;
-    let room = match (old.maximum, new.maximum) {
+    let grows = match (old.maximum, new.maximum) {
         (None, None) => true,
-        (Some(old), Some(new)) => {
-            new == (old + PAGE_BYTES).min(1 << 32) || new == u64::from(u32::MAX)
-        }
+        (Some(old), Some(new)) => new == (old + room).min(1 << 32) || new == u64::from(u32::MAX),
         _ => false,
     };
-    ensure(room, "the module may grow as far as before", detail)
+    ensure(grows, "the module may grow as far as before", detail)
 }
 
 /// Offsets into the rewritten code lead back to the original.

@@ -17,6 +17,14 @@ pub(crate) const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::CUSTOM_PAGE_SIZES);
 
+/// Whether a valid module has no vectors: small devices' engines do not.
+pub(crate) fn is_without_vectors(module: &[u8]) -> bool {
+    let features = FEATURES.difference(WasmFeatures::SIMD);
+    wasmparser::Validator::new_with_features(features)
+        .validate_all(module)
+        .is_ok()
+}
+
 /// A module that imports every call and a memory: what modules may choose from.
 static EVERYTHING: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let memory = memory(1, Some(4));

@@ -7,10 +7,10 @@ use thimble_runtime::module::Module;
 
 use super::device::Device;
 use super::groups::GROUPS;
-use super::on_both_engines;
+use super::on_every_engine;
 use crate::command::guest;
 
-on_both_engines! { every_call_succeeds_in_some_guest }
+on_every_engine! { every_call_succeeds_in_some_guest }
 
 #[test]
 fn every_call_is_imported_by_some_guest() {

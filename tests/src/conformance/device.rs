@@ -1,11 +1,15 @@
 //! A device in this process: the machine with its real ports, an engine, and the board of the suite.
 
 use std::io::PipeReader;
+use std::ops::Range;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use thimble_abi::env::APP_HEAP_BYTES;
+use thimble_builder::pack::{MemoryOutcome, PackOptions, PackReport, StackOutcome, pack};
+use thimble_engine_inplace::InplaceEngine;
 use thimble_engine_wasmi::WasmiEngine;
 use thimble_engine_wasmtime::{Settings, WasmtimeEngine};
 use thimble_port_linux::board::Simulated;
@@ -34,6 +38,9 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of output that are looked at.
 const OUTPUT_BYTES: usize = 1 << 20;
 
+/// Bytes of stack that the suite's guests are linked with.
+const STACK_BYTES: u32 = 65_536;
+
 /// A device with one engine.
 pub(super) struct Device {
     pub(super) place: Place,
@@ -42,6 +49,7 @@ pub(super) struct Device {
     pool: Pool,
     told: Told,
     pub(super) succeeded: Succeeded,
+    packs: bool,
 }
 
 /// What a container of the suite is given.
@@ -117,6 +125,15 @@ impl Device {
             pool,
             told,
             succeeded: Succeeded::default(),
+            packs: false,
+        }
+    }
+
+    /// The same device, which packs its guests before it runs them.
+    pub(super) fn packing(self) -> Self {
+        Self {
+            packs: true,
+            ..self
         }
     }
 
@@ -145,10 +162,22 @@ impl Device {
     /// Starts a container.
     pub(super) fn start(&self, setup: Setup) -> Started {
         let bytes = std::fs::read(guest(&format!("conform-{}", setup.guest))).unwrap();
+        let options = PackOptions {
+            stack_bytes: Some(STACK_BYTES),
+            message_bytes: Some(APP_HEAP_BYTES),
+            ..PackOptions::default()
+        };
+        let packed = pack(&bytes, &options).unwrap();
+        let (bytes, untouched) = match self.packs {
+            true => (packed.tidied.bytes, Vec::new()),
+            // What packing would take away is watched, so that no run needs it.
+            false => (bytes, cut_away(&packed.report)),
+        };
         let module = Module::parse(bytes).unwrap();
         let heard = Heard {
             module: self.engine.load(&module).unwrap(),
             succeeded: self.succeeded.clone(),
+            untouched,
         };
         let (stdout, output) = streams::captured(OUTPUT_BYTES);
         let resources = Resources {
@@ -204,8 +233,12 @@ pub(super) fn last_line(guest: &str) -> String {
 }
 
 fn engine(name: &str, place: &Place) -> Box<dyn Engine> {
-    if name == "wasmi" {
-        return Box::new(WasmiEngine::new(thimble_engine_wasmi::Settings::linux()));
+    match name {
+        "wasmi" => return Box::new(WasmiEngine::new(thimble_engine_wasmi::Settings::linux())),
+        "inplace" => {
+            return Box::new(InplaceEngine::new(thimble_engine_inplace::Settings::linux()));
+        }
+        _ => {}
     }
     let mut settings = Settings {
         slots: 4,
@@ -213,4 +246,25 @@ fn engine(name: &str, place: &Place) -> Box<dyn Engine> {
     };
     settings.compiler.program = place.command().get_program().into();
     Box::new(WasmtimeEngine::new(settings).unwrap())
+}
+
+/// What a guest has and its packed form has not.
+fn cut_away(report: &PackReport) -> Vec<Range<usize>> {
+    let place = |address: u64| usize::try_from(address).unwrap();
+    let mut cut = Vec::new();
+    let mut lower = 0;
+    if let StackOutcome::Bounded {
+        data_end,
+        bytes_before,
+        bytes,
+        ..
+    } = report.stack
+    {
+        lower = u64::from(bytes_before - bytes);
+        cut.push(place(data_end.into())..place(u64::from(data_end) + lower));
+    }
+    if report.memory == MemoryOutcome::Exact {
+        cut.push(place(report.memory_bytes + lower)..place(report.memory_bytes_before));
+    }
+    cut
 }

@@ -7,7 +7,7 @@ use thimble_runtime::limits::Limits;
 use thimble_runtime::record::End;
 
 use super::device::{Device, Setup};
-use super::on_both_engines;
+use super::on_every_engine;
 
 /// A guest, and what runs it.
 type Group = (&'static str, fn(&Device));
@@ -26,7 +26,7 @@ pub(super) const GROUPS: [Group; 10] = [
     ("limits", limits),
 ];
 
-on_both_engines! {
+on_every_engine! {
     files directories process tcp udp options env thimble refused limits
     signals_and_codes_end_the_guest
 }

@@ -8,14 +8,14 @@ use thimble_runtime::kernel::State;
 use thimble_runtime::record::End;
 
 use super::device::{Device, Setup, Started};
-use super::on_both_engines;
+use super::on_every_engine;
 
 /// Modes of the guest `waits` in which it computes without end.
 const BUSY: [&str; 3] = ["spin", "yield", "clock"];
 /// Modes in which it waits in one call without end.
 const BLOCKED: [&str; 6] = ["sleep", "poll", "read", "accept", "receive", "send"];
 
-on_both_engines! {
+on_every_engine! {
     kill_ends_every_wait stop_ends_every_wait a_timeout_ends_every_wait
     pause_holds_a_busy_guest pause_holds_a_wait_that_is_over
     a_held_guest_is_ended_like_any_other
@@ -144,7 +144,8 @@ fn a_held_guest_is_ended_like_any_other(device: &Device) {
         for expected in [End::Killed, End::Stopped, End::TimedOut] {
             let (mut setup, _input) = waits(device, mode);
             if expected == End::TimedOut {
-                setup.config.timeout = Some(Duration::from_millis(200));
+                // Long enough to be held before it.
+                setup.config.timeout = Some(Duration::from_secs(2));
             }
             let started = device.start(setup);
             until_ready(device, &started);
@@ -169,6 +170,8 @@ fn a_guest_that_hears_of_a_stop_chooses_its_end(device: &Device) {
         setup.config.args.push(mode.to_owned());
         setup.config.stop_grace = match mode {
             "obeys" => Duration::from_secs(60),
+            // It must have heard of it before it is killed.
+            "ignores" => Duration::from_secs(1),
             _ => Duration::from_millis(30),
         };
         let started = device.start(setup);

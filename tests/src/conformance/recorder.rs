@@ -1,6 +1,8 @@
-//! Hears every host call that a guest makes, and whether it ever succeeded.
+//! Hears every host call that a guest makes, whether it ever succeeded, and whether memory that the guest must not
+//! touch is whole then.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use thimble_abi::Call;
@@ -47,13 +49,20 @@ fn is_success(spec: &CallSpec, outcome: &CallOutcome) -> bool {
 pub(super) struct Heard {
     pub(super) module: Arc<dyn LoadedModule>,
     pub(super) succeeded: Succeeded,
+    /// Memory that packing takes away: no guest may touch it.
+    pub(super) untouched: Vec<Range<usize>>,
 }
+
+/// What memory is filled with that must not be touched.
+const FILL: u8 = 0xa5;
 
 impl LoadedModule for Heard {
     fn instantiate(&self, spec: &InstanceSpec) -> Result<Box<dyn Guest>, InstantiateError> {
         Ok(Box::new(HeardGuest {
             guest: self.module.instantiate(spec)?,
             succeeded: self.succeeded.clone(),
+            untouched: self.untouched.clone(),
+            is_filled: false,
         }))
     }
 }
@@ -61,6 +70,8 @@ impl LoadedModule for Heard {
 struct HeardGuest {
     guest: Box<dyn Guest>,
     succeeded: Succeeded,
+    untouched: Vec<Range<usize>>,
+    is_filled: bool,
 }
 
 impl Guest for HeardGuest {
@@ -68,6 +79,8 @@ impl Guest for HeardGuest {
         let mut host = HeardHost {
             host,
             succeeded: &self.succeeded,
+            untouched: &self.untouched,
+            is_filled: &mut self.is_filled,
         };
         self.guest.resume(&mut host, budget)
     }
@@ -88,10 +101,33 @@ impl Guest for HeardGuest {
 struct HeardHost<'a> {
     host: &'a mut dyn Host,
     succeeded: &'a Succeeded,
+    untouched: &'a [Range<usize>],
+    is_filled: &'a mut bool,
+}
+
+impl HeardHost<'_> {
+    /// Fills what must not be touched at the first call, and looks at it at every other.
+    fn look(&mut self, call: Call, memory: &mut [u8]) {
+        for range in self.untouched {
+            let part = memory.get_mut(range.clone()).unwrap_or_default();
+            if *self.is_filled {
+                let touched = part.iter().position(|byte| *byte != FILL);
+                let at = touched.map(|at| range.start + at);
+                assert_eq!(
+                    at, None,
+                    "touched before {call:?}, but {range:?} is cut away"
+                );
+            } else {
+                part.fill(FILL);
+            }
+        }
+        *self.is_filled = true;
+    }
 }
 
 impl Host for HeardHost<'_> {
     fn call(&mut self, call: Call, args: &[u64], memory: &mut [u8]) -> CallOutcome {
+        self.look(call, memory);
         let outcome = self.host.call(call, args, memory);
         self.succeeded.note(call, &outcome);
         outcome

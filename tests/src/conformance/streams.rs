@@ -3,10 +3,10 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 
 use super::device::{Device, last_line};
-use super::on_both_engines;
+use super::on_every_engine;
 use crate::command::{end, guest};
 
-on_both_engines! { streams }
+on_every_engine! { streams }
 
 fn streams(device: &Device) {
     let program = guest("conform-streams");

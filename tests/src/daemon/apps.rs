@@ -92,6 +92,7 @@ fn an_app_comes_up_is_changed_and_goes() {
         "{plan:?}"
     );
 
+    device.until_state("line1.web", State::Running);
     let status = client.app("line1").unwrap();
     assert_eq!((status.running, status.containers), (2, 2));
     device.kill();

@@ -114,13 +114,10 @@ fn one_that_never_reads_loses_its_own_messages_and_nobody_elses() {
     device.run("drops", with(QueuePolicy::DropOldest));
     device.run("refuses", with(QueuePolicy::Refuse));
     let client = device.client();
-    while client
-        .publish(&say("line/0", "probe", false))
-        .unwrap()
-        .delivered
-        < 2
-    {
-        std::thread::yield_now();
+    // Until both have subscribed; one may be full of these before the other gets any.
+    let waiting = |name| client.container(name).unwrap().stats.bus_waiting;
+    while waiting("drops") == 0 || waiting("refuses") == 0 {
+        client.publish(&say("line/0", "probe", false)).unwrap();
     }
     let listener = device.client();
     let heard = listener.subscribe("line/1").unwrap();

@@ -42,8 +42,11 @@ fn what_a_guest_says_of_itself_is_told() {
         kind: Some(EventKind::Health),
         ..EventQuery::default()
     };
-    let events = device.client().events(&query).unwrap();
-    assert_eq!(events.map(Result::unwrap).count(), 2);
+    // An event is told shortly after what it tells of.
+    device.until("unwell", |_| {
+        let events = device.client().events(&query).unwrap();
+        events.map(Result::unwrap).count() == 2
+    });
 }
 
 #[test]

@@ -35,8 +35,13 @@ fn nothing_that_was_acknowledged_is_lost_however_often_the_daemon_is_killed() {
             let before = starts.get(name).copied().unwrap_or(0);
             starts.insert(name.clone(), starts_after(&device, name, before));
         }
-        let pid = device.pid();
+        // However slow the machine is, some lives have acknowledged something; the moment is any after that.
+        let acknowledged = random.below(4);
         let micros = random.below(40_000);
+        let done = (0..acknowledged).all(|_| operate(&device, &mut random, &mut known).is_some());
+        assert!(done, "seed {seed}, life {life}: {}", device.log());
+        operations += acknowledged;
+        let pid = device.pid();
         let killer = std::thread::spawn(move || {
             std::thread::sleep(std::time::Duration::from_micros(micros));
             std::process::Command::new("kill")
@@ -51,7 +56,7 @@ fn nothing_that_was_acknowledged_is_lost_however_often_the_daemon_is_killed() {
         device.kill();
     }
     assert!(
-        operations > kills,
+        operations > u64::from(kills),
         "seed {seed}: only {operations} operations in {kills} lives"
     );
     device.start();
@@ -370,6 +375,48 @@ fn a_full_disk_refuses_what_is_new_and_loses_nothing() {
     }
 }
 
+#[test]
+fn a_disk_that_cannot_be_written_to_refuses_changes_and_loses_nothing() {
+    let mut device = Device::new();
+    let folder = device.root().join("daemon/containers");
+    let Some(disk) = SmallDisk::mount(&folder, 4 << 20) else {
+        eprintln!("skipped: a small disk cannot be mounted here");
+        return;
+    };
+    device.image("idle", IDLE, plain());
+    device.start();
+    let spec = ContainerSpec {
+        restart: Some("always".into()),
+        ..Device::spec("idle")
+    };
+    device.run("early", spec.clone());
+    disk.remount("ro");
+    let client = device.client();
+    let late = ContainerSpec {
+        name: Some("late".into()),
+        ..spec
+    };
+    let says_why = |refused: thimble_device_api::Problem| {
+        assert_eq!(refused.kind, ProblemKind::DeviceFault, "{refused}");
+        assert!(refused.detail.contains("mount it read-write"), "{refused}");
+    };
+    says_why(problem(client.create(&late, true)));
+    // What cannot be kept is not done.
+    says_why(problem(client.stop("early", Some(0))));
+    says_why(problem(client.remove("early", true, false)));
+    let containers = client.containers(true, None).unwrap();
+    assert_eq!(containers.len(), 1);
+    assert_eq!(containers[0].state, State::Running);
+    device.kill();
+    // What is there comes up all the same.
+    device.start();
+    device.until_state("early", State::Running);
+    device.kill();
+    disk.remount("rw");
+    device.start();
+    device.until_state("early", State::Running);
+}
+
 /// A disk in memory.
 struct SmallDisk(std::path::PathBuf);
 
@@ -383,6 +430,15 @@ impl SmallDisk {
             .status()
             .ok()?;
         status.success().then(|| Self(path.to_owned()))
+    }
+
+    /// Makes it read-only (`ro`) or not (`rw`).
+    fn remount(&self, how: &str) {
+        let status = std::process::Command::new("mount")
+            .args(["-o", &format!("remount,{how}")])
+            .arg(&self.0)
+            .status();
+        assert!(status.unwrap().success());
     }
 }
 

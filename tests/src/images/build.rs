@@ -47,6 +47,95 @@ fn an_image_is_built_named_run_and_removed() {
 }
 
 #[test]
+fn packing_cuts_memory_and_says_what_it_did() {
+    let device = Device::new();
+    let blinky = guest("blinky-ocre");
+    let blinky = blinky.to_str().unwrap();
+    let built = device.run(&["build", "-t", "blinky", "--pack", blinky]);
+    assert_eq!(built.code, 0, "{built:?}");
+    assert!(
+        built.stderr.contains("of 131072 bytes left") && built.stderr.contains("stack: "),
+        "{}",
+        built.stderr
+    );
+    let memory = &device.json(&["build", "--json", "-t", "again", "--pack", blinky])["memory"];
+    assert_eq!(memory["bytes_before"], 131_072);
+    let bytes = memory["bytes"].as_u64().unwrap();
+    assert!(bytes < 20_000, "{memory}");
+    assert_eq!(memory["report"].as_array().unwrap().len(), 2, "{memory}");
+    // What is left alone is told as well, and nothing is told that nobody asked for.
+    let hello = guest("hello-c");
+    let kept = device.run(&["build", "-t", "hello", "--pack", hello.to_str().unwrap()]);
+    assert!(
+        kept.stderr.contains("memory kept: it asks for memory"),
+        "{}",
+        kept.stderr
+    );
+    let plain = device.run(&["build", "-t", "plain", blinky]);
+    assert!(!plain.stderr.contains("131072"), "{}", plain.stderr);
+    device.refused(
+        125,
+        &["--pack"],
+        &["build", "-t", "a", "--stack-size", "64k", blinky],
+    );
+    device.refused(
+        125,
+        &["--stack-size", "64q"],
+        &["build", "-t", "a", "--pack", "--stack-size", "64q", blinky],
+    );
+    // A recipe asks for it too.
+    device
+        .place
+        .file("app.wasm", std::fs::read(blinky).unwrap());
+    device
+        .place
+        .file("thimble.yaml", "name: app\nmodule: app.wasm\npack: true\n");
+    let built = device.json(&["build", device.place.path().to_str().unwrap()]);
+    assert_eq!(built["memory"]["bytes"], bytes);
+}
+
+#[test]
+fn packed_guests_do_what_they_did() {
+    let device = Device::new();
+    let mut texts = Vec::new();
+    for pack in [false, true] {
+        for name in ["publisher-ocre", "subscriber-ocre"] {
+            let module = guest(name);
+            let mut all = vec!["build", "-t", name, module.to_str().unwrap()];
+            all.extend(pack.then_some("--pack"));
+            assert_eq!(device.run(&all).code, 0);
+        }
+        for engine in ENGINES {
+            let outcome = device.run(&[
+                "run",
+                "--engine",
+                engine,
+                "--timeout",
+                "4s",
+                "--allow",
+                "timer",
+                "--allow",
+                "bus.pub:temperature/#",
+                "--allow",
+                "bus.sub:temperature/#",
+                "--with",
+                "publisher-ocre",
+                "subscriber-ocre",
+            ]);
+            let received =
+                "Received 1: topic=temperature/room1, content_type=text/plain, payload=reading ";
+            assert!(
+                outcome.stdout.contains(received),
+                "{pack} {engine}: {outcome:?}"
+            );
+            texts.push(outcome.stdout.lines().next().unwrap().to_owned());
+        }
+    }
+    texts.dedup();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+}
+
+#[test]
 fn the_same_source_gives_the_same_digest() {
     let digest = |time: Option<&str>| {
         let device = Device::new();

@@ -192,11 +192,11 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         title: "the engine for small devices",
-        says: "The same file on the portable engine: same output, same exit code.",
+        says: "The same file on the interpreter of microcontrollers, in place: same output, same exit code.",
         command: &[
             "run",
             "--engine",
-            "wasmi",
+            "inplace",
             "-e",
             "COLOUR=blue",
             "hello-c.wasm",

@@ -16,7 +16,7 @@ pub(super) const FOLDER: &str = "THIMBLE_MCU_GUESTS";
 
 /// The first WebAssembly, which every engine has; 128 KB of memory, 8 of them stack. Free of libc, and of what
 /// compilers make out of loops: there is no `memset`.
-const KERNEL_FLAGS: [&str; 9] = [
+const KERNEL_FLAGS: [&str; 10] = [
     "--target=wasm32",
     "-mcpu=mvp",
     "-O2",
@@ -24,10 +24,17 @@ const KERNEL_FLAGS: [&str; 9] = [
     "-nostdlib",
     "-Wl,--no-entry",
     "-Wl,--strip-all",
+    // Numbers in as few bytes as they need, as `thimble build` writes them.
+    "-Wl,--compress-relocations",
     "-Wl,-z,stack-size=8192",
     "-Wl,--initial-memory=131072",
 ];
-const PROGRAM_FLAGS: [&str; 3] = ["--target=wasm32-wasi", "-O2", "-Wl,--strip-all"];
+const PROGRAM_FLAGS: [&str; 4] = [
+    "--target=wasm32-wasi",
+    "-O2",
+    "-Wl,--strip-all",
+    "-Wl,--compress-relocations",
+];
 /// A square root never sets `errno`, as in WebAssembly.
 const NATIVE_FLAGS: [&str; 4] = ["-O2", "-ffreestanding", "-fno-math-errno", "-c"];
 

@@ -5,6 +5,7 @@
 
 mod guests;
 mod measure;
+mod suite;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use crate::setup::{self, Need, Peer, Toolbox};
 use crate::workspace::Workspace;
 
 pub(crate) use self::measure::{measure, smoke};
+pub(crate) use self::suite::replay;
 
 /// A board.
 pub(crate) struct Board {
@@ -131,8 +133,13 @@ impl Firmware {
 
     /// Measures the engine that runs in place.
     pub(crate) const BENCH: Self = Self::of("bench", "firmware-bench", &[]);
+    /// The same without fuel.
+    pub(crate) const BENCH_UNMETERED: Self =
+        Self::of("bench-unmetered", "firmware-bench", &["unmetered"]);
     /// Measures wasmi.
     pub(crate) const BENCH_WASMI: Self = Self::of("bench-wasmi", "firmware-bench-wasmi", &[]);
+    /// Runs the official test suite, twice.
+    pub(crate) const SUITE: Self = Self::of("suite", "firmware-suite", &[]);
     /// What there is without an engine, and with one, to see how much flash that needs.
     pub(crate) const FLASH: [Self; 3] = [
         Self::of("flash-empty", "firmware-flash", &[]),
@@ -171,6 +178,7 @@ fn compile(
     let mut command = toolbox.rust(board.triple)?.cargo(workspace, "build");
     command
         .env(guests::FOLDER, guests)
+        .env(suite::STREAM, suite::stream(workspace))
         .args([
             "--release",
             "--quiet",
@@ -205,9 +213,11 @@ pub(crate) fn run(
         .chain([format!(",arg={}", firmware.name)])
         .chain(words.iter().map(|word| format!(",arg={word}")))
         .collect();
+    if firmware.name != Firmware::SUITE.name {
+        // One nanosecond of the board's time for each instruction: slow, and only for what counts them.
+        command.args(["-icount", "shift=0"]);
+    }
     command
-        // One nanosecond of the board's time for each instruction.
-        .args(["-icount", "shift=0"])
         .args(["-display", "none", "-monitor", "none", "-serial", "none"])
         .arg("-chardev")
         .arg(format!("file,id=out,path={}", output.display()))

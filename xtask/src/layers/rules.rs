@@ -145,12 +145,16 @@ pub(super) fn complaints(crates: &[Crate]) -> Vec<String> {
 
 fn edge_complaint(name: &str, from: Role, edge: &Edge) -> Option<String> {
     let to = role(&edge.to)?;
-    if may_link(from, to) {
+    // A crate's tests may ask for features of its own.
+    let is_itself = edge.to == name && edge.kind == EdgeKind::Dev;
+    if is_itself || may_link(from, to) {
         return None;
     }
     // Tests of a crate may use the testkit, and a second contract or engine as an oracle, but not the reverse.
-    let is_allowed_in_tests =
-        to == Role::Testkit || matches!(from, Role::Program | Role::Daemon | Role::Testkit);
+    // A crate's own tests name it once more to turn on a feature that only they need.
+    let is_allowed_in_tests = to == Role::Testkit
+        || edge.to == name
+        || matches!(from, Role::Program | Role::Daemon | Role::Testkit);
     if edge.kind == EdgeKind::Dev && is_allowed_in_tests {
         return None;
     }

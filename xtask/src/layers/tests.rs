@@ -54,6 +54,11 @@ fn the_design_is_as_drawn() {
         ),
         package("thimble-rollout", &[], &["thimble-testkit"]),
         package(
+            "thimble-engine-inplace",
+            &["thimble-runtime"],
+            &["thimble-engine-inplace"],
+        ),
+        package(
             "thimble-engine-wasmi",
             &["thimble-runtime", "thimble-abi"],
             &[],

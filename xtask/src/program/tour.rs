@@ -22,7 +22,7 @@ use crate::process;
 /// Stands for a free port in an argument.
 const PORT: &str = "{port}";
 
-const ENGINES: [&str; 2] = ["wasmtime", "wasmi"];
+const ENGINES: [&str; 3] = ["wasmtime", "wasmi", "inplace"];
 
 /// One guest, and how it is run.
 struct Visit {

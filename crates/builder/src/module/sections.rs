@@ -1,5 +1,7 @@
 //! Which custom sections a module in an image keeps.
 
+use thimble_abi::env;
+
 use super::Strip;
 
 /// What happens to a custom section.
@@ -28,6 +30,8 @@ const FOR_TOOLS_BEGIN: [&str; 3] = [".debug_", "reloc.", "metadata.code."];
 /// What happens to the custom section of this name.
 pub(super) fn fate(name: &str, strip: Strip) -> Fate {
     match strip {
+        // It says how the module is to be run.
+        _ if name == env::APP_HEAP_SECTION => Fate::Stays,
         Strip::All => Fate::Goes,
         Strip::Debug if name == "name" => Fate::KeepsFunctionNames,
         Strip::Debug if FOR_TOOLS.contains(&name) => Fate::Goes,

@@ -4,6 +4,7 @@ use thimble_image::ImageConfig;
 
 use super::thimble::{env, inside};
 use super::{ModulePath, Written};
+use crate::pack::PackRequest;
 use crate::units;
 use crate::yaml::{Fields, Node, Problem, Value, Wrong, value};
 
@@ -46,6 +47,7 @@ pub(super) fn read(root: Node) -> Result<Written, Wrong> {
     Ok(Written {
         name,
         module,
+        pack: PackRequest::default(),
         config,
         notes,
     })

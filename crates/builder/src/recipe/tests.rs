@@ -7,6 +7,7 @@ use thimble_image::config::{Health, LimitRequest};
 use thimble_testkit::random::{Random, seed};
 
 use super::{Recipe, read};
+use crate::pack::PackRequest;
 use crate::units;
 
 /// Reads a recipe of this name and text from a folder that also has modules.
@@ -19,6 +20,50 @@ fn recipe(file: &str, text: &str) -> Result<Recipe, String> {
     fs::write(folder.path().join(file), text).unwrap();
     let prefix = format!("{}/", folder.path().display());
     read(folder.path()).map_err(|error| error.to_string().replace(&prefix, ""))
+}
+
+fn pack(pack: bool, stack_bytes: Option<u32>) -> PackRequest {
+    PackRequest {
+        pack,
+        stack_bytes,
+        ..PackRequest::default()
+    }
+}
+
+#[test]
+fn packing_is_asked_for_or_not() {
+    for (text, expected) in [
+        ("", pack(false, None)),
+        ("pack: true", pack(true, None)),
+        ("pack: false", pack(false, None)),
+        ("pack: {}", pack(true, None)),
+        ("pack: {stack: 1m}", pack(true, Some(1 << 20))),
+    ] {
+        let recipe = recipe("thimble.yaml", &format!("module: app.wasm\n{text}\n")).unwrap();
+        assert_eq!(recipe.pack, expected, "{text}");
+    }
+    let both = recipe(
+        "thimble.yaml",
+        "module: app.wasm\npack: {heap: 4k, stack: 1k, messages: 2k}\n",
+    );
+    let heap_bytes = Some(4096);
+    assert_eq!(
+        both.unwrap().pack,
+        PackRequest {
+            heap_bytes,
+            message_bytes: Some(2048),
+            ..pack(true, Some(1024))
+        }
+    );
+    // What is said on the command line counts before.
+    assert_eq!(
+        pack(true, Some(1)).or(pack(false, Some(2))),
+        pack(true, Some(1))
+    );
+    assert_eq!(
+        pack(false, None).or(pack(true, Some(2))),
+        pack(true, Some(2))
+    );
 }
 
 const FULL: &str = r#"
@@ -43,6 +88,7 @@ health:
 stop_grace: 1.5s
 labels:
   org.example.line: "7"
+pack: {stack: 8k}
 "#;
 
 #[test]
@@ -52,6 +98,7 @@ fn every_field_of_ours() {
     assert!(recipe.module.ends_with("build/app.wasm"));
     assert!(recipe.source.ends_with("thimble.yaml"));
     assert_eq!(recipe.notes, [""; 0]);
+    assert_eq!(recipe.pack, pack(true, Some(8192)));
     let config = recipe.config;
     assert_eq!(config.author.as_deref(), Some("Ada <ada@example.org>"));
     assert_eq!(config.entry_point.as_deref(), Some("run"));
@@ -135,6 +182,16 @@ fn what_is_wrong_is_told_with_its_line() {
             "thimble.yaml",
             "module: app.wasm\nwhatever: 1\n",
             ":2: unknown key `whatever`; keys here are module, name,",
+        ),
+        (
+            "thimble.yaml",
+            "module: app.wasm\npack: yes\n",
+            ":2: `pack` must be true, false, or a map with `stack`, `heap` or `messages`",
+        ),
+        (
+            "thimble.yaml",
+            "module: app.wasm\npack: {stack: 4g}\n",
+            ":2: `stack` must be a size below 4g, as `64k`",
         ),
         (
             "thimble.yaml",

@@ -6,6 +6,7 @@ use thimble_image::ImageConfig;
 use thimble_image::config::{Health, LimitRequest};
 
 use super::{ModulePath, Written};
+use crate::pack::PackRequest;
 use crate::units;
 use crate::yaml::{Fields, Node, Place, Problem, Value, Wrong, map, text, value};
 
@@ -22,14 +23,19 @@ const KEYS: &[&str] = &[
     "health",
     "stop_grace",
     "labels",
+    "pack",
 ];
 const LIMITS: &[&str] = &["memory", "cpus", "storage", "kv", "log"];
+const PACK: &[&str] = &["stack", "heap", "messages"];
 const HEALTH: &[&str] = &["start", "heartbeat"];
 
 pub(super) fn read(root: Node) -> Result<Written, Wrong> {
     let mut fields = Fields::of("the recipe", root, KEYS)?;
     let place = fields.place();
     let module = fields.text("module")?;
+    let pack = fields
+        .take("pack")
+        .map_or(Ok(PackRequest::default()), pack)?;
     let name = fields.parsed("name", name)?;
     let config = ImageConfig {
         author: fields.text("author")?.map(|(author, _)| author),
@@ -51,9 +57,49 @@ pub(super) fn read(root: Node) -> Result<Written, Wrong> {
     Ok(Written {
         name,
         module: inside(&path, place)?,
+        pack,
         config,
         notes: Vec::new(),
     })
+}
+
+/// `true`, `false`, or a map with more about it.
+fn pack(node: Node) -> Result<PackRequest, Wrong> {
+    let place = node.place;
+    if matches!(node.value, Value::Map(_)) {
+        let mut fields = Fields::of("pack", node, PACK)?;
+        let stack_bytes = fields.parsed("stack", small_size)?;
+        let heap_bytes = fields.parsed("heap", small_size)?;
+        let message_bytes = fields.parsed("messages", small_size)?;
+        fields.finish()?;
+        return Ok(PackRequest {
+            pack: true,
+            stack_bytes,
+            heap_bytes,
+            message_bytes,
+        });
+    }
+    let pack = match text("pack", node)?.as_str() {
+        "true" => true,
+        "false" => false,
+        _ => {
+            return Err(place.wrong(value(
+                "pack",
+                "true, false, or a map with `stack`, `heap` or `messages`",
+            )));
+        }
+    };
+    Ok(PackRequest {
+        pack,
+        ..PackRequest::default()
+    })
+}
+
+fn small_size(text: &str) -> Result<u32, &'static str> {
+    units::size(text)
+        .ok()
+        .and_then(|bytes| u32::try_from(bytes).ok())
+        .ok_or("a size below 4g, as `64k`")
 }
 
 /// A path that stays in the recipe's folder.

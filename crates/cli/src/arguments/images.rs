@@ -61,7 +61,8 @@ pub(crate) enum ImageCommand {
 Examples:
   thimble build -t blinky:1 .
   thimble build -t localhost:5000/line1/blinky:1 blinky.wasm
-  thimble build -t blinky:1 -o blinky.tar thimble.yaml")]
+  thimble build -t blinky:1 -o blinky.tar thimble.yaml
+  thimble build -t blinky:1 --pack blinky.wasm")]
 pub(crate) struct BuildArguments {
     /// Name of the image: [REGISTRY/]NAME[:TAG]; may be given several times. Without one, the recipe's name or the file's counts.
     #[arg(short, long, value_name = "REF")]
@@ -74,6 +75,22 @@ pub(crate) struct BuildArguments {
     /// Drop the names of functions too; backtraces then have only numbers.
     #[arg(long)]
     pub(crate) strip_all: bool,
+
+    /// Cut the module's memory to what it needs, as far as that can be proven, and tell what was done.
+    #[arg(long)]
+    pub(crate) pack: bool,
+
+    /// With --pack: the stack's size that the module was linked with (wasm-ld's -z stack-size; its own is 64k), where the module does not tell.
+    #[arg(long, value_name = "SIZE", requires = "pack")]
+    pub(crate) stack_size: Option<String>,
+
+    /// With --pack: give a guest with malloc this much heap and never more, in a memory of exactly what it needs.
+    #[arg(long, value_name = "SIZE", requires = "pack")]
+    pub(crate) heap: Option<String>,
+
+    /// With --pack: let a guest that receives Ocre's messages hold so much of them at a time; without it, 2k.
+    #[arg(long, value_name = "SIZE", requires = "pack")]
+    pub(crate) messages: Option<String>,
 
     /// Fail if the requested grants are not those that the module can use.
     #[arg(long)]

@@ -5,6 +5,8 @@ use std::env;
 use serde_json::json;
 use thimble_builder::image::{self, BuildOptions, Built};
 use thimble_builder::module::{Strip, TidyOptions};
+use thimble_builder::pack::{PackReport, PackRequest};
+use thimble_builder::units;
 use thimble_image::{Reference, media_type};
 
 use crate::arguments::BuildArguments;
@@ -22,6 +24,12 @@ pub(super) fn build(arguments: &BuildArguments) -> Result<(), Failure> {
             } else {
                 Strip::Debug
             },
+        },
+        pack: PackRequest {
+            pack: arguments.pack,
+            stack_bytes: bytes("--stack-size", arguments.stack_size.as_deref())?,
+            heap_bytes: bytes("--heap", arguments.heap.as_deref())?,
+            message_bytes: bytes("--messages", arguments.messages.as_deref())?,
         },
         strict_grants: arguments.strict_grants,
         created: created()?,
@@ -62,6 +70,18 @@ pub(super) fn build(arguments: &BuildArguments) -> Result<(), Failure> {
     }
     tell(arguments, &built, &names, &root);
     Ok(())
+}
+
+/// A size in a guest's memory, if it was told.
+fn bytes(option: &'static str, text: Option<&str>) -> Result<Option<u32>, Failure> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    match units::size(text).map(u32::try_from) {
+        Ok(Ok(bytes)) => Ok(Some(bytes)),
+        Ok(Err(_)) => Err(Failure::option(option, text, "it is below 4g")),
+        Err(reason) => Err(Failure::option(option, text, reason)),
+    }
 }
 
 /// When the image is said to be built: `SOURCE_DATE_EPOCH`, or never, so that the same input gives the same digest.
@@ -123,6 +143,7 @@ fn tell(
                 "digest": root.digest,
                 "module_bytes_before": before,
                 "module_bytes": after,
+                "memory": built.packed.as_ref().map(memory),
                 "grants_do_not_fit": built.grants.lines().collect::<Vec<_>>(),
                 "notes": built.notes,
             })
@@ -147,7 +168,19 @@ fn tell(
             }
         );
     }
+    for line in built.packed.iter().flat_map(PackReport::lines) {
+        eprintln!("{}", printable(&line));
+    }
     for name in names {
         println!("{}: {}", name.familiar(), root.digest);
     }
+}
+
+/// What became of the module's memory, for programs.
+fn memory(report: &PackReport) -> serde_json::Value {
+    json!({
+        "bytes_before": report.memory_bytes_before,
+        "bytes": report.memory_bytes,
+        "report": report.lines(),
+    })
 }

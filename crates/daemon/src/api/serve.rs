@@ -11,7 +11,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::UnixListener;
 use tokio::sync::{Notify, Semaphore};
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::service::memory;
@@ -24,6 +23,8 @@ const HEAD_TIME: Duration = Duration::from_secs(30);
 const BUFFER_BYTES: usize = 16 << 10;
 /// Time without a request after which what answering them has used is given back.
 const QUIET: Duration = Duration::from_secs(3);
+/// Time after that in which what waiting needs has shown.
+const WAITED: Duration = Duration::from_secs(1);
 /// Time to wait after the system had no descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -31,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) async fn serve(listener: UnixListener, router: Router, done: impl Future<Output = ()>) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let answered = Arc::new(Notify::new());
+    // The start has used as much as any request.
+    answered.notify_one();
     tokio::spawn(tidy(Arc::clone(&answered)));
     tokio::pin!(done);
     loop {
@@ -73,8 +76,13 @@ async fn tidy(answered: Arc<Notify>) {
     loop {
         answered.notified().await;
         while timeout(QUIET, answered.notified()).await.is_ok() {}
-        // It cannot fail, and would be tried again after the next request.
-        drop(spawn_blocking(memory::give_back).await);
+        // On this thread, although it takes a millisecond: another one would have to end afterwards, which needs much of
+        // what was given back.
+        memory::give_back();
+        match timeout(WAITED, answered.notified()).await {
+            Ok(()) => answered.notify_one(),
+            Err(_) => memory::narrow(),
+        }
     }
 }
 

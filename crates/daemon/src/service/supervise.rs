@@ -41,6 +41,8 @@ pub(super) const HANDOVER: &str = "THIMBLE_HANDOVER";
 pub(super) const READY: &str = "ready";
 /// What the service manager handed to this process is not the child's.
 const LISTEN: [&str; 3] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
+/// Time in which what waiting needs of the program has shown.
+const WAITED: Duration = Duration::from_secs(1);
 /// The program that this process runs, even if another one has its name by now.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
@@ -228,8 +230,9 @@ impl Running {
     /// Waits for the end and passes signals on; how it ended, and whether it had been ready.
     fn wait(mut self, signals: &Signals) -> io::Result<(End, bool)> {
         let mut asked = false;
+        let mut at_most = Some(WAITED);
         loop {
-            match signals.wait(None)? {
+            match signals.wait(at_most)? {
                 Heard::Signal(signal) => {
                     asked |= matches!(signal, libc::SIGTERM | libc::SIGINT | libc::SIGQUIT);
                     if let Some(signal) = Signal::from_named_raw(signal) {
@@ -243,6 +246,7 @@ impl Running {
                         return Ok((End::of(status, asked), ready));
                     }
                 }
+                Heard::Nothing if at_most.take().is_some() => memory::narrow(),
                 Heard::Nothing => {}
             }
         }

@@ -3,10 +3,10 @@
 
 use core::ffi::c_void;
 
-use super::registers::Registers;
-use super::{Calls, Halt, Stop, portable};
+use super::calls::{ask_host, not_done};
+use super::registers::{Entry, Registers};
+use super::{Called, Calls, Halt, Stop, portable};
 use crate::instance::Instance;
-use crate::table::{FUNCTION_WORDS, Function};
 
 /// Why a loop ended, besides what it noted itself: there is no fuel left.
 pub(super) const IS_PREEMPTED: u32 = 2;
@@ -40,15 +40,15 @@ struct Bridge<'a> {
 }
 
 impl Bridge<'_> {
-    /// Whether the guest is stopped.
+    /// Keeps why the guest is stopped.
+    #[cold]
     fn note(&mut self, halt: Option<Halt>) -> u32 {
-        let is_halted = halt.is_some();
-        if is_halted {
-            self.halt = halt;
-        }
-        u32::from(is_halted)
+        self.halt = halt;
+        IS_HALTED
     }
 }
+
+const IS_HALTED: u32 = 1;
 
 /// Does one instruction, whose opcode is next. Not 0 if the guest is stopped.
 ///
@@ -60,29 +60,51 @@ unsafe extern "C" fn thimble_inplace_step(registers: *mut Registers, bridge: *mu
     let bridge = unsafe { &mut *bridge.cast::<Bridge<'_>>() };
     // SAFETY: as above.
     let registers = unsafe { &mut *registers };
-    let halt = portable::run::<false>(bridge.instance, registers, bridge.calls);
-    bridge.note(halt)
+    match portable::run::<false>(bridge.instance, registers, bridge.calls) {
+        None => 0,
+        halt => bridge.note(halt),
+    }
 }
 
-/// Calls the host, with the place in the code behind the call and its arguments topmost. Not 0 if the guest is stopped.
+/// Calls the host: what became of it ([`Called`]) in the lower half, the new top of the stack in the upper one. The
+/// loop gives the top and keeps all other registers.
 ///
 /// # Safety
-/// As above; `start` is the place of the call's opcode, and `function` that of the entry of what it calls.
+/// As above; `function` is the entry of what is called, and its arguments are topmost.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn thimble_inplace_host(
     registers: *mut Registers,
     bridge: *mut c_void,
-    start: *const u8,
-    function: *const [u32; FUNCTION_WORDS as usize],
+    function: Entry,
+) -> u64 {
+    // SAFETY: as above.
+    let bridge = unsafe { &mut *bridge.cast::<Bridge<'_>>() };
+    // SAFETY: as above.
+    let registers = unsafe { &mut *registers };
+    let called = ask_host(registers, bridge.calls, Registers::function_at(function), 0);
+    u64::from(called as u32) | (registers.top as u64) << 32
+}
+
+/// Notes why a call that was not done stopped the guest. The registers are those of before the call, whose opcode is next.
+///
+/// # Safety
+/// As above; `called` is what `thimble_inplace_host` gave.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn thimble_inplace_not_done(
+    registers: *mut Registers,
+    bridge: *mut c_void,
+    called: u32,
 ) -> u32 {
     // SAFETY: as above.
     let bridge = unsafe { &mut *bridge.cast::<Bridge<'_>>() };
     // SAFETY: as above.
     let registers = unsafe { &mut *registers };
-    // SAFETY: as above.
-    let function = Function::from_words(unsafe { *function });
-    let went = bridge
-        .instance
-        .call_host(registers, bridge.calls, function, start, 0);
-    bridge.note(went.err())
+    let called = if called == Called::Ended as u32 {
+        Called::Ended
+    } else {
+        Called::Blocked
+    };
+    let at = registers.code;
+    let halt = not_done(registers, bridge.calls, called, at);
+    bridge.note(Some(halt))
 }

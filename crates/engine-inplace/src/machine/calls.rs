@@ -11,7 +11,7 @@ use crate::table::Function;
 pub(super) const CALL_FUEL: i32 = 8;
 /// Fuel that a call of the host costs: about what the way out and back takes, so that a guest which does nothing but
 /// call cannot stretch its slice.
-const HOST_CALL_FUEL: i32 = 100;
+pub(super) const HOST_CALL_FUEL: i32 = 100;
 
 /// How a loop goes on after a call.
 pub(super) type Went = Result<(), Halt>;
@@ -39,7 +39,7 @@ impl Instance {
         let entry = self.through_table(r)?;
         let function = Registers::function_at(entry);
         if function.is_imported() {
-            return self.call_host(r, calls, function, at, 1);
+            return call_host(r, calls, function, at, 1);
         }
         r.forget(1);
         enter(r, entry, function)
@@ -70,9 +70,13 @@ impl Instance {
         let index = reference
             .checked_sub(1)
             .ok_or(TrapKind::IndirectCallToNull)?;
+        let side_table = self.program.table().map_err(|_| TrapKind::Engine)?;
+        // Who calls functions one by one can pass anything as a reference.
+        if index >= side_table.head.function_count {
+            return Err(TrapKind::BadSignature);
+        }
         let entry = r.entry_of(index);
         let function = Registers::function_at(entry);
-        let side_table = self.program.table().map_err(|_| TrapKind::Engine)?;
         if side_table.same_type(ty) != function.ty.into() {
             return Err(TrapKind::BadSignature);
         }
@@ -94,7 +98,7 @@ impl Instance {
             return burn(r, CALL_FUEL);
         }
         // The host answers while the function is still there, whose results they become.
-        let went = self.call_host(r, calls, function, at, above);
+        let went = call_host(r, calls, function, at, above);
         if matches!(went, Ok(()) | Err(Halt::Stop(Stop::Preempted)))
             && !r.leave(function.results.into())
         {
@@ -102,39 +106,59 @@ impl Instance {
         }
         went
     }
+}
 
-    /// Asks the host. `above` operands, which are not for it, lie over the arguments. If it waits, everything is as it
-    /// was before the call, which is made again.
-    pub(super) fn call_host(
-        &mut self,
-        r: &mut Registers,
-        calls: &mut dyn Calls,
-        function: Function,
-        at: *const u8,
-        above: usize,
-    ) -> Went {
-        let (parameters, results) = (
-            usize::from(function.parameters),
-            usize::from(function.results),
-        );
-        let (slots, memory) = r.slots_and_memory(above + parameters, parameters.max(results));
-        match calls.call(function.code, slots, memory) {
-            Called::Done => {
-                r.forget(above + parameters);
-                r.keep(results);
-                if calls.is_interrupted() {
-                    return Err(Halt::Stop(Stop::Preempted));
-                }
-                burn(r, HOST_CALL_FUEL)
-            }
-            Called::Blocked => {
-                r.code = at;
-                Err(Halt::Stop(Stop::Blocked))
-            }
-            Called::Exit(code) => Err(Halt::Stop(Stop::Exit(code))),
-            Called::Trap(trap) => Err(Halt::Stop(Stop::Trap(trap))),
-        }
+/// Asks the host. `above` operands, which are not for it, lie over the arguments. If it waits, everything is as it was
+/// before the call, which is made again.
+#[inline(always)]
+pub(super) fn call_host(
+    r: &mut Registers,
+    calls: &mut dyn Calls,
+    function: Function,
+    at: *const u8,
+    above: usize,
+) -> Went {
+    match ask_host(r, calls, function, above) {
+        Called::Done => burn(r, HOST_CALL_FUEL),
+        Called::DoneAndInterrupted => Err(Halt::Stop(Stop::Preempted)),
+        other => Err(not_done(r, calls, other, at)),
     }
+}
+
+/// The same, without fuel and ends. The memory stays where it is.
+#[inline(always)]
+pub(super) fn ask_host(
+    r: &mut Registers,
+    calls: &mut dyn Calls,
+    function: Function,
+    above: usize,
+) -> Called {
+    let (parameters, results) = (
+        usize::from(function.parameters),
+        usize::from(function.results),
+    );
+    let (slots, memory) = r.slots_and_memory(above + parameters, parameters.max(results));
+    let called = calls.call(function.code, slots, memory);
+    if matches!(called, Called::Done | Called::DoneAndInterrupted) {
+        r.forget(above + parameters);
+        r.keep(results);
+    }
+    called
+}
+
+/// Why the guest is stopped in a call, which is made again if it goes on.
+#[cold]
+pub(super) fn not_done(
+    r: &mut Registers,
+    calls: &mut dyn Calls,
+    called: Called,
+    at: *const u8,
+) -> Halt {
+    if called == Called::Ended {
+        return Halt::Stop(calls.ending());
+    }
+    r.code = at;
+    Halt::Stop(Stop::Blocked)
 }
 
 /// Enters a function of the module.

@@ -3,7 +3,7 @@
 
 use thimble_runtime::engine::TrapKind;
 
-use super::calls::{Went, enter};
+use super::calls::{Went, call_host, enter};
 use super::registers::{Registers, is_true};
 use super::{Calls, Halt, Stop};
 use crate::instance::Instance;
@@ -175,7 +175,7 @@ macro_rules! looped {
                         let entry = r.entry_of(index);
                         let function = Registers::function_at(entry);
                         if function.is_imported() {
-                            aside::<FOREVER, _>(r, |r| instance.call_host(r, calls, function, at, 0))
+                            aside::<FOREVER, _>(r, |r| call_host(r, calls, function, at, 0))
                         } else {
                             enter(r, entry, function)
                         }

@@ -61,8 +61,8 @@ pub(super) struct Registers {
     pub(super) memory_bytes: usize,
     /// What may still be used.
     pub(super) fuel: i32,
-    /// For debug assertions, as those at the end.
-    function_count: u32,
+    /// How many functions there are.
+    pub(super) function_count: u32,
     /// The function it is in, or null.
     pub(super) function: Entry,
     /// What is known of the caller.
@@ -247,7 +247,10 @@ impl Registers {
 
     #[inline(always)]
     pub(super) fn push(&mut self, value: impl Slot) {
-        debug_assert!(self.top < self.stack_end, "over the stack");
+        debug_assert!(
+            (self.top as usize) < self.operands_end(),
+            "over the operands"
+        );
         // SAFETY: the function was entered with room for all of its operands.
         unsafe { *self.top = value.into_slot() };
         // SAFETY: at most one behind the stack.
@@ -295,6 +298,7 @@ impl Registers {
     /// Takes so many operands away.
     #[inline(always)]
     pub(super) fn forget(&mut self, count: usize) {
+        debug_assert!(self.has_operands(count), "no operand");
         // SAFETY: validated code takes only what is there.
         self.top = unsafe { self.top.sub(count) };
     }
@@ -302,6 +306,10 @@ impl Registers {
     /// Adds so many operands that are there already.
     #[inline(always)]
     pub(super) fn keep(&mut self, count: usize) {
+        debug_assert!(
+            self.top as usize + count * size_of::<u64>() <= self.operands_end(),
+            "over the operands"
+        );
         // SAFETY: the function was entered with room for all of its operands.
         self.top = unsafe { self.top.add(count) };
     }
@@ -315,8 +323,8 @@ impl Registers {
         // SAFETY: validated code takes only what is there.
         let start = unsafe { self.top.sub(below) };
         debug_assert!(
-            start as usize + count * 8 <= self.stack_end as usize,
-            "over the stack"
+            start as usize + count * size_of::<u64>() <= self.operands_end(),
+            "over the operands"
         );
         // SAFETY: results have room as operands have; all slots were initialized with the stack.
         let slots = unsafe { core::slice::from_raw_parts_mut(start, count) };
@@ -326,6 +334,21 @@ impl Registers {
         // SAFETY: as many bytes are there, apart from the stack, and nobody else has them while the machine runs.
         let memory = unsafe { core::slice::from_raw_parts_mut(self.memory, self.memory_bytes) };
         (slots, memory)
+    }
+
+    /// Whether the function has so many operands now. For debug assertions.
+    fn has_operands(&self, count: usize) -> bool {
+        self.top as usize >= self.frame as usize + (FRAME_SLOTS + count) * size_of::<u64>()
+    }
+
+    /// Where the room for operands ends that the validator found the function to need. For debug assertions.
+    fn operands_end(&self) -> usize {
+        if !self.is_running() {
+            return self.stack_end as usize;
+        }
+        let operands = Self::function_at(self.function).operands as usize;
+        let end = self.frame as usize + (FRAME_SLOTS + operands) * size_of::<u64>();
+        end.min(self.stack_end as usize)
     }
 
     // Locals and globals.
@@ -436,6 +459,7 @@ impl Registers {
             .unwrap_or_else(|further| self.long_branch(at, further));
         // SAFETY: the target is in the same function.
         self.code = unsafe { self.code.offset(branch.code_delta as isize) };
+        debug_assert!(self.is_in_function(), "a branch out of the function");
         // SAFETY: the target's next branch is one of the function's, or behind the last one.
         self.branch = unsafe { at.offset(branch.branch_delta as isize * ENTRY as isize) };
         if branch.drop != 0 {
@@ -461,6 +485,7 @@ impl Registers {
     /// Takes away operands below the topmost ones.
     #[inline(always)]
     fn drop_below(&mut self, keep: usize, drop: usize) {
+        debug_assert!(self.has_operands(keep + drop), "no operand");
         // SAFETY: the validator counted them.
         let from = unsafe { self.top.sub(keep) };
         // SAFETY: as above.
@@ -468,6 +493,12 @@ impl Registers {
         // SAFETY: both ranges are on the stack.
         unsafe { ptr::copy(from, to, keep) };
         self.forget(drop);
+    }
+
+    /// Whether the place in the code is in the function. For debug assertions.
+    fn is_in_function(&self) -> bool {
+        let function = Self::function_at(self.function);
+        (function.code as usize..=function.end as usize).contains(&self.offset_of(self.code))
     }
 
     // Functions and frames.
@@ -536,6 +567,10 @@ impl Registers {
             locals: self.locals,
             branch: self.branch,
         };
+        debug_assert!(
+            !self.is_running() || self.has_operands(function.parameters.into()),
+            "no argument"
+        );
         // SAFETY: validated code has pushed the arguments.
         let locals = unsafe { self.top.sub(function.parameters as usize) };
         self.make_frame(entry, function, locals, caller)
@@ -549,6 +584,7 @@ impl Registers {
     ) -> Result<(), TrapKind> {
         let caller = self.caller();
         let count = usize::from(function.parameters);
+        debug_assert!(self.has_operands(count), "no argument");
         let room = (self.stack_end as usize - self.locals as usize) / size_of::<u64>();
         if Self::slots_of(function) > room {
             return Err(TrapKind::StackOverflow);
@@ -631,6 +667,7 @@ impl Registers {
     #[inline(always)]
     #[must_use]
     pub(super) fn leave(&mut self, results: usize) -> bool {
+        debug_assert!(self.has_operands(results), "no result");
         let caller = self.caller();
         // SAFETY: validated code has pushed the results.
         let from = unsafe { self.top.sub(results) };

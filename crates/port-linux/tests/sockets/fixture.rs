@@ -183,7 +183,7 @@ impl Guest<'_> {
 
     /// Waits until something wakes the guest.
     pub(crate) fn sleep(&self) {
-        for _ in 0..100 {
+        for _ in 0..600 {
             if self.bell.0.swap(false, Ordering::AcqRel) {
                 return;
             }
@@ -192,7 +192,7 @@ impl Guest<'_> {
                 .turn(Some(Duration::from_millis(100)))
                 .unwrap();
         }
-        panic!("nothing woke the guest within ten seconds");
+        panic!("nothing woke the guest within a minute");
     }
 
     pub(crate) fn number(&self, offset: u32) -> u32 {

@@ -276,7 +276,7 @@ fn slow_storage_suspends_only_who_asked() {
     drop(slow);
     let began = std::time::Instant::now();
     while !folder.path().join("mount/file").exists() {
-        assert!(began.elapsed() < Duration::from_secs(10));
+        assert!(began.elapsed() < Duration::from_secs(60));
         std::thread::yield_now();
     }
 }

@@ -391,7 +391,7 @@ fn bad_layers_are_refused() {
 
 fn impatient() -> Registries {
     Registries::new(Settings {
-        idle_timeout: Duration::from_millis(200),
+        idle_timeout: Duration::from_secs(1),
         backoff: Duration::from_millis(1),
         ..settings()
     })

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt::Write as _;
 use core::ops::Range;
 
-use thimble_abi::{Call, ValueType, calls};
+use thimble_abi::{Call, ValueType, calls, env};
 use wasmparser::{
     BinaryReaderError, Chunk, CompositeInnerType, ExternalKind, FuncType, Imports, Parser, Payload,
     TypeRef, ValType,
@@ -35,6 +35,7 @@ struct Sections {
     memory_imported: bool,
     memory_export: Option<String>,
     start: Option<u32>,
+    app_heap_bytes: Option<u32>,
     code_offset: usize,
 }
 
@@ -50,17 +51,15 @@ pub(super) fn parse(bytes: Arc<[u8]>) -> Result<Module, ModuleError> {
     let app_heap = memory
         .as_ref()
         .filter(|_| sections.receives_ocre_messages())
-        .and_then(app_heap);
-    // One page of the usual size, in pages of the module's own.
-    let extra = match (&memory, &app_heap) {
-        (Some(memory), Some(_)) => (PAGE_BYTES / memory.page_bytes).max(1),
-        _ => 0,
-    };
-    let memory = memory.map(|memory| with_pages(memory, extra));
+        .and_then(|memory| app_heap(memory, sections.app_heap_bytes));
+    let memory = memory.map(|memory| match &app_heap {
+        Some(heap) => with_pages(memory, heap.pages),
+        None => memory,
+    });
     let edits = Edits {
         memory: memory
             .as_ref()
-            .filter(|memory| memory.imported || extra > 0),
+            .filter(|memory| memory.imported || app_heap.is_some()),
         export_memory: memory
             .as_ref()
             .map(|memory| memory.export.as_str())
@@ -81,20 +80,38 @@ pub(super) fn parse(bytes: Arc<[u8]>) -> Result<Module, ModuleError> {
         exports: sections.exports,
         memory,
         start: sections.start,
-        app_heap,
+        app_heap: app_heap.map(|heap| heap.range),
     })
 }
 
-/// The room for messages behind a memory, if one more page is within reach.
-fn app_heap(memory: &Memory) -> Option<Range<u32>> {
-    let end = memory
-        .initial_bytes()
-        .checked_add(PAGE_BYTES.max(memory.page_bytes))?;
-    if end / memory.page_bytes > pages_max(memory) {
+/// The room for messages behind a memory.
+struct AppHeap {
+    range: Range<u32>,
+    /// Pages that the memory begins with more, of its own size.
+    pages: u64,
+}
+
+/// The room for messages, if so much more is within reach: a page of the usual size, and in a memory with smaller
+/// pages, whose guest counts bytes, what it asks for or just what one message needs.
+fn app_heap(memory: &Memory, wanted_bytes: Option<u32>) -> Option<AppHeap> {
+    let begin = memory.initial_bytes();
+    let (start, bytes, room) = if memory.page_bytes < PAGE_BYTES {
+        let start = begin.checked_next_multiple_of(u64::from(env::APP_HEAP_ALIGNMENT))?;
+        let bytes = wanted_bytes.unwrap_or(env::APP_HEAP_SMALL_BYTES);
+        (start, bytes, u64::from(bytes))
+    } else {
+        (begin, env::APP_HEAP_BYTES, memory.page_bytes)
+    };
+    let end = start.checked_add(room)?;
+    let pages = end.checked_sub(begin)?.div_ceil(memory.page_bytes);
+    if memory.initial_pages.checked_add(pages)? > pages_max(memory) {
         return None;
     }
-    let start = u32::try_from(memory.initial_bytes()).ok()?;
-    Some(start..start.checked_add(thimble_abi::env::APP_HEAP_BYTES)?)
+    let start = u32::try_from(start).ok()?;
+    Some(AppHeap {
+        range: start..start.checked_add(bytes)?,
+        pages,
+    })
 }
 
 /// A memory that begins and may end with `extra` pages more, as far as they are within reach.
@@ -217,6 +234,9 @@ impl Sections {
                 Ok(())
             }
             Payload::ExportSection(reader) => self.take_exports(reader),
+            Payload::CustomSection(section) if section.name() == env::APP_HEAP_SECTION => {
+                return self.take_app_heap(&section);
+            }
             Payload::StartSection { func, .. } => {
                 self.start = Some(func);
                 Ok(())
@@ -224,6 +244,18 @@ impl Sections {
             _ => Ok(()),
         };
         result.map_err(|error| malformed(&error))
+    }
+
+    fn take_app_heap(
+        &mut self,
+        section: &wasmparser::CustomSectionReader<'_>,
+    ) -> Result<(), ModuleError> {
+        let bytes = section.data().try_into().ok().map(u32::from_le_bytes);
+        self.app_heap_bytes = Some(bytes.ok_or_else(|| ModuleError::Malformed {
+            reason: format!("`{}` is no number of four bytes", env::APP_HEAP_SECTION),
+            offset: section.data_offset(),
+        })?);
+        Ok(())
     }
 
     fn take_types(

@@ -53,6 +53,24 @@ fn a_sleeper_wakes_on_time_beside_busy_neighbours() {
 }
 
 #[test]
+fn slices_are_short_after_somebody_was_woken_and_grow_again() {
+    let mut bench = Bench::new();
+    let busy = bench.start(Step::Busy);
+    let waiting = bench.start(Step::Wait);
+    bench.run_for(20 * MS);
+    for _ in 0..2 {
+        let before = bench.resumed(busy);
+        bench.run_for(20 * MS);
+        assert_eq!(bench.resumed(busy) - before, 10, "2 ms each");
+        assert!(bench.kernel.wake(waiting));
+        let before = bench.resumed(busy);
+        // A half, one and two.
+        bench.run_for(Duration::from_micros(3500));
+        assert_eq!(bench.resumed(busy) - before, 3);
+    }
+}
+
+#[test]
 fn sleeping_saves_no_time_up() {
     let mut bench = Bench::new();
     let turncoat = bench.start(Step::Sleep(1000 * MS));

@@ -40,8 +40,9 @@
     .equ S_EXACT, 32            # the memory's length less 7, or 0
     .equ S_FUNCTION, 36         # a7 and t2 while a function of the compiler's own is called
     .equ S_FRAME, 40
-    .equ S_SAVED, 44
-    .equ S_BYTES, 96
+    .equ S_QUICK, 44            # t5, as the two before
+    .equ S_SAVED, 60
+    .equ S_BYTES, 112
 
 # The entry of a function.
     .equ F_CODE, 0
@@ -54,7 +55,6 @@
     .equ F_TYPE, 22
     .equ F_FLAGS, 24
     .equ F_OWN_LOCALS, 26
-    .equ F_BYTES, 28
 
 # Bytes of an opcode's slots, the same as a power of two, and where among them each one is.
     .equ OPCODE_BYTES, 128
@@ -362,41 +362,51 @@ call_entry:
     add s6, a1, a3
     slli a2, a2, 3
     add s3, a5, a2
+    .if {metered}
     addi s11, s11, -{call_fuel}
     bltz s11, preempted
+    .endif
     FLAGS
     NEXT0
     FLAGS_OTHER step
 
-# The host moves neither the guest nor its memory: only what it changes is read again, and the rest written when it
-# stops the guest.
+# The host changes nothing but its results; a5 is its function's entry.
 call_host:
     lw a0, S_REGISTERS(sp)
-    sw s0, {code}(a0)
-    sw s1, {top}(a0)
-    sw s11, {fuel}(a0)
     lw a1, S_BRIDGE(sp)
-    lw a2, S_START(sp)
-    addi a2, a2, -1
-    mv a3, a5
+    sw s1, {top}(a0)
+    mv a2, a5
     sw a7, S_FUNCTION(sp)
     sw t2, S_FRAME(sp)
-    sw t5, S_START(sp)
+    sw t5, S_QUICK(sp)
     call thimble_inplace_host
-    lw a1, S_REGISTERS(sp)
     lw a7, S_FUNCTION(sp)
     lw t2, S_FRAME(sp)
+    lw t5, S_QUICK(sp)
+    .if {done}
+    addi a3, a0, -{done}
+    bnez a3, 1f
+    .else
     bnez a0, 1f
-    lw t5, S_START(sp)
-    lw s1, {top}(a1)
-    lw s11, {fuel}(a1)
+    .endif
+    mv s1, a1
     CONSTANTS
+    .if {metered}
+    addi s11, s11, -{host_call_fuel}
+    bltz s11, preempted
+    .endif
     NEXT0
-1:  sw s2, {locals}(a1)
-    sw s3, {branch}(a1)
-    sw a7, {function}(a1)
-    sw t2, {frame}(a1)
-    sw s6, {end}(a1)
+1:  addi a3, a0, -{interrupted}
+    bnez a3, 1f
+    mv s1, a1
+    addi s11, s11, -{host_call_fuel}
+    j preempted
+1:  mv a2, a0
+    lw s0, S_START(sp)
+    addi s0, s0, -1
+    SAVE
+    lw a1, S_BRIDGE(sp)
+    call thimble_inplace_not_done
     j leave_loop
 
 # There is no room, which ends the guest: the portable loop finds it again.
@@ -424,7 +434,9 @@ call_indirect:
     slli a0, a0, 2
     add a3, a3, a0
     lw a2, 0(a3)
-    beqz a2, n0_portable
+    addi a2, a2, -1
+    lw a3, {function_count}(a5)
+    bgeu a2, a3, n0_portable    # null, too
     lw a3, {types}(a5)
     slli a1, a1, 2
     add a3, a3, a1
@@ -433,7 +445,6 @@ call_indirect:
     slli a3, a2, 5
     slli a2, a2, 2
     sub a2, a3, a2
-    addi a2, a2, -F_BYTES
     add a5, a5, a2
     lhu a3, F_TYPE(a5)
     bne a1, a3, n0_portable
@@ -530,8 +541,11 @@ taken:
     add s0, s0, a4
     bltz a4, 7f
     NEXT0
-7:  add s11, s11, a4
+7:
+    .if {metered}
+    add s11, s11, a4
     bltz s11, preempted
+    .endif
     lbu t0, 0(s0)
     addi s0, s0, 1
     beq t0, t5, 8f
@@ -556,15 +570,18 @@ taken_ahead:
     add s0, s0, a4
     bltz a4, 5f
     NEXT0 1
-5:  add s11, s11, a4
+5:
+    .if {metered}
+    add s11, s11, a4
+    bltz s11, 7f
+    .endif
     lbu t0, 1(s0)
     addi s0, s0, 2
-    bltz s11, 7f
     beq t0, t5, 8b
     GO0
 6:  addi s0, s0, 1
     j 2f
-7:  addi s0, s0, -1
+7:  addi s0, s0, 1
     j preempted
 2:  # operands are dropped below those that are kept: a0 bytes are kept, a1 dropped
     slli a0, a5, 20

@@ -797,7 +797,7 @@ next1_bool:
     SLOT \name, 2
     sw a7, S_FUNCTION(sp)
     sw t2, S_FRAME(sp)
-    sw t5, S_START(sp)
+    sw t5, S_QUICK(sp)
     call \function
     j next1_called
     SLOT \name, 3
@@ -888,7 +888,7 @@ next1_called:
     CONSTANTS
     lw a7, S_FUNCTION(sp)
     lw t2, S_FRAME(sp)
-    lw t5, S_START(sp)
+    lw t5, S_QUICK(sp)
     NEXT1
 
 word_a0:

@@ -265,7 +265,7 @@ long_\name:
     PAIR
     sw a7, S_FUNCTION(sp)
     sw t2, S_FRAME(sp)
-    sw t5, S_START(sp)
+    sw t5, S_QUICK(sp)
     call \function
     j double_done
     .endm
@@ -278,7 +278,7 @@ double_done:
     CONSTANTS
     lw a7, S_FUNCTION(sp)
     lw t2, S_FRAME(sp)
-    lw t5, S_START(sp)
+    lw t5, S_QUICK(sp)
     PAIR_DONE
 
 # Memory. The place of the access comes to a4, and that behind the immediates to a3; until the access is known to be

@@ -33,6 +33,7 @@
     .equ S_WIDE, 44
     .equ S_REGISTERS, 48
     .equ S_EXACT, 52
+    .equ S_FUEL, 56
     .equ S_BYTES, 60            @ with what is pushed a multiple of 8
 
 @ Bytes of the handlers of one state.
@@ -281,8 +282,10 @@ enter_function:
 call_narrow:
     ENTER
     RESTORE2
+    .if {metered}
     subs lr, lr, #{call_fuel}
     bmi preempted
+    .endif
     NEXT0
 7:  lsls r1, r0, #31 - {imported_bit}
     bpl call_any
@@ -298,18 +301,43 @@ call_any:
     ENTER
     ldrh r1, [r3, #F_FLAGS]
     TABLES
+    .if {metered}
     subs lr, lr, #{call_fuel}
     bmi preempted
+    .endif
     NEXT0
     CALLED_LONG
 
 call_host:
+    @ the host changes nothing but its results; r3 is its function's entry
+    ldr r0, [sp, #S_REGISTERS]
+    ldr r1, [sp, #S_BRIDGE]
+    str r5, [r0, #{top}]
+    str lr, [sp, #S_FUEL]
+    mov r2, r3
+    bl thimble_inplace_host
+    ldr lr, [sp, #S_FUEL]
+    RESTORE2
+    cmp r0, #{done}
+    bne 1f
+    mov r5, r1
+    .if {metered}
+    subs lr, lr, #{host_call_fuel}
+    bmi preempted
+    .endif
+    NEXT0
+1:  cmp r0, #{interrupted}
+    ittt eq
+    moveq r5, r1
+    subeq lr, lr, #{host_call_fuel}
+    beq preempted
+    mov r2, r0
+    ldr r4, [sp, #S_START]
+    subs r4, r4, #1
     SAVE
     ldr r1, [sp, #S_BRIDGE]
-    ldr r2, [sp, #S_START]
-    subs r2, r2, #1
-    bl thimble_inplace_host
-    b after_portable
+    bl thimble_inplace_not_done
+    b leave_loop
 
 @ There is no room, which ends the guest: the portable loop finds it again.
 no_room:
@@ -344,7 +372,9 @@ no_room:
     ldr r3, [r12, #{elements}]
     ldr r2, [r3, r0, lsl #2]
     subs r2, r2, #1
-    bmi 7f
+    ldr r3, [r12, #{function_count}]
+    cmp r2, r3
+    bhs 7f                      @ null, too
     ldr r3, [r12, #{types}]
     ldr r1, [r3, r1, lsl #2]
     ldr r3, [sp, #S_FUNCTIONS]
@@ -476,7 +506,9 @@ taken:
     bne 2f
 1:  add r7, r7, r3, asr #9
     adds r4, r4, r2
+    .if {metered}
     bcs backwards
+    .endif
     NEXT0
 2:  @ operands are dropped below those that are kept: r0 are kept, r1 dropped
     ubfx r0, r3, #8, #4
@@ -506,8 +538,10 @@ taken:
     add r12, r10, #2 * TABLE_BYTES
     b 3b
 backwards:
+    .if {metered}
     adds lr, lr, r2
     bmi preempted
+    .endif
     NEXT0
 
     HANDLER n2, BrIf

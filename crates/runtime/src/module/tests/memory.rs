@@ -2,7 +2,7 @@
 
 use alloc::format;
 
-use thimble_abi::env::APP_HEAP_BYTES;
+use thimble_abi::env::{APP_HEAP_BYTES, APP_HEAP_SMALL_BYTES};
 
 use super::{exports, imports, own_memories, parse};
 use crate::module::Module;
@@ -120,7 +120,7 @@ fn a_receiver_without_room_gets_no_page() {
         ("(memory 65536)", (65_536, None)),
         ("(memory 65536 65536)", (65_536, Some(65_536))),
         ("(memory 4294967295 (pagesize 1))", (4_294_967_295, None)),
-        ("(memory 4294902784 (pagesize 1))", (4_294_902_784, None)),
+        ("(memory 4294965248 (pagesize 1))", (4_294_965_248, None)),
     ] {
         let module = parse(&format!("(module {SUBSCRIBE} {memory})"));
         assert_eq!(pages(&module), expected, "{memory}");
@@ -153,11 +153,58 @@ fn small_pages_stay_small() {
     let module = parse(&format!(
         "(module {SUBSCRIBE} (memory 1000 2000 (pagesize 1)))"
     ));
-    assert_eq!(pages(&module), (66_536, Some(67_536)));
+    assert_eq!(pages(&module), (3048, Some(4048)));
     assert_eq!(own_memories(module.bytes())[0].page_size_log2, Some(0));
-    assert_eq!(module.app_heap(), Some(1000..1000 + APP_HEAP_BYTES));
+    assert_eq!(module.app_heap(), Some(1000..1000 + APP_HEAP_SMALL_BYTES));
     let imported = parse(r#"(module (import "env" "memory" (memory 5 (pagesize 1))))"#);
     assert_eq!(pages(&imported), (5, None));
+}
+
+#[test]
+fn a_receiver_with_small_pages_gets_room_for_one_message() {
+    // Ocre's largest: topic, content type and payload, each with a NUL, each at a multiple of 8.
+    const { assert!(136 + 136 + 1032 <= APP_HEAP_SMALL_BYTES) };
+    for (bytes, start) in [(17_232, 17_232), (1001, 1008), (1007, 1008), (0, 0)] {
+        let end = start + APP_HEAP_SMALL_BYTES;
+        for (limits, maximum) in [
+            (format!("{bytes}"), None),
+            // One that never grows has just the room.
+            (format!("{bytes} {bytes}"), Some(u64::from(end))),
+        ] {
+            let module = parse(&format!(
+                "(module {SUBSCRIBE} (memory {limits} (pagesize 1)))"
+            ));
+            assert_eq!(pages(&module), (u64::from(end), maximum), "{limits}");
+            assert_eq!(module.app_heap(), Some(start..end), "{limits}");
+        }
+    }
+}
+
+#[test]
+fn a_receiver_with_small_pages_may_say_how_much_room_it_wants() {
+    let with = |memory: &str, section: &str| {
+        let text =
+            format!("(module {SUBSCRIBE} {memory} (@custom \"thimble.app_heap\" \"{section}\"))");
+        Module::parse(super::bytes(&text))
+    };
+    let small = "(memory 1001 1001 (pagesize 1))";
+    for (section, bytes) in [
+        ("\\00\\40\\00\\00", 16_384),
+        ("\\00\\00\\00\\00", 0),
+        ("\\07\\00\\00\\00", 7),
+    ] {
+        let module = with(small, section).unwrap();
+        assert_eq!(module.app_heap(), Some(1008..1008 + bytes), "{section}");
+        assert_eq!(
+            module.memory().unwrap().initial_bytes(),
+            u64::from(1008 + bytes)
+        );
+    }
+    // More than there can be is none, and a page is a page.
+    assert_eq!(with(small, "\\ff\\ff\\ff\\ff").unwrap().app_heap(), None);
+    let page = with("(memory 1)", "\\07\\00\\00\\00").unwrap();
+    assert_eq!(page.app_heap(), Some(65_536..65_536 + APP_HEAP_BYTES));
+    assert!(with(small, "\\07").is_err());
 }
 
 #[test]

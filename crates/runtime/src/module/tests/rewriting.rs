@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use wasmparser::Payload;
 
 use super::{SAMPLE, bytes, exports, join, own_memories, parse, payloads, section_ids, sections};
-use crate::module::{Module, ModuleError, start_as_export, with_plain_type};
+use crate::module::{Module, ModuleError, start_as_export, with_functions, with_plain_type};
 
 /// An import of one memory, as a section's body.
 fn memory_import() -> Vec<u8> {
@@ -224,6 +224,49 @@ fn the_type_is_added_wherever_the_types_are() {
     check_plain_type(&format!("(module {many})"));
 }
 
+/// Adds functions and checks that the module is valid and that its own bodies moved together.
+#[track_caller]
+fn check_functions(text: &str) {
+    let module = bytes(text);
+    // `(i32) -> ()`: one that does nothing, and one that calls it.
+    let own = bodies(&module).len();
+    let callee = u8::try_from(own).unwrap();
+    let call = [0, 0x20, 0, 0x10, callee | 0x80, 0, 0x0b];
+    let rewritten = with_functions(&module, &[0x60, 1, 0x7f, 0], &[&[0, 0x0b], &call]).unwrap();
+    wasmparser::Validator::new()
+        .validate_all(&rewritten)
+        .unwrap();
+    let (before, after) = (bodies(&module), bodies(&rewritten));
+    assert_eq!(after.len(), own + 2, "{text}");
+    let moved: Vec<_> = before
+        .iter()
+        .zip(&after)
+        .map(|(before, after)| after - before)
+        .collect();
+    assert!(moved.iter().all(|by| *by == moved[0]), "{moved:?}");
+    let others = |bytes: &[u8]| {
+        sections(bytes)
+            .into_iter()
+            .filter(|(id, _)| ![1, 3, 10].contains(id))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(others(&module), others(&rewritten));
+}
+
+#[test]
+fn functions_are_added_behind_all_others() {
+    check_functions("(module (func))");
+    check_functions(
+        r#"(module (memory 1) (func $named (param f32 f64)) (func (export "x") (call $named (f32.const 1) (f64.const 2)))
+            (table funcref (elem 0 1)) (data (i32.const 0) "y") (data "passive") (func (memory.init 1
+                (i32.const 0) (i32.const 0) (i32.const 1)) (data.drop 1)))"#,
+    );
+    // The counts grow from one byte to two, and so does the size of the code.
+    check_functions(&format!("(module {})", "(func)".repeat(126)));
+    // A group is one entry of several types.
+    check_functions("(module (rec (type (func)) (type (func (param i64)))) (func (type 1)))");
+}
+
 #[test]
 fn bytes_that_are_no_module_cannot_be_rewritten() {
     for bytes in [
@@ -237,6 +280,10 @@ fn bytes_that_are_no_module_cannot_be_rewritten() {
     }
     assert!(with_plain_type(b"").is_err());
     assert!(with_plain_type(b"\0asm\x01\0\0\0\x01\x01\xff").is_err());
+    for section in [1, 3, 10] {
+        let module = [b"\0asm\x01\0\0\0", &[section, 1, 0xff][..]].concat();
+        assert!(with_functions(&module, &[0x60, 0, 0], &[&[0, 0x0b]]).is_err());
+    }
 }
 
 #[test]

@@ -1,0 +1,28 @@
+(module
+  (memory 1)
+  (func (param $to i32) (param $from i32) (param $length i32)
+    (block $at_once
+      (br_if $at_once (i32.le_u (local.get $length) (i32.const 65536)))
+      (br_if $at_once (i64.gt_u
+        (i64.add
+          (i64.extend_i32_u (select (local.get $to) (local.get $from)
+            (i32.gt_u (local.get $to) (local.get $from))))
+          (i64.extend_i32_u (local.get $length)))
+        (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16))))
+      ;; What is overwritten must have been read: from the front or from the back.
+      (if (i32.le_u (local.get $to) (local.get $from))
+        (then
+          (loop $more
+            (memory.copy (local.get $to) (local.get $from) (i32.const 65536))
+            (local.set $to (i32.add (local.get $to) (i32.const 65536)))
+            (local.set $from (i32.add (local.get $from) (i32.const 65536)))
+            (local.tee $length (i32.sub (local.get $length) (i32.const 65536)))
+            (br_if $more (i32.gt_u (i32.const 65536)))))
+        (else
+          (loop $more
+            (i32.add (local.get $to)
+              (local.tee $length (i32.sub (local.get $length) (i32.const 65536))))
+            (i32.add (local.get $from) (local.get $length))
+            (memory.copy (i32.const 65536))
+            (br_if $more (i32.gt_u (local.get $length) (i32.const 65536)))))))
+    (memory.copy (local.get $to) (local.get $from) (local.get $length))))
