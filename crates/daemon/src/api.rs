@@ -10,6 +10,7 @@ mod device;
 mod document;
 mod files;
 mod images;
+mod linger;
 mod reply;
 mod request;
 mod serve;
@@ -43,6 +44,7 @@ pub(crate) fn router(device: Arc<Device>) -> Router {
     router
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
+        .layer(axum::middleware::map_request(linger::linger))
         .with_state(device)
 }
 

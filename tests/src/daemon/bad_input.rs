@@ -310,6 +310,38 @@ fn what_is_too_large_or_no_http_at_all_harms_nobody() {
 }
 
 #[test]
+fn who_is_refused_early_reads_why_after_all_was_sent() {
+    let device = Device::started();
+    for (method, path) in [
+        ("POST", "/v1/containers/nobody/stdin"),
+        ("PUT", "/v1/containers/nobody/files?path=/data"),
+        ("POST", "/v1/nowhere"),
+        ("PATCH", "/v1/containers"),
+    ] {
+        let mut stream = UnixStream::connect(device.socket()).unwrap();
+        let body = [b'x'; 300_000];
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        // The answer is there before the body.
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).unwrap();
+        assert!(first.starts_with(b"HTTP/1.1 40"), "{method} {path}");
+        stream
+            .write_all(&body)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        // And the connection can be used for the next request.
+        stream.write_all(&request("GET", "/v1/health", "")).unwrap();
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).unwrap();
+        assert!(rest.contains("application/problem+json"), "{rest}");
+        assert!(rest.contains("HTTP/1.1 200 OK"), "{method} {path}: {rest}");
+    }
+}
+
+#[test]
 fn conflicting_requests_come_one_after_the_other() {
     let device = Device::started();
     device.image("idle", IDLE, plain());

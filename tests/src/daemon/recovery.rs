@@ -259,6 +259,62 @@ fn a_damaged_state_is_set_aside_and_the_rest_comes_up() {
     device.run("b", Device::spec("idle"));
 }
 
+/// A device without a battery begins in 1970 after a power cut; one whose clock is corrected jumps the other way.
+#[test]
+fn a_clock_that_jumped_either_way_while_it_was_down_is_no_obstacle() {
+    let mut device = Device::started();
+    device.image("counts", COUNTS_STARTS, wants(&["kv"]));
+    let years = [("future", "2999"), ("past", "1970")];
+    for (name, _) in years {
+        device.run(
+            name,
+            ContainerSpec {
+                restart: Some("always".into()),
+                allow_requested: true,
+                ..Device::spec("counts")
+            },
+        );
+        device.until_line(name, "start 001");
+    }
+    let ids = years.map(|(name, _)| device.client().container(name).unwrap().id);
+    device.kill();
+    for ((_, year), id) in years.into_iter().zip(ids) {
+        let moved = |text: &str| {
+            let now = thimble_device_api::Timestamp::now().to_string();
+            let moved = text.replace(&now[..5], &format!("{year}-"));
+            assert_ne!(moved, text);
+            moved
+        };
+        let state = device.root().join(format!("daemon/containers/{id}.state"));
+        let text = fs::read_to_string(&state).unwrap();
+        let (head, body) = text.split_once('\n').unwrap();
+        let mark = head.rsplit_once(' ').unwrap().0;
+        let body = moved(body);
+        let digest = thimble_image::Digest::of(body.as_bytes());
+        fs::write(&state, format!("{mark} {digest}\n{body}")).unwrap();
+        for log in fs::read_dir(device.root().join(format!("daemon/logs/{id}"))).unwrap() {
+            let log = log.unwrap().path();
+            let text = fs::read_to_string(&log).unwrap();
+            fs::write(&log, moved(&text)).unwrap();
+        }
+    }
+    device.start();
+    assert_eq!(device.client().device().unwrap().damaged, [""; 0]);
+    for (name, _) in years {
+        device.until_line(name, "start 002");
+        let container = device.until_state(name, State::Running);
+        assert_eq!(container.restarts, 0);
+        assert_eq!(device.lines(name), ["start 001", "start 002"]);
+        // It is stopped when its grace is over, not years later.
+        let stopped = device.client().stop(name, Some(50)).unwrap();
+        assert_eq!(stopped.state, State::Exited);
+        device.client().start(name).unwrap();
+        device.until_line(name, "start 003");
+    }
+    let shown = device.command().args(["ps", "-a"]).output().unwrap();
+    assert!(shown.status.success(), "{shown:?}");
+}
+
 #[test]
 fn the_supervisor_starts_it_again_with_every_container() {
     let mut device = Device::new();
