@@ -979,5 +979,3 @@ access_none:
     jr a5
 
     PORTABLE RefNull, RefIsNull, RefFunc
-    .equ OP_Prefix, {prefix}
-    PORTABLE Prefix

@@ -1,5 +1,6 @@
 # Instructions with all operands on the stack: on values of 64 bits, on locals and globals that may have as many, and on
-# memory where the quick way does not do. They stand behind the slots.
+# memory where the quick way does not do. They stand where there are no opcodes, between the
+# references and the prefix.
 
 # Locals and globals; an index of several bytes is for the portable loop.
 
@@ -464,5 +465,9 @@ accesses:
     j long_I32Store8
     j long_I32Store16
     .option pop
+
+# The last opcode.
+    .equ OP_Prefix, {prefix}
+    PORTABLE Prefix
 
     .option pop
