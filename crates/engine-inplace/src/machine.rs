@@ -5,13 +5,23 @@
 
 #[cfg(any(
     all(target_arch = "arm", target_pointer_width = "32"),
-    target_arch = "riscv32"
+    all(
+        target_arch = "riscv32",
+        target_feature = "m",
+        target_feature = "c",
+        not(target_abi = "ilp32e")
+    )
 ))]
 mod assembly;
 mod calls;
 mod portable;
 mod registers;
-#[cfg(target_arch = "riscv32")]
+#[cfg(all(
+    target_arch = "riscv32",
+    target_feature = "m",
+    target_feature = "c",
+    not(target_abi = "ilp32e")
+))]
 mod riscv;
 mod slow;
 mod stack;
@@ -32,12 +42,22 @@ use registers::Registers;
 use thumb as fastest;
 
 /// As above.
-#[cfg(target_arch = "riscv32")]
+#[cfg(all(
+    target_arch = "riscv32",
+    target_feature = "m",
+    target_feature = "c",
+    not(target_abi = "ilp32e")
+))]
 use riscv as fastest;
 
 #[cfg(not(any(
     all(target_arch = "arm", target_pointer_width = "32"),
-    target_arch = "riscv32"
+    all(
+        target_arch = "riscv32",
+        target_feature = "m",
+        target_feature = "c",
+        not(target_abi = "ilp32e")
+    )
 )))]
 mod fastest {
     use super::registers::Registers;

@@ -24,9 +24,32 @@ pub(super) fn run(
     })
 }
 
+/// Functions that the loop calls for floating point, with bits in integer registers whatever the calling convention is.
+macro_rules! arithmetic {
+    ($($name:ident $float:ident $bits:ident $operator:tt)*) => {
+        $(#[unsafe(no_mangle)]
+        extern "C" fn $name(a: $bits, b: $bits) -> $bits {
+            ($float::from_bits(a) $operator $float::from_bits(b)).to_bits()
+        })*
+    };
+}
+arithmetic! {
+    thimble_inplace_f32_add f32 u32 +
+    thimble_inplace_f32_sub f32 u32 -
+    thimble_inplace_f32_mul f32 u32 *
+    thimble_inplace_f32_div f32 u32 /
+    thimble_inplace_f64_add f64 u64 +
+    thimble_inplace_f64_sub f64 u64 -
+    thimble_inplace_f64_mul f64 u64 *
+    thimble_inplace_f64_div f64 u64 /
+}
+
 unsafe extern "C" {
     fn thimble_inplace_run(registers: *mut Registers, bridge: *mut c_void) -> u32;
 }
+
+// A function that has the others but not the last of these flags is told by one comparison.
+const _: () = assert!(Function::ONE_BYTE > Function::SMALL + Function::SHORT);
 
 /// Assembles the loop, which knows an opcode as `OP_` and its name.
 macro_rules! assembly {

@@ -1,26 +1,31 @@
 # The loop for RISC-V: entering it, leaving it, functions, returns and branches.
 #
-# There is a slot of 32 bytes of code for each opcode and each of four states, which say how many operands are in
-# registers: none (n0), one (n1, in a0), two (n2, the topmost in a1) or three (n3, the topmost in a2). So the next
-# handler's address is computed and not loaded. What an opcode needs more than its slot for stands in slots that are
-# left over, or behind them all.
+# Each opcode has 128 bytes of code, with a slot for each of four states, which say how many operands are in registers: none
+# (n0), one (n1, in a0), two (n2, the topmost in a1) or three (n3, the topmost in a2). So the next handler's address is
+# computed and not loaded. What an opcode needs more than its slot for stands where slots or opcodes are left over, or
+# behind them all.
 #
-# Operands in registers always have 32 bits; values of 64 bits are always on the stack. What no handler here does, or not
-# in this case, is done by the portable loop, one instruction at a time: `thimble_inplace_step`. Nothing here traps; it
-# leaves that to the portable loop. It also runs the functions that are not `ONE_BYTE`.
+# Operands in registers always have 32 bits; values of 64 bits are always on the stack. In functions that are SMALL, SHORT
+# and ONE_BYTE, handlers take locals and globals as values of 32 bits and indices of locals as one byte. In others that are
+# ONE_BYTE, s7 and s8 lead to the last eight bytes of each opcode instead, which push an operand in a register and jump to
+# a handler with all operands on the stack; there, n0 and n1 are the only states. What no handler here does, or not in this
+# case, is done by the portable loop, one instruction at a time: `thimble_inplace_step`. So are functions that are not
+# ONE_BYTE. Nothing here traps; it leaves that to the portable loop.
 #
-# s0 the next byte of code             s7 the slots with no operand in a register, s8 with one, s9 with two,
-# s1 the first free slot of the stack     s10 with three
-# s2 the first local                   s11 fuel
-# s3 the next branch's entry           a0, a1, a2 operands
-# s4 linear memory                     a3, a4, a5, t0 free; t0 is the opcode where a handler begins
-# s5 its length less 134, or 0: PLACE  a6 local.set, t1 br_if, t5 local.get, t6 i32.add: opcodes that often follow
-# s6 behind the function's last        t3 64
-#    instruction                       t4 128 if all locals and globals have 32 bits, else 0
-# a7 the function's entry              t2 the frame
+# s0 the next byte of code                     s7 the slots with no operand in a register, s8 with one, s9 with two,
+# s1 the first free slot of the stack             s10 with three
+# s2 the first local                           s11 fuel
+# s3 the next branch's entry                   a0, a1, a2 operands
+# s4 linear memory                             a3, a4, a5, t0 free; t0 is the opcode where a handler begins
+# s5 its length less 134, or 0: PLACE          t3 64
+# s6 behind the function's last instruction    t1 br_if, t4 local.tee, t6 i32.add, a6 i32.const, ra local.set: opcodes
+# a7 the function's entry                         that often follow; t5 local.get, or -1 if it is not to be done at
+# t2 the frame                                    once
 #
-# In a handler the opcode has been read: s0 is behind it. In registers that calls of Rust change, constants are set
-# again after them. gp and tp are whoever's they are.
+# In a handler the opcode has been read: s0 is behind it. What calls of Rust may change is set again after them. gp and tp
+# are never touched: they belong to the program around.
+#
+# Processors may trap at words that are not aligned: the quick ways look first, the others go byte by byte.
 
     .option push
     .option norelax
@@ -38,9 +43,9 @@
     .equ S_LIMIT, 24            # how far locals and operands may reach
     .equ S_GLOBALS, 28
     .equ S_EXACT, 32            # the memory's length less 7, or 0
-    .equ S_FUNCTION, 36         # a7 and t2 while a function of the compiler's own is called
+    .equ S_FUNCTION, 36         # a7, t2 and t5 while something else is called
     .equ S_FRAME, 40
-    .equ S_QUICK, 44            # t5, as the two before
+    .equ S_QUICK, 44
     .equ S_SAVED, 60
     .equ S_BYTES, 112
 

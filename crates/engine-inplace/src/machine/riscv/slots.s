@@ -782,7 +782,7 @@ next1_bool:
     SIGN F32Neg, SIGN_BIT, TURN
     PORTABLE F32Ceil, F32Floor, F32Trunc, F32Nearest, F32Sqrt
 
-# The compiler's own functions leave the registers s0 to s11 alone.
+# What is called leaves the registers s0 to s11 alone.
     .macro FLOAT name, function
     SLOT \name, 0
     lw a1, -8(s1)
@@ -806,10 +806,10 @@ next1_bool:
     WIDE \name, n0_\name
     .endm
 
-    FLOAT F32Add, __addsf3
-    FLOAT F32Sub, __subsf3
-    FLOAT F32Mul, __mulsf3
-    FLOAT F32Div, __divsf3
+    FLOAT F32Add, thimble_inplace_f32_add
+    FLOAT F32Sub, thimble_inplace_f32_sub
+    FLOAT F32Mul, thimble_inplace_f32_mul
+    FLOAT F32Div, thimble_inplace_f32_div
     PORTABLE F32Min, F32Max, F32Copysign
     PORTABLE F64Abs, F64Neg, F64Ceil, F64Floor, F64Trunc, F64Nearest, F64Sqrt
     .irp name, F64Add, F64Sub, F64Mul, F64Div
@@ -979,5 +979,3 @@ access_none:
     jr a5
 
     PORTABLE RefNull, RefIsNull, RefFunc
-    .equ OP_Prefix, {prefix}
-    PORTABLE Prefix

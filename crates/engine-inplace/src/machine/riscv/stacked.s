@@ -1,5 +1,6 @@
-# Instructions with all operands on the stack: on values of 64 bits, and of 32 bits where the quick way does not do. They
-# stand between the last but one slot and the last one's end.
+# Instructions with all operands on the stack: on values of 64 bits, on locals and globals that may have as many, and on
+# memory where the quick way does not do. They stand where there are no opcodes, between the
+# references and the prefix.
 
 # Locals and globals; an index of several bytes is for the portable loop.
 
@@ -259,7 +260,7 @@ long_I64ExtendI32U:
     sw zero, -4(s1)
     NEXT0
 
-# Floating point of 64 bits, by the compiler's own functions.
+# Floating point of 64 bits, by functions.
     .macro DOUBLE name, function
 long_\name:
     PAIR
@@ -270,10 +271,10 @@ long_\name:
     j double_done
     .endm
 
-    DOUBLE F64Add, __adddf3
-    DOUBLE F64Sub, __subdf3
-    DOUBLE F64Mul, __muldf3
-    DOUBLE F64Div, __divdf3
+    DOUBLE F64Add, thimble_inplace_f64_add
+    DOUBLE F64Sub, thimble_inplace_f64_sub
+    DOUBLE F64Mul, thimble_inplace_f64_mul
+    DOUBLE F64Div, thimble_inplace_f64_div
 double_done:
     CONSTANTS
     lw a7, S_FUNCTION(sp)
@@ -464,5 +465,9 @@ accesses:
     j long_I32Store8
     j long_I32Store16
     .option pop
+
+# The last opcode.
+    .equ OP_Prefix, {prefix}
+    PORTABLE Prefix
 
     .option pop
