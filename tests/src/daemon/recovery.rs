@@ -11,7 +11,7 @@ use super::device::{Device, problem};
 use super::guests::{COUNTS_STARTS, IDLE, ends, plain, wants};
 
 /// Lives that are ended at a random moment; `THIMBLE_KILLS` sets another number.
-const KILLS: u32 = 40;
+const KILLS: u32 = 300;
 
 /// What was acknowledged last of a container: its policy is `always`, and it runs, is paused, or is stopped.
 type Known = BTreeMap<String, State>;
