@@ -14,6 +14,8 @@ static bool is(const char *mode)
     return same((const char *)list[1], mode, length(mode) + 1);
 }
 
+static uint8_t large[4096];
+
 static void wait_for_ever(void)
 {
     uint32_t done;
@@ -46,7 +48,7 @@ static void wait_for_ever(void)
     }
     if (is("send")) {
         connection(IPV4, fds);
-        while (send_bytes(fds[0], (void *)0, 65536, &received) == OK) {
+        while (send_bytes(fds[0], large, sizeof large, &received) == OK) {
         }
     }
 }

@@ -58,7 +58,7 @@ fn packing_cuts_memory_and_says_what_it_did() {
         "{}",
         built.stderr
     );
-    let memory = &device.json(&["build", "--json", "-t", "again", "--pack", blinky])["memory"];
+    let memory = &device.json(&["build", "-t", "again", "--pack", blinky])["memory"];
     assert_eq!(memory["bytes_before"], 131_072);
     let bytes = memory["bytes"].as_u64().unwrap();
     assert!(bytes < 20_000, "{memory}");
