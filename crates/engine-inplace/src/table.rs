@@ -14,9 +14,13 @@
 //! data        SEGMENT_WORDS words for each data segment
 //! ```
 
+mod head;
+
 use core::ops::Range;
 
 use crate::error::Reason;
+
+pub(crate) use head::Head;
 
 /// `thmb` and the version of the format.
 const MAGIC: [u32; 2] = [0x626d_6874, 1];
@@ -209,125 +213,6 @@ impl Branch {
     }
 }
 
-/// What is where in the module and in the table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Head {
-    /// Bytes of the module.
-    pub(crate) module_bytes: u32,
-    /// Bytes of the table.
-    pub(crate) table_bytes: u32,
-    /// Where the parts of the table begin, in bytes.
-    pub(crate) types: u32,
-    pub(crate) functions: u32,
-    pub(crate) elements: u32,
-    pub(crate) branches: u32,
-    pub(crate) data: u32,
-    /// How many there are.
-    pub(crate) type_count: u32,
-    pub(crate) function_count: u32,
-    pub(crate) import_count: u32,
-    pub(crate) element_count: u32,
-    pub(crate) data_count: u32,
-    pub(crate) global_count: u32,
-    pub(crate) table_count: u32,
-    /// The contents of sections in the module; 0 where there is none.
-    pub(crate) type_section: u32,
-    pub(crate) import_section: u32,
-    pub(crate) table_section: u32,
-    pub(crate) memory_section: u32,
-    pub(crate) global_section: u32,
-    pub(crate) export_section: u32,
-    pub(crate) element_section: u32,
-    pub(crate) data_section: u32,
-    /// The start function and 1, or 0.
-    pub(crate) start: u32,
-}
-
-const HEAD_FIELDS: usize = 23;
-
-impl Head {
-    fn fields(&self) -> [u32; HEAD_FIELDS] {
-        [
-            self.module_bytes,
-            self.table_bytes,
-            self.types,
-            self.functions,
-            self.elements,
-            self.branches,
-            self.data,
-            self.type_count,
-            self.function_count,
-            self.import_count,
-            self.element_count,
-            self.data_count,
-            self.global_count,
-            self.table_count,
-            self.type_section,
-            self.import_section,
-            self.table_section,
-            self.memory_section,
-            self.global_section,
-            self.export_section,
-            self.element_section,
-            self.data_section,
-            self.start,
-        ]
-    }
-
-    fn from_fields(fields: [u32; HEAD_FIELDS]) -> Self {
-        let [
-            module_bytes,
-            table_bytes,
-            types,
-            functions,
-            elements,
-            branches,
-            data,
-            type_count,
-            function_count,
-            import_count,
-            element_count,
-            data_count,
-            global_count,
-            table_count,
-            type_section,
-            import_section,
-            table_section,
-            memory_section,
-            global_section,
-            export_section,
-            element_section,
-            data_section,
-            start,
-        ] = fields;
-        Self {
-            module_bytes,
-            table_bytes,
-            types,
-            functions,
-            elements,
-            branches,
-            data,
-            type_count,
-            function_count,
-            import_count,
-            element_count,
-            data_count,
-            global_count,
-            table_count,
-            type_section,
-            import_section,
-            table_section,
-            memory_section,
-            global_section,
-            export_section,
-            element_section,
-            data_section,
-            start,
-        }
-    }
-}
-
 /// Writes a side table as the validator goes.
 pub(crate) struct Writer<'s> {
     store: &'s mut dyn Store,
@@ -415,7 +300,7 @@ const TOO_LONG: Reason = Reason::Limit {
 };
 
 // Magic, digest and fields are the head.
-const _: () = assert!(HEAD_FIELDS + 2 + 8 == HEAD_WORDS as usize);
+const _: () = assert!(head::FIELDS + 2 + 8 == HEAD_WORDS as usize);
 
 /// A side table that was checked to be one, for a module that was checked to be its own.
 #[derive(Clone, Copy)]

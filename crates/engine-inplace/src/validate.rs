@@ -13,6 +13,8 @@ mod body;
 mod branches;
 mod constant;
 mod context;
+mod control;
+mod instructions;
 mod operands;
 mod sections;
 
