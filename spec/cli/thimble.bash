@@ -506,7 +506,7 @@ _thimble() {
             fi
             case "${prev}" in
                 --engine)
-                    COMPREPLY=($(compgen -W "wasmtime wasmi" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "wasmtime wasmi inplace" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1026,7 +1026,7 @@ _thimble() {
                     return 0
                     ;;
                 --engine)
-                    COMPREPLY=($(compgen -W "wasmtime wasmi" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "wasmtime wasmi inplace" -- "${cur}"))
                     return 0
                     ;;
                 --board)

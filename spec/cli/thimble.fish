@@ -82,7 +82,8 @@ complete -c thimble -n "__fish_thimble_using_subcommand run" -l health-start -l 
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l health-heartbeat -l health-interval -d 'Longest time between two of its reports' -r
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l health-action -d 'What is done when it is unhealthy: restart or report' -r
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l engine -d 'What executes the WebAssembly [default: wasmtime]' -r -f -a "wasmtime\t'Native code, compiled once and cached'
-wasmi\t'A portable interpreter: nothing is compiled or cached'"
+wasmi\t'A portable interpreter: nothing is compiled or cached'
+inplace\t'The interpreter of microcontrollers, which runs a module\'s own bytes in the least memory; without SIMD'"
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l board -d 'Simulate the pins and sensors that this file describes' -r -F
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l with -d 'Run another container beside this one, with the same options; both share the bus and the board' -r
 complete -c thimble -n "__fish_thimble_using_subcommand run" -l format -d 'With -d, write what was made in this form, of the fields that --json has: \'{{ id }} {{ name }}\'' -r
@@ -298,7 +299,8 @@ complete -c thimble -n "__fish_thimble_using_subcommand inspect" -l json -d 'Wri
 complete -c thimble -n "__fish_thimble_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c thimble -n "__fish_thimble_using_subcommand inspect" -s V -l version -d 'Print version'
 complete -c thimble -n "__fish_thimble_using_subcommand daemon" -l engine -d 'What executes the WebAssembly' -r -f -a "wasmtime\t'Native code, compiled once and cached'
-wasmi\t'A portable interpreter: nothing is compiled or cached'"
+wasmi\t'A portable interpreter: nothing is compiled or cached'
+inplace\t'The interpreter of microcontrollers, which runs a module\'s own bytes in the least memory; without SIMD'"
 complete -c thimble -n "__fish_thimble_using_subcommand daemon" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c thimble -n "__fish_thimble_using_subcommand daemon" -s V -l version -d 'Print version'
 complete -c thimble -n "__fish_thimble_using_subcommand build" -s t -l tag -d 'Name of the image: [REGISTRY/]NAME[:TAG]; may be given several times. Without one, the recipe\'s name or the file\'s counts' -r
