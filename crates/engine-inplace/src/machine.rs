@@ -3,29 +3,16 @@
 //! `registers` is the state that a loop keeps in the processor's registers and the only module that follows pointers;
 //! `portable` is the loop in Rust; `calls` enters and leaves functions; `slow` does what takes long or goes outside.
 
-#[cfg(any(
-    all(target_arch = "arm", target_pointer_width = "32"),
-    all(
-        target_arch = "riscv32",
-        target_feature = "m",
-        target_feature = "c",
-        not(target_abi = "ilp32e")
-    )
-))]
+#[cfg(any(assembly = "thumb", assembly = "riscv"))]
 mod assembly;
 mod calls;
 mod portable;
 mod registers;
-#[cfg(all(
-    target_arch = "riscv32",
-    target_feature = "m",
-    target_feature = "c",
-    not(target_abi = "ilp32e")
-))]
+#[cfg(assembly = "riscv")]
 mod riscv;
 mod slow;
 mod stack;
-#[cfg(all(target_arch = "arm", target_pointer_width = "32"))]
+#[cfg(assembly = "thumb")]
 mod thumb;
 
 use alloc::vec::Vec;
@@ -37,28 +24,13 @@ use crate::table::TableError;
 
 use registers::Registers;
 
-/// The fastest loop that there is for this target.
-#[cfg(all(target_arch = "arm", target_pointer_width = "32"))]
+/// The fastest loop that there is for this target (`build.rs`).
+#[cfg(assembly = "riscv")]
+use riscv as fastest;
+#[cfg(assembly = "thumb")]
 use thumb as fastest;
 
-/// As above.
-#[cfg(all(
-    target_arch = "riscv32",
-    target_feature = "m",
-    target_feature = "c",
-    not(target_abi = "ilp32e")
-))]
-use riscv as fastest;
-
-#[cfg(not(any(
-    all(target_arch = "arm", target_pointer_width = "32"),
-    all(
-        target_arch = "riscv32",
-        target_feature = "m",
-        target_feature = "c",
-        not(target_abi = "ilp32e")
-    )
-)))]
+#[cfg(not(any(assembly = "thumb", assembly = "riscv")))]
 mod fastest {
     use super::registers::Registers;
     use super::{Calls, Halt, portable};

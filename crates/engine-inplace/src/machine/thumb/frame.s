@@ -7,11 +7,12 @@
 @ instruction at a time: `thimble_inplace_step`. Nothing here traps; it leaves that to the portable loop.
 @
 @ r4  the next byte of code            r8  linear memory
-@ r5  the first free slot              r9  its length less 134, or 0: see PLACE
+@ r5  the first free slot              r9  its length less 134, or 0
 @ r6  the first local                  r10 handlers with no operand in a register, r11 with one, r12 with two
 @ r7  the next branch's entry          lr  fuel
 @
-@ In a handler the opcode has been read: r4 is behind it.
+@ In a handler the opcode has been read: r4 is behind it. What begins below r9, with an offset of one byte, is within the
+@ memory: 127 and 8 bytes at most lie between.
 
     .syntax unified
     .thumb
