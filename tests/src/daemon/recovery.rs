@@ -68,7 +68,8 @@ fn operate(device: &Device, random: &mut Random, known: &mut Known) -> Option<()
     let client = device.client();
     let names: Vec<String> = known.keys().cloned().collect();
     let picks = u64::try_from(names.len()).unwrap();
-    let fresh = format!("c{}", random.below(1_000_000));
+    // Never the name of another one, also not of one that is gone.
+    let fresh = format!("c{:x}", random.below(1 << 60));
     if picks < 4 || random.below(4) == 0 && picks < 12 {
         let spec = ContainerSpec {
             name: Some(fresh.clone()),
