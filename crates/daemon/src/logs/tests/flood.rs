@@ -11,27 +11,31 @@ use super::*;
 use crate::logs::files::open_to_append;
 use crate::logs::intake::{PENDING_BYTES_MAX, RUNTIME_BYTES};
 
-/// A service whose disk waits, each time a file is opened, for a word.
-fn service_that_stalls() -> (LogService, mpsc::Sender<()>) {
+/// A service whose disk waits, each time a file is opened, for a word; and what hears when it does.
+fn service_that_stalls() -> (LogService, mpsc::Sender<()>, mpsc::Receiver<()>) {
     let (go, wait) = mpsc::channel::<()>();
+    let (stands, stalled) = mpsc::channel::<()>();
     let wait = parking_lot::Mutex::new(wait);
     let (service, _) = service_on(Box::new(move |path: &Path| {
+        let _ = stands.send(());
         let _ = wait.lock().recv();
         open_to_append(path)
     }));
-    (service, go)
+    (service, go, stalled)
 }
 
 #[test]
 fn a_flooder_waits_and_the_runtime_still_has_its_say() {
     let folder = tempfile::tempdir().unwrap();
-    let (service, go) = service_that_stalls();
+    let (service, go, stalled) = service_that_stalls();
     let log = service.open(folder.path().to_path_buf(), LogSettings::default());
     let mut stdout = log.stream(Source::Stdout);
     let mut context = Context::from_waker(Waker::noop());
-    let mut written = 0;
     let line = b"0123456789\n";
-    // The writer holds one buffer and stands at the disk; the other fills up.
+    // The writer takes one buffer and stands at the disk; the other fills up.
+    write(&mut *stdout, line);
+    stalled.recv().unwrap();
+    let mut written = line.len();
     while let Poll::Ready(count) = stdout.poll_write(&mut context, &line[written % line.len()..]) {
         written += count.unwrap();
         assert!(written <= 2 * PENDING_BYTES_MAX);
