@@ -378,12 +378,6 @@ impl<'m> SideTable<'m> {
         Function::from_words(words.unwrap_or_default())
     }
 
-    /// The first type that is the same as the one of this index.
-    pub(crate) fn same_type(&self, index: u32) -> u32 {
-        let [first] = self.part(self.head.types, index, 1).unwrap_or_default();
-        first
-    }
-
     pub(crate) fn element_segment(&self, index: u32) -> Segment {
         self.segment(self.head.elements, index)
     }

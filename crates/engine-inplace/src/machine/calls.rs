@@ -70,14 +70,13 @@ impl Instance {
         let index = reference
             .checked_sub(1)
             .ok_or(TrapKind::IndirectCallToNull)?;
-        let side_table = self.program.table().map_err(|_| TrapKind::Engine)?;
         // Who calls functions one by one can pass anything as a reference.
-        if index >= side_table.head.function_count {
+        if index >= r.function_count {
             return Err(TrapKind::BadSignature);
         }
         let entry = r.entry_of(index);
         let function = Registers::function_at(entry);
-        if side_table.same_type(ty) != function.ty.into() {
+        if r.same_type(ty) != function.ty.into() {
             return Err(TrapKind::BadSignature);
         }
         Ok(entry)

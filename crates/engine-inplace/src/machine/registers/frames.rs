@@ -17,6 +17,14 @@ impl Registers {
         unsafe { self.functions.add(index as usize) }
     }
 
+    /// The first type that is the same as the one of an index.
+    pub(in crate::machine) fn same_type(&self, index: u32) -> u32 {
+        // SAFETY: the validator wrote a word for each type, and knows how many there are.
+        let first = unsafe { self.types.add(index as usize) };
+        // SAFETY: as above.
+        u32::from_le(unsafe { *first })
+    }
+
     /// What an entry says.
     #[inline(always)]
     pub(in crate::machine) fn function_at(entry: Entry) -> Function {
