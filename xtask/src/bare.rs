@@ -10,12 +10,15 @@ use crate::setup::{self, BARE_TARGETS, Need};
 use crate::workspace::Workspace;
 
 /// What a microcontroller runs; each must build with its default features off.
-const PACKAGES: [&str; 5] = [
+const PACKAGES: [&str; 8] = [
     "thimble-abi",
     "thimble-image",
     "thimble-runtime",
     "thimble-engine-wasmi",
     "thimble-engine-inplace",
+    "thimble-serial",
+    "thimble-port-mcu",
+    "thimble-supervisor",
 ];
 
 /// Builds each package for each target.

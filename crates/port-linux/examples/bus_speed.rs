@@ -154,7 +154,7 @@ fn state(number: u64) -> Option<HostState> {
         ContainerId::new(number),
         Arc::new(config),
         resources,
-        &module,
+        &module.interface(),
     ))
 }
 

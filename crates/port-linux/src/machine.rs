@@ -22,7 +22,7 @@ use thimble_runtime::host::{HostState, Resources};
 use thimble_runtime::kernel::{
     Beginning, Body, Effect, Ended, Kernel, Schedule, State, StateError, Usage,
 };
-use thimble_runtime::module::{ExportKind, Module};
+use thimble_runtime::module::{ExportKind, Interface, Module, NoEntry};
 use thimble_runtime::port::{Board, Clock, KeyValue, Network, Observer, Ports};
 use thimble_runtime::record::ExitRecord;
 
@@ -224,13 +224,14 @@ impl Machine {
         beginning: Beginning,
     ) -> Result<(), StartError> {
         let config = self.await_release(id)?;
+        let interface = module.interface();
         let spec = InstanceSpec {
             memory_bytes_max: config.limits.memory_bytes,
             table_elements_max: config.limits.table_elements,
-            entries: entries(module, &config)?,
+            entries: entries(module, &interface, config.entry.as_deref())?,
         };
         let guest = loaded.instantiate(&spec).map_err(StartError::Instantiate)?;
-        let host = HostState::new(id, config, resources, module);
+        let host = HostState::new(id, config, resources, &interface);
         let body = Body {
             guest,
             host,
@@ -460,27 +461,19 @@ impl Drop for Workers {
     }
 }
 
-/// The functions to call: the one that was asked for, or what commands and reactors have.
-fn entries(module: &Module, config: &ContainerConfig) -> Result<Vec<String>, StartError> {
-    let has = |name: &str| module.exported_function(name).is_some();
-    let mut entries = Vec::new();
-    let entry = config.entry.as_deref();
-    if has("_initialize") && entry != Some("_initialize") {
-        entries.push("_initialize".to_owned());
-    }
-    match entry {
-        Some(entry) => entries.push(entry.to_owned()),
-        None if has("_start") => entries.push("_start".to_owned()),
-        None if entries.is_empty() && module.start().is_none() => {
-            let functions = module
-                .exports()
-                .iter()
-                .filter(|export| matches!(export.kind, ExportKind::Function { .. }));
-            return Err(StartError::NoEntry {
-                exports: functions.map(|export| export.name.clone()).collect(),
-            });
+/// The functions to call; without one, those that there are.
+fn entries(
+    module: &Module,
+    interface: &Interface,
+    entry: Option<&str>,
+) -> Result<Vec<String>, StartError> {
+    interface.entries(entry).map_err(|NoEntry| {
+        let functions = module
+            .exports()
+            .iter()
+            .filter(|export| matches!(export.kind, ExportKind::Function { .. }));
+        StartError::NoEntry {
+            exports: functions.map(|export| export.name.clone()).collect(),
         }
-        None => {}
-    }
-    Ok(entries)
+    })
 }

@@ -29,11 +29,10 @@ use core::task::Waker;
 use core::time::Duration;
 
 use thimble_abi::Call;
-use thimble_abi::calls::ThimbleCall;
 
 use crate::config::{ContainerConfig, ContainerId};
 use crate::engine::{CallOutcome, Host};
-use crate::module::Module;
+use crate::module::Interface;
 use crate::port::{Directory, Ports, Socket, Stream};
 use crate::record::Trace;
 use crate::time::Instant;
@@ -105,12 +104,12 @@ impl HostState {
         id: ContainerId,
         config: Arc<ContainerConfig>,
         resources: Resources,
-        module: &Module,
+        interface: &Interface,
     ) -> Self {
         Self {
             id,
             descriptors: Descriptors::new(resources, &config),
-            env: env::State::new(module),
+            env: env::State::new(interface),
             thimble: thimble::State::default(),
             sock: sock::State::default(),
             wasi: wasi::State::default(),
@@ -119,10 +118,7 @@ impl HostState {
             cpu: Duration::ZERO,
             slice_began: Instant::default(),
             config,
-            hears_stop: module
-                .imports()
-                .iter()
-                .any(|import| import.spec.call == Call::Thimble(ThimbleCall::EventWait)),
+            hears_stop: interface.hears_stop,
             began: None,
             wait_until: None,
             refused: BTreeSet::new(),

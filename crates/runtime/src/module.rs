@@ -5,6 +5,7 @@
 
 mod error;
 mod hints;
+mod interface;
 mod parse;
 mod rewrite;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use core::ops::Range;
 use thimble_abi::{CallSpec, ValueType};
 
 pub use error::ModuleError;
+pub use interface::{Interface, NoEntry};
 pub use rewrite::{start_as_export, with_functions, with_plain_type};
 
 /// Bytes of a WebAssembly page where a module does not choose its own.

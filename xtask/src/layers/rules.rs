@@ -30,7 +30,7 @@ pub(super) enum EdgeKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Abi,
-    /// `protocol`, `image`: what two ends share.
+    /// `protocol`, `image`, `serial`: what two ends share.
     Contract,
     /// `hub-api`, `device-api`: what the operator's side shares; needs std.
     HubApi,
@@ -41,7 +41,7 @@ enum Role {
     Port,
     /// `builder`: makes images, on a developer's machine.
     Builder,
-    /// `daemon`: what a program is beside its command line; it is given engines and images.
+    /// `daemon`, `supervisor`: what a program is beside its command line or board; it is given engines and images.
     Daemon,
     Program,
     Testkit,
@@ -63,13 +63,13 @@ fn role(name: &str) -> Option<Role> {
     }
     Some(match name.strip_prefix("thimble-")? {
         "abi" => Role::Abi,
-        "protocol" | "image" => Role::Contract,
+        "protocol" | "image" | "serial" => Role::Contract,
         "hub-api" | "device-api" => Role::HubApi,
         "runtime" => Role::Runtime,
         "agent" => Role::Agent,
         "rollout" => Role::Rollout,
         "builder" => Role::Builder,
-        "daemon" => Role::Daemon,
+        "daemon" | "supervisor" => Role::Daemon,
         "hub" | "cli" | "capi" => Role::Program,
         "testkit" => Role::Testkit,
         "tests" | "bench" | "bench-mcu" | "fuzz" => Role::Judge,

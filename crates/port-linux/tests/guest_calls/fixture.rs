@@ -139,7 +139,7 @@ impl Device {
             listeners: Vec::new(),
         };
         let module = Module::parse(wat::parse_str(MODULE).unwrap()).unwrap();
-        let state = HostState::new(id, Arc::new(config), resources, &module);
+        let state = HostState::new(id, Arc::new(config), resources, &module.interface());
         Guest {
             device: self,
             state,

@@ -135,7 +135,12 @@ impl Device {
         };
         let module = Module::parse(*b"\0asm\x01\0\0\0").unwrap();
         Guest {
-            state: HostState::new(ContainerId::new(1), Arc::new(config), resources, &module),
+            state: HostState::new(
+                ContainerId::new(1),
+                Arc::new(config),
+                resources,
+                &module.interface(),
+            ),
             memory: vec![0; MEMORY.try_into().unwrap()],
             bell: Arc::new(Bell(AtomicBool::new(false), self.reactor.clone())),
             device: self,

@@ -117,7 +117,7 @@ impl Setup {
                 ContainerId::new(1),
                 Arc::new(self.config),
                 resources,
-                &module,
+                &module.interface(),
             ),
             bell: Arc::new(Bell {
                 rung: AtomicBool::new(false),

@@ -14,11 +14,11 @@ use core::task::Waker;
 use core::time::Duration;
 
 use thimble_abi::calls::EnvCall;
-use thimble_abi::{Call, Errno, env as abi};
+use thimble_abi::{Errno, env as abi};
 
 use crate::engine::{CallOutcome, Trap, TrapKind};
 use crate::memory;
-use crate::module::{ExportKind, Module};
+use crate::module::Interface;
 use crate::port::{Level, SensorReading};
 use crate::time::Instant;
 
@@ -44,18 +44,12 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(module: &Module) -> Self {
-        let registers = module
-            .imports()
-            .iter()
-            .any(|import| import.spec.call == Call::Env(EnvCall::RegisterDispatcher));
-        let exports = module.exports().iter().filter(|_| registers);
-        let functions = exports.filter(|export| matches!(export.kind, ExportKind::Function { .. }));
+    pub(super) fn new(interface: &Interface) -> Self {
         Self {
             timers: Timers::default(),
-            heap: module.app_heap().map(Heap::new),
+            heap: interface.app_heap.clone().map(Heap::new),
             received: 0,
-            functions: functions.map(|export| export.name.clone()).collect(),
+            functions: interface.dispatchers.clone(),
             sensors: None,
         }
     }

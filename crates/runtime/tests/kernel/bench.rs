@@ -201,7 +201,7 @@ impl Bench {
         };
         Body {
             guest: Box::new(guest),
-            host: HostState::new(id, config, resources, &module),
+            host: HostState::new(id, config, resources, &module.interface()),
             waker: Waker::noop().clone(),
         }
     }

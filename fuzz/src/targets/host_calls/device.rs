@@ -161,7 +161,12 @@ impl Device {
         };
         let closed = u.arbitrary()?;
         Ok(self.resources(closed).map(|(resources, folder)| {
-            let state = HostState::new(ContainerId::new(1), Arc::new(config), resources, module);
+            let state = HostState::new(
+                ContainerId::new(1),
+                Arc::new(config),
+                resources,
+                &module.interface(),
+            );
             Guest { state, folder }
         }))
     }

@@ -1,0 +1,1 @@
+//! Talks to a microcontroller over a serial port or a socket.
