@@ -11,4 +11,7 @@ extern crate alloc;
 
 pub mod images;
 pub mod machine;
+pub mod network;
+pub mod pins;
+pub mod random;
 pub mod records;
