@@ -69,7 +69,8 @@ impl LoadedModule for InplaceModule {
                 },
             },
         )?;
-        let stack_bytes = self.settings.stack_bytes;
+        let own = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let stack_bytes = spec.stack_bytes.map_or(self.settings.stack_bytes, own);
         let stack = Stack::new(stack_bytes).ok_or_else(|| InstantiateError::NoRoom {
             reason: format!("a stack of {stack_bytes} bytes does not fit"),
         })?;

@@ -46,6 +46,9 @@ pub struct InstanceSpec {
     pub memory_bytes_max: u64,
     /// Elements its tables may have, over all its tables.
     pub table_elements_max: u32,
+    /// Bytes of operands and frames it may have, in engines that give each guest a stack of its own; the engine's own
+    /// measure if there is none. Others ignore it.
+    pub stack_bytes: Option<u32>,
     /// Exported functions to call one after the other, without parameters. A module's own start
     /// function runs before them. A result of type `i32` of the last one is the exit code.
     pub entries: Vec<String>,
