@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use thimble_abi::Call;
 
-use crate::module::Module;
+use crate::module::{Module, ModuleError};
 
 /// An engine: turns a checked module into something that can be instantiated.
 pub trait Engine: Send + Sync {
@@ -237,6 +237,8 @@ pub struct Frame {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoadError {
+    /// No container can be made from the module, whatever the engine: it is none, or imports what nothing answers.
+    Module(ModuleError),
     /// The module breaks WebAssembly's rules or uses a feature that this engine does not have.
     Invalid {
         /// What and where, from the engine.
@@ -252,6 +254,7 @@ pub enum LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Module(error) => error.fmt(formatter),
             Self::Invalid { reason } => write!(formatter, "invalid WebAssembly: {reason}"),
             Self::Failed { reason } => write!(
                 formatter,
@@ -262,6 +265,12 @@ impl fmt::Display for LoadError {
 }
 
 impl core::error::Error for LoadError {}
+
+impl From<ModuleError> for LoadError {
+    fn from(error: ModuleError) -> Self {
+        Self::Module(error)
+    }
+}
 
 /// Why a guest could not be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
