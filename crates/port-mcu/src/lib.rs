@@ -12,3 +12,4 @@ extern crate alloc;
 pub mod images;
 pub mod machine;
 pub mod records;
+pub mod simulated;
