@@ -13,6 +13,7 @@ pub mod codec;
 pub mod frame;
 pub mod link;
 pub mod message;
+pub mod shell;
 
 pub use codec::{DecodeError, EncodeError};
 pub use link::{ClientEvent, ClientLink, ServerEvent, ServerLink};
@@ -21,3 +22,4 @@ pub use message::{
     LimitOverrides, LogEntry, LogStream, Policy, Refusal, RefusalKind, Reply, Request, RunEnd,
     RunState, Space, StorageStatus,
 };
+pub use shell::Shell;

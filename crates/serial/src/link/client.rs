@@ -84,6 +84,7 @@ pub enum Step<'a> {
 
 /// What a byte led to.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 pub enum ClientEvent {
     /// The device's console says something.
     Text(Text),

@@ -10,6 +10,7 @@ use crate::message::{Refusal, RefusalKind, Reply, Request};
 
 /// What a byte led to.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 pub enum ServerEvent {
     /// Somebody types at the console.
     Text(Text),
