@@ -7,8 +7,6 @@
 mod field;
 mod messages;
 mod records;
-#[cfg(test)]
-mod tests;
 
 use alloc::vec::Vec;
 use core::fmt;

@@ -5,8 +5,6 @@
 //! zeros than needed do no harm.
 
 mod decoder;
-#[cfg(test)]
-mod tests;
 
 use alloc::vec::Vec;
 

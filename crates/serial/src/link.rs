@@ -5,8 +5,6 @@
 
 mod client;
 mod server;
-#[cfg(test)]
-mod tests;
 
 pub use client::{ClientEvent, ClientLink, DEVICE_BYTES_MIN, LinkError, Step, Timing};
 pub use server::{ServerEvent, ServerLink};

@@ -13,8 +13,6 @@ mod print;
 mod render;
 mod status;
 mod task;
-#[cfg(test)]
-mod tests;
 mod units;
 mod words;
 

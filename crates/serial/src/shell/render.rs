@@ -100,19 +100,19 @@ pub(super) fn created(name: &str, refused: &[String], printer: &mut Printer<'_>)
 }
 
 pub(super) fn containers_head(printer: &mut Printer<'_>) {
-    container_row("NAME", "IMAGE", "STATUS", printer);
-    printer.line("RESTARTS");
+    container_row("NAME", "IMAGE", printer);
+    printer.cell("RESTARTS", 9).line("STATUS");
 }
 
 pub(super) fn container(container: &ContainerStatus, printer: &mut Printer<'_>) {
     let declaration = &container.declaration;
-    let status = status(container);
-    container_row(&declaration.name, &declaration.image, &status, printer);
-    printer.number(u64::from(container.restarts)).end();
+    container_row(&declaration.name, &declaration.image, printer);
+    column(u64::from(container.restarts), 9, printer);
+    printer.line(&status(container));
 }
 
-fn container_row(name: &str, image: &str, status: &str, printer: &mut Printer<'_>) {
-    printer.cell(name, 18).cell(image, 26).cell(status, 26);
+fn container_row(name: &str, image: &str, printer: &mut Printer<'_>) {
+    printer.cell(name, 18).cell(image, 26);
 }
 
 pub(super) fn stats_head(printer: &mut Printer<'_>) {
@@ -165,20 +165,15 @@ fn declaration(declaration: &Declaration, printer: &mut Printer<'_>) {
     printer.labelled_list("argument", declaration.args.as_deref().unwrap_or_default());
     printer.labelled_list("environment", &declaration.env);
     printer.labelled_list("grant", &declaration.grants);
-    printer.label("restart").text(match declaration.restart {
-        Policy::No => "no",
-        Policy::OnFailure { .. } => "on-failure",
-        Policy::UnlessStopped => "unless-stopped",
-        Policy::Always => "always",
-    });
+    printer.label("restart");
     match declaration.restart {
-        Policy::OnFailure { tries: 1.. } => {
-            let Policy::OnFailure { tries } = declaration.restart else {
-                return;
-            };
-            printer.text(":").number(u64::from(tries)).end();
+        Policy::No => printer.line("no"),
+        Policy::OnFailure { tries: 0 } => printer.line("on-failure"),
+        Policy::OnFailure { tries } => {
+            printer.text("on-failure:").number(u64::from(tries)).end();
         }
-        _ => printer.end(),
+        Policy::UnlessStopped => printer.line("unless-stopped"),
+        Policy::Always => printer.line("always"),
     }
     if let Some(entry) = &declaration.entry {
         printer.labelled("entry", entry);
