@@ -9,6 +9,8 @@
 
 extern crate alloc;
 
+pub mod flash;
 pub mod images;
+pub mod log;
 pub mod machine;
 pub mod records;
