@@ -9,7 +9,9 @@
 
 extern crate alloc;
 
+pub mod flash;
 pub mod images;
+pub mod log;
 pub mod machine;
 pub mod network;
 pub mod pins;
