@@ -8,7 +8,14 @@
 #![no_std]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
+pub mod files;
 pub mod images;
 pub mod machine;
 pub mod records;
+pub mod shared;
+pub mod store;
+#[cfg(test)]
+mod testing;
