@@ -8,7 +8,10 @@
 #![no_std]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
+pub mod files;
 pub mod flash;
 pub mod images;
 pub mod log;
@@ -17,4 +20,8 @@ pub mod network;
 pub mod pins;
 pub mod random;
 pub mod records;
+pub mod shared;
 pub mod simulated;
+pub mod store;
+#[cfg(test)]
+mod testing;
