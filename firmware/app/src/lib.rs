@@ -20,10 +20,11 @@ const LINE_BYTES: usize = 128;
 /// Runs forever.
 pub async fn run<C: Chip>(mut parts: Parts<C>) -> ! {
     let mut text = alloc::format!(
-        "thimble on {} ({}), started by {}\n",
+        "thimble on {} ({}), started by {}, ready after {} us\n",
         C::NAME,
         C::PROCESSOR,
-        parts.started_by
+        parts.started_by,
+        embassy_time::Instant::now().as_micros()
     );
     if let Some(fault) = parts.fault {
         text.push_str(&alloc::format!("the last run ended: {fault}\n"));

@@ -131,7 +131,7 @@ fn send() {
         let [byte] = byte;
         uart::send(byte);
     }
-    uart::want_send(!SENDING.is_empty());
+    uart::want_send(!is_sent());
     if is_sent() {
         SENT.wake();
     }
