@@ -324,7 +324,7 @@ impl Calls for HostCalls<'_> {
         };
         let spec = call.spec();
         for (slot, parameter) in slots.iter_mut().zip(spec.parameters) {
-            *slot = normalized(*slot, parameter.kind.value_type());
+            *slot = normalized(*slot, parameter.value_type());
         }
         let args = slots.get(..spec.parameters.len()).unwrap_or_default();
         match self.host.call(call, args, memory) {

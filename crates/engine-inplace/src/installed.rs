@@ -123,7 +123,7 @@ fn has_type(spec: &CallSpec, ty: FunctionType<'_>) -> bool {
     let parameters = spec.parameters.iter();
     let results = spec.returns.value_type();
     parameters
-        .map(|parameter| byte(parameter.kind.value_type()))
+        .map(|parameter| byte(parameter.value_type()))
         .eq(ty.parameters.iter().copied())
         && results.into_iter().map(byte).eq(ty.results.iter().copied())
 }

@@ -101,7 +101,7 @@ impl Device {
             .map_err(|error| match error {
                 LoadError::Module(_) | LoadError::Invalid { .. } => {
                     Problem::new(ProblemKind::ImageUnfit, error)
-                },
+                }
                 error => Problem::new(
                     ProblemKind::DeviceFault,
                     format_args!("preparing the module: {error}"),

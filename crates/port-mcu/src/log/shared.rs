@@ -18,6 +18,12 @@ impl SharedRecords {
         Self(Arc::new(Lock::new(records)))
     }
 
+    /// A handle of records that are shared already.
+    #[must_use]
+    pub const fn of(records: crate::shared::SharedRecords) -> Self {
+        Self(records)
+    }
+
     fn with<R>(
         &self,
         use_records: impl FnOnce(&mut dyn Records) -> Result<R, RecordsError>,

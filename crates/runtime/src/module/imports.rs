@@ -27,7 +27,7 @@ pub fn unanswered(
     let expected: Vec<_> = spec
         .parameters
         .iter()
-        .map(|parameter| parameter.kind.value_type())
+        .map(|parameter| parameter.value_type())
         .collect();
     ModuleError::WrongImportSignature {
         module: module.to_string(),
