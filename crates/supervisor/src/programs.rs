@@ -36,6 +36,15 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// Only for bytes whose checksum was compared with the one that was kept when this device wrote them.
+    pub(crate) const fn new(module: &'static [u8], table: &'static [u8], digest: [u8; 32]) -> Self {
+        Self {
+            module,
+            table,
+            digest,
+        }
+    }
+
     /// The module's bytes.
     #[must_use]
     pub const fn module(&self) -> &'static [u8] {
