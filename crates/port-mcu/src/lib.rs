@@ -15,3 +15,4 @@ pub mod network;
 pub mod pins;
 pub mod random;
 pub mod records;
+pub mod simulated;
