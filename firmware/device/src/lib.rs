@@ -19,7 +19,7 @@ mod programs;
 mod settings;
 mod volumes;
 
-use embassy_futures::select::{Either3, select3};
+use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_futures::yield_now;
 use embassy_time::{Duration, Timer};
 use embedded_io_async::{Read as _, Write as _};
@@ -94,8 +94,8 @@ pub async fn run<C: Chip>(parts: Parts<C>) -> ! {
             Step::Ran => {
                 // Whoever was woken by an interrupt, and then whatever was typed meanwhile.
                 yield_now().await;
-                let typed = select3(input.read(&mut bytes), core::future::ready(()), core::future::ready(())).await;
-                if let Either3::First(Ok(count)) = typed {
+                let typed = select(input.read(&mut bytes), core::future::ready(())).await;
+                if let Either::First(Ok(count)) = typed {
                     console.receive(bytes.get(..count).unwrap_or_default(), clock.uptime_ms());
                 }
             }

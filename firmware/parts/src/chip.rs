@@ -56,6 +56,12 @@ pub trait Watchdog {
 
     /// Feeds it. Before [`Watchdog::start`] it does nothing.
     fn feed(&mut self);
+
+    /// Stops counting until it is fed again: nothing is to be done, and the processor is about to sleep for as long as
+    /// that lasts. Whether the chip can do that; if not, it must be fed meanwhile.
+    fn pause(&mut self) -> bool {
+        false
+    }
 }
 
 /// Everything that a board hands to the program, once, at the start.
