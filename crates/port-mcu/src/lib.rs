@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+pub mod extents;
 pub mod flash;
 pub mod images;
 pub mod log;

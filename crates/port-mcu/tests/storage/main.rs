@@ -1,5 +1,7 @@
 //! The flash store against a flash that loses power.
 
+mod extents;
+mod extents_cuts;
 #[path = "../support/flash.rs"]
 mod flash;
 mod log;
