@@ -59,11 +59,14 @@ impl Extents {
     /// Opens the images of a region, which must be mapped. Their directory is in `records`.
     ///
     /// # Errors
-    /// [`ImageStoreError`].
+    /// [`ImageStoreError`], also if the flash is not mapped.
     pub fn open(
         region: Region,
         records: Box<dyn Records>,
     ) -> Result<(Self, Surveyed), ImageStoreError> {
+        // SAFETY: no byte is read.
+        let mapped = unsafe { region.in_place(0, 0) };
+        mapped.map_err(|_| ImageStoreError::Device)?;
         let mut directory = Directory::new(&region, records);
         let surveyed = directory.survey()?;
         let cursor = directory.cursor()?;

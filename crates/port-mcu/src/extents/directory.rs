@@ -39,6 +39,9 @@ impl Extent {
     }
 }
 
+/// Sees an image's key and where it lies.
+type See<'a> = dyn FnMut(&[u8], Extent) -> Result<(), ImageStoreError> + 'a;
+
 /// The directory.
 pub(super) struct Directory {
     records: Box<dyn Records>,
@@ -201,10 +204,7 @@ impl Directory {
         Ok(self.records.apply(&changes)?)
     }
 
-    fn visit(
-        &mut self,
-        see: &mut dyn FnMut(&[u8], Extent) -> Result<(), ImageStoreError>,
-    ) -> Result<(), ImageStoreError> {
+    fn visit(&mut self, see: &mut See<'_>) -> Result<(), ImageStoreError> {
         let mut key = Vec::new();
         let mut after = Vec::from(ROOT);
         while self.records.next(&ROOT, &after, &mut key)?.is_some() {

@@ -259,10 +259,7 @@ impl Log {
                 }
             }
             Err(place) => {
-                self.index
-                    .offsets
-                    .try_reserve(1)
-                    .map_err(|_| RecordsError::NoMemory)?;
+                self.index.reserve(1)?;
                 self.index.offsets.insert(place, at);
             }
         }

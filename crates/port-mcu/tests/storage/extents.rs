@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use thimble_port_mcu::extents::{Extents, Surveyed};
 use thimble_port_mcu::flash::SharedFlash;
 use thimble_port_mcu::images::{ImageStore, ImageStoreError};
-use thimble_port_mcu::log::{Log, LogSettings, SharedRecords};
+use thimble_port_mcu::log::{Log, LogSettings, SharedLog};
 use thimble_port_mcu::records::{Change, Records, prefix};
 use thimble_testkit::random::{Random, seed};
 
@@ -17,7 +17,7 @@ pub(crate) const LOG_BLOCKS: u32 = 4;
 
 /// A log and images in one flash.
 pub(crate) struct Device {
-    pub(crate) records: SharedRecords,
+    pub(crate) records: SharedLog,
     pub(crate) images: Extents,
     pub(crate) surveyed: Surveyed,
 }
@@ -27,7 +27,7 @@ pub(crate) fn open(flash: &SharedFlash) -> Device {
     let geometry = flash.geometry();
     let split = LOG_BLOCKS * geometry.block_bytes;
     let (log, _) = Log::open(flash.region(0..split).unwrap(), &LogSettings::default()).unwrap();
-    let records = SharedRecords::new(Box::new(log));
+    let records = SharedLog::new(log);
     let region = flash.region(split..geometry.capacity_bytes).unwrap();
     let (images, surveyed) = Extents::open(region, Box::new(records.clone())).unwrap();
     Device {
