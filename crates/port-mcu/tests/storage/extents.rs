@@ -9,7 +9,7 @@ use thimble_port_mcu::log::{Log, LogSettings, SharedLog};
 use thimble_port_mcu::records::{Change, Records, prefix};
 use thimble_testkit::random::{Random, seed};
 
-use crate::flash::{Control, Shape, flash};
+use crate::flash::{self, Control, Shape, flash};
 use crate::log::{contents, shape};
 
 /// Blocks of the log, at the beginning of the flash.
@@ -114,7 +114,7 @@ fn keeps_images() {
         }];
         device.images.remove(b"image4", &also).unwrap();
         device.images.remove(b"nobody", &[]).unwrap();
-        model.remove(&b"image4".to_vec());
+        model.remove(b"image4".as_slice());
         assert_eq!(images(&mut device), model);
         assert_eq!(contents(&mut device.records, b"n").len(), 1);
         assert!(device.images.image(b"image4").unwrap().is_none());
@@ -353,6 +353,27 @@ fn blocks_wear_alike() {
     let mean = used.iter().sum::<u32>() as usize / used.len();
     println!("{mean} erasures of a block for 400 images, {most} at most");
     assert!(most <= mean + mean / 2, "{erasures:?}");
+}
+
+#[test]
+fn flash_must_be_mapped() {
+    let (flash, _, _) = device(shape(4, 512, 12));
+    let log = Log::open(flash.region(0..2048).unwrap(), &LogSettings::default());
+    let records = SharedLog::new(log.unwrap().0);
+    let unmapped = flash::unmapped(shape(4, 512, 12));
+    let region = unmapped.region(0..6144).unwrap();
+    assert_eq!(
+        Extents::open(region.clone(), Box::new(records)).err(),
+        Some(ImageStoreError::Device)
+    );
+    // A log does not need it.
+    let (mut log, _) = Log::open(region, &LogSettings::default()).unwrap();
+    let change = Change::Put {
+        key: b"a",
+        value: b"1",
+    };
+    log.apply(&[change]).unwrap();
+    assert_eq!(contents(&mut log, b"").len(), 1);
 }
 
 #[test]
