@@ -10,7 +10,7 @@ use crate::flash::Region;
 use crate::images::ImageStoreError;
 use crate::records::{Change, Records, prefix};
 
-use super::space::{Placed, Span};
+use super::space::{self, Placed, Span};
 use super::{Surveyed, with_capacity};
 
 /// Bytes of an entry's value.
@@ -31,9 +31,8 @@ impl Extent {
     fn encode(self) -> [u8; ENTRY_BYTES] {
         let mut bytes = [0; ENTRY_BYTES];
         let numbers = [self.span.start, self.span.blocks, self.length_bytes];
-        let parts = numbers.into_iter().flat_map(u32::to_le_bytes);
-        for (to, from) in bytes.iter_mut().zip(parts) {
-            *to = from;
+        for (place, number) in bytes.chunks_exact_mut(4).zip(numbers) {
+            place.copy_from_slice(&number.to_le_bytes());
         }
         bytes
     }
@@ -114,7 +113,7 @@ impl Directory {
             });
             Ok(())
         })?;
-        placed.sort_unstable_by_key(|placed| placed.span.start);
+        space::sort(&mut placed);
         Ok(placed)
     }
 

@@ -134,7 +134,22 @@ pub(super) fn carry_out(placed: &mut [Placed], step: Move) {
     if let Some(moved) = placed.get_mut(step.place) {
         moved.span.start = step.to;
     }
-    placed.sort_unstable_by_key(|placed| placed.span.start);
+    sort(placed);
+}
+
+/// Puts what is placed into the order of starts. Images are few, and the library's sorting is 5 KB of code.
+pub(super) fn sort(placed: &mut [Placed]) {
+    for unsorted in 1..placed.len() {
+        for place in (1..=unsorted).rev() {
+            let Some([before, after]) = placed.get_mut(place - 1..=place) else {
+                break;
+            };
+            if before.span.start <= after.span.start {
+                break;
+            }
+            core::mem::swap(before, after);
+        }
+    }
 }
 
 /// Whether moves lead to so many free blocks in one piece; how many. `scratch` is what is placed, and is used up.
@@ -153,28 +168,28 @@ pub(super) fn rehearse(scratch: &mut [Placed], total: u32, needed: u32) -> Optio
 /// The first move that clears the window which takes the least moving.
 fn clear_cheapest(placed: &[Placed], total: u32, needed: u32) -> Option<Move> {
     let last = total.checked_sub(needed)?;
-    let edges = placed
-        .iter()
-        .flat_map(|placed| [placed.span.start, placed.span.end()]);
-    let starts = edges
-        .flat_map(|edge| [Some(edge), edge.checked_sub(needed)])
-        .flatten()
-        .chain([0, last])
-        .filter(|start| *start <= last);
     let mut best: Option<(u32, Move)> = None;
-    for start in starts {
+    let mut consider = |start: u32| {
         let window = Span {
             start,
             blocks: needed,
         };
-        let cost: u32 = within(placed, window)
+        let cost = within(placed, window)
             .map(|(_, moved)| moved.span.blocks)
             .sum();
-        if best.is_some_and(|(least, _)| least <= cost) {
-            continue;
+        if start > last || best.is_some_and(|(least, _)| least <= cost) {
+            return;
         }
         if let Some(step) = clear(placed, total, window) {
             best = Some((cost, step));
+        }
+    };
+    consider(0);
+    consider(last);
+    for placed in placed {
+        for edge in [placed.span.start, placed.span.end()] {
+            consider(edge);
+            consider(edge.saturating_sub(needed));
         }
     }
     best.map(|(_, step)| step)
