@@ -2,6 +2,7 @@
 
 mod board;
 mod engines;
+mod flash_log;
 mod grants;
 mod host_calls;
 mod image_archive;
@@ -46,6 +47,7 @@ pub(crate) static TARGETS: &[TargetSpec] = &[
     host_calls::SPEC,
     engines::SPEC,
     board::SPEC,
+    flash_log::SPEC,
     image_documents::SPEC,
     image_archive::SPEC,
     image_signature::SPEC,
