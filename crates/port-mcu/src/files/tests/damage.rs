@@ -103,7 +103,7 @@ fn records_that_nobody_wrote_are_left_alone() {
     let owner = Key::owner(prefix::FILE, "c").unwrap();
     let mut random = Random::new(0x6b_6579);
     for _ in 0..400 {
-        let kind = random.pick(&[b'd', b'e', b'i', b'z']);
+        let kind = random.pick(b"deiz");
         let (length, value) = (random.below(14), random.below(60));
         let tail = random.bytes(length);
         let key = [owner.as_bytes(), &[kind], &tail].concat();
