@@ -25,7 +25,7 @@ use thimble_runtime::port::{
 
 use super::charge::content_bytes;
 use super::layout::{Inode, Keys, Slot, VOLUMES, parse_entry};
-use super::{NAME_BYTES, Quota, Usage, VolumeError, Volumes};
+use super::{NAME_BYTES, Quota, RECORD_BYTES_MIN, Usage, VolumeError, Volumes};
 use crate::records::prefix;
 use crate::shared::Key;
 use crate::testing::{Memory, Random};

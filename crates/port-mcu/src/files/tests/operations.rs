@@ -54,7 +54,7 @@ impl Operation {
         }
     }
 
-    /// Whether a slash at the end of its path means what it means to Linux: for links, Linux' calls and `cap-std` differ.
+    /// Whether a slash at the end of its path means what it means to Linux: for links, Linux and `cap-std` differ.
     pub(super) const fn takes_slash(&self) -> bool {
         !matches!(self, Self::Link(_) | Self::Symlink(_))
     }

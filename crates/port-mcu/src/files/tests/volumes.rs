@@ -90,6 +90,17 @@ fn names_are_checked() {
         let error = volumes.open(container, volume, MUCH).err();
         assert!(matches!(error, Some(VolumeError::Name { .. })), "{error:?}");
     }
+    let small = Memory::new();
+    small.state().record_bytes_max = 500;
+    let error = super::volumes(&small).open("c", "v", MUCH).err();
+    let (bytes_max, bytes_min) = (500, RECORD_BYTES_MIN);
+    assert_eq!(
+        error,
+        Some(VolumeError::Records {
+            bytes_max,
+            bytes_min
+        })
+    );
     assert!(volumes.open("c", &"v".repeat(255), MUCH).is_ok());
     assert!(volumes.open("c", &"v".repeat(256), MUCH).is_err());
 }
