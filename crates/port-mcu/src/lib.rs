@@ -11,5 +11,6 @@ extern crate alloc;
 
 pub mod images;
 pub mod machine;
+pub mod pins;
 pub mod records;
 pub mod simulated;
