@@ -45,7 +45,7 @@ enum FlashFile {
 }
 
 /// All of them; the first ones are QEMU's.
-const DEVICES: [Device; 3] = [
+const DEVICES: [Device; 5] = [
     Device {
         name: "mps2-an386",
         triple: setup::BARE_TARGETS[0],
@@ -72,6 +72,16 @@ const DEVICES: [Device; 3] = [
             machine: "virt",
             flash: FlashFile::Chip,
         }),
+    },
+    Device {
+        name: "nrf52840-dk",
+        triple: setup::BARE_TARGETS[0],
+        emulator: None,
+    },
+    Device {
+        name: "pico2",
+        triple: setup::CORTEX_M33,
+        emulator: None,
     },
 ];
 
