@@ -32,7 +32,8 @@ pub trait Chip: 'static {
     /// Starts the board anew. The next start is [`StartedBy::Restart`]. What was written to the console is sent before.
     fn restart() -> !;
 
-    /// Instructions executed since the start, where there is a counter that says so: on QEMU with `--icount`.
+    /// Instructions executed since the start, where there is a counter that says so: on QEMU with `--icount`. Time
+    /// asleep counts as if it executed.
     fn instructions() -> Option<u64> {
         None
     }
