@@ -1,7 +1,7 @@
 //! `thimble device console`: this terminal as the device's.
 
 use std::io::{self, IsTerminal as _, Read as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -37,6 +37,7 @@ pub(super) fn console(address: &Address, baud: u32) -> Result<(), Failure> {
     let mut console = Console {
         line,
         decoder,
+        began: Instant::now(),
         address,
     };
     if !io::stdin().is_terminal() {
@@ -55,6 +56,7 @@ struct Console<'a> {
     line: Line,
     /// Finds what is no text: the replies to another program.
     decoder: Decoder,
+    began: Instant,
     address: &'a Address,
 }
 
@@ -118,9 +120,10 @@ impl Console<'_> {
             Ok(Some(count)) => count,
             Err(error) => return Err(self.lost(Some(error))),
         };
+        let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut text = Vec::with_capacity(count);
         for byte in buffer.iter().take(count) {
-            if let Received::Text(piece) = self.decoder.push(*byte, 0) {
+            if let Received::Text(piece) = self.decoder.push(*byte, now_ms) {
                 text.extend_from_slice(piece.bytes());
             }
         }
