@@ -10,6 +10,7 @@ mod image_documents;
 mod image_signature;
 mod module;
 mod packing;
+mod serial;
 mod smith;
 
 use std::time::Duration;
@@ -51,4 +52,5 @@ pub(crate) static TARGETS: &[TargetSpec] = &[
     image_documents::SPEC,
     image_archive::SPEC,
     image_signature::SPEC,
+    serial::SPEC,
 ];
