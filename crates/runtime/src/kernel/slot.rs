@@ -1,5 +1,6 @@
 //! What the kernel knows of one container.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
@@ -57,7 +58,7 @@ pub struct Usage {
 pub(super) struct Slot {
     pub(super) config: Arc<ContainerConfig>,
     /// Where its guest is: here, or on loan to a worker while it is live.
-    pub(super) body: Option<Body>,
+    pub(super) body: Option<Box<Body>>,
     /// Interrupts its guest; there while it is live.
     pub(super) interrupt: Option<Arc<dyn Interrupt>>,
     pub(super) hears_stop: bool,
@@ -111,7 +112,7 @@ impl Slot {
         }
     }
 
-    pub(super) fn start(&mut self, mut body: Body, realtime_nanos: u64, virtual_time: u64) {
+    pub(super) fn start(&mut self, mut body: Box<Body>, realtime_nanos: u64, virtual_time: u64) {
         // It was made for the configuration of a moment ago.
         body.reconfigure(&self.config);
         *self = Self {
@@ -149,7 +150,7 @@ impl Slot {
     }
 
     /// Takes the body out for a slice, with the fuel that should last for it.
-    pub(super) fn lease(&mut self, time: Duration) -> Option<(Body, u64)> {
+    pub(super) fn lease(&mut self, time: Duration) -> Option<(Box<Body>, u64)> {
         let mut body = self.body.take()?;
         self.woken = false;
         if let Some(grace) = self.stop.filter(|grace| !grace.is_zero()) {

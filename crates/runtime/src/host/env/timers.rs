@@ -1,18 +1,18 @@
 //! Ocre's timers: a container's own numbers, evaluated when it asks for events.
 
-use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use thimble_abi::calls::EnvCall;
 use thimble_abi::{Errno, env as abi};
 
+use crate::sorted::Sorted;
 use crate::time::Instant;
 
 use super::{Arguments, Context};
 
 /// A container's timers.
 #[derive(Default)]
-pub(super) struct Timers(BTreeMap<u32, Timer>);
+pub(super) struct Timers(Sorted<u32, Timer>);
 
 #[derive(Default)]
 struct Timer {
@@ -79,7 +79,7 @@ impl Timers {
         if id == 0 || id > limit {
             return Err(Errno::Invalid);
         }
-        if self.0.contains_key(&id) {
+        if self.0.contains(&id) {
             return Err(Errno::Busy);
         }
         self.0.insert(id, Timer::default());

@@ -1,11 +1,11 @@
 //! Our timers: they are counted from 1, and a guest that is slow gets one event with a count of what it
 //! missed, never a flood.
 
-use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use thimble_abi::Errno;
 
+use crate::sorted::Sorted;
 use crate::time::Instant;
 
 use super::super::{Arguments, Context};
@@ -14,7 +14,7 @@ use super::number;
 /// A container's timers.
 #[derive(Default)]
 pub(super) struct Timers {
-    timers: BTreeMap<u32, Timer>,
+    timers: Sorted<u32, Timer>,
     last_id: u32,
 }
 
@@ -124,6 +124,6 @@ impl Timers {
     fn free_id(&self) -> Option<u32> {
         let after =
             (self.last_id.saturating_add(1)..=i32::MAX.unsigned_abs()).chain(1..=self.last_id);
-        after.into_iter().find(|id| !self.timers.contains_key(id))
+        after.into_iter().find(|id| !self.timers.contains(id))
     }
 }
