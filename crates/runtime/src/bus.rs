@@ -286,7 +286,9 @@ impl Bus {
     /// Messages that wait for a container.
     #[must_use]
     pub fn waiting(&self, container: ContainerId) -> usize {
-        self.members.get(&container).map_or(0, |member| member.waiting())
+        self.members
+            .get(&container)
+            .map_or(0, |member| member.waiting())
     }
 
     /// Messages that wait for a container, and their bytes as its limit counts them.

@@ -16,6 +16,10 @@ mod events;
 mod messages;
 mod output;
 mod pins;
+#[cfg(feature = "network")]
+mod sock;
+#[cfg(not(feature = "network"))]
+#[path = "host/no_sock.rs"]
 mod sock;
 mod thimble;
 mod wasi;
@@ -73,6 +77,10 @@ pub struct HostState {
     descriptors: Descriptors,
     env: env::State,
     thimble: thimble::State,
+    #[cfg_attr(
+        not(feature = "network"),
+        expect(dead_code, reason = "only calls for sockets use it")
+    )]
     sock: sock::State,
     wasi: wasi::State,
     events: events::Pending,

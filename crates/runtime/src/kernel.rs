@@ -189,7 +189,7 @@ impl Kernel {
         let end = match (slot.doom.take(), yielded) {
             (_, Yield::Exited(code)) => Some(End::Exited(code)),
             (_, Yield::Trapped(trap)) => Some(End::Trapped(trap)),
-            (Some(end), _) => Some(end),
+            (Some(end), _) => Some(*end),
             (None, yielded) => {
                 self.put_back(id, body, &yielded);
                 return;
@@ -232,7 +232,10 @@ impl Kernel {
             }
             self.live -= 1;
             slot.releasing = true;
-            outcome = slot.record.clone().map(|record| (record, slot.usage()));
+            outcome = slot
+                .record
+                .as_deref()
+                .map(|record| (record.clone(), slot.usage()));
         }
         self.ended.push(Ended { body, outcome });
     }
@@ -296,7 +299,7 @@ impl Kernel {
             return;
         }
         let Some(body) = slot.body.take() else {
-            slot.doom.get_or_insert(end);
+            slot.doom.get_or_insert_with(|| Box::new(end));
             return;
         };
         self.ready.remove(id, slot);
@@ -462,7 +465,7 @@ impl Kernel {
     /// How a container's last run ended.
     #[must_use]
     pub fn record(&self, id: ContainerId) -> Option<&ExitRecord> {
-        self.slots.get(&id)?.record.as_ref()
+        self.slots.get(&id)?.record.as_deref()
     }
 
     /// What a container's current or last run has used.

@@ -95,7 +95,10 @@ impl Retained {
             return Err(BusError::Retained);
         }
         self.forget(topic);
-        for used in [&mut self.all, self.each.get_or_insert_with(publisher, Use::default)] {
+        for used in [
+            &mut self.all,
+            self.each.get_or_insert_with(publisher, Use::default),
+        ] {
             used.messages = used.messages.saturating_add(1);
             used.bytes = used.bytes.saturating_add(new);
         }

@@ -3,6 +3,7 @@
 //! The oldest message and the oldest edge are taken ahead and held here until the guest receives them, so
 //! that events of all sources are given in the order in which they happened.
 
+use alloc::boxed::Box;
 use core::task::Waker;
 
 use crate::bus::{Bus, Delivery, Wakers};
@@ -18,7 +19,7 @@ pub(super) struct Pending {
     /// The oldest message that was not received.
     pub(super) message: Option<Delivery>,
     /// The oldest edge that was not received.
-    pub(super) edge: Option<PinEdge>,
+    pub(super) edge: Option<Box<PinEdge>>,
     /// Pins whose edges it asked for.
     pub(super) watched: Sorted<(u32, u32)>,
     /// Whether it has ever subscribed: nobody else needs to ask the bus.
@@ -57,7 +58,7 @@ impl Context<'_> {
         }
         match self.ports.board.next_edge(id, now, waker) {
             Ok(edge) => {
-                self.state.events.edge = Some(edge);
+                self.state.events.edge = Some(Box::new(edge));
                 None
             }
             Err(next) => next,

@@ -39,6 +39,7 @@ pub(super) fn watch(context: &mut Context<'_>, port: u32, pin: u32, on: bool) ->
         events.watched.remove(&(port, pin));
         if events
             .edge
+            .as_ref()
             .is_some_and(|edge| (edge.port, edge.pin) == (port, pin))
         {
             events.edge = None;

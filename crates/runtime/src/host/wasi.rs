@@ -13,8 +13,9 @@ mod path;
 mod poll;
 mod process;
 mod readdir;
-mod transfer;
+pub(super) mod transfer;
 
+use alloc::boxed::Box;
 use core::task::Poll;
 
 use thimble_abi::Errno;
@@ -25,8 +26,6 @@ use crate::port::Times;
 
 use super::{Arguments, Context, sock};
 
-pub(super) use transfer::{BUFFERS_MAX, TURN_BYTES, give_turn};
-
 /// What this module keeps while a call waits.
 #[derive(Default)]
 pub(super) struct State {
@@ -35,7 +34,7 @@ pub(super) struct State {
     /// Where the listing under way goes on.
     cookie: Option<u64>,
     /// The times that the call under way sets, as they were when it began.
-    times: Option<Times>,
+    times: Option<Box<Times>>,
     /// Whether the yield under way has given others their turn.
     yielded: bool,
 }

@@ -109,7 +109,10 @@ impl Deadlines {
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        self.0.keys().next_back().map(|Reverse(deadline)| deadline.at)
+        self.0
+            .keys()
+            .next_back()
+            .map(|Reverse(deadline)| deadline.at)
     }
 
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<Deadline> {

@@ -77,8 +77,8 @@ pub(super) struct Slot {
     /// The grace of a stop it has been asked for.
     pub(super) stop: Option<Duration>,
     /// How it is to end after the slice that is running.
-    pub(super) doom: Option<End>,
-    pub(super) record: Option<ExitRecord>,
+    pub(super) doom: Option<Box<End>>,
+    pub(super) record: Option<Box<ExitRecord>>,
     usage: Usage,
     /// Fuel that lasts about a microsecond, learned from its slices.
     fuel_per_microsecond: u64,
@@ -186,7 +186,7 @@ impl Slot {
         self.interrupt = None;
         self.paused = false;
         self.waiting = false;
-        self.record = Some(ExitRecord {
+        self.record = Some(Box::new(ExitRecord {
             end,
             started_nanos: self.started_nanos,
             ended_nanos: realtime_nanos,
@@ -194,7 +194,7 @@ impl Slot {
             memory_bytes_max: self.usage.memory_bytes_max,
             memory_refused: body.host.memory_refused(),
             last_output: body.host.last_output(),
-        });
+        }));
         self.usage.memory_bytes = 0;
     }
 }

@@ -1,5 +1,6 @@
 //! Opening files and directories.
 
+use alloc::boxed::Box;
 use core::task;
 
 use thimble_abi::Errno;
@@ -128,20 +129,20 @@ fn request(
 fn described(opened: Opened, how: &How, mount: u32, read_only: bool) -> Descriptor {
     let (kind, possible) = match opened {
         Opened::File(file, metadata) => (
-            Kind::File(OpenFile {
+            Kind::File(Box::new(OpenFile {
                 file,
                 position: 0,
                 filetype: metadata.filetype,
-            }),
+            })),
             rights::FILE,
         ),
         Opened::Directory(directory) => (
-            Kind::Directory(OpenDirectory {
+            Kind::Directory(Box::new(OpenDirectory {
                 directory,
                 mount,
                 preopen: None,
                 read_only,
-            }),
+            })),
             rights::DIRECTORY,
         ),
     };
