@@ -8,6 +8,7 @@ use core::time::Duration;
 use crate::config::ContainerConfig;
 use crate::engine::{Budget, Interrupt, Yield};
 use crate::record::{End, ExitRecord};
+use crate::time::nanos;
 
 use super::Body;
 
@@ -165,7 +166,7 @@ impl Slot {
 
     /// Books a slice.
     pub(super) fn account(&mut self, body: &Body, ran: Duration, budget: Budget, yielded: &Yield) {
-        let nanos = u64::try_from(ran.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let nanos = nanos(ran).max(1);
         let share = u64::from(self.config.cpu_share.thousandths());
         self.virtual_time = self
             .virtual_time

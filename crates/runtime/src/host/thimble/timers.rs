@@ -6,7 +6,7 @@ use core::time::Duration;
 use thimble_abi::Errno;
 
 use crate::sorted::Sorted;
-use crate::time::Instant;
+use crate::time::{Instant, nanos};
 
 use super::super::{Arguments, Context};
 use super::number;
@@ -85,13 +85,9 @@ impl Timers {
     pub(super) fn due(&self, now: Instant) -> Option<Firing> {
         let due = self.timers.iter().filter(|(_, timer)| timer.next <= now);
         let (id, timer) = due.min_by_key(|(_, timer)| timer.next)?;
-        let missed = now
-            .since(timer.next)
-            .as_nanos()
-            .checked_div(timer.period.as_nanos())
-            .unwrap_or(0);
-        let missed = u64::try_from(missed).unwrap_or(u64::MAX);
-        let period_nanos = u64::try_from(timer.period.as_nanos()).unwrap_or(u64::MAX);
+        let period_nanos = nanos(timer.period);
+        let late = now.nanos_since(timer.next);
+        let missed = late.checked_div(period_nanos).unwrap_or(0);
         let at = timer.next + Duration::from_nanos(period_nanos.saturating_mul(missed));
         Some(Firing {
             id: *id,
