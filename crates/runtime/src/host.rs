@@ -10,6 +10,10 @@
 //! code and tells the observer once which grant was missing. No call blocks the thread.
 
 mod arguments;
+#[cfg_attr(
+    not(all(feature = "files", feature = "network")),
+    allow(dead_code, unused_imports, reason = "what only paths or sockets need")
+)]
 mod descriptors;
 mod env;
 mod events;

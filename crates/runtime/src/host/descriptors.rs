@@ -111,10 +111,6 @@ impl Descriptors {
         Ok(descriptor)
     }
 
-    #[cfg_attr(
-        not(feature = "network"),
-        expect(dead_code, reason = "only calls for sockets ask")
-    )]
     /// The socket of this number, which has all of these rights, and its flags.
     ///
     /// # Errors

@@ -6,9 +6,9 @@ use core::task;
 use thimble_abi::Errno;
 use thimble_abi::wasi::{lookup, oflags, rights};
 
-use super::layout::check;
+use super::super::layout::check;
+use super::super::{Attempt, ready};
 use super::path::{directory, follows, path};
-use super::{Attempt, ready};
 use crate::host::descriptors::{Descriptor, FdFlags, Kind, OpenDirectory, OpenFile};
 use crate::host::{Arguments, Context};
 use crate::memory;
