@@ -25,34 +25,34 @@ use crate::program::Inplace;
 use crate::storage::{Flash, storage};
 
 /// The device.
-pub struct Board {
-    pub supervisor: Supervisor,
-    pub flash: Flash,
-    pub time: Arc<AtomicU64>,
-    pub volumes: Kept,
-    pub programs: &'static Inplace,
+pub(crate) struct Board {
+    pub(crate) supervisor: Supervisor,
+    pub(crate) flash: Flash,
+    pub(crate) time: Arc<AtomicU64>,
+    pub(crate) volumes: Kept,
+    pub(crate) programs: &'static Inplace,
 }
 
 /// Names of containers that have data.
-pub type Kept = Arc<Mutex<BTreeSet<String>>>;
+pub(crate) type Kept = Arc<Mutex<BTreeSet<String>>>;
 
 /// How a board begins.
 #[derive(Clone, Default)]
-pub struct Start {
-    pub flash: Flash,
-    pub volumes: Kept,
-    pub time: Arc<AtomicU64>,
-    pub programs: Option<&'static Inplace>,
-    pub failed_in: Option<&'static str>,
-    pub containers_max: Option<u32>,
+pub(crate) struct Start {
+    pub(crate) flash: Flash,
+    pub(crate) volumes: Kept,
+    pub(crate) time: Arc<AtomicU64>,
+    pub(crate) programs: Option<&'static Inplace>,
+    pub(crate) failed_in: Option<&'static str>,
+    pub(crate) containers_max: Option<u32>,
 }
 
 impl Board {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::start(Start::default())
     }
 
-    pub fn start(start: Start) -> Self {
+    pub(crate) fn start(start: Start) -> Self {
         let programs = start
             .programs
             .unwrap_or_else(|| Box::leak(Box::new(Inplace::default())));
@@ -90,11 +90,11 @@ impl Board {
     }
 
     /// Takes power away, and gives it back.
-    pub fn reset(self) -> Self {
+    pub(crate) fn reset(self) -> Self {
         self.reset_with(|_| {})
     }
 
-    pub fn reset_with(self, change: impl FnOnce(&mut Start)) -> Self {
+    pub(crate) fn reset_with(self, change: impl FnOnce(&mut Start)) -> Self {
         let Self {
             supervisor,
             flash,
@@ -115,17 +115,17 @@ impl Board {
         Self::start(start)
     }
 
-    pub fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         Instant::from_nanos(self.time.load(Ordering::Relaxed))
     }
 
-    pub fn ask(&mut self, request: Request) -> Reply {
+    pub(crate) fn ask(&mut self, request: Request) -> Reply {
         let now = self.now();
         self.supervisor.handle(request, now)
     }
 
     /// Asks for something that must be done.
-    pub fn must(&mut self, request: Request) -> Reply {
+    pub(crate) fn must(&mut self, request: Request) -> Reply {
         let told = format!("{request:?}");
         match self.ask(request) {
             Reply::Refused(refusal) => panic!("{told:.200}: {refusal:?}"),
@@ -134,7 +134,7 @@ impl Board {
     }
 
     /// Asks for something that must be refused.
-    pub fn refused(&mut self, request: Request) -> Refusal {
+    pub(crate) fn refused(&mut self, request: Request) -> Refusal {
         let told = format!("{request:?}");
         match self.ask(request) {
             Reply::Refused(refusal) => refusal,
@@ -143,7 +143,7 @@ impl Board {
     }
 
     /// Lets this time pass: a slice takes a millisecond.
-    pub fn run(&mut self, time: Duration) {
+    pub(crate) fn run(&mut self, time: Duration) {
         let end = self.now() + time;
         loop {
             let now = self.now();
@@ -166,12 +166,12 @@ impl Board {
         }
     }
 
-    pub fn advance(&self, time: Duration) {
+    pub(crate) fn advance(&self, time: Duration) {
         self.time
             .fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
     }
 
-    pub fn install(&mut self, reference: &str, wat: &str, config: &ImageConfig) -> String {
+    pub(crate) fn install(&mut self, reference: &str, wat: &str, config: &ImageConfig) -> String {
         let image = Image::new(wat, config);
         match image.install(self, reference) {
             Reply::Installed { digest } => digest,
@@ -179,7 +179,7 @@ impl Board {
         }
     }
 
-    pub fn create(&mut self, declaration: Declaration) -> Vec<String> {
+    pub(crate) fn create(&mut self, declaration: Declaration) -> Vec<String> {
         match self.must(Request::Create {
             declaration,
             replace: false,
@@ -189,18 +189,18 @@ impl Board {
         }
     }
 
-    pub fn status(&mut self, name: &str) -> ContainerStatus {
+    pub(crate) fn status(&mut self, name: &str) -> ContainerStatus {
         match self.must(Request::Inspect { name: name.into() }) {
             Reply::Container(status) => status,
             reply => panic!("{reply:?}"),
         }
     }
 
-    pub fn state(&mut self, name: &str) -> RunState {
+    pub(crate) fn state(&mut self, name: &str) -> RunState {
         self.status(name).state
     }
 
-    pub fn ends(&mut self, name: &str) -> Vec<RunEnd> {
+    pub(crate) fn ends(&mut self, name: &str) -> Vec<RunEnd> {
         match self.must(Request::Records { name: name.into() }) {
             Reply::Records(ends) => ends,
             reply => panic!("{reply:?}"),
@@ -208,7 +208,7 @@ impl Board {
     }
 
     /// All of a log that is kept.
-    pub fn log(&mut self, name: &str) -> Vec<LogEntry> {
+    pub(crate) fn log(&mut self, name: &str) -> Vec<LogEntry> {
         let mut all = Vec::new();
         let mut from = 0;
         loop {
@@ -227,7 +227,7 @@ impl Board {
     }
 
     /// A log as text.
-    pub fn text(&mut self, name: &str) -> String {
+    pub(crate) fn text(&mut self, name: &str) -> String {
         let bytes: Vec<u8> = self
             .log(name)
             .into_iter()
@@ -237,7 +237,7 @@ impl Board {
     }
 
     /// The names of all containers.
-    pub fn names(&mut self) -> Vec<String> {
+    pub(crate) fn names(&mut self) -> Vec<String> {
         let mut names = Vec::new();
         let mut after = String::new();
         while let Reply::Container(status) = self.must(Request::Container {
@@ -249,7 +249,7 @@ impl Board {
         names
     }
 
-    pub fn recovered(&mut self) -> String {
+    pub(crate) fn recovered(&mut self) -> String {
         match self.must(Request::Device) {
             Reply::Device(device) => device.recovered,
             reply => panic!("{reply:?}"),
@@ -258,7 +258,7 @@ impl Board {
 }
 
 /// What is declared of a container that is to run.
-pub fn declared(name: &str, image: &str) -> Declaration {
+pub(crate) fn declared(name: &str, image: &str) -> Declaration {
     Declaration {
         name: name.into(),
         image: image.into(),
@@ -267,14 +267,14 @@ pub fn declared(name: &str, image: &str) -> Declaration {
 }
 
 /// An image, ready to be sent.
-pub struct Image {
-    pub manifest: Vec<u8>,
-    pub config: Vec<u8>,
-    pub module: Vec<u8>,
+pub(crate) struct Image {
+    pub(crate) manifest: Vec<u8>,
+    pub(crate) config: Vec<u8>,
+    pub(crate) module: Vec<u8>,
 }
 
 impl Image {
-    pub fn new(wat: &str, config: &ImageConfig) -> Self {
+    pub(crate) fn new(wat: &str, config: &ImageConfig) -> Self {
         let module = wat::parse_str(wat).unwrap();
         let config = config.to_json();
         let manifest = Manifest::new(
@@ -288,7 +288,7 @@ impl Image {
         }
     }
 
-    pub fn begin(&self, reference: &str) -> Request {
+    pub(crate) fn begin(&self, reference: &str) -> Request {
         Request::InstallBegin {
             manifest: self.manifest.clone(),
             config: self.config.clone(),
@@ -298,7 +298,7 @@ impl Image {
     }
 
     /// Sends it; the last answer.
-    pub fn install(&self, board: &mut Board, reference: &str) -> Reply {
+    pub(crate) fn install(&self, board: &mut Board, reference: &str) -> Reply {
         match board.ask(self.begin(reference)) {
             Reply::Done => {}
             reply => return reply,

@@ -1,14 +1,14 @@
 //! Guests, in WebAssembly's text format.
 
 /// Waits for events without end; ends well when it is asked to stop.
-pub const IDLE: &str = r#"(module
+pub(crate) const IDLE: &str = r#"(module
   (import "thimble" "event_wait" (func $wait (param i64 i32 i32) (result i32)))
   (memory (export "memory") 1)
   (func (export "_start")
     (drop (call $wait (i64.const -1) (i32.const 0) (i32.const 1024)))))"#;
 
 /// The same, and another module.
-pub const IDLE_TOO: &str = r#"(module
+pub(crate) const IDLE_TOO: &str = r#"(module
   (import "thimble" "event_wait" (func $wait (param i64 i32 i32) (result i32)))
   (memory (export "memory") 1)
   (func $more (block (br 0)))
@@ -17,7 +17,7 @@ pub const IDLE_TOO: &str = r#"(module
     (drop (call $wait (i64.const -1) (i32.const 0) (i32.const 1024)))))"#;
 
 /// Is asked to stop, and does not.
-pub const DEAF: &str = r#"(module
+pub(crate) const DEAF: &str = r#"(module
   (import "thimble" "event_wait" (func $wait (param i64 i32 i32) (result i32)))
   (memory (export "memory") 1)
   (func (export "_start")
@@ -26,29 +26,29 @@ pub const DEAF: &str = r#"(module
       (br $again))))"#;
 
 /// Never gives the processor back by itself.
-pub const SPIN: &str = r#"(module
+pub(crate) const SPIN: &str = r#"(module
   (memory (export "memory") 1)
   (func (export "_start") (loop $again (br $again))))"#;
 
 /// Traps.
-pub const TRAP: &str = r#"(module
+pub(crate) const TRAP: &str = r#"(module
   (memory (export "memory") 1)
   (func $deep (unreachable))
   (func (export "_start") (call $deep)))"#;
 
 /// Imports what nobody has.
-pub const STRANGE: &str = r#"(module
+pub(crate) const STRANGE: &str = r#"(module
   (import "thimble" "event_wait_for_ever" (func (param i64)))
   (memory (export "memory") 1)
   (func (export "_start")))"#;
 
 /// Begins with two pages of memory.
-pub const LARGE: &str = r#"(module
+pub(crate) const LARGE: &str = r#"(module
   (memory (export "memory") 2)
   (func (export "_start")))"#;
 
 /// Writes without end.
-pub const FLOOD: &str = r#"(module
+pub(crate) const FLOOD: &str = r#"(module
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)
   (data (i32.const 0) "\10\00\00\00\40\00\00\00")
@@ -59,14 +59,14 @@ pub const FLOOD: &str = r#"(module
       (br $again))))"#;
 
 /// Makes a timer, which it needs a grant for, and ends.
-pub const WANTS_TIMER: &str = r#"(module
+pub(crate) const WANTS_TIMER: &str = r#"(module
   (import "thimble" "timer_create" (func $timer (param i64 i64) (result i32)))
   (memory (export "memory") 1)
   (func (export "_start")
     (drop (call $timer (i64.const 1000) (i64.const 0)))))"#;
 
 /// Writes a line and ends with this exit code.
-pub fn ends(line: &str, code: i32) -> String {
+pub(crate) fn ends(line: &str, code: i32) -> String {
     let length = line.len() + 1;
     format!(
         r#"(module
@@ -82,7 +82,7 @@ pub fn ends(line: &str, code: i32) -> String {
 }
 
 /// Reports its health (0 healthy, 1 degraded, 2 failing), `times` times in a second each, then waits without end.
-pub fn reports(status: i32, times: u32) -> String {
+pub(crate) fn reports(status: i32, times: u32) -> String {
     format!(
         r#"(module
   (import "thimble" "event_wait" (func $wait (param i64 i32 i32) (result i32)))

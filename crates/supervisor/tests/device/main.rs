@@ -9,6 +9,8 @@
     reason = "tests may stop at the first surprise"
 )]
 
+use critical_section as _;
+
 mod board;
 mod cuts;
 mod damage;

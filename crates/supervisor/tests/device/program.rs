@@ -9,8 +9,8 @@ use thimble_supervisor::programs::{Checked, Opened, Programs, TableSink};
 
 /// The engine, and the version of the firmware that it stands for.
 #[derive(Default)]
-pub struct Inplace {
-    pub version: AtomicU8,
+pub(crate) struct Inplace {
+    pub(crate) version: AtomicU8,
 }
 
 struct Sink<'a> {

@@ -10,7 +10,7 @@ use thimble_supervisor::SharedRecords;
 
 /// What flash holds.
 #[derive(Clone, Default)]
-pub struct Flash(Arc<Mutex<Contents>>);
+pub(crate) struct Flash(Arc<Mutex<Contents>>);
 
 #[derive(Default)]
 struct Contents {
@@ -26,15 +26,15 @@ struct Contents {
 
 /// When power goes.
 #[derive(Clone, Copy, Debug)]
-pub struct Fuse {
+pub(crate) struct Fuse {
     /// With the change of this number, from 0 on.
-    pub at: u32,
+    pub(crate) at: u32,
     /// Whether that change is still made.
-    pub is_made: bool,
+    pub(crate) is_made: bool,
 }
 
 /// Records and images of a flash.
-pub fn storage(flash: &Flash) -> (SharedRecords, Box<dyn ImageStore>) {
+pub(crate) fn storage(flash: &Flash) -> (SharedRecords, Box<dyn ImageStore>) {
     let records: Box<dyn Records> = Box::new(MemoryRecords(flash.clone()));
     let images = MemoryImages {
         flash: flash.clone(),
@@ -45,24 +45,24 @@ pub fn storage(flash: &Flash) -> (SharedRecords, Box<dyn ImageStore>) {
 
 impl Flash {
     /// Has power go soon.
-    pub fn set_fuse(&self, fuse: Fuse) {
+    pub(crate) fn set_fuse(&self, fuse: Fuse) {
         self.0.lock().unwrap().fuse = Some(fuse);
     }
 
     /// Power is back; whether it was gone.
-    pub fn restore(&self) -> bool {
+    pub(crate) fn restore(&self) -> bool {
         let mut contents = self.0.lock().unwrap();
         contents.fuse = None;
         std::mem::take(&mut contents.is_dark)
     }
 
     /// Changes that were made since this was last asked.
-    pub fn take_changes(&self) -> u32 {
+    pub(crate) fn take_changes(&self) -> u32 {
         std::mem::take(&mut self.0.lock().unwrap().changes)
     }
 
     /// All that is stored.
-    pub fn dump(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    pub(crate) fn dump(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let contents = self.0.lock().unwrap();
         let images = contents.images.iter();
         let images = images.map(|(key, bytes)| ([b"i", &key[..]].concat(), bytes.to_vec()));
@@ -70,7 +70,7 @@ impl Flash {
     }
 
     /// A flash of its own with the same content.
-    pub fn copy(&self) -> Self {
+    pub(crate) fn copy(&self) -> Self {
         let contents = self.0.lock().unwrap();
         Self(Arc::new(Mutex::new(Contents {
             records: contents.records.clone(),
@@ -80,13 +80,13 @@ impl Flash {
     }
 
     /// Changes a record behind everybody's back.
-    pub fn set_record(&self, key: &[u8], value: &[u8]) {
+    pub(crate) fn set_record(&self, key: &[u8], value: &[u8]) {
         let mut contents = self.0.lock().unwrap();
         contents.records.insert(key.to_vec(), value.to_vec());
     }
 
     /// Changes images behind everybody's back.
-    pub fn spoil_images(&self, spoil: impl Fn(&mut Vec<u8>)) {
+    pub(crate) fn spoil_images(&self, spoil: impl Fn(&mut Vec<u8>)) {
         let mut contents = self.0.lock().unwrap();
         for bytes in contents.images.values_mut() {
             let mut spoilt = bytes.to_vec();
@@ -96,12 +96,12 @@ impl Flash {
     }
 
     /// Bytes that records can take.
-    pub fn limit_records(&self, bytes: Option<usize>) {
+    pub(crate) fn limit_records(&self, bytes: Option<usize>) {
         self.0.lock().unwrap().record_bytes_total = bytes;
     }
 
     /// Bytes that images can take.
-    pub fn limit_images(&self, bytes: Option<usize>) {
+    pub(crate) fn limit_images(&self, bytes: Option<usize>) {
         self.0.lock().unwrap().image_bytes_total = bytes;
     }
 }
