@@ -11,6 +11,7 @@ use thimble_image::media_type::{WASM, WASM_CONFIG};
 use thimble_image::{Descriptor, ImageConfig, Manifest};
 use thimble_port_mcu::machine::Step;
 use thimble_runtime::Instant;
+use thimble_runtime::kernel::Schedule;
 use thimble_runtime::lifecycle::BackoffSettings;
 use thimble_runtime::port::{
     Clock, Directory, KeyValue, Lookup, Network, NoBoard, Protocol, Random, Socket, StoreReply,
@@ -77,6 +78,12 @@ impl Board {
                 max: Duration::from_secs(60),
                 stable_after: Duration::from_secs(10),
                 crash_loop_after: 3,
+            },
+            // A slice counts as a millisecond, however short it is.
+            schedule: Schedule {
+                shared_slice: Duration::from_micros(100),
+                lone_slice: Duration::from_micros(200),
+                alert_slice: Duration::from_micros(50),
             },
             ..Settings::default()
         };
@@ -320,7 +327,8 @@ struct Manual(Arc<AtomicU64>);
 
 impl Clock for Manual {
     fn now(&self) -> Instant {
-        Instant::from_nanos(self.0.load(Ordering::Relaxed))
+        // Looking at it takes a microsecond.
+        Instant::from_nanos(self.0.fetch_add(1000, Ordering::Relaxed))
     }
 
     fn realtime_nanos(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! Power that goes at every change of storage: what comes back is old or new, and runs by itself.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use thimble_image::ImageConfig;
@@ -8,7 +9,7 @@ use thimble_serial::{Declaration, Policy, Reply, Request, RunState};
 
 use crate::board::{Board, Image, Start, declared};
 use crate::guests;
-use crate::storage::{Flash, Fuse};
+use crate::storage::Fuse;
 
 /// Keys and values that are stored.
 type Contents = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -30,27 +31,38 @@ fn prepared() -> Board {
 }
 
 /// Goes through an operation with power that goes at each of its changes, made or not, and looks at what is there then.
-/// `transient` tells which keys may be there for a moment after a start.
 fn check(name: &str, operate: impl Fn(&mut Board), look: impl Fn(&mut Board, bool)) {
-    let mut board = prepared();
-    let (flash, volumes) = (board.flash.copy(), board.volumes.lock().unwrap().clone());
-    let fresh = |flash: &Flash| {
+    check_from(name, &prepared(), operate, look);
+}
+
+/// As [`check`], from another beginning.
+fn check_from(
+    name: &str,
+    board: &Board,
+    operate: impl Fn(&mut Board),
+    look: impl Fn(&mut Board, bool),
+) {
+    let volumes = board.volumes.lock().unwrap().clone();
+    let fresh = || {
         Board::start(Start {
-            flash: flash.copy(),
-            volumes: std::sync::Arc::new(std::sync::Mutex::new(volumes.clone())),
+            flash: board.flash.copy(),
+            volumes: Arc::new(Mutex::new(volumes.clone())),
             ..Start::default()
         })
     };
-    let old: Contents = flash.dump();
-    board.flash.take_changes();
-    operate(&mut board);
-    let changes = board.flash.take_changes();
-    let new = board.reset().flash.dump();
+    let old: Contents = board.flash.dump();
+    let (new, changes) = {
+        let mut board = fresh();
+        board.flash.take_changes();
+        operate(&mut board);
+        let changes = board.flash.take_changes();
+        (board.reset().flash.dump(), changes)
+    };
     assert!(changes > 0, "{name} changes nothing");
     let mut seen = [0, 0];
     for at in 0..changes {
         for is_made in [false, true] {
-            let mut board = fresh(&flash);
+            let mut board = fresh();
             board.flash.set_fuse(Fuse { at, is_made });
             operate(&mut board);
             let mut board = board.reset();
@@ -61,13 +73,13 @@ fn check(name: &str, operate: impl Fn(&mut Board), look: impl Fn(&mut Board, boo
                 "{name}: a cut at change {at} of {changes}, made {is_made}, leaves {:?}",
                 found
                     .keys()
-                    .map(|key| String::from_utf8_lossy(key).into_owned())
+                    .map(|key| String::from_utf8_lossy(key))
                     .collect::<Vec<_>>()
             );
             seen[usize::from(is_new)] += 1;
             board.run(Duration::from_millis(50));
-            look(&mut board, is_new);
             assert_eq!(board.recovered(), "");
+            look(&mut board, is_new);
             // It can be done again, or is done.
             operate(&mut board);
             let mut board = board.reset();
@@ -129,7 +141,7 @@ fn removing_an_image() {
     image.install(&mut board, "other:1");
     check_from(
         "remove image",
-        board,
+        &board,
         |board| {
             board.ask(Request::RemoveImage {
                 image: "other:1".into(),
@@ -171,7 +183,7 @@ fn removing() {
     });
     check_from(
         "remove",
-        board,
+        &board,
         |board| {
             board.ask(Request::Remove {
                 name: "more".into(),
@@ -294,48 +306,4 @@ fn resetting_to_the_factory() {
         at += 1;
     }
     assert!(at > 3);
-}
-
-/// As [`check`], from another beginning.
-fn check_from(
-    name: &str,
-    board: Board,
-    operate: impl Fn(&mut Board),
-    look: impl Fn(&mut Board, bool),
-) {
-    let flash = board.flash.copy();
-    let volumes = board.volumes.lock().unwrap().clone();
-    let fresh = || {
-        Board::start(Start {
-            flash: flash.copy(),
-            volumes: std::sync::Arc::new(std::sync::Mutex::new(volumes.clone())),
-            ..Start::default()
-        })
-    };
-    let old = flash.dump();
-    let mut board = fresh();
-    board.flash.take_changes();
-    operate(&mut board);
-    let changes = board.flash.take_changes();
-    let new = board.reset().flash.dump();
-    for at in 0..changes {
-        for is_made in [false, true] {
-            let mut board = fresh();
-            board.flash.set_fuse(Fuse { at, is_made });
-            operate(&mut board);
-            let mut board = board.reset();
-            let found = board.flash.dump();
-            let is_new = found == new;
-            assert!(
-                is_new || found == old,
-                "{name}: a cut at {at}, made {is_made}"
-            );
-            board.run(Duration::from_millis(50));
-            look(&mut board, is_new);
-            operate(&mut board);
-            let mut board = board.reset();
-            board.run(Duration::from_millis(50));
-            look(&mut board, true);
-        }
-    }
 }
