@@ -8,6 +8,8 @@ mod life_cycle;
 mod recorder;
 mod streams;
 
+pub(crate) use device::last_line;
+
 /// Makes tests on each engine of a function that takes a device.
 macro_rules! on_every_engine {
     ($($test:ident)*) => { $(

@@ -14,4 +14,5 @@ mod examples;
 mod images;
 mod life_cycle;
 mod machine;
+mod microcontroller;
 mod network;

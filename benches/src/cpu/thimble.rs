@@ -67,6 +67,7 @@ impl Runner for Thimble {
         let spec = InstanceSpec {
             memory_bytes_max: 1 << 20,
             table_elements_max: 1000,
+            stack_bytes: None,
             entries: vec![format!("run_{kernel}")],
         };
         let mut guest = self.guest.loaded().instantiate(&spec)?;

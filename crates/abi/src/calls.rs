@@ -39,15 +39,6 @@ impl ValueType {
     }
 }
 
-/// One parameter: its name and what its bits mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parameter {
-    /// The name in the documentation.
-    pub name: &'static str,
-    /// What it is.
-    pub kind: ParameterKind,
-}
-
 /// What the bits of a parameter mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParameterKind {
@@ -144,7 +135,17 @@ pub enum Pace {
     Waits,
 }
 
-/// The description of one import.
+/// What the documentation says of one import. Apart from what hosts work with, so that a device that only runs guests
+/// does not carry it.
+#[derive(Clone, Copy, Debug)]
+pub struct Description {
+    /// One to three sentences: what it does, units, errors.
+    pub summary: &'static str,
+    /// The names of the parameters, in order.
+    pub parameters: &'static [&'static str],
+}
+
+/// One import, as hosts work with it.
 #[derive(Clone, Copy, Debug)]
 pub struct CallSpec {
     /// Which call this describes.
@@ -154,15 +155,13 @@ pub struct CallSpec {
     /// The import's field name.
     pub name: &'static str,
     /// Parameters, in order.
-    pub parameters: &'static [Parameter],
+    pub parameters: &'static [ParameterKind],
     /// The result.
     pub returns: ReturnKind,
     /// Whether it may suspend the guest.
     pub pace: Pace,
     /// The grant without which it always fails, if there is one.
     pub needs: Option<GrantKind>,
-    /// One to three sentences: what it does, units, errors.
-    pub summary: &'static str,
 }
 
 impl CallSpec {
@@ -174,7 +173,7 @@ impl CallSpec {
                 .parameters
                 .iter()
                 .zip(parameters)
-                .all(|(a, b)| a.kind.value_type() == *b)
+                .all(|(a, b)| a.value_type() == *b)
             && match (self.returns.value_type(), results) {
                 (None, []) => true,
                 (Some(expected), [actual]) => expected == *actual,
@@ -205,6 +204,17 @@ impl Call {
             Self::Sock(call) => call.spec(),
             Self::Env(call) => call.spec(),
             Self::Thimble(call) => call.spec(),
+        }
+    }
+
+    /// What the documentation says of this call.
+    #[must_use]
+    pub fn description(self) -> &'static Description {
+        match self {
+            Self::Wasi(call) => call.description(),
+            Self::Sock(call) => call.description(),
+            Self::Env(call) => call.description(),
+            Self::Thimble(call) => call.description(),
         }
     }
 }

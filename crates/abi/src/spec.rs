@@ -137,11 +137,18 @@ fn grants(out: &mut impl Write) -> Result {
 
 fn call(out: &mut impl Write, spec: &CallSpec) -> Result {
     write!(out, "**`{}(", spec.name)?;
-    for (index, parameter) in spec.parameters.iter().enumerate() {
+    let description = spec.call.description();
+    let names = description.parameters.iter();
+    for (index, (name, kind)) in names.zip(spec.parameters).enumerate() {
         let comma = if index == 0 { "" } else { ", " };
-        write!(out, "{comma}{}: {}", parameter.name, parameter.kind.name())?;
+        write!(out, "{comma}{name}: {}", kind.name())?;
     }
-    write!(out, ") -> {}`**  \n{}", spec.returns.name(), spec.summary)?;
+    write!(
+        out,
+        ") -> {}`**  \n{}",
+        spec.returns.name(),
+        description.summary
+    )?;
     if spec.pace == Pace::Waits {
         out.write_str(" May wait.")?;
     }
@@ -150,7 +157,7 @@ fn call(out: &mut impl Write, spec: &CallSpec) -> Result {
     }
     out.write_str("  \n`(func")?;
     for parameter in spec.parameters {
-        write!(out, " (param {})", parameter.kind.value_type().name())?;
+        write!(out, " (param {})", parameter.value_type().name())?;
     }
     if let Some(result) = spec.returns.value_type() {
         write!(out, " (result {})", result.name())?;

@@ -183,11 +183,7 @@ fn as_text(path: &str, module: &Module) -> String {
     let _ = writeln!(text, "imports: {}", module.imports().len());
     for import in module.imports() {
         let spec = import.spec;
-        let parameters: Vec<_> = spec
-            .parameters
-            .iter()
-            .map(|parameter| parameter.name)
-            .collect();
+        let parameters = spec.call.description().parameters;
         let _ = writeln!(
             text,
             "  {}.{}({}) -> {}",

@@ -123,7 +123,7 @@ impl Parts<'_> {
             .engine
             .load(&source.module)
             .map_err(|error| match error {
-                LoadError::Invalid { .. } => cannot_run(&error),
+                LoadError::Module(_) | LoadError::Invalid { .. } => cannot_run(&error),
                 error => Failure::device("preparing the module", error),
             })?;
         let resources = resources::open(self.arguments, &options, self.machine.reactor(), role)?;

@@ -97,6 +97,7 @@ impl Direct {
             buffers: room.buffers,
             memory_bytes_max: room.memory_bytes_max,
             table_elements_max: room.table_elements_max,
+            more_pages: 0,
             globals: room.globals,
         };
         let instance = Instance::new(program, &surroundings)?;

@@ -55,6 +55,8 @@ pub enum Reason {
         /// Bytes that were asked for, as far as known.
         wanted_bytes: u32,
     },
+    /// It imports something that is not answered.
+    Import,
     /// What was made of it could not be stored.
     NotStored,
 }
@@ -98,6 +100,7 @@ impl fmt::Display for Reason {
                     "no memory to check the module with ({wanted_bytes} bytes wanted)"
                 )
             }
+            Self::Import => formatter.write_str("an import that nothing answers"),
             Self::NotStored => formatter.write_str("the side table could not be stored"),
         }
     }

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use thimble_abi::{CallSpec, ValueType};
+use thimble_abi::{Call, ValueType};
 use thimble_runtime::engine::{
     Budget, CallOutcome, Guest, Host, InstanceSpec, InstantiateError, Interrupt, LoadedModule,
     Trap, TrapKind, Yield,
@@ -22,7 +22,10 @@ use crate::{Settings, types};
 /// A loaded module.
 pub(crate) struct InplaceModule {
     pub(crate) program: Arc<Program>,
-    pub(crate) imports: Arc<[&'static CallSpec]>,
+    /// The calls that answer its imports, in order.
+    pub(crate) imports: Arc<[Call]>,
+    /// Pages with which memories begin beyond what the module says.
+    pub(crate) more_pages: u32,
     pub(crate) settings: Settings,
 }
 
@@ -48,6 +51,7 @@ impl LoadedModule for InplaceModule {
             buffers: self.settings.buffers,
             memory_bytes_max: spec.memory_bytes_max,
             table_elements_max: spec.table_elements_max,
+            more_pages: self.more_pages,
             globals: &[],
         };
         let instance = Instance::new(Arc::clone(&self.program), &surroundings).map_err(
@@ -69,7 +73,8 @@ impl LoadedModule for InplaceModule {
                 },
             },
         )?;
-        let stack_bytes = self.settings.stack_bytes;
+        let own = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let stack_bytes = spec.stack_bytes.map_or(self.settings.stack_bytes, own);
         let stack = Stack::new(stack_bytes).ok_or_else(|| InstantiateError::NoRoom {
             reason: format!("a stack of {stack_bytes} bytes does not fit"),
         })?;
@@ -129,7 +134,7 @@ impl InplaceModule {
 struct InplaceGuest {
     machine: Machine,
     course: Course,
-    imports: Arc<[&'static CallSpec]>,
+    imports: Arc<[Call]>,
     flag: Arc<Flag>,
     settings: Settings,
 }
@@ -305,7 +310,7 @@ fn again() -> Trap {
 /// The host's side of a guest's calls.
 struct HostCalls<'a> {
     host: &'a mut dyn Host,
-    imports: &'a [&'static CallSpec],
+    imports: &'a [Call],
     flag: &'a Flag,
     /// How a call ended the guest.
     ending: Option<Stop>,
@@ -313,15 +318,16 @@ struct HostCalls<'a> {
 
 impl Calls for HostCalls<'_> {
     fn call(&mut self, import: u32, slots: &mut [u64], memory: &mut [u8]) -> Called {
-        let Some(spec) = self.imports.get(import as usize) else {
+        let Some(call) = self.imports.get(import as usize).copied() else {
             self.ending = Some(Stop::Trap(Trap::new(TrapKind::Engine)));
             return Called::Ended;
         };
+        let spec = call.spec();
         for (slot, parameter) in slots.iter_mut().zip(spec.parameters) {
-            *slot = normalized(*slot, parameter.kind.value_type());
+            *slot = normalized(*slot, parameter.value_type());
         }
         let args = slots.get(..spec.parameters.len()).unwrap_or_default();
-        match self.host.call(spec.call, args, memory) {
+        match self.host.call(call, args, memory) {
             CallOutcome::Done(result) => {
                 if let (Some(slot), Some(ty)) = (slots.first_mut(), spec.returns.value_type()) {
                     *slot = normalized(result, ty);

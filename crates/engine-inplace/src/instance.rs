@@ -35,6 +35,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) buffers: &'a dyn Buffers,
     pub(crate) memory_bytes_max: u64,
     pub(crate) table_elements_max: u32,
+    /// Pages with which its memory begins beyond what the module says.
+    pub(crate) more_pages: u32,
     /// The values of imported globals, in order; missing ones are 0.
     pub(crate) globals: &'a [u64],
 }
@@ -68,14 +70,17 @@ impl Instance {
         let memory = match program.memory() {
             None => Memory::none(),
             Some(ty) => {
-                let needed_bytes = u64::from(ty.minimum_pages) << ty.page_bits;
+                let pages = ty.pages().with(surroundings.more_pages.into());
+                let needed_bytes = pages.initial.saturating_mul(pages.page_bytes);
                 if needed_bytes > surroundings.memory_bytes_max {
                     return Err(NoInstance::Memory { needed_bytes });
                 }
                 Memory::new(
                     surroundings.buffers,
-                    ty.minimum_pages,
-                    ty.maximum_pages,
+                    u32::try_from(pages.initial).map_err(|_| NoInstance::NoRoom)?,
+                    pages
+                        .maximum
+                        .map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
                     ty.page_bits,
                     surroundings.memory_bytes_max,
                 )

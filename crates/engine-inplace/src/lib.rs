@@ -1,7 +1,7 @@
 //! Runs WebAssembly where its bytes lie: in flash, or in a file that is mapped, with a few kilobytes of memory.
 //!
-//! When a module is installed, [`validate`] checks it and writes a side table: eight bytes for each branch, and what the
-//! functions need. From then on nothing is translated: guests execute the module's own bytes, and where a branch leads
+//! When a module is installed, [`prepare`] checks it and writes a side table: eight bytes for each branch, and what the
+//! functions need; [`open_installed`] joins the two again at every start. Nothing is translated: guests execute the module's own bytes, and where a branch leads
 //! stands in the table. What a guest has in memory is its linear memory, its globals and tables, and one buffer
 //! for operands and frames. It is suspended between two instructions by leaving the loop, and goes on by entering it.
 //!
@@ -16,6 +16,7 @@ mod direct;
 mod disassemble;
 mod error;
 mod guest;
+mod installed;
 mod instance;
 mod load;
 mod machine;
@@ -44,6 +45,7 @@ use thimble_runtime::module::Module;
 pub use direct::{Answer, Direct, NoRoom, Room, Run};
 pub use disassemble::disassemble;
 pub use error::{Reason, Refusal};
+pub use installed::{open_installed, prepare};
 pub use load::WordStore;
 pub use memory::{Buffer, Buffers, HeapBuffers};
 pub use program::{Bytes, Export, Import, ImportKind, Program, TableType, Words};

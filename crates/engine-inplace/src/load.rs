@@ -1,7 +1,6 @@
 //! Loads a module into memory: validates it and keeps its side table there.
 //!
-//! A device that installs images into flash does the same in two steps, [`validate`] with a store in flash, and
-//! [`Program::open`] at every start.
+//! A device that installs images into flash does the same in two steps: [`crate::prepare`] and [`crate::open_installed`].
 
 use alloc::format;
 use alloc::sync::Arc;
@@ -29,7 +28,12 @@ pub(crate) fn load(module: &Module, settings: Settings) -> Result<InplaceModule,
     })?;
     Ok(InplaceModule {
         program: Arc::new(program),
-        imports: module.imports().iter().map(|import| import.spec).collect(),
+        imports: module
+            .imports()
+            .iter()
+            .map(|import| import.spec.call)
+            .collect(),
+        more_pages: 0,
         settings,
     })
 }

@@ -160,20 +160,25 @@ impl Program {
     /// The export of a name.
     #[must_use]
     pub fn export(&self, wanted: &str) -> Option<Export> {
-        let head = self.table().ok()?.head;
-        if head.export_section == 0 {
-            return None;
-        }
-        let mut reader = self.reader(head.export_section);
-        for _ in 0..reader.u32().ok()? {
+        let found = self.exports().find(|(name, _)| *name == wanted);
+        found.map(|(_, export)| export)
+    }
+
+    /// Every export with its name, in order.
+    pub(crate) fn exports(&self) -> impl Iterator<Item = (&str, Export)> {
+        let section = self.table().map_or(0, |table| table.head.export_section);
+        let mut reader = self.reader(section);
+        let count = if section == 0 {
+            0
+        } else {
+            reader.u32().unwrap_or(0)
+        };
+        (0..count).map_while(move |_| {
             let name = reader.name().ok()?;
             let kind = reader.u8().ok()?;
             let index = reader.u32().ok()?;
-            if name == wanted {
-                return Some(Export { kind, index });
-            }
-        }
-        None
+            Some((name, Export { kind, index }))
+        })
     }
 
     /// The type of an index.
@@ -234,17 +239,25 @@ impl Program {
 
     /// The name of a function, where the module has one.
     pub(crate) fn function_name(&self, function: u32) -> Option<String> {
-        let mut reader = Reader::at(&self.bytes, 8);
-        while !reader.is_at_end() {
-            let id = reader.u8().ok()?;
-            let length = reader.u32().ok()?;
-            let mut section = reader.part(length).ok()?;
-            if id == 0 && section.name().ok()? == "name" {
-                return name_in(&mut section, function);
-            }
-        }
-        None
+        let mut found = custom_sections(&self.bytes).filter(|(name, _)| *name == "name");
+        name_in(&mut found.next()?.1, function)
     }
+}
+
+/// The custom sections of a module with their names, in order, up to where it is no module any more.
+pub(crate) fn custom_sections(module: &[u8]) -> impl Iterator<Item = (&str, Reader<'_>)> {
+    let mut reader = Reader::at(module, 8);
+    let next = move || {
+        let id = reader.u8().ok()?;
+        let length = reader.u32().ok()?;
+        let mut section = reader.part(length).ok()?;
+        if id != 0 {
+            return Some(None);
+        }
+        let name = section.name().ok()?;
+        Some(Some((name, section)))
+    };
+    core::iter::from_fn(next).flatten()
 }
 
 /// The name of a function in the name section (appendix 7.4.1): subsection 1 maps indices to names.

@@ -61,6 +61,11 @@ impl<'m> Reader<'m> {
         })
     }
 
+    /// All of what is left.
+    pub(crate) fn rest(&self) -> &'m [u8] {
+        self.bytes.get(self.position..self.end).unwrap_or_default()
+    }
+
     pub(crate) fn skip(&mut self, length: u32) -> Read<()> {
         let length = usize::try_from(length).map_err(|_| END)?;
         if length > self.left() {

@@ -21,6 +21,7 @@ mod sections;
 use crate::error::{Reason, Refusal};
 use crate::reader::Reader;
 use crate::table::{Digest, Head, Store, Writer};
+use crate::types::FunctionType;
 
 use context::Context;
 
@@ -110,6 +111,31 @@ pub fn validate(
     limits: &Limits,
     store: &mut dyn Store,
 ) -> Result<Validated, Refusal> {
+    validate_accepting(module, digest, limits, store, &mut |_| true)
+}
+
+/// What is imported, as far as it matters to whoever answers it.
+#[derive(Clone, Copy)]
+pub(crate) struct Imported<'m> {
+    pub(crate) module: &'m str,
+    pub(crate) name: &'m str,
+    /// As in the binary format.
+    pub(crate) kind: u8,
+    /// Of a function.
+    pub(crate) ty: Option<FunctionType<'m>>,
+}
+
+/// Says whether an import is answered.
+pub(crate) type Accept<'a> = dyn FnMut(Imported<'_>) -> bool + 'a;
+
+/// As [`validate`], for modules whose imports are all accepted: [`Reason::Import`] otherwise.
+pub(crate) fn validate_accepting(
+    module: &[u8],
+    digest: &Digest,
+    limits: &Limits,
+    store: &mut dyn Store,
+    accept: &mut Accept<'_>,
+) -> Result<Validated, Refusal> {
     let mut validator = Validator {
         context: Context::new(module, *limits),
         head: Head {
@@ -121,6 +147,7 @@ pub fn validate(
         place: 0,
         found: None,
         code_count: 0,
+        accept,
     };
     let outcome = validator.module(module);
     let Validator {
@@ -144,7 +171,7 @@ pub fn validate(
 }
 
 /// A validation under way.
-struct Validator<'m, 's> {
+struct Validator<'m, 's, 'a, 'b> {
     context: Context<'m>,
     head: Head,
     writer: Writer<'s>,
@@ -156,6 +183,7 @@ struct Validator<'m, 's> {
     found: Option<u32>,
     /// Functions whose code was checked.
     code_count: u32,
+    accept: &'a mut Accept<'b>,
 }
 
 /// Bytes of a module: so few that by how far a branch leads fits into 32 bits with a sign.
@@ -177,7 +205,7 @@ const ORDER: [(u8, &str); 12] = [
     (11, "data"),
 ];
 
-impl<'m> Validator<'m, '_> {
+impl<'m> Validator<'m, '_, '_, '_> {
     fn module(&mut self, module: &'m [u8]) -> Result<(), Reason> {
         let mut reader = Reader::new(module);
         if module.len() > MODULE_BYTES_MAX as usize {

@@ -163,6 +163,7 @@ fn guest(loaded: &dyn LoadedModule, entry: &str) -> Box<dyn Guest> {
     let spec = InstanceSpec {
         memory_bytes_max: 1 << 20,
         table_elements_max: 100,
+        stack_bytes: None,
         entries: vec![entry.to_string()],
     };
     match loaded.instantiate(&spec) {

@@ -21,7 +21,7 @@ pub(crate) fn function_type(spec: &CallSpec) -> FuncType {
     FuncType::new(
         spec.parameters
             .iter()
-            .map(|parameter| value_type(parameter.kind.value_type())),
+            .map(|parameter| value_type(parameter.value_type())),
         spec.returns.value_type().map(value_type),
     )
 }
@@ -130,7 +130,7 @@ fn function(store: &mut Store<State>, spec: &'static CallSpec) -> Func {
     types
         .iter_mut()
         .zip(spec.parameters)
-        .for_each(|(ty, parameter)| *ty = parameter.kind.value_type());
+        .for_each(|(ty, parameter)| *ty = parameter.value_type());
     match types.get(..spec.parameters.len()).unwrap_or_default() {
         [] => typed!(store, spec,),
         [I32] => typed!(store, spec, a: u32),

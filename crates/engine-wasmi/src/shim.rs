@@ -58,7 +58,7 @@ fn put_type(out: &mut Vec<u8>, spec: &CallSpec) {
     out.extend(
         spec.parameters
             .iter()
-            .map(|parameter| type_code(parameter.kind.value_type())),
+            .map(|parameter| type_code(parameter.value_type())),
     );
     let results = spec.returns.value_type();
     put_number(out, usize::from(results.is_some()));

@@ -124,6 +124,7 @@ fn a_growth_that_costs_more_than_a_slice_happens_once() {
                 .instantiate(&thimble_runtime::engine::InstanceSpec {
                     memory_bytes_max: 0,
                     table_elements_max: 10_000,
+                    stack_bytes: None,
                     entries: vec!["_start".into()],
                 })
                 .unwrap();

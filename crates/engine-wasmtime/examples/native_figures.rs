@@ -105,6 +105,7 @@ fn guest(module: &dyn LoadedModule) -> Outcome<Box<dyn Guest>> {
     Ok(module.instantiate(&InstanceSpec {
         memory_bytes_max: 1 << 20,
         table_elements_max: 100,
+        stack_bytes: None,
         entries,
     })?)
 }

@@ -109,7 +109,7 @@ fn link(
         engine,
         spec.parameters
             .iter()
-            .map(|parameter| value_type(parameter.kind.value_type())),
+            .map(|parameter| value_type(parameter.value_type())),
         spec.returns.value_type().map(value_type),
     );
     match spec.pace {
@@ -214,7 +214,7 @@ impl Shape {
     fn of(spec: &CallSpec) -> Self {
         let mut narrow = 0;
         for (index, parameter) in spec.parameters.iter().enumerate() {
-            if matches!(parameter.kind.value_type(), ValueType::I32 | ValueType::F32) {
+            if matches!(parameter.value_type(), ValueType::I32 | ValueType::F32) {
                 narrow |= 1 << index;
             }
         }

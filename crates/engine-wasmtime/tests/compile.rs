@@ -303,6 +303,7 @@ fn a_module_without_code_works() {
     let spec = InstanceSpec {
         memory_bytes_max: 0,
         table_elements_max: 0,
+        stack_bytes: None,
         entries: vec![],
     };
     let mut guest = engine

@@ -31,6 +31,7 @@ fn spec() -> InstanceSpec {
     InstanceSpec {
         memory_bytes_max: 1 << 20,
         table_elements_max: 100,
+        stack_bytes: None,
         entries: vec!["_start".into()],
     }
 }

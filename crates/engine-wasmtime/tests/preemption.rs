@@ -99,6 +99,7 @@ fn guest(module: &dyn LoadedModule) -> Box<dyn Guest> {
     let spec = InstanceSpec {
         memory_bytes_max: 1 << 20,
         table_elements_max: 100,
+        stack_bytes: None,
         entries: vec!["_start".into()],
     };
     module.instantiate(&spec).unwrap()

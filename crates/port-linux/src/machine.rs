@@ -228,6 +228,7 @@ impl Machine {
         let spec = InstanceSpec {
             memory_bytes_max: config.limits.memory_bytes,
             table_elements_max: config.limits.table_elements,
+            stack_bytes: config.limits.stack_bytes,
             entries: entries(module, &interface, config.entry.as_deref())?,
         };
         let guest = loaded.instantiate(&spec).map_err(StartError::Instantiate)?;

@@ -8,7 +8,20 @@
 #![no_std]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
+pub mod files;
+pub mod flash;
 pub mod images;
+pub mod log;
 pub mod machine;
+pub mod network;
+pub mod pins;
+pub mod random;
 pub mod records;
+pub mod shared;
+pub mod simulated;
+pub mod store;
+#[cfg(test)]
+mod testing;

@@ -273,6 +273,7 @@ impl Machine {
         let spec = InstanceSpec {
             memory_bytes_max: config.limits.memory_bytes,
             table_elements_max: config.limits.table_elements,
+            stack_bytes: config.limits.stack_bytes,
             entries: interface
                 .entries(config.entry.as_deref())
                 .map_err(|NoEntry| StartError::NoEntry)?,

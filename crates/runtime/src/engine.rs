@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use thimble_abi::Call;
 
-use crate::module::Module;
+use crate::module::{Module, ModuleError};
 
 /// An engine: turns a checked module into something that can be instantiated.
 pub trait Engine: Send + Sync {
@@ -46,6 +46,9 @@ pub struct InstanceSpec {
     pub memory_bytes_max: u64,
     /// Elements its tables may have, over all its tables.
     pub table_elements_max: u32,
+    /// Bytes of operands and frames it may have, in engines that give each guest a stack of its own; the engine's own
+    /// measure if there is none. Others ignore it.
+    pub stack_bytes: Option<u32>,
     /// Exported functions to call one after the other, without parameters. A module's own start
     /// function runs before them. A result of type `i32` of the last one is the exit code.
     pub entries: Vec<String>,
@@ -234,6 +237,8 @@ pub struct Frame {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoadError {
+    /// No container can be made from the module, whatever the engine: it is none, or imports what nothing answers.
+    Module(ModuleError),
     /// The module breaks WebAssembly's rules or uses a feature that this engine does not have.
     Invalid {
         /// What and where, from the engine.
@@ -249,6 +254,7 @@ pub enum LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Module(error) => error.fmt(formatter),
             Self::Invalid { reason } => write!(formatter, "invalid WebAssembly: {reason}"),
             Self::Failed { reason } => write!(
                 formatter,
@@ -259,6 +265,12 @@ impl fmt::Display for LoadError {
 }
 
 impl core::error::Error for LoadError {}
+
+impl From<ModuleError> for LoadError {
+    fn from(error: ModuleError) -> Self {
+        Self::Module(error)
+    }
+}
 
 /// Why a guest could not be made.
 #[derive(Clone, Debug, PartialEq, Eq)]

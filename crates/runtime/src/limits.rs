@@ -7,6 +7,9 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Table elements.
     pub table_elements: u32,
+    /// Bytes of operands and frames, for engines that run modules in place: none for what the engine gives each guest.
+    /// Other engines have a measure of their own.
+    pub stack_bytes: Option<u32>,
     /// Open descriptors, standard streams and mounts included.
     pub descriptors: u32,
     /// Open sockets among them.
@@ -38,6 +41,7 @@ impl Default for Limits {
         Self {
             memory_bytes: 128 << 20,
             table_elements: 100_000,
+            stack_bytes: None,
             descriptors: 256,
             sockets: 64,
             timers: 64,

@@ -4,8 +4,11 @@
 //! An import that nothing answers is named here, before any engine sees the module.
 
 mod error;
+mod header;
 mod hints;
+mod imports;
 mod interface;
+mod pages;
 mod parse;
 mod rewrite;
 #[cfg(test)]
@@ -19,7 +22,10 @@ use core::ops::Range;
 use thimble_abi::{CallSpec, ValueType};
 
 pub use error::ModuleError;
+pub use header::check_header;
+pub use imports::unanswered;
 pub use interface::{Interface, NoEntry};
+pub use pages::{AppHeap, Pages, app_heap_bytes};
 pub use rewrite::{start_as_export, with_functions, with_plain_type};
 
 /// Bytes of a WebAssembly page where a module does not choose its own.
@@ -95,6 +101,16 @@ impl Memory {
     #[must_use]
     pub fn initial_bytes(&self) -> u64 {
         self.initial_pages.saturating_mul(self.page_bytes)
+    }
+
+    /// Its size.
+    #[must_use]
+    pub const fn pages(&self) -> Pages {
+        Pages {
+            page_bytes: self.page_bytes,
+            initial: self.initial_pages,
+            maximum: self.maximum_pages,
+        }
     }
 }
 

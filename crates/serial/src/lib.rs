@@ -9,10 +9,17 @@
 
 extern crate alloc;
 
+pub mod codec;
+pub mod frame;
+pub mod link;
 pub mod message;
+pub mod shell;
 
+pub use codec::{DecodeError, EncodeError};
+pub use link::{ClientEvent, ClientLink, ServerEvent, ServerLink};
 pub use message::{
     ContainerStatus, Declaration, DeviceStatus, FaultReport, HealthStatus, ImageStatus,
     LimitOverrides, LogEntry, LogStream, Policy, Refusal, RefusalKind, Reply, Request, RunEnd,
     RunState, Space, StorageStatus,
 };
+pub use shell::Shell;

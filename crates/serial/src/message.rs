@@ -131,6 +131,7 @@ pub enum Request {
 /// What a device answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 pub enum Reply {
     /// It is done, and on storage.
     Done,

@@ -17,4 +17,5 @@ pub mod engine_conformance;
 pub mod mosquitto;
 pub mod ports;
 pub mod random;
+pub mod qemu;
 pub mod registry;

@@ -73,7 +73,7 @@ pub(crate) fn shape(
         let parameters = spec
             .parameters
             .iter()
-            .map(|parameter| val_type(parameter.kind.value_type()));
+            .map(|parameter| val_type(parameter.value_type()));
         types
             .ty()
             .function(parameters, spec.returns.value_type().map(val_type));

@@ -224,7 +224,7 @@ impl Device {
 }
 
 /// What a guest prints last when it has passed all checks that its source has.
-pub(super) fn last_line(guest: &str) -> String {
+pub(crate) fn last_line(guest: &str) -> String {
     let source = repository().join(format!("tests/guests/{guest}/main.c"));
     let source = std::fs::read_to_string(source).unwrap();
     let checks = source.matches("    RUN(").count();

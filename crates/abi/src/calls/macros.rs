@@ -29,6 +29,13 @@ macro_rules! calls {
                 // The table is in declaration order, so the discriminant is the index.
                 &SPECS[self as usize]
             }
+
+            /// What the documentation says of this call.
+            #[must_use]
+            pub fn description(self) -> &'static $crate::calls::Description {
+                // In declaration order too.
+                &DESCRIPTIONS[self as usize]
+            }
         }
 
         pub(super) static SPECS: &[$crate::calls::CallSpec] = &[
@@ -36,14 +43,17 @@ macro_rules! calls {
                 call: $crate::calls::Call::$wrap($enum::$variant),
                 module: $module,
                 name: $name,
-                parameters: &[ $( $crate::calls::Parameter {
-                    name: stringify!($param),
-                    kind: $crate::calls::macros::kind!($kind),
-                } ),* ],
+                parameters: &[ $( $crate::calls::macros::kind!($kind) ),* ],
                 returns: $crate::calls::macros::returns!($result),
                 pace: $crate::calls::Pace::$pace,
                 needs: $crate::calls::macros::needs!($($grant)?),
+            }, )*
+        ];
+
+        static DESCRIPTIONS: &[$crate::calls::Description] = &[
+            $( $crate::calls::Description {
                 summary: $summary,
+                parameters: &[ $( stringify!($param) ),* ],
             }, )*
         ];
     };

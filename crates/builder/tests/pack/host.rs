@@ -237,7 +237,7 @@ fn line(memory: &[u8], module: &str, name: &str, numbers: &[u32]) -> String {
         return line;
     };
     for (parameter, number) in spec.parameters.iter().zip(numbers) {
-        let text = match parameter.kind {
+        let text = match *parameter {
             ParameterKind::Pointer => "*".to_owned(),
             ParameterKind::String => {
                 let bytes = &memory[*number as usize..];

@@ -99,7 +99,9 @@ impl Device {
             .engine
             .load(&image.module)
             .map_err(|error| match error {
-                LoadError::Invalid { .. } => Problem::new(ProblemKind::ImageUnfit, error),
+                LoadError::Module(_) | LoadError::Invalid { .. } => {
+                    Problem::new(ProblemKind::ImageUnfit, error)
+                }
                 error => Problem::new(
                     ProblemKind::DeviceFault,
                     format_args!("preparing the module: {error}"),

@@ -13,7 +13,7 @@ use crate::reader::Reader;
 use crate::table::Function;
 use crate::types::is_wide;
 
-impl<'m> Validator<'m, '_> {
+impl<'m> Validator<'m, '_, '_, '_> {
     pub(super) fn code(&mut self, section: &mut Reader<'m>) -> Result<(), Reason> {
         self.begin_branches()?;
         let imported = self.context.imported_functions;

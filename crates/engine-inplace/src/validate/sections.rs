@@ -2,6 +2,9 @@
 
 use alloc::vec::Vec;
 
+use thimble_runtime::module::Pages;
+
+use super::Imported;
 use super::Validator;
 use super::constant;
 use super::context::{function_type, push, reference_type, too_many, value_type};
@@ -15,7 +18,7 @@ const PAGE_BITS: u32 = 16;
 /// Elements that a table may have at most.
 const TABLE_MAX: u32 = 10_000_000;
 
-impl<'m> Validator<'m, '_> {
+impl<'m> Validator<'m, '_, '_, '_> {
     pub(super) fn types(&mut self, section: &mut Reader<'m>) -> Result<(), Reason> {
         self.head.type_section = section.offset();
         let count = section.u32()?;
@@ -45,19 +48,30 @@ impl<'m> Validator<'m, '_> {
     pub(super) fn imports(&mut self, section: &mut Reader<'m>) -> Result<(), Reason> {
         self.head.import_section = section.offset();
         for _ in 0..section.u32()? {
-            section.name()?;
-            section.name()?;
-            match section.u8()? {
+            let (module, name) = (section.name()?, section.name()?);
+            let kind = section.u8()?;
+            let mut ty = None;
+            match kind {
                 0 => {
-                    let ty = section.u32()?;
-                    self.context.add_function(ty)?;
+                    let index = section.u32()?;
+                    self.context.add_function(index)?;
                     self.context.imported_functions += 1;
+                    ty = Some(self.context.ty(index)?);
                 }
                 1 => self.table_type(section)?,
                 2 => self.memory_type(section)?,
                 3 => self.global_type(section)?,
                 4 => return Err(Reason::Feature("exceptions")),
                 _ => return Err(Reason::Malformed("malformed import kind")),
+            }
+            let imported = Imported {
+                module,
+                name,
+                kind,
+                ty,
+            };
+            if !(self.accept)(imported) {
+                return Err(Reason::Import);
             }
         }
         Ok(())
@@ -392,6 +406,17 @@ pub struct MemoryType {
     pub maximum_pages: Option<u32>,
     /// The size of a page as a power of two.
     pub page_bits: u32,
+}
+
+impl MemoryType {
+    /// The size of the memory.
+    pub(crate) fn pages(self) -> Pages {
+        Pages {
+            page_bytes: 1_u64.checked_shl(self.page_bits).unwrap_or(1),
+            initial: self.minimum_pages.into(),
+            maximum: self.maximum_pages.map(u64::from),
+        }
+    }
 }
 
 const TOO_MANY_PAGES: Reason = Reason::Invalid("memory size must be at most 65536 pages (4GiB)");

@@ -18,7 +18,7 @@ fn arguments(spec: &CallSpec) -> Vec<u64> {
     };
     spec.parameters
         .iter()
-        .map(|parameter| argument(parameter.kind))
+        .map(|parameter| argument(*parameter))
         .collect()
 }
 
@@ -56,8 +56,8 @@ fn pointers_at_and_past_the_end_fail_and_change_nothing() {
     let end: u64 = 2 * 65536;
     for spec in specs() {
         for (position, parameter) in spec.parameters.iter().enumerate() {
-            let is_text = parameter.kind == ParameterKind::String;
-            if !is_text && parameter.kind != ParameterKind::Pointer {
+            let is_text = *parameter == ParameterKind::String;
+            if !is_text && *parameter != ParameterKind::Pointer {
                 continue;
             }
             // Freeing takes offsets as tokens and reads nothing; they must still be refused.
@@ -82,7 +82,7 @@ fn pointers_at_and_past_the_end_fail_and_change_nothing() {
 fn lengths_past_the_end_fail_and_change_nothing() {
     for spec in specs() {
         for (position, parameter) in spec.parameters.iter().enumerate() {
-            if parameter.kind == ParameterKind::Length {
+            if *parameter == ParameterKind::Length {
                 for len in [
                     2 * 65536,
                     u64::from(u32::MAX),
@@ -101,7 +101,7 @@ fn lengths_past_the_end_fail_and_change_nothing() {
 fn texts_without_an_end_fail() {
     for spec in specs() {
         for (position, parameter) in spec.parameters.iter().enumerate() {
-            if parameter.kind == ParameterKind::String {
+            if *parameter == ParameterKind::String {
                 let device = Device::new();
                 let mut guest = ready(&device);
                 guest.memory.fill(b'x');
@@ -141,7 +141,7 @@ fn no_arguments_at_all_make_it_panic() {
                     2 => u64::from(SCRATCH),
                     _ => random(),
                 };
-                match parameter.kind {
+                match *parameter {
                     ParameterKind::I64 | ParameterKind::F64 => wild,
                     _ => wild & u64::from(u32::MAX),
                 }

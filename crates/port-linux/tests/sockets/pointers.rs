@@ -16,12 +16,10 @@ fn a_bad_pointer_is_a_fault_and_nothing_else() {
     for spec in network_calls() {
         let pointers = spec.parameters.iter().enumerate();
         let pointers = pointers.filter(|(_, parameter)| {
-            matches!(
-                parameter.kind,
-                ParameterKind::Pointer | ParameterKind::String
-            )
+            matches!(parameter, ParameterKind::Pointer | ParameterKind::String)
         });
-        for (place, parameter) in pointers {
+        for (place, _) in pointers {
+            let name = spec.call.description().parameters[place];
             for bad in [MEMORY, MEMORY + 1, u32::MAX, u32::MAX - 3] {
                 let mut guest = device.guest(&["net"]);
                 let socket = guest.open(Protocol::Udp, false);
@@ -31,7 +29,7 @@ fn a_bad_pointer_is_a_fault_and_nothing_else() {
                 let mut arguments: Vec<u64> = spec
                     .parameters
                     .iter()
-                    .map(|parameter| match parameter.kind {
+                    .map(|parameter| match *parameter {
                         ParameterKind::Descriptor => socket,
                         ParameterKind::Pointer | ParameterKind::String => ADDRESS.into(),
                         ParameterKind::Length => 1,
@@ -40,14 +38,8 @@ fn a_bad_pointer_is_a_fault_and_nothing_else() {
                     .collect();
                 arguments[place] = bad.into();
                 let errno = guest.call(spec.name, &arguments);
-                assert_eq!(
-                    errno,
-                    Errno::Fault.number(),
-                    "{} {} {bad}",
-                    spec.name,
-                    parameter.name
-                );
-                assert_eq!(guest.memory, before, "{} {}", spec.name, parameter.name);
+                assert_eq!(errno, Errno::Fault.number(), "{} {name} {bad}", spec.name);
+                assert_eq!(guest.memory, before, "{} {name}", spec.name);
             }
         }
     }

@@ -22,11 +22,7 @@ fn no_pointer_or_length_does_harm() {
         0xffff_ffff,
     ];
     for spec in calls::all().filter(|spec| matches!(spec.call, Call::Wasi(_))) {
-        let kinds: Vec<ParameterKind> = spec
-            .parameters
-            .iter()
-            .map(|parameter| parameter.kind)
-            .collect();
+        let kinds: Vec<ParameterKind> = spec.parameters.iter().copied().collect();
         for fd in [0, 1, MOUNT, 77] {
             for len in [0, 1, 8] {
                 for (position, kind) in kinds.iter().enumerate() {
@@ -57,14 +53,14 @@ fn check(guest: &mut Guest, spec: &calls::CallSpec, arguments: &[u64], size: u64
     let outcome = guest.attempt(spec.call, arguments);
     let position = arguments.iter().position(|value| *value >= size);
     let is_pointer =
-        position.is_some_and(|position| spec.parameters[position].kind == ParameterKind::Pointer);
+        position.is_some_and(|position| spec.parameters[position] == ParameterKind::Pointer);
     match outcome {
         CallOutcome::Done(errno) => {
             assert!(errno <= 76, "{} gave {errno}", spec.name);
             // A pointer that is outside is only harmless when nothing is read or written there.
             let of_nothing = position.is_some_and(|position| {
                 arguments.get(position + 1) == Some(&0) && arguments[position] == size
-                    || spec.parameters[position].kind.value_type() != ValueType::I32
+                    || spec.parameters[position].value_type() != ValueType::I32
             });
             if is_pointer && !of_nothing {
                 assert_ne!(errno, 0, "{}{arguments:?} succeeded", spec.name);

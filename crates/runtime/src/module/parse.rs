@@ -4,8 +4,6 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt::Write as _;
-use core::ops::Range;
 
 use thimble_abi::{Call, ValueType, calls, env};
 use wasmparser::{
@@ -14,15 +12,15 @@ use wasmparser::{
 };
 
 use super::error::ModuleError;
+use super::header::check_header;
+use super::imports::unanswered;
+use super::pages::app_heap_bytes;
 use super::rewrite::{self, Edits};
-use super::{Export, ExportKind, Import, Memory, Module, PAGE_BYTES, hints};
+use super::{Export, ExportKind, Import, Memory, Module, PAGE_BYTES};
 
 /// The name under which a memory is exported when the module does not export it itself. If something else
 /// has this name, NULs follow it.
 const HIDDEN_MEMORY: &str = "\u{0}memory";
-
-/// Bytes that 32-bit offsets can reach.
-const REACHABLE_BYTES: u64 = 1 << 32;
 
 /// What the sections say, collected on the way.
 #[derive(Default)]
@@ -51,7 +49,7 @@ pub(super) fn parse(bytes: Arc<[u8]>) -> Result<Module, ModuleError> {
     let app_heap = memory
         .as_ref()
         .filter(|_| sections.receives_ocre_messages())
-        .and_then(|memory| app_heap(memory, sections.app_heap_bytes));
+        .and_then(|memory| memory.pages().app_heap(sections.app_heap_bytes));
     let memory = memory.map(|memory| match &app_heap {
         Some(heap) => with_pages(memory, heap.pages),
         None => memory,
@@ -84,88 +82,13 @@ pub(super) fn parse(bytes: Arc<[u8]>) -> Result<Module, ModuleError> {
     })
 }
 
-/// The room for messages behind a memory.
-struct AppHeap {
-    range: Range<u32>,
-    /// Pages that the memory begins with more, of its own size.
-    pages: u64,
-}
-
-/// The room for messages, if so much more is within reach: a page of the usual size, and in a memory with smaller
-/// pages, whose guest counts bytes, what it asks for or just what one message needs.
-fn app_heap(memory: &Memory, wanted_bytes: Option<u32>) -> Option<AppHeap> {
-    let begin = memory.initial_bytes();
-    let (start, bytes, room) = if memory.page_bytes < PAGE_BYTES {
-        let start = begin.checked_next_multiple_of(u64::from(env::APP_HEAP_ALIGNMENT))?;
-        let bytes = wanted_bytes.unwrap_or(env::APP_HEAP_SMALL_BYTES);
-        (start, bytes, u64::from(bytes))
-    } else {
-        (begin, env::APP_HEAP_BYTES, memory.page_bytes)
-    };
-    let end = start.checked_add(room)?;
-    let pages = end.checked_sub(begin)?.div_ceil(memory.page_bytes);
-    if memory.initial_pages.checked_add(pages)? > pages_max(memory) {
-        return None;
-    }
-    let start = u32::try_from(start).ok()?;
-    Some(AppHeap {
-        range: start..start.checked_add(bytes)?,
-        pages,
-    })
-}
-
 /// A memory that begins and may end with `extra` pages more, as far as they are within reach.
 fn with_pages(memory: Memory, extra: u64) -> Memory {
-    // A maximum out of reach is not made right: that is for the engine to refuse.
-    let grow = |pages: u64| {
-        pages
-            .saturating_add(extra)
-            .min(pages_max(&memory).max(pages))
-    };
-    let maximum_pages = memory.maximum_pages.map(grow);
+    let pages = memory.pages().with(extra);
     Memory {
-        initial_pages: memory.initial_pages.saturating_add(extra),
-        maximum_pages,
+        initial_pages: pages.initial,
+        maximum_pages: pages.maximum,
         ..memory
-    }
-}
-
-/// The most pages a memory can have.
-fn pages_max(memory: &Memory) -> u64 {
-    (REACHABLE_BYTES / memory.page_bytes).min(u64::from(u32::MAX))
-}
-
-fn check_header(bytes: &[u8]) -> Result<(), ModuleError> {
-    match bytes {
-        [] => Err(ModuleError::Empty),
-        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(()),
-        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Err(ModuleError::Component),
-        [0, b'a', b's', b'm', a, b, c, d, ..] => Err(ModuleError::Version {
-            version: u32::from_le_bytes([*a, *b, *c, *d]),
-        }),
-        _ if b"\0asm".starts_with(bytes) || bytes.starts_with(b"\0asm") => {
-            Err(ModuleError::Truncated {
-                offset: bytes.len(),
-            })
-        }
-        _ => Err(ModuleError::NotWasm {
-            looks_like: looks_like(bytes),
-        }),
-    }
-}
-
-fn looks_like(bytes: &[u8]) -> &'static str {
-    match bytes {
-        [0x7f, b'E', b'L', b'F', ..] => "a native ELF program; build for wasm32-wasip1 instead",
-        [0, b'a', b'o', b't', ..] => "a WAMR ahead-of-time file; give the .wasm it was made from",
-        [b'P', b'K', ..] => "a zip archive",
-        [0x1f, 0x8b, ..] => "a gzip file; unpack it first",
-        [b'#', b'!', ..] => "a script",
-        [b'{', ..] => "JSON",
-        [b'(', ..] => "WebAssembly text that could not be read",
-        [b'M', b'Z', ..] => "a Windows program",
-        _ if bytes.iter().all(|byte| *byte == 0) => "zeros; the file was not copied in full",
-        _ => "something else",
     }
 }
 
@@ -250,11 +173,8 @@ impl Sections {
         &mut self,
         section: &wasmparser::CustomSectionReader<'_>,
     ) -> Result<(), ModuleError> {
-        let bytes = section.data().try_into().ok().map(u32::from_le_bytes);
-        self.app_heap_bytes = Some(bytes.ok_or_else(|| ModuleError::Malformed {
-            reason: format!("`{}` is no number of four bytes", env::APP_HEAP_SECTION),
-            offset: section.data_offset(),
-        })?);
+        let bytes = app_heap_bytes(section.data(), section.data_offset())?;
+        self.app_heap_bytes = Some(bytes);
         Ok(())
     }
 
@@ -312,26 +232,7 @@ impl Sections {
         {
             return Ok(Import { spec });
         }
-        match calls::named(module, name).next() {
-            None => Err(ModuleError::UnknownImport {
-                module: module.to_string(),
-                name: name.to_string(),
-                hint: hints::for_unknown_import(module, name),
-            }),
-            Some(spec) => Err(ModuleError::WrongImportSignature {
-                module: module.to_string(),
-                name: name.to_string(),
-                declared: text(&parameters, &results),
-                expected: text(
-                    &spec
-                        .parameters
-                        .iter()
-                        .map(|parameter| parameter.kind.value_type())
-                        .collect::<Vec<_>>(),
-                    spec.returns.value_type().as_slice(),
-                ),
-            }),
-        }
+        Err(unanswered(module, name, &parameters, &results))
     }
 
     fn function_type(&self, type_index: u32) -> Option<&FuncType> {
@@ -464,19 +365,4 @@ fn value_type(ty: ValType) -> Option<ValueType> {
         ValType::F64 => Some(ValueType::F64),
         ValType::V128 | ValType::Ref(_) => None,
     }
-}
-
-/// A signature as people write it.
-fn text(parameters: &[ValueType], results: &[ValueType]) -> String {
-    let mut text = String::from("(");
-    for (index, parameter) in parameters.iter().enumerate() {
-        let separator = if index == 0 { "" } else { ", " };
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{separator}{}", parameter.name());
-    }
-    text.push(')');
-    for result in results {
-        let _ = write!(text, " -> {}", result.name());
-    }
-    text
 }

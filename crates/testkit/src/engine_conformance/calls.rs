@@ -57,7 +57,7 @@ pub fn every_call_can_be_imported(engine: &dyn Engine) {
         let parameters: Vec<_> = spec
             .parameters
             .iter()
-            .map(|parameter| parameter.kind.value_type())
+            .map(|parameter| parameter.value_type())
             .collect();
         let result = spec.returns.value_type();
         let names: Vec<_> = parameters.iter().map(|ty| ty.name()).collect();
@@ -97,7 +97,7 @@ pub fn every_call_can_be_imported(engine: &dyn Engine) {
             .enumerate()
             .map(|(position, parameter)| {
                 let value = next * 10 + position;
-                if parameter.kind.value_type() == ValueType::F64 {
+                if parameter.value_type() == ValueType::F64 {
                     (value as f64).to_bits()
                 } else {
                     value as u64

@@ -145,6 +145,7 @@ pub(super) fn spec(entries: &[&str]) -> InstanceSpec {
     InstanceSpec {
         memory_bytes_max: 64 << 20,
         table_elements_max: 10_000,
+        stack_bytes: None,
         entries: entries.iter().map(ToString::to_string).collect(),
     }
 }

@@ -17,6 +17,7 @@ fn limited(memory_bytes_max: u64, table_elements_max: u32, entry: &str) -> Insta
     InstanceSpec {
         memory_bytes_max,
         table_elements_max,
+        stack_bytes: None,
         entries: vec![entry.to_string()],
     }
 }

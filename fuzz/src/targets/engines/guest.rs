@@ -61,6 +61,7 @@ impl Run {
         let spec = InstanceSpec {
             memory_bytes_max: MEMORY_BYTES_MAX,
             table_elements_max: TABLE_ELEMENTS_MAX,
+            stack_bytes: None,
             entries: entries.to_vec(),
         };
         let mut guest = match loaded.instantiate(&spec) {

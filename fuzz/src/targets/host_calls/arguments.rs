@@ -83,7 +83,7 @@ pub(super) fn of(spec: &CallSpec, size: usize, u: &mut Unstructured<'_>) -> Resu
     let size = size as u64;
     let mut arguments = Vec::with_capacity(spec.parameters.len());
     for parameter in spec.parameters {
-        let value = match parameter.kind {
+        let value = match *parameter {
             ParameterKind::Pointer | ParameterKind::String => pointer(size, u)?,
             ParameterKind::Length => length(size, u)?,
             ParameterKind::Descriptor => descriptor(u)?,

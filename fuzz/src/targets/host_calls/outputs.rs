@@ -10,7 +10,7 @@ use thimble_runtime::memory;
 pub(super) fn ranges(spec: &CallSpec, arguments: &[u64], memory: &[u8]) -> Vec<Range<u64>> {
     let mut ranges = Vec::new();
     for (position, parameter) in spec.parameters.iter().enumerate() {
-        if parameter.kind != ParameterKind::Pointer {
+        if *parameter != ParameterKind::Pointer {
             continue;
         }
         let argument =

@@ -159,7 +159,7 @@ impl Walk<'_> {
                 Some(call) => {
                     let kind = call
                         .and_then(|call| call.parameters.get(position as usize))
-                        .map(|parameter| parameter.kind);
+                        .copied();
                     let is_address = kind.is_none_or(|kind| {
                         matches!(kind, ParameterKind::Pointer | ParameterKind::String)
                     });

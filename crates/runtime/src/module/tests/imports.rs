@@ -15,7 +15,7 @@ fn every_call_of_the_table_is_answered() {
         let parameters: Vec<_> = spec
             .parameters
             .iter()
-            .map(|parameter| parameter.kind.value_type().name())
+            .map(|parameter| parameter.value_type().name())
             .collect();
         let result = spec
             .returns

@@ -1,0 +1,125 @@
+//! A cut in every single operation of a script: afterwards the log holds what it held before or after the step that was
+//! cut, and goes on.
+
+use crate::flash::{Shape, TORN, Torn, flash};
+use crate::log::{Model, Step, applied, apply, contents, delete, open, put, shape};
+
+/// What a script does.
+#[derive(Clone)]
+enum Act {
+    Apply(Vec<Step>),
+    Format,
+    Reopen,
+}
+
+fn after(model: &Model, act: &Act) -> Model {
+    match act {
+        Act::Apply(group) => applied(model, group),
+        Act::Format => Model::new(),
+        Act::Reopen => model.clone(),
+    }
+}
+
+fn script() -> Vec<Act> {
+    let mut acts = vec![
+        Act::Apply(vec![put("static", &[5; 30])]),
+        Act::Apply(vec![put("a", b"1"), put("b", b"2"), put("c", &[3; 20])]),
+        Act::Apply(vec![put("a", b"4"), delete("b")]),
+        Act::Reopen,
+    ];
+    for n in 0..24_u8 {
+        acts.push(Act::Apply(vec![
+            put(&format!("turn{}", n % 5), &[n; 25]),
+            put("counter", &[n]),
+        ]));
+        if n % 7 == 3 {
+            acts.push(Act::Apply(vec![delete("turn1"), delete("turn2")]));
+        }
+        if n % 5 == 4 {
+            acts.push(Act::Reopen);
+        }
+    }
+    acts.push(Act::Format);
+    for n in 0..6_u8 {
+        acts.push(Act::Apply(vec![put("later", &[n; 40]), put("x", &[n])]));
+    }
+    acts
+}
+
+/// Plays a script until the power is cut; the models before and after the act that was cut.
+fn play(shape: Shape, script: &[Act], cut: u64, torn: Torn) -> bool {
+    let (flash, control) = flash(shape, cut * 3 + torn as u64);
+    let (mut log, _) = open(&flash);
+    control.cut_in(cut, torn);
+    let mut model = Model::new();
+    for act in script {
+        let next = after(&model, act);
+        let done = match act {
+            Act::Apply(group) => apply(&mut log, group).is_ok(),
+            Act::Format => log.format().is_ok(),
+            Act::Reopen => {
+                log = open(&flash).0;
+                true
+            }
+        };
+        if !control.is_dead() {
+            assert!(done);
+            model = next;
+            continue;
+        }
+        control.revive();
+        let (mut log, _) = open(&flash);
+        let found = contents(&mut log, b"");
+        let place = format!("{shape:?}, cut {cut}, {torn:?}");
+        assert!(found == model || (found == next), "{place}: {found:?}");
+        assert!(!done || found == next, "{place}: it was acknowledged");
+        // It says the same when asked again, and goes on.
+        let mut log = open(&flash).0;
+        assert_eq!(contents(&mut log, b""), found, "{place}");
+        let mut model = found;
+        for n in 0..40_u8 {
+            let group = [put(&format!("on{}", n % 4), &[n; 22]), delete("a")];
+            apply(&mut log, &group).unwrap_or_else(|error| panic!("{place}: {error:?}"));
+            model = applied(&model, &group);
+        }
+        assert_eq!(contents(&mut open(&flash).0, b""), model, "{place}");
+        return true;
+    }
+    false
+}
+
+fn check(shape: Shape) {
+    let script = script();
+    for torn in TORN {
+        let mut cut = 1;
+        while play(shape, &script, cut, torn) {
+            cut += 1;
+        }
+        assert!(cut > 50);
+    }
+}
+
+#[test]
+fn bytes() {
+    check(shape(1, 512, 4));
+}
+
+#[test]
+fn words() {
+    check(shape(4, 512, 4));
+}
+
+#[test]
+fn double_words() {
+    check(shape(8, 512, 5));
+}
+
+#[test]
+fn quad_words() {
+    check(shape(16, 512, 4));
+}
+
+#[test]
+fn octa_words() {
+    check(shape(32, 512, 4));
+}

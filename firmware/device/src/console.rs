@@ -1,0 +1,116 @@
+//! The console: text that people type, and frames that tools send, on one line.
+
+use alloc::collections::TryReserveError;
+use alloc::string::String;
+use core::mem;
+
+use thimble_runtime::Instant;
+use thimble_runtime::port::Clock as _;
+use thimble_serial::shell::Shell;
+use thimble_serial::{Request, ServerEvent, ServerLink};
+use thimble_supervisor::Supervisor;
+
+use crate::clock::DeviceClock;
+
+const NANOS_PER_MILLISECOND: u64 = 1_000_000;
+
+/// Both sides of the line.
+pub(crate) struct Console {
+    shell: Shell,
+    link: ServerLink,
+    /// A tool's request that was received.
+    request: Option<Request>,
+    /// Text that waits to be sent.
+    text: String,
+    /// What is being sent.
+    sending: Sending,
+}
+
+enum Sending {
+    Nothing,
+    Frame,
+    Text(String),
+}
+
+impl Console {
+    /// A console that begins with this text.
+    ///
+    /// # Errors
+    /// There is no memory for messages of this size.
+    pub(crate) fn new(message_bytes_max: u32, greeting: &str) -> Result<Self, TryReserveError> {
+        let shell = Shell::new();
+        let mut text = String::from(greeting);
+        shell.start(&mut text);
+        Ok(Self {
+            shell,
+            link: ServerLink::new(message_bytes_max)?,
+            request: None,
+            text,
+            sending: Sending::Nothing,
+        })
+    }
+
+    /// Takes what came over the line.
+    pub(crate) fn receive(&mut self, bytes: &[u8], now_ms: u64) {
+        for byte in bytes {
+            match self.link.receive(*byte, now_ms) {
+                Some(ServerEvent::Text(typed)) => {
+                    for byte in typed.bytes() {
+                        self.shell.feed(*byte, &mut self.text);
+                    }
+                }
+                Some(ServerEvent::Request(request)) => self.request = Some(request),
+                Some(ServerEvent::Outgoing) | None => {}
+            }
+        }
+    }
+
+    /// Whether [`Console::carry_out`] has something to do.
+    pub(crate) fn has_work(&self, now_ms: u64) -> bool {
+        self.request.is_some() || self.shell.wake_at_ms().is_some_and(|at_ms| at_ms <= now_ms)
+    }
+
+    /// When it has, by itself.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        let at_ms = self.shell.wake_at_ms()?;
+        Some(Instant::from_nanos(
+            at_ms.saturating_mul(NANOS_PER_MILLISECOND),
+        ))
+    }
+
+    /// Has what was asked for done: by a tool, and by whoever types.
+    pub(crate) fn carry_out(&mut self, supervisor: &mut Supervisor, clock: &DeviceClock) {
+        if let Some(request) = self.request.take() {
+            let reply = supervisor.handle(request, clock.now());
+            self.link.answer(&reply);
+        }
+        if let Some(request) = self.shell.next_request(clock.uptime_ms()) {
+            let reply = supervisor.handle(request, clock.now());
+            self.shell.reply(&reply, clock.uptime_ms(), &mut self.text);
+        }
+    }
+
+    /// What is to be sent next, in one piece.
+    pub(crate) fn outgoing(&mut self) -> Option<&[u8]> {
+        if matches!(self.sending, Sending::Nothing) {
+            if !self.link.outgoing().is_empty() {
+                self.sending = Sending::Frame;
+            } else if !self.text.is_empty() {
+                self.sending = Sending::Text(mem::take(&mut self.text));
+            }
+        }
+        match &self.sending {
+            Sending::Nothing => None,
+            Sending::Frame => Some(self.link.outgoing()),
+            Sending::Text(text) => Some(text.as_bytes()),
+        }
+    }
+
+    /// It was sent.
+    pub(crate) fn sent(&mut self) {
+        if matches!(self.sending, Sending::Frame) {
+            self.link.sent();
+        }
+        self.sending = Sending::Nothing;
+    }
+}

@@ -1,0 +1,45 @@
+//! What the firmware chooses, and what a board's words change of it.
+
+use core::time::Duration;
+
+use firmware_parts::Words;
+use thimble_engine_inplace as engine;
+use thimble_runtime::kernel::Schedule;
+use thimble_supervisor::Settings;
+
+/// Bytes of a message over the line, unless the word `message=` says otherwise.
+const MESSAGE_BYTES: u32 = 512;
+/// Bytes of a container's operands and frames, unless somebody says otherwise.
+const STACK_BYTES: u32 = 2048;
+
+/// Bytes of a message over the line at most.
+pub(crate) fn message_bytes_max(words: Words) -> u32 {
+    words.bytes("message").unwrap_or(MESSAGE_BYTES)
+}
+
+/// What the supervisor allows. Slices are long enough that changing between containers costs little, and short enough
+/// that the console answers.
+pub(crate) fn supervisor(words: Words) -> Settings {
+    let mut settings = Settings {
+        message_bytes_max: message_bytes_max(words),
+        stack_bytes: STACK_BYTES,
+        schedule: Schedule {
+            shared_slice: Duration::from_millis(5),
+            lone_slice: Duration::from_millis(20),
+            alert_slice: Duration::from_millis(1),
+        },
+        ..Settings::default()
+    };
+    if let Some(bytes) = words.bytes("memory") {
+        settings.limits.memory_bytes = bytes.into();
+    }
+    settings
+}
+
+/// How the engine runs containers.
+pub(crate) fn engine() -> engine::Settings {
+    engine::Settings {
+        stack_bytes: STACK_BYTES as usize,
+        ..engine::Settings::small()
+    }
+}

@@ -1,0 +1,21 @@
+;; Waits for events of our own module, with a timer and a subscription.
+(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (import "thimble" "timer_create" (func $timer (param i64 i64) (result i32)))
+  (import "thimble" "bus_subscribe" (func $subscribe (param i32 i32) (result i32)))
+  (import "thimble" "event_wait" (func $wait (param i64 i32 i32) (result i32)))
+  (memory (export "memory") 256 256 (pagesize 1))
+  (global $count (mut i32) (i32.const 0))
+  (table 2 funcref)
+  (elem (i32.const 1) $start)
+  (data (i32.const 16) "line/alarm")
+  (func $start (export "_start")
+    (if (i32.le_s (call $timer (i64.const 3600000) (i64.const 3600000)) (i32.const 0))
+      (then (call $exit (i32.const 1))))
+    (if (i32.le_s (call $subscribe (i32.const 16) (i32.const 10)) (i32.const 0))
+      (then (call $exit (i32.const 2))))
+    (loop $again
+      (drop (call $wait (i64.const -1) (i32.const 64) (i32.const 128)))
+      (global.set $count (i32.add (global.get $count) (i32.const 1)))
+      (br $again))))

@@ -1,0 +1,22 @@
+//! Thimble on QEMU's `mps2-an505`.
+
+#![no_std]
+#![no_main]
+
+use firmware_parts::Parts;
+use firmware_qemu::Qemu;
+
+firmware_qemu::entry!(spawn);
+
+fn spawn(parts: Parts<Qemu>) {
+    let spawner = parts.spawner;
+    // There is room for one, and this is the first.
+    if let Ok(token) = device(parts) {
+        spawner.spawn(token);
+    }
+}
+
+#[embassy_executor::task]
+async fn device(parts: Parts<Qemu>) {
+    firmware_app::run(parts).await
+}

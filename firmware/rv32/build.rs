@@ -1,0 +1,5 @@
+//! Links for the board.
+
+fn main() {
+    println!("cargo:rustc-link-arg=-Tmemory.x");
+}
