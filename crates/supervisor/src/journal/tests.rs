@@ -1,5 +1,10 @@
 //! The log against a model that keeps everything.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the numbers of a test are small"
+)]
+
 use alloc::vec;
 use alloc::vec::Vec;
 

@@ -146,10 +146,11 @@ fn parts_come_twice_late_or_too_long() {
 
 #[test]
 fn what_is_wrong_with_an_image_is_said() {
+    type Change = fn(&mut Image);
     let mut board = Board::new();
     let config = ImageConfig::default();
     let before = board.flash.dump();
-    let cases: [(fn(&mut Image), &str); 7] = [
+    let cases: [(Change, &str); 7] = [
         (
             |image| image.module[20] ^= 1,
             "it was damaged on its way, send it again",

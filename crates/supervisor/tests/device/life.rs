@@ -33,7 +33,7 @@ fn a_container_runs_to_its_end_and_its_end_is_kept() {
     let end = status.end.unwrap();
     assert_eq!((end.reason.as_str(), end.exit_code), ("exited", 3));
     assert_eq!(end.last_output, "hello\n");
-    assert_eq!(board.ends("app"), [end.clone()]);
+    assert_eq!(board.ends("app"), std::slice::from_ref(&end));
     let log = board.log("app");
     assert_eq!(
         (log[0].stream, log[0].bytes.as_slice()),

@@ -67,8 +67,11 @@ fn a_log_is_over_when_everything_was_told() {
     assert_eq!(log(&mut board, next), (0, next, true));
 }
 
+/// Who wrote what.
+type Written = (String, LogStream, Vec<u8>);
+
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<(String, LogStream, Vec<u8>)>>>);
+struct Heard(Arc<Mutex<Vec<Written>>>);
 
 impl Tap for Heard {
     fn wrote(&mut self, container: &str, stream: LogStream, _: u64, bytes: &[u8]) {
