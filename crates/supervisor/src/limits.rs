@@ -56,7 +56,9 @@ pub(crate) fn settle(
     let usual = &settings.limits;
     let at_most = |asked: Option<u64>, usual: u64| asked.map_or(usual, |asked| asked.min(usual));
     let wide = |declared: Option<u32>, given: u64| declared.map_or(given, u64::from);
+    let stack_bytes = declared.stack_bytes.unwrap_or(settings.stack_bytes);
     let limits = Limits {
+        stack_bytes: Some(stack_bytes),
         memory_bytes: wide(
             declared.memory_bytes,
             at_most(image.memory_bytes, usual.memory_bytes),
@@ -77,8 +79,6 @@ pub(crate) fn settle(
         message_bytes: declared.message_bytes.unwrap_or(usual.message_bytes),
         ..usual.clone()
     };
-    let stack_bytes = declared.stack_bytes.unwrap_or(settings.stack_bytes);
-    // HERE: as soon as `Limits` has `stack_bytes: Option<u32>`, it becomes `Some(stack_bytes)`.
     let asked = image
         .cpu_share_thousandths
         .and_then(CpuShare::from_thousandths);

@@ -17,6 +17,9 @@ use super::extent::{self, ALIGNMENT, HEAD_BYTES, ImageFacts, Parts};
 use super::sink::ExtentSink;
 use super::{ImageDigest, names, read_manifest};
 
+/// Bytes of the largest piece that flash is written in: up to a multiple of it, all of an extent can be read.
+const UNIT_BYTES_MAX: u32 = 64;
+
 /// An image that is being installed.
 pub(crate) struct Install {
     digest: ImageDigest,
@@ -218,7 +221,7 @@ impl Device {
     }
 
     fn complete(&mut self, install: &Install) -> Outcome<()> {
-        self.store.align(ALIGNMENT)?;
+        self.store.align(UNIT_BYTES_MAX)?;
         let (table_offset, bytes) = self.store.written()?;
         let module = extent::part(bytes, install.module_offset, install.module_bytes)
             .ok_or(ImageStoreError::Device)?;
@@ -271,6 +274,7 @@ impl Device {
                 "the engine left its side table unfinished",
             )
         })?;
+        self.store.align(UNIT_BYTES_MAX)?;
         let (_, bytes) = self.store.written()?;
         let table = extent::part(bytes, facts.table_offset, facts.table_bytes)
             .ok_or(ImageStoreError::Device)?;

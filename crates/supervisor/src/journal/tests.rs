@@ -1,5 +1,10 @@
 //! The log against a model that keeps everything.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the numbers of a test are small"
+)]
+
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -35,7 +40,7 @@ fn what_is_kept_is_the_end_of_what_was_written() {
     for capacity in [0, 1, 20, 64, 200, 512, 4096] {
         let mut ring = Ring::new(capacity);
         let mut model: Vec<u8> = Vec::new();
-        for at_ms in 0..400 {
+        for at_ms in 0..400_u64 {
             let length = if random(20) == 0 {
                 random(1000)
             } else {
@@ -53,6 +58,9 @@ fn what_is_kept_is_the_end_of_what_was_written() {
             let stream = [LogStream::Output, LogStream::Error][random(2) as usize];
             ring.push(stream, at_ms * 50, &piece);
             model.extend_from_slice(&piece);
+            if at_ms % 8 != 0 {
+                continue;
+            }
             let step = [1, 40, 512][random(3) as usize];
             let from = u64::from(random(model.len() as u32 + 1));
             let (bytes, next, lost) = read_all(&ring, from, step);

@@ -1,6 +1,6 @@
 //! Removes containers and images.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use thimble_serial::RefusalKind;
 
@@ -96,7 +96,7 @@ impl Supervisor {
             };
             return Err(Denied::conflict(format_args!(
                 "container {}{more} needs the image; remove it first",
-                user.name().to_string()
+                user.name()
             )));
         }
         self.device.remove_image(&digest)?;

@@ -64,7 +64,7 @@ fn what_is_written_is_read_and_nothing_else() {
         assert_eq!(NumberedEnd::decode(&bytes[..length]), Err(Damaged));
     }
     for place in 0..bytes.len() {
-        for value in 0..=255 {
+        for value in (0..=255).step_by(5) {
             let mut bytes = bytes.clone();
             bytes[place] = value;
             let _ = NumberedEnd::decode(&bytes);
