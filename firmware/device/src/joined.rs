@@ -9,7 +9,7 @@ use firmware_parts::{Fault, MappedFlash, StartedBy, Words};
 use thimble_port_mcu::extents::Extents;
 use thimble_port_mcu::files;
 use thimble_port_mcu::flash::SharedFlash;
-use thimble_port_mcu::log::{self, Log};
+use thimble_port_mcu::log::{Log, SharedLog};
 use thimble_port_mcu::machine::Lock;
 use thimble_port_mcu::random::SeededRandom;
 use thimble_port_mcu::records::Records;
@@ -105,10 +105,10 @@ fn storage<F: MappedFlash + Send + 'static>(
         .map_err(|error| failed("images", &error))?;
     let (log, recovered) =
         Log::open(log, &settings::log(words)).map_err(|error| failed("records", &error))?;
-    let records: SharedRecords = Arc::new(Lock::new(Box::new(log) as Box<dyn Records>));
-    let handle = Box::new(log::SharedRecords::of(Arc::clone(&records)));
+    let log = SharedLog::new(log);
+    let records: SharedRecords = Arc::new(Lock::new(Box::new(log.clone()) as Box<dyn Records>));
     let (images, surveyed) =
-        Extents::open(images, handle).map_err(|error| failed("images", &error))?;
+        Extents::open(images, Box::new(log)).map_err(|error| failed("images", &error))?;
     Ok((records, images, format!("{recovered}; {surveyed}")))
 }
 

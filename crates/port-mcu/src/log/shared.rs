@@ -27,12 +27,6 @@ impl SharedLog {
         self.with(Log::format)
     }
 
-    /// A handle of records that are shared already.
-    #[must_use]
-    pub const fn of(records: crate::shared::SharedRecords) -> Self {
-        Self(records)
-    }
-
     fn with<R>(
         &self,
         use_log: impl FnOnce(&mut Log) -> Result<R, RecordsError>,
