@@ -2,6 +2,7 @@
 
 mod board;
 mod engines;
+mod flash_log;
 mod grants;
 mod host_calls;
 mod image_archive;
@@ -9,6 +10,7 @@ mod image_documents;
 mod image_signature;
 mod module;
 mod packing;
+mod serial;
 mod smith;
 
 use std::time::Duration;
@@ -46,7 +48,9 @@ pub(crate) static TARGETS: &[TargetSpec] = &[
     host_calls::SPEC,
     engines::SPEC,
     board::SPEC,
+    flash_log::SPEC,
     image_documents::SPEC,
     image_archive::SPEC,
     image_signature::SPEC,
+    serial::SPEC,
 ];

@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use pico_args::Arguments;
 
-use crate::firmware::{Board, Firmware};
+use crate::firmware::{Board, Device, Firmware};
 use crate::guests::WithoutGo;
 use crate::report::Report;
 use crate::setup::Need;
@@ -56,6 +56,10 @@ Usage: cargo xtask <command>
   bench mcu [--smoke] [--board NAME] [KERNEL...]
                            measure the engines on microcontrollers that QEMU plays
   firmware [--board NAME]  build the firmware that measures, into <target>/firmware
+  firmware build [--board NAME]
+                           build the firmware that devices run
+  qemu BOARD [--flash FILE] [--ram 32K] [--icount] [--serial unix:PATH] [NAME=VALUE...]
+                           run a board's firmware in QEMU, with this terminal as its console
   suite mcu [--board NAME] run the official WebAssembly test suite on those
   fuzz [--smoke] [TARGET] [--seconds N]
                            feed the decoders what nobody would send
@@ -91,13 +95,8 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         }
         "fuzz" => launch::fuzz(&workspace, &arguments.finish())?,
         _ if arguments.contains(["-h", "--help"]) => print!("{HELP}"),
-        "firmware" => {
-            let boards = Board::chosen(&mut arguments)?;
-            no_more(arguments)?;
-            for board in boards {
-                firmware::build(&workspace, board, &[Firmware::BENCH])?;
-            }
-        }
+        "firmware" => build_firmware(&workspace, arguments)?,
+        "qemu" => match firmware::qemu(&workspace, arguments)? {},
         "suite" => {
             let boards = Board::chosen(&mut arguments)?;
             match arguments.subcommand()?.as_deref() {
@@ -124,6 +123,28 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the firmware that measures, or, with `build`, the one that devices run.
+fn build_firmware(workspace: &Workspace, mut arguments: Arguments) -> Result<()> {
+    match arguments.subcommand()?.as_deref() {
+        Some("build") => {
+            let devices = Device::chosen(&mut arguments)?;
+            no_more(arguments)?;
+            for device in devices {
+                device.build(workspace)?;
+            }
+        }
+        Some(unknown) => bail!("`firmware` knows `build`, and not `{unknown}`"),
+        None => {
+            let boards = Board::chosen(&mut arguments)?;
+            no_more(arguments)?;
+            for board in boards {
+                firmware::build(workspace, board, &[Firmware::BENCH])?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Runs a command that takes no arguments.

@@ -28,7 +28,7 @@ pub enum GrantKind {
     KeyValue,
 }
 
-/// How a grant of some kind is written and what it gives.
+/// How a grant of some kind is written.
 #[derive(Clone, Copy, Debug)]
 pub struct GrantSpec {
     /// The kind.
@@ -39,8 +39,6 @@ pub struct GrantSpec {
     pub scope: &'static str,
     /// An example that can be pasted.
     pub example: &'static str,
-    /// What it gives.
-    pub summary: &'static str,
 }
 
 /// Every kind of grant.
@@ -50,77 +48,66 @@ pub const GRANTS: &[GrantSpec] = &[
         name: "fs",
         scope: "",
         example: "fs",
-        summary: "Use the files of the container's mounts. A mount given on the command line implies it.",
     },
     GrantSpec {
         kind: GrantKind::Network,
         name: "net",
         scope: "",
         example: "net",
-        summary: "All network use: listen, connect and look up, any protocol, host and port.",
     },
     GrantSpec {
         kind: GrantKind::NetListen,
         name: "net.listen",
         scope: "[tcp|udp/][PORT|FIRST-LAST|*]",
         example: "net.listen:tcp/8080",
-        summary: "Bind to these local ports and listen on them.",
     },
     GrantSpec {
         kind: GrantKind::NetConnect,
         name: "net.connect",
         scope: "[tcp|udp/]HOST|*[:PORT|FIRST-LAST|*]",
         example: "net.connect:example.org:443",
-        summary: "Connect and send to this host (name, address, network/prefix or *.domain) and port. A host name implies looking it up.",
     },
     GrantSpec {
         kind: GrantKind::NetResolve,
         name: "net.resolve",
         scope: "HOST|*.DOMAIN|*",
         example: "net.resolve:*.example.org",
-        summary: "Look up host names.",
     },
     GrantSpec {
         kind: GrantKind::BusPublish,
         name: "bus.pub",
         scope: "TOPIC-FILTER",
         example: "bus.pub:line1/#",
-        summary: "Publish on topics that match (MQTT's + and #).",
     },
     GrantSpec {
         kind: GrantKind::BusSubscribe,
         name: "bus.sub",
         scope: "TOPIC-FILTER",
         example: "bus.sub:line1/+/temperature",
-        summary: "Receive messages on topics that match (MQTT's + and #).",
     },
     GrantSpec {
         kind: GrantKind::Gpio,
         name: "gpio",
         scope: "NAME|PORT.PIN|*",
         example: "gpio:led0",
-        summary: "Use a pin of the board.",
     },
     GrantSpec {
         kind: GrantKind::Sensor,
         name: "sensor",
         scope: "NAME|*",
         example: "sensor:temp",
-        summary: "Read a sensor of the board.",
     },
     GrantSpec {
         kind: GrantKind::Timer,
         name: "timer",
         scope: "",
         example: "timer",
-        summary: "Create timers.",
     },
     GrantSpec {
         kind: GrantKind::KeyValue,
         name: "kv",
         scope: "",
         example: "kv",
-        summary: "Use the container's key-value store.",
     },
 ];
 
@@ -140,6 +127,30 @@ pub const GRANT_ALIASES: &[(&str, &[&str])] = &[
 ];
 
 impl GrantKind {
+    /// What a grant of this kind gives, for the documentation.
+    #[must_use]
+    pub const fn summary(self) -> &'static str {
+        match self {
+            Self::Files => {
+                "Use the files of the container's mounts. A mount given on the command line implies it."
+            }
+            Self::Network => {
+                "All network use: listen, connect and look up, any protocol, host and port."
+            }
+            Self::NetListen => "Bind to these local ports and listen on them.",
+            Self::NetConnect => {
+                "Connect and send to this host (name, address, network/prefix or *.domain) and port. A host name implies looking it up."
+            }
+            Self::NetResolve => "Look up host names.",
+            Self::BusPublish => "Publish on topics that match (MQTT's + and #).",
+            Self::BusSubscribe => "Receive messages on topics that match (MQTT's + and #).",
+            Self::Gpio => "Use a pin of the board.",
+            Self::Sensor => "Read a sensor of the board.",
+            Self::Timer => "Create timers.",
+            Self::KeyValue => "Use the container's key-value store.",
+        }
+    }
+
     /// How grants of this kind are written.
     #[must_use]
     pub fn spec(self) -> Option<&'static GrantSpec> {

@@ -117,7 +117,7 @@ fn grants(out: &mut impl Write) -> Result {
             }
         }
         write!(out, " | `{}` | ", grant.example)?;
-        cell(out, grant.summary)?;
+        cell(out, grant.kind.summary())?;
         out.write_str(" |\n")?;
     }
     out.write_str("\nOther names, from Ocre:\n\n| Name | Means |\n|---|---|\n")?;

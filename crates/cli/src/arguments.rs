@@ -12,11 +12,14 @@ use clap_complete::Shell;
 use crate::daemon::DaemonArguments;
 
 pub(crate) use device::{
-    AppsArguments, AttachArguments, BusCommand, Changeable, CopyArguments, CreateArguments,
-    DeviceArguments, DeviceCommand, DeviceOptions, DiffArguments, DownArguments, EventsArguments,
-    LogsArguments, NamesArguments, PsArguments, PublishArguments, RemoveArguments, StatsArguments,
-    StopArguments, SubscribeArguments, UpArguments, UpdateArguments, VolumesArguments,
-    VolumesCommand, WaitArguments, WaitCondition,
+    AppsArguments, AttachArguments, BusCommand, BusStatusArguments, Changeable, CopyArguments,
+    CreateArguments, DeviceArguments, DeviceCommand, DeviceOptions, DiffArguments, DownArguments,
+    EventsArguments, FactoryResetArguments, FaultArguments, InstallArguments, LogsArguments,
+    NamesArguments, PackedArguments, PortArguments, PsArguments, PublishArguments, RemoveArguments,
+    SerialCommand, SerialCreateArguments, SerialDeclared, SerialLogsArguments, SerialNameArguments,
+    SerialPsArguments, SerialRemoveArguments, SerialRmiArguments, SerialRunArguments, SerialShape,
+    StatsArguments, StopArguments, SubscribeArguments, TimeArguments, UpArguments, UpdateArguments,
+    VolumesArguments, VolumesCommand, WaitArguments, WaitCondition,
 };
 pub(crate) use images::{
     ArchiveFormat, BuildArguments, FsckArguments, ImageCommand, ImagesArguments, LoadArguments,

@@ -11,6 +11,7 @@ mod follow;
 mod life;
 mod list;
 mod moments;
+mod serial;
 mod show;
 mod spec;
 mod stats;
@@ -60,7 +61,7 @@ pub(crate) fn command(command: &DeviceCommand) -> Result<ExitCode, Failure> {
         DeviceCommand::Diff(arguments) => apps::diff(arguments),
         DeviceCommand::Apps(arguments) => apps::list(arguments),
         DeviceCommand::Volumes(arguments) => volumes::volumes(arguments),
-        DeviceCommand::Device(arguments) => show::device(arguments),
+        DeviceCommand::Device(arguments) => return serial::device(arguments),
         DeviceCommand::Bus(BusCommand::Pub(arguments)) => bus::publish(arguments),
         DeviceCommand::Bus(BusCommand::Sub(arguments)) => bus::subscribe(arguments),
         DeviceCommand::Bus(BusCommand::Status(arguments)) => bus::status(arguments),

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use thimble_builder::yaml::Place;
 use thimble_device_api::{ClientError, ProblemKind};
+use thimble_port_serial::SerialError;
+use thimble_serial::RefusalKind;
 
 use crate::observer::printable;
 
@@ -80,6 +82,13 @@ pub(crate) enum Failure {
         subject: String,
         /// Why.
         error: Box<ClientError>,
+    },
+    /// The device behind a serial port cannot do it, or does not answer.
+    Serial {
+        /// What it is about.
+        subject: String,
+        /// Why.
+        error: Box<SerialError>,
     },
     /// Nobody reads what is written.
     NoReader,
@@ -160,6 +169,14 @@ impl Failure {
         }
     }
 
+    /// What the device behind a serial port said about something.
+    pub(crate) fn serial(subject: impl Into<String>, error: SerialError) -> Self {
+        Self::Serial {
+            subject: subject.into(),
+            error: Box::new(error),
+        }
+    }
+
     /// Whether there is nothing left to tell.
     pub(crate) const fn is_silent(&self) -> bool {
         matches!(self, Self::NoReader)
@@ -180,6 +197,11 @@ impl Failure {
                     | ProblemKind::NoSuchFile,
                 ) => NOT_FOUND,
                 Some(ProblemKind::ImageUnfit | ProblemKind::CannotStart) => CANNOT_RUN,
+                _ => OURS,
+            },
+            Self::Serial { error, .. } => match error.refusal().map(|refusal| refusal.kind) {
+                Some(RefusalKind::NotFound) => NOT_FOUND,
+                Some(RefusalKind::Image) => CANNOT_RUN,
                 _ => OURS,
             },
             Self::NoReader => NO_READER,
@@ -246,6 +268,13 @@ impl fmt::Display for Failure {
                     write!(formatter, "{}: ", printable(subject))?;
                 }
                 formatter.write_str(&printable(&problem.detail))
+            }
+            Self::Serial { subject, error } => {
+                let told = printable(&chain(&**error));
+                match subject.as_str() {
+                    "" => formatter.write_str(&told),
+                    subject => write!(formatter, "{}: {told}", printable(subject)),
+                }
             }
             Self::NoReader => formatter.write_str("nobody reads the output"),
             Self::Device { doing, reason } => write!(formatter, "{doing}: {reason}"),

@@ -197,7 +197,7 @@ fn decode(module: &[u8], offset: u32) -> Option<(&'static str, String, Vec<usize
         .map(|_| number(&mut rest).map(|(_, length)| length))
         .collect::<Option<_>>()?;
     Some((
-        instruction.name,
+        instruction.name(),
         format!("{:?}", instruction.immediates),
         lengths,
     ))

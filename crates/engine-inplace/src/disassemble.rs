@@ -109,7 +109,7 @@ impl Listing<'_> {
                 "",
                 indent = self.indent(byte)
             )?;
-            out.write_str(instruction.name)?;
+            out.write_str(instruction.name())?;
             let labels = immediates(instruction, &mut reader, out)?;
             self.follow(byte, base, labels, out)?;
             out.write_char('\n')?;

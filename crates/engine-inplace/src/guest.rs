@@ -17,7 +17,7 @@ use crate::instance::{Instance, NoInstance, Surroundings};
 use crate::machine::{Called, Calls, Machine, Stack, Stop};
 use crate::program::{KIND_FUNCTION, Program};
 use crate::slot::{Slot as _, low};
-use crate::{Settings, types};
+use crate::{Pace, Settings, types};
 
 /// A loaded module.
 pub(crate) struct InplaceModule {
@@ -40,13 +40,14 @@ struct Entry {
 
 impl LoadedModule for InplaceModule {
     fn instantiate(&self, spec: &InstanceSpec) -> Result<Box<dyn Guest>, InstantiateError> {
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(spec.entries.len().saturating_add(1));
         if let Some(start) = self.start() {
             entries.push(self.entry(start, false));
         }
         for name in &spec.entries {
             entries.push(self.named_entry(name)?);
         }
+        entries.shrink_to_fit();
         let surroundings = Surroundings {
             buffers: self.settings.buffers,
             memory_bytes_max: spec.memory_bytes_max,
@@ -88,7 +89,7 @@ impl LoadedModule for InplaceModule {
             },
             imports: Arc::clone(&self.imports),
             flag: Arc::new(Flag::default()),
-            settings: self.settings,
+            pace: self.settings.pace(),
         }))
     }
 }
@@ -136,7 +137,7 @@ struct InplaceGuest {
     course: Course,
     imports: Arc<[Call]>,
     flag: Arc<Flag>,
-    settings: Settings,
+    pace: Pace,
 }
 
 /// How far a guest is.
@@ -168,7 +169,7 @@ impl Guest for InplaceGuest {
             course,
             imports,
             flag,
-            settings,
+            pace,
         } = self;
         let mut calls = HostCalls {
             host,
@@ -176,12 +177,12 @@ impl Guest for InplaceGuest {
             flag,
             ending: None,
         };
-        let mut left = settings.fuel(budget);
+        let mut left = pace.fuel(budget);
         loop {
             if flag.take() {
                 return Yield::Preempted;
             }
-            let chunk = left.min(settings.fuel_between_checks);
+            let chunk = left.min(u64::from(pace.fuel_between_checks));
             let mut fuel = i32::try_from(chunk).unwrap_or(i32::MAX);
             let stop = course.step(machine, &mut calls, &mut fuel);
             let used = chunk.saturating_sub(u64::try_from(fuel).unwrap_or(0));

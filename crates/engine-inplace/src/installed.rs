@@ -13,7 +13,7 @@ use thimble_abi::calls::{self, EnvCall, ThimbleCall};
 use thimble_abi::{Call, CallSpec, ValueType, env};
 use thimble_runtime::engine::{LoadError, LoadedModule};
 use thimble_runtime::module::{
-    AppHeap, Interface, ModuleError, app_heap_bytes, check_header, unanswered,
+    AppHeap, Interface, ModuleError, Names, app_heap_bytes, check_header, unanswered,
 };
 
 use crate::Settings;
@@ -197,10 +197,10 @@ fn interface(program: &Program, imports: &[Call], app_heap: Option<&AppHeap>) ->
         let functions = program.exports();
         functions
             .filter(|(_, export)| export.kind == KIND_FUNCTION)
-            .map(|(name, _)| name.to_owned())
+            .map(|(name, _)| name)
             .collect()
     } else {
-        Vec::new()
+        Names::default()
     };
     Interface {
         hears_stop: imports.contains(&Call::Thimble(ThimbleCall::EventWait)),

@@ -94,13 +94,33 @@ impl Settings {
         }
     }
 
+    /// What of it each guest needs.
+    fn pace(&self) -> Pace {
+        Pace {
+            fuel_between_checks: u32::try_from(self.fuel_between_checks).unwrap_or(u32::MAX),
+            fuel_per_microsecond: u32::try_from(self.fuel_per_microsecond).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// [`Settings`] about fuel.
+#[derive(Clone, Copy)]
+struct Pace {
+    fuel_between_checks: u32,
+    fuel_per_microsecond: u32,
+}
+
+impl Pace {
     /// The fuel of a budget.
-    fn fuel(&self, budget: Budget) -> u64 {
+    fn fuel(self, budget: Budget) -> u64 {
         if budget.fuel != 0 && budget.fuel != u64::MAX {
             return budget.fuel;
         }
-        let micros = u64::try_from(budget.time.as_micros()).unwrap_or(u64::MAX);
-        micros.saturating_mul(self.fuel_per_microsecond).max(1)
+        let micros = budget.time.as_secs().saturating_mul(1_000_000);
+        let micros = micros.saturating_add(budget.time.subsec_micros().into());
+        micros
+            .saturating_mul(self.fuel_per_microsecond.into())
+            .max(1)
     }
 }
 

@@ -63,12 +63,22 @@ pub enum Immediates {
 pub struct Instruction {
     /// Its opcode; one after the prefix `0xfc` is `0xfc00` and that number.
     pub code: u16,
-    /// Its name in the text format.
-    pub name: &'static str,
     /// What follows the opcode.
     pub immediates: Immediates,
     /// The types it takes and the one it gives, where they are the same everywhere.
     pub signature: Option<Signature>,
+}
+
+impl Instruction {
+    /// Its name in the text format.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        let place = INSTRUCTIONS.iter().position(|own| own.code == self.code);
+        place
+            .and_then(|place| NAMES.get(place))
+            .copied()
+            .unwrap_or_default()
+    }
 }
 
 /// The types of an instruction, as in the binary format.
@@ -357,27 +367,33 @@ macro_rules! described {
         /// Every instruction, in the order of the description.
         pub const INSTRUCTIONS: &[Instruction] = &[
             $(Instruction {
-                code: $pc, name: $pt, immediates: Immediates::None,
+                code: $pc, immediates: Immediates::None,
                 signature: Some(Signature { takes: &[$(type_byte!($pty)),*], gives: Some(type_byte!($pr)) }),
             },)*
             $(Instruction {
-                code: $tc, name: $tt, immediates: Immediates::None,
+                code: $tc, immediates: Immediates::None,
                 signature: Some(Signature { takes: &[$(type_byte!($tty)),*], gives: Some(type_byte!($tr)) }),
             },)*
             $(Instruction {
-                code: prefixed($sc), name: $st, immediates: Immediates::None,
+                code: prefixed($sc), immediates: Immediates::None,
                 signature: Some(Signature { takes: &[$(type_byte!($sty)),*], gives: Some(type_byte!($sr)) }),
             },)*
             $(Instruction {
-                code: $lc, name: $lt, immediates: Immediates::MemoryArgument,
+                code: $lc, immediates: Immediates::MemoryArgument,
                 signature: Some(Signature { takes: &[type_byte!(i32)], gives: Some(type_byte!($lty)) }),
             },)*
             $(Instruction {
-                code: $wc, name: $wt, immediates: Immediates::MemoryArgument,
+                code: $wc, immediates: Immediates::MemoryArgument,
                 signature: Some(Signature { takes: &[type_byte!(i32), type_byte!($wty)], gives: None }),
             },)*
-            $(Instruction { code: $xc, name: $xt, immediates: Immediates::$xi, signature: None },)*
-            $(Instruction { code: prefixed($bc), name: $bt, immediates: Immediates::$bi, signature: None },)*
+            $(Instruction { code: $xc, immediates: Immediates::$xi, signature: None },)*
+            $(Instruction { code: prefixed($bc), immediates: Immediates::$bi, signature: None },)*
+        ];
+
+        /// The names of [`INSTRUCTIONS`] in the text format. Apart from them, so that a device that does not show code
+        /// does not carry them.
+        static NAMES: &[&str] = &[
+            $($pt,)* $($tt,)* $($st,)* $($lt,)* $($wt,)* $($xt,)* $($bt,)*
         ];
 
         /// The opcodes of one byte by name.

@@ -59,7 +59,6 @@ impl Deref for Words {
 pub struct Program {
     bytes: Bytes,
     words: Words,
-    digest: Digest,
 }
 
 /// What an export is: its kind's number in the binary format, and its index.
@@ -122,7 +121,6 @@ impl Program {
         let program = Self {
             bytes,
             words: table.into_words(),
-            digest: UNKNOWN,
         };
         Ok((program, validated))
     }
@@ -137,11 +135,7 @@ impl Program {
     /// what a wrong table says can make them reach any memory.
     pub unsafe fn open(bytes: Bytes, words: Words, digest: Digest) -> Result<Self, TableError> {
         SideTable::open(&words, bytes.len(), &digest)?;
-        Ok(Self {
-            bytes,
-            words,
-            digest,
-        })
+        Ok(Self { bytes, words })
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -150,7 +144,7 @@ impl Program {
 
     /// The table, which was checked before and is where it was.
     pub(crate) fn table(&self) -> Result<SideTable<'_>, TableError> {
-        SideTable::open(&self.words, self.bytes.len(), &self.digest)
+        SideTable::opened(&self.words)
     }
 
     pub(crate) fn reader(&self, offset: u32) -> Reader<'_> {

@@ -341,23 +341,33 @@ impl<'m> SideTable<'m> {
         module_bytes: usize,
         digest: &Digest,
     ) -> Result<Self, TableError> {
-        let mut head = words
+        let table = Self::opened(words)?;
+        let own_digest = words.iter().skip(MAGIC.len());
+        let own_digest = own_digest.map(|word| u32::from_le(*word).to_le_bytes());
+        let is_own = own_digest
+            .zip(digest.chunks_exact(4))
+            .all(|(own, part)| own == *part);
+        if !is_own || u32::try_from(module_bytes) != Ok(table.head.module_bytes) {
+            return Err(TableError::OtherModule);
+        }
+        Ok(table)
+    }
+
+    /// One that was checked before.
+    pub(crate) fn opened(words: &'m [u32]) -> Result<Self, TableError> {
+        let head = words
             .get(..HEAD_WORDS as usize)
-            .ok_or(TableError::NotATable)?
-            .iter()
-            .map(|word| u32::from_le(*word));
+            .ok_or(TableError::NotATable)?;
+        let mut head = head.iter().map(|word| u32::from_le(*word));
         let mut next = || head.next().unwrap_or_default();
         if [next(), next()] != MAGIC {
             return Err(TableError::NotATable);
         }
-        let mut own_digest = [0; 32];
-        for place in own_digest.chunks_exact_mut(4) {
-            place.copy_from_slice(&next().to_le_bytes());
+        // The digest.
+        for _ in 0..8 {
+            next();
         }
         let head = Head::from_fields(core::array::from_fn(|_| next()));
-        if own_digest != *digest || u32::try_from(module_bytes) != Ok(head.module_bytes) {
-            return Err(TableError::OtherModule);
-        }
         let length = usize::try_from(head.table_bytes / 4).map_err(|_| TableError::NotATable)?;
         let words = words.get(..length).ok_or(TableError::NotATable)?;
         Ok(Self { words, head })

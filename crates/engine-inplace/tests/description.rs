@@ -131,13 +131,12 @@ fn the_page_of_instructions_is_up_to_date() {
     let mut instructions: Vec<&Instruction> = INSTRUCTIONS.iter().collect();
     instructions.sort_by_key(|instruction| instruction.code);
     let mut text = OPENING.to_owned();
-    for Instruction {
-        code,
-        name,
-        immediates,
-        signature,
-    } in instructions
-    {
+    for instruction in instructions {
+        let Instruction {
+            code,
+            immediates,
+            signature,
+        } = instruction;
         let opcode = match code.to_be_bytes() {
             [0, code] => format!("`{code:02x}`"),
             [prefix, code] => format!("`{prefix:02x} {code:02x}`"),
@@ -149,7 +148,8 @@ fn the_page_of_instructions_is_up_to_date() {
         let followed_by = described(*immediates);
         writeln!(
             text,
-            "| {opcode} | `{name}` | {followed_by} | {takes} | {gives} |"
+            "| {opcode} | `{}` | {followed_by} | {takes} | {gives} |",
+            instruction.name()
         )
         .expect("it is memory");
     }

@@ -233,11 +233,11 @@ impl Machine {
         };
         let guest = loaded.instantiate(&spec).map_err(StartError::Instantiate)?;
         let host = HostState::new(id, config, resources, &interface);
-        let body = Body {
+        let body = Box::new(Body {
             guest,
             host,
             waker: waker::container(self, id),
-        };
+        });
         let started = self.0.kernel.lock().start(
             id,
             body,
@@ -252,7 +252,7 @@ impl Machine {
             }
             Err((error, body)) => {
                 self.dispose(Ended {
-                    body: *body,
+                    body,
                     outcome: None,
                 });
                 Err(error.into())

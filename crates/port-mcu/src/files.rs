@@ -3,9 +3,9 @@
 //! # Invariants
 //!
 //! - A container reaches its own volumes only, and no path leads out of a volume.
-//! - Every change is one group of records: a power cut leaves what was before or what is after it, and what was answered
-//!   is on storage. Only the removal of content takes several groups; what is left of it is found when the files are
-//!   opened the next time, and cannot come back before.
+//! - Every change is one group of records: a power cut leaves what was before or what is after it, and what was
+//!   answered is on storage. Only the removal of content takes several groups; what is left of it is found when the
+//!   files are opened the next time, and cannot come back before.
 //! - What the files cost is checked before anything changes, against [`Quota`].
 //! - Nothing is kept in memory but who has what open, and three numbers for each container that has something open.
 //!
@@ -42,6 +42,9 @@ use tree::{Handle, Session, Tree};
 
 pub use charge::{NAME_BYTES, Quota, Usage};
 
+/// Bytes that a record must be able to have: a chunk with the longest key.
+pub const RECORD_BYTES_MIN: usize = 600;
+
 /// Tells nanoseconds since 1970.
 pub type NowNanos = Arc<dyn Fn() -> u64 + Send + Sync>;
 
@@ -69,6 +72,13 @@ pub enum VolumeError {
         /// Bytes that it may have.
         bytes_max: usize,
     },
+    /// Records are too small for files.
+    Records {
+        /// Bytes that a record can have.
+        bytes_max: usize,
+        /// Bytes that it must be able to have.
+        bytes_min: usize,
+    },
     /// The container has files open.
     InUse,
     /// The records are in use, further up the stack.
@@ -78,7 +88,7 @@ pub enum VolumeError {
 }
 
 impl Volumes {
-    /// Containers' files among these records, which must take some 700 bytes in one group.
+    /// Containers' files among these records, whose groups must take [`RECORD_BYTES_MIN`] and a kilobyte more.
     #[must_use]
     pub const fn new(records: SharedRecords, now_nanos: NowNanos) -> Self {
         Self {
@@ -184,9 +194,22 @@ impl Volumes {
 
     fn new_tree(&self, container: &str, quota: Quota) -> Result<Arc<Tree>, VolumeError> {
         check_name(container, OWNER_BYTES_MAX)?;
+        self.check_records()?;
         let owner = Key::owner(prefix::FILE, container).map_err(VolumeError::Storage)?;
         let (records, now_nanos) = (Arc::clone(&self.records), Arc::clone(&self.now_nanos));
         Ok(Arc::new(Tree::new(Keys(owner), records, quota, now_nanos)))
+    }
+
+    fn check_records(&self) -> Result<(), VolumeError> {
+        let records = self.records.take().map_err(|_| VolumeError::Busy)?;
+        let bytes_max = records.record_bytes_max();
+        if bytes_max < RECORD_BYTES_MIN {
+            return Err(VolumeError::Records {
+                bytes_max,
+                bytes_min: RECORD_BYTES_MIN,
+            });
+        }
+        Ok(())
     }
 
     fn count(&self, container: &str, quota: Quota) -> Result<Arc<Tree>, VolumeError> {
@@ -239,6 +262,13 @@ impl fmt::Display for VolumeError {
             Self::Name { bytes, bytes_max } => write!(
                 formatter,
                 "a name has {bytes} bytes; it has 1 to {bytes_max}"
+            ),
+            Self::Records {
+                bytes_max,
+                bytes_min,
+            } => write!(
+                formatter,
+                "records have {bytes_max} bytes at most and files need {bytes_min}; make the log's blocks larger"
             ),
             Self::InUse => formatter.write_str("the container has files open; stop it first"),
             Self::Busy => formatter.write_str("storage is in use; try again"),

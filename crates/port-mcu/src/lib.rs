@@ -11,6 +11,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod extents;
 pub mod files;
 pub mod flash;
 pub mod images;

@@ -27,7 +27,7 @@ use frame::KEY_BYTES_MAX;
 use index::Index;
 
 pub use report::Recovered;
-pub use shared::SharedRecords;
+pub use shared::SharedLog;
 
 /// How a log is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

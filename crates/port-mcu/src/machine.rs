@@ -279,18 +279,18 @@ impl Machine {
                 .map_err(|NoEntry| StartError::NoEntry)?,
         };
         let guest = module.instantiate(&spec).map_err(StartError::Instantiate)?;
-        let body = Body {
+        let body = Box::new(Body {
             guest,
             host: HostState::new(id, config, resources, interface),
             waker: self.bells.take()?.add(id, &self.alarm),
-        };
+        });
         let (now, realtime_nanos) = (self.now(), self.realtime_nanos());
         let started = self
             .kernel()?
             .start(id, body, beginning, now, realtime_nanos);
         if let Err((error, body)) = started {
             self.dispose(Ended {
-                body: *body,
+                body,
                 outcome: None,
             });
             return Err(error.into());

@@ -1,223 +1,190 @@
-//! The chip's pins for containers, over `embedded-hal`.
+//! The pins of a real board, over `embedded-hal`: a board names them, containers take them.
 //!
-//! A board lists its pins ([`Pin`]): a number, a name, and the driver of one that is an input or an output. A pin belongs
-//! to one container at a time. Edges come from whoever hears of them, a task or an interrupt handler's bottom half:
-//! [`Pins::edge`].
+//! An input that is watched is looked at every few milliseconds, which any chip can do. What is shorter than that is not
+//! seen. A pin belongs to one container at a time.
 
 #[cfg(test)]
 mod tests;
 
-use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::task::Waker;
+use core::time::Duration;
 
 use embedded_hal::digital::{InputPin, OutputPin};
+use spin::MutexGuard;
 use thimble_abi::Errno;
+use thimble_runtime::config::ContainerId;
 use thimble_runtime::port::{Board, Direction, Level, PinEdge, PinName, SensorReading};
-use thimble_runtime::{ContainerId, Instant};
+use thimble_runtime::time::Instant;
 
 use crate::machine::Lock;
 
-/// Edges that wait for one container at most; the oldest go first.
-const EDGES_MAX: usize = 16;
+/// How often watched inputs are looked at: as slow as a finger, so that contacts do not bounce.
+const SAMPLE: Duration = Duration::from_millis(10);
 
-/// A pin that can be read.
-pub trait Readable: Send {
-    /// Its level, `None` if the driver failed.
-    fn level(&mut self) -> Option<Level>;
-}
-
-/// A pin that can be driven.
-pub trait Drivable: Send {
-    /// Drives it; whether that worked.
-    fn drive(&mut self, level: Level) -> bool;
-}
-
-impl<P: InputPin + Send> Readable for P {
-    fn level(&mut self) -> Option<Level> {
-        let is_high = self.is_high().ok()?;
-        Some(if is_high { Level::High } else { Level::Low })
-    }
-}
-
-impl<P: OutputPin + Send> Drivable for P {
-    fn drive(&mut self, level: Level) -> bool {
-        match level {
-            Level::Low => self.set_low().is_ok(),
-            Level::High => self.set_high().is_ok(),
-        }
-    }
-}
-
-/// What a pin can do.
-pub enum Wire {
-    /// It is an input, with its pull-up.
-    Input(Box<dyn Readable>),
-    /// It is an output.
-    Output(Box<dyn Drivable>),
-}
-
-/// A pin of a board.
-pub struct Pin {
-    /// Its port.
+/// A pin as the board names it.
+#[derive(Clone, Copy, Debug)]
+pub struct PinPlace {
+    /// Its name.
+    pub name: &'static str,
+    /// The port that it belongs to.
     pub port: u32,
-    /// Its number within the port.
-    pub number: u32,
-    /// The board's name for it.
-    pub name: Option<&'static str>,
-    /// Its driver.
-    pub wire: Wire,
-    /// The level of an output that nobody drives.
-    pub idle: Level,
+    /// Its number there.
+    pub pin: u32,
+    /// What its levels mean.
+    pub polarity: Polarity,
 }
 
-/// The pins of a board, and its sensors.
-pub struct Pins {
-    state: Lock<State>,
-    sensors: Box<dyn Sensors>,
+/// Which voltage a container's high level is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Polarity {
+    /// High is high.
+    ActiveHigh,
+    /// High is low: for lamps that a pin pulls down.
+    ActiveLow,
 }
 
-struct State {
-    pins: Vec<Held>,
-    edges: VecDeque<(ContainerId, PinEdge)>,
-    /// Who waits for edges.
-    wakers: Vec<(ContainerId, Waker)>,
+/// Pins of a board.
+pub struct Pins<Output, Input>(Lock<Vec<Pin<Output, Input>>>);
+
+struct Pin<Output, Input> {
+    place: PinPlace,
+    line: Line<Output, Input>,
+    holder: Option<ContainerId>,
+    /// The level that was seen last, if edges are wanted.
+    watched: Option<Level>,
 }
 
-struct Held {
-    pin: Pin,
-    by: Option<ContainerId>,
-    /// What an output was driven to.
-    level: Level,
-    is_watched: bool,
+enum Line<Output, Input> {
+    Output { driver: Output, level: Level },
+    Input(Input),
 }
 
-/// The sensors of a board.
-pub trait Sensors: Send + Sync {
-    /// All of them.
-    fn all(&self) -> Vec<SensorReading>;
-
-    /// Reads a channel of one.
-    ///
-    /// # Errors
-    /// As [`Board::read_sensor`].
-    fn read(&self, id: u32, channel: u32) -> Result<f64, Errno>;
-}
-
-/// A board without sensors.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoSensors;
-
-impl Sensors for NoSensors {
-    fn all(&self) -> Vec<SensorReading> {
-        Vec::new()
-    }
-
-    fn read(&self, _: u32, _: u32) -> Result<f64, Errno> {
-        Err(Errno::NoDevice)
-    }
-}
-
-impl Pins {
-    /// The pins and sensors of a board.
-    #[must_use]
-    pub fn new(pins: Vec<Pin>, sensors: Box<dyn Sensors>) -> Self {
-        let held = |pin: Pin| Held {
-            level: pin.idle,
-            pin,
-            by: None,
-            is_watched: false,
-        };
-        Self {
-            state: Lock::new(State {
-                pins: pins.into_iter().map(held).collect(),
-                edges: VecDeque::new(),
-                wakers: Vec::new(),
-            }),
-            sensors,
+impl<Output: OutputPin, Input: InputPin> Pins<Output, Input> {
+    /// Pins with their drivers. Outputs are driven low at once, in the sense of their polarity.
+    pub fn new(
+        outputs: impl IntoIterator<Item = (PinPlace, Output)>,
+        inputs: impl IntoIterator<Item = (PinPlace, Input)>,
+    ) -> Self {
+        let outputs = outputs.into_iter().map(|(place, driver)| {
+            let level = Level::Low;
+            (place, Line::Output { driver, level })
+        });
+        let inputs = inputs
+            .into_iter()
+            .map(|(place, driver)| (place, Line::Input(driver)));
+        let pins = outputs.chain(inputs).map(|(place, line)| Pin {
+            place,
+            line,
+            holder: None,
+            watched: None,
+        });
+        let mut pins: Vec<_> = pins.collect();
+        for pin in &mut pins {
+            // What cannot be driven now says so when it is set.
+            let _ = pin.drive(Level::Low);
         }
+        Self(Lock::new(pins))
     }
 
-    /// Tells that an input changed. Without effect if nobody watches it.
-    pub fn edge(&self, port: u32, number: u32, level: Level, at: Instant) {
-        let Ok(mut state) = self.state.take() else {
-            return;
-        };
-        let state = &mut *state;
-        let Some(held) = state.pins.iter().find(|held| held.is_at(port, number)) else {
-            return;
-        };
-        let Some(container) = held.by.filter(|_| held.is_watched) else {
-            return;
-        };
-        let waiting = state.edges.iter().filter(|(by, _)| *by == container);
-        if waiting.count() >= EDGES_MAX {
-            let oldest = state.edges.iter().position(|(by, _)| *by == container);
-            oldest.and_then(|oldest| state.edges.remove(oldest));
-        }
-        let edge = PinEdge {
-            port,
-            pin: number,
-            level,
-            at,
-        };
-        state.edges.push_back((container, edge));
-        if let Some(place) = state.wakers.iter().position(|(by, _)| *by == container) {
-            state.wakers.swap_remove(place).1.wake();
-        }
+    /// The pins. They are in use further up the stack only if a method calls itself, which none does.
+    fn pins(&self) -> Result<MutexGuard<'_, Vec<Pin<Output, Input>>>, Errno> {
+        self.0.take().map_err(|_| Errno::Again)
     }
 
-    fn with<T>(
+    /// Does something with a pin that a container holds.
+    fn with_held<T>(
         &self,
-        port: u32,
-        number: u32,
-        used: impl FnOnce(&mut Held) -> Result<T, Errno>,
+        container: ContainerId,
+        (port, pin): (u32, u32),
+        use_pin: impl FnOnce(&mut Pin<Output, Input>) -> Result<T, Errno>,
     ) -> Result<T, Errno> {
-        let mut state = self.state.take().map_err(|_| Errno::Busy)?;
-        let held = state.pins.iter_mut().find(|held| held.is_at(port, number));
-        used(held.ok_or(Errno::NoDevice)?)
-    }
-
-    fn name_of(&self, wanted: impl Fn(&Pin) -> bool) -> Option<PinName> {
-        let state = self.state.take().ok()?;
-        let held = state.pins.iter().find(|held| wanted(&held.pin))?;
-        Some(PinName {
-            port: held.pin.port,
-            pin: held.pin.number,
-            name: held.pin.name.map(String::from),
-        })
-    }
-}
-
-impl Held {
-    fn is_at(&self, port: u32, number: u32) -> bool {
-        (self.pin.port, self.pin.number) == (port, number)
-    }
-
-    /// # Errors
-    /// [`Errno::Permission`] unless the container holds it.
-    fn held_by(&mut self, container: ContainerId) -> Result<&mut Self, Errno> {
-        if self.by == Some(container) {
-            Ok(self)
-        } else {
-            Err(Errno::Permission)
+        let mut pins = self.pins()?;
+        let pin = find(&mut pins, port, pin)?;
+        match pin.holder == Some(container) {
+            true => use_pin(pin),
+            false => Err(Errno::Permission),
         }
     }
 }
 
-impl Board for Pins {
+fn find<Output, Input>(
+    pins: &mut [Pin<Output, Input>],
+    port: u32,
+    pin: u32,
+) -> Result<&mut Pin<Output, Input>, Errno> {
+    pins.iter_mut()
+        .find(|found| (found.place.port, found.place.pin) == (port, pin))
+        .ok_or(Errno::NoDevice)
+}
+
+impl PinPlace {
+    fn name(&self) -> PinName {
+        PinName {
+            name: Some(String::from(self.name)),
+            port: self.port,
+            pin: self.pin,
+        }
+    }
+
+    fn turn(&self, level: Level) -> Level {
+        match (self.polarity, level) {
+            (Polarity::ActiveHigh, level) => level,
+            (Polarity::ActiveLow, Level::Low) => Level::High,
+            (Polarity::ActiveLow, Level::High) => Level::Low,
+        }
+    }
+}
+
+impl<Output: OutputPin, Input: InputPin> Pin<Output, Input> {
+    fn direction(&self) -> Direction {
+        match self.line {
+            Line::Output { .. } => Direction::Output,
+            Line::Input(_) => Direction::Input,
+        }
+    }
+
+    fn drive(&mut self, wish: Level) -> Result<(), Errno> {
+        let turned = self.place.turn(wish);
+        let Line::Output { driver, level } = &mut self.line else {
+            return Err(Errno::Permission);
+        };
+        let done = match turned {
+            Level::Low => driver.set_low(),
+            Level::High => driver.set_high(),
+        };
+        done.map_err(|_| Errno::Io)?;
+        *level = wish;
+        Ok(())
+    }
+
+    fn level(&mut self) -> Result<Level, Errno> {
+        let found = match &mut self.line {
+            Line::Output { level, .. } => return Ok(*level),
+            Line::Input(driver) => driver.is_high().map_err(|_| Errno::Io)?,
+        };
+        Ok(self.place.turn(match found {
+            true => Level::High,
+            false => Level::Low,
+        }))
+    }
+}
+
+impl<Output: OutputPin + Send, Input: InputPin + Send> Board for Pins<Output, Input> {
     fn pin_named(&self, name: &str) -> Option<PinName> {
-        self.name_of(|pin| pin.name == Some(name))
+        let pins = self.pins().ok()?;
+        let pin = pins.iter().find(|pin| pin.place.name == name)?;
+        Some(pin.place.name())
     }
 
     fn pin_at(&self, port: u32, pin: u32) -> Option<PinName> {
-        self.name_of(|found| (found.port, found.number) == (port, pin))
+        let mut pins = self.pins().ok()?;
+        Some(find(&mut pins, port, pin).ok()?.place.name())
     }
 
     fn has_pins(&self) -> bool {
-        self.state.take().is_ok_and(|state| !state.pins.is_empty())
+        self.pins().is_ok_and(|pins| !pins.is_empty())
     }
 
     fn configure(
@@ -226,46 +193,31 @@ impl Board for Pins {
         port: u32,
         pin: u32,
         direction: Direction,
-        _: Instant,
+        _now: Instant,
     ) -> Result<(), Errno> {
-        self.with(port, pin, |held| {
-            let fits = match held.pin.wire {
-                Wire::Input(_) => direction == Direction::Input,
-                Wire::Output(_) => direction == Direction::Output,
-            };
-            if !fits {
-                return Err(Errno::NotSupported);
-            }
-            if held.by.is_some_and(|by| by != container) {
-                return Err(Errno::Busy);
-            }
-            held.by = Some(container);
-            Ok(())
-        })
+        let mut pins = self.pins()?;
+        let pin = find(&mut pins, port, pin)?;
+        if pin.direction() != direction {
+            return Err(Errno::NotSupported);
+        }
+        match *pin.holder.get_or_insert(container) == container {
+            true => Ok(()),
+            false => Err(Errno::Busy),
+        }
     }
 
     fn set(&self, container: ContainerId, port: u32, pin: u32, level: Level) -> Result<(), Errno> {
-        self.with(port, pin, |held| {
-            let held = held.held_by(container)?;
-            let Wire::Output(output) = &mut held.pin.wire else {
-                return Err(Errno::Permission);
-            };
-            if !output.drive(level) {
-                return Err(Errno::Io);
-            }
-            held.level = level;
-            Ok(())
-        })
+        self.with_held(container, (port, pin), |pin| pin.drive(level))
     }
 
-    fn get(&self, container: ContainerId, port: u32, pin: u32, _: Instant) -> Result<Level, Errno> {
-        self.with(port, pin, |held| {
-            let held = held.held_by(container)?;
-            match &mut held.pin.wire {
-                Wire::Input(input) => input.level().ok_or(Errno::Io),
-                Wire::Output(_) => Ok(held.level),
-            }
-        })
+    fn get(
+        &self,
+        container: ContainerId,
+        port: u32,
+        pin: u32,
+        _now: Instant,
+    ) -> Result<Level, Errno> {
+        self.with_held(container, (port, pin), Pin::level)
     }
 
     fn watch(
@@ -274,14 +226,16 @@ impl Board for Pins {
         port: u32,
         pin: u32,
         on: bool,
-        _: Instant,
+        _now: Instant,
     ) -> Result<(), Errno> {
-        self.with(port, pin, |held| {
-            let held = held.held_by(container)?;
-            if !matches!(held.pin.wire, Wire::Input(_)) {
+        self.with_held(container, (port, pin), |pin| {
+            if pin.direction() != Direction::Input {
                 return Err(Errno::Permission);
             }
-            held.is_watched = on;
+            pin.watched = match on {
+                true => Some(pin.level()?),
+                false => None,
+            };
             Ok(())
         })
     }
@@ -289,45 +243,49 @@ impl Board for Pins {
     fn next_edge(
         &self,
         container: ContainerId,
-        _: Instant,
-        waker: &Waker,
+        now: Instant,
+        _waker: &Waker,
     ) -> Result<PinEdge, Option<Instant>> {
-        let mut state = self.state.take().map_err(|_| None)?;
-        let place = state.edges.iter().position(|(by, _)| *by == container);
-        if let Some((_, edge)) = place.and_then(|place| state.edges.remove(place)) {
-            return Ok(edge);
+        let mut pins = self.pins().map_err(|_| None)?;
+        let mut again = None;
+        for pin in pins.iter_mut().filter(|pin| pin.holder == Some(container)) {
+            let Some(before) = pin.watched else {
+                continue;
+            };
+            again = Some(now + SAMPLE);
+            match pin.level() {
+                Ok(level) if level != before => {
+                    pin.watched = Some(level);
+                    return Ok(PinEdge {
+                        port: pin.place.port,
+                        pin: pin.place.pin,
+                        level,
+                        at: now,
+                    });
+                }
+                _ => {}
+            }
         }
-        let waiting = state.wakers.iter_mut().find(|(by, _)| *by == container);
-        match waiting {
-            Some((_, known)) => known.clone_from(waker),
-            None => state.wakers.push((container, waker.clone())),
-        }
-        Err(None)
+        Err(again)
     }
 
     fn release(&self, container: ContainerId) {
-        let Ok(mut state) = self.state.take() else {
+        let Ok(mut pins) = self.pins() else {
             return;
         };
-        state.edges.retain(|(by, _)| *by != container);
-        state.wakers.retain(|(by, _)| *by != container);
-        let mine = |held: &&mut Held| held.by == Some(container);
-        for held in state.pins.iter_mut().filter(mine) {
-            held.by = None;
-            held.is_watched = false;
-            held.level = held.pin.idle;
-            if let Wire::Output(output) = &mut held.pin.wire {
-                // A driver that fails leaves the pin as it is; nobody is there to hear of it.
-                output.drive(held.pin.idle);
-            }
+        for pin in pins.iter_mut().filter(|pin| pin.holder == Some(container)) {
+            pin.holder = None;
+            pin.watched = None;
+            // An input has no first state to go back to.
+            let _ = pin.drive(Level::Low);
         }
     }
 
     fn sensors(&self) -> Vec<SensorReading> {
-        self.sensors.all()
+        Vec::new()
     }
 
-    fn read_sensor(&self, id: u32, channel: u32) -> Result<f64, Errno> {
-        self.sensors.read(id, channel)
+    fn read_sensor(&self, _id: u32, _channel: u32) -> Result<f64, Errno> {
+        Err(Errno::NoDevice)
     }
 }

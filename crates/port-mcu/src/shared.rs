@@ -1,4 +1,5 @@
-//! The one log that everything on the device shares: how it is reached, how keys are made, how changes are put together.
+//! The one log that everything on the device shares: how it is reached, how keys are made, how changes are put
+//! together.
 //!
 //! A key begins with whose kind of data it is ([`crate::records::prefix`]), then the length and the name of the
 //! container: no name is the beginning of another one's keys.

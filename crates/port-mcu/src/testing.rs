@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Bound;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
@@ -22,6 +23,8 @@ pub(crate) struct State {
     pub(crate) records_max: usize,
     /// Groups until the power is cut, and whether the last one is still made.
     pub(crate) cut: Option<(u32, bool)>,
+    /// Reads until one fails, once.
+    pub(crate) fails_in: Option<u32>,
     /// Whether the power is gone.
     pub(crate) dead: bool,
     /// Groups that were made.
@@ -36,6 +39,7 @@ impl Memory {
             group_bytes_max: 4096,
             records_max: usize::MAX,
             cut: None,
+            fails_in: None,
             dead: false,
             groups: 0,
         })))
@@ -62,6 +66,7 @@ impl Memory {
         let mut state = self.state();
         state.dead = false;
         state.cut = None;
+        state.fails_in = None;
     }
 }
 
@@ -72,6 +77,15 @@ impl State {
         } else {
             Ok(())
         }
+    }
+
+    fn reads(&mut self) -> Result<(), RecordsError> {
+        self.alive()?;
+        match self.fails_in.take() {
+            Some(0) => return Err(RecordsError::Device),
+            left => self.fails_in = left.map(|left| left - 1),
+        }
+        Ok(())
     }
 
     fn check(&self, changes: &[Change<'_>]) -> Result<(), RecordsError> {
@@ -116,8 +130,8 @@ impl Records for Memory {
         offset: usize,
         buffer: &mut [u8],
     ) -> Result<Option<usize>, RecordsError> {
-        let state = self.state();
-        state.alive()?;
+        let mut state = self.state();
+        state.reads()?;
         let Some(value) = state.records.get(key) else {
             return Ok(None);
         };
@@ -162,13 +176,15 @@ impl Records for Memory {
         after: &[u8],
         key: &mut Vec<u8>,
     ) -> Result<Option<usize>, RecordsError> {
-        let state = self.state();
-        state.alive()?;
-        let found = state
-            .records
-            .range(prefix.to_vec()..)
-            .take_while(|(own, _)| own.starts_with(prefix))
-            .find(|(own, _)| own.as_slice() > after || after < prefix);
+        let mut state = self.state();
+        state.reads()?;
+        let from = if after < prefix {
+            Bound::Included(prefix)
+        } else {
+            Bound::Excluded(after)
+        };
+        let mut behind = state.records.range::<[u8], _>((from, Bound::Unbounded));
+        let found = behind.next().filter(|(own, _)| own.starts_with(prefix));
         Ok(found.map(|(own, value)| {
             key.clear();
             key.extend_from_slice(own);

@@ -3,7 +3,7 @@
 //! A grant is parsed once, at the edge, into [`Grants`]; host calls ask it questions. Unknown names and bad
 //! scopes are errors with a hint, never ignored.
 
-mod net;
+pub(crate) mod net;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -17,7 +17,6 @@ use thimble_abi::GrantKind;
 
 use crate::port::{PinName, Protocol};
 
-pub(crate) use net::is_host_name;
 pub use net::{HostPattern, PortRange};
 pub use parse::GrantError;
 pub use topic::{TopicError, TopicFilter, check_topic};
@@ -62,6 +61,7 @@ impl Grants {
         for text in texts {
             parse::parse(text, &mut grants)?;
         }
+        grants.shrink_to_fit();
         Ok(Self(grants))
     }
 

@@ -10,19 +10,26 @@
 //! code and tells the observer once which grant was missing. No call blocks the thread.
 
 mod arguments;
+#[cfg_attr(
+    not(all(feature = "files", feature = "network")),
+    allow(dead_code, unused_imports, reason = "what only paths or sockets need")
+)]
 mod descriptors;
 mod env;
 mod events;
 mod messages;
 mod output;
 mod pins;
+#[cfg(feature = "network")]
+mod sock;
+#[cfg(not(feature = "network"))]
+#[path = "host/no_sock.rs"]
 mod sock;
 mod thimble;
 mod wasi;
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::task::Waker;
@@ -35,6 +42,7 @@ use crate::engine::{CallOutcome, Host};
 use crate::module::Interface;
 use crate::port::{Directory, Ports, Socket, Stream};
 use crate::record::Trace;
+use crate::sorted::Sorted;
 use crate::time::Instant;
 
 pub(crate) use arguments::Arguments;
@@ -73,6 +81,10 @@ pub struct HostState {
     descriptors: Descriptors,
     env: env::State,
     thimble: thimble::State,
+    #[cfg_attr(
+        not(feature = "network"),
+        expect(dead_code, reason = "only calls for sockets use it")
+    )]
     sock: sock::State,
     wasi: wasi::State,
     events: events::Pending,
@@ -86,9 +98,9 @@ pub struct HostState {
     /// Until when the call under way waits at most.
     wait_until: Option<Instant>,
     /// Grants whose want was told.
-    refused: BTreeSet<String>,
+    refused: Sorted<Box<str>>,
     /// Limits whose breaking was told.
-    limits_told: BTreeSet<&'static str>,
+    limits_told: Sorted<&'static str>,
     memory_refused: bool,
     hears_stop: bool,
     /// Whether the bus does not know its configuration yet.
@@ -121,8 +133,8 @@ impl HostState {
             hears_stop: interface.hears_stop,
             began: None,
             wait_until: None,
-            refused: BTreeSet::new(),
-            limits_told: BTreeSet::new(),
+            refused: Sorted::new(),
+            limits_told: Sorted::new(),
             memory_refused: false,
             bus_is_behind: false,
             stop_requested: None,
@@ -245,7 +257,7 @@ impl Context<'_> {
     /// Tells, once for each, that a grant was missing. `grant` is written as it would be granted.
     fn refuse(&mut self, grant: &str) {
         const TOLD_MAX: usize = 64;
-        if self.state.refused.len() < TOLD_MAX && self.state.refused.insert(grant.to_string()) {
+        if self.state.refused.len() < TOLD_MAX && self.state.refused.insert(grant.into(), ()) {
             self.ports
                 .observer
                 .trace(self.state.id, Trace::Refused { grant });
@@ -254,7 +266,7 @@ impl Context<'_> {
 
     /// Tells, once for each, that a limit was reached.
     fn limit_reached(&mut self, limit: &'static str) {
-        if self.state.limits_told.insert(limit) {
+        if self.state.limits_told.insert(limit, ()) {
             self.ports
                 .observer
                 .trace(self.state.id, Trace::LimitReached { limit });

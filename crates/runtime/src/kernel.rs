@@ -16,7 +16,7 @@ mod queue;
 mod slices;
 mod slot;
 
-use alloc::collections::BTreeMap;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -24,6 +24,7 @@ use core::time::Duration;
 use crate::config::{ContainerConfig, ContainerId, ContainerUpdate};
 use crate::engine::{Budget, Yield};
 use crate::record::{End, ExitRecord};
+use crate::sorted::Sorted;
 use crate::time::Instant;
 
 use queue::{Deadline, Deadlines, ReadyQueue};
@@ -46,7 +47,7 @@ pub enum Beginning {
 /// The containers and their schedule.
 pub struct Kernel {
     slices: Slices,
-    slots: BTreeMap<ContainerId, Slot>,
+    slots: Sorted<ContainerId, Box<Slot>>,
     ready: ReadyQueue,
     deadlines: Deadlines,
     last_id: u64,
@@ -61,7 +62,7 @@ impl Kernel {
     pub fn new(schedule: Schedule) -> Self {
         Self {
             slices: Slices::new(schedule),
-            slots: BTreeMap::new(),
+            slots: Sorted::new(),
             ready: ReadyQueue::default(),
             deadlines: Deadlines::default(),
             last_id: 0,
@@ -73,7 +74,7 @@ impl Kernel {
     /// Adds a container in the state created.
     pub fn create(&mut self, config: Arc<ContainerConfig>) -> ContainerId {
         let id = self.new_id();
-        self.slots.insert(id, Slot::new(config));
+        self.slots.insert(id, Box::new(Slot::new(config)));
         id
     }
 
@@ -104,20 +105,20 @@ impl Kernel {
     pub fn start(
         &mut self,
         id: ContainerId,
-        body: Body,
+        body: Box<Body>,
         beginning: Beginning,
         now: Instant,
         realtime_nanos: u64,
-    ) -> Result<(), (StateError, alloc::boxed::Box<Body>)> {
+    ) -> Result<(), (StateError, Box<Body>)> {
         let Some(slot) = self.slots.get_mut(&id) else {
-            return Err((StateError::Unknown, alloc::boxed::Box::new(body)));
+            return Err((StateError::Unknown, body));
         };
         if slot.is_live() {
             return Err((
                 StateError::Wrong {
                     state: slot.state(),
                 },
-                alloc::boxed::Box::new(body),
+                body,
             ));
         }
         slot.start(body, realtime_nanos, self.ready.floor());
@@ -188,7 +189,7 @@ impl Kernel {
         let end = match (slot.doom.take(), yielded) {
             (_, Yield::Exited(code)) => Some(End::Exited(code)),
             (_, Yield::Trapped(trap)) => Some(End::Trapped(trap)),
-            (Some(end), _) => Some(end),
+            (Some(end), _) => Some(*end),
             (None, yielded) => {
                 self.put_back(id, body, &yielded);
                 return;
@@ -200,7 +201,7 @@ impl Kernel {
     }
 
     /// Puts a container that goes on where it belongs.
-    fn put_back(&mut self, id: ContainerId, mut body: Body, yielded: &Yield) {
+    fn put_back(&mut self, id: ContainerId, mut body: Box<Body>, yielded: &Yield) {
         let Some(slot) = self.slots.get_mut(&id) else {
             return;
         };
@@ -218,7 +219,7 @@ impl Kernel {
         }
     }
 
-    fn end(&mut self, id: ContainerId, body: Body, end: End, realtime_nanos: u64) {
+    fn end(&mut self, id: ContainerId, body: Box<Body>, end: End, realtime_nanos: u64) {
         let mut outcome = None;
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.end(&body, end, realtime_nanos);
@@ -231,7 +232,10 @@ impl Kernel {
             }
             self.live -= 1;
             slot.releasing = true;
-            outcome = slot.record.clone().map(|record| (record, slot.usage()));
+            outcome = slot
+                .record
+                .as_deref()
+                .map(|record| (record.clone(), slot.usage()));
         }
         self.ended.push(Ended { body, outcome });
     }
@@ -295,7 +299,7 @@ impl Kernel {
             return;
         }
         let Some(body) = slot.body.take() else {
-            slot.doom.get_or_insert(end);
+            slot.doom.get_or_insert_with(|| Box::new(end));
             return;
         };
         self.ready.remove(id, slot);
@@ -449,7 +453,7 @@ impl Kernel {
     /// A container's state.
     #[must_use]
     pub fn state(&self, id: ContainerId) -> Option<State> {
-        self.slots.get(&id).map(Slot::state)
+        self.slots.get(&id).map(|slot| slot.state())
     }
 
     /// A container's configuration.
@@ -461,13 +465,13 @@ impl Kernel {
     /// How a container's last run ended.
     #[must_use]
     pub fn record(&self, id: ContainerId) -> Option<&ExitRecord> {
-        self.slots.get(&id)?.record.as_ref()
+        self.slots.get(&id)?.record.as_deref()
     }
 
     /// What a container's current or last run has used.
     #[must_use]
     pub fn usage(&self, id: ContainerId) -> Option<Usage> {
-        self.slots.get(&id).map(Slot::usage)
+        self.slots.get(&id).map(|slot| slot.usage())
     }
 
     /// All containers, in the order of their creation.

@@ -24,7 +24,7 @@ use thimble_abi::{CallSpec, ValueType};
 pub use error::ModuleError;
 pub use header::check_header;
 pub use imports::unanswered;
-pub use interface::{Interface, NoEntry};
+pub use interface::{Interface, Names, NoEntry};
 pub use pages::{AppHeap, Pages, app_heap_bytes};
 pub use rewrite::{start_as_export, with_functions, with_plain_type};
 

@@ -191,7 +191,7 @@ pub(crate) fn all(records: &SharedRecords, name: &str) -> Outcome<Vec<NumberedEn
         let value = records::get(records, &keys::end(name, place))?;
         ends.extend(value.and_then(|value| NumberedEnd::decode(&value).ok()));
     }
-    ends.sort_by_key(|end| core::cmp::Reverse(end.number));
+    ends.sort_unstable_by_key(|end| core::cmp::Reverse(end.number));
     Ok(ends)
 }
 

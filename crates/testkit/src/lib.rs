@@ -3,7 +3,7 @@
 //! [`ports`] is a device for tests. [`engine_conformance`] holds the checks that every engine must pass, and the scripted
 //! host they use. [`registry`] is a real registry of images, [`blobs`] a store of them in memory,
 //! [`mosquitto`] a real MQTT broker. [`random`] gives numbers
-//! that a seed repeats.
+//! that a seed repeats, [`serial_device`] a device behind a serial line.
 
 #![expect(
     clippy::panic,
@@ -19,3 +19,4 @@ pub mod ports;
 pub mod random;
 pub mod qemu;
 pub mod registry;
+pub mod serial_device;

@@ -7,7 +7,9 @@ use core::time::Duration as Time;
 
 use embassy_time::{Duration, Instant, Timer};
 use embedded_storage::nor_flash::{NorFlash, ReadNorFlash};
-use firmware_parts::{Chip, MappedFlash as _, Parts, Watchdog as _, heap, provoke, scheduler, stack};
+use firmware_parts::{
+    Chip, MappedFlash as _, Parts, Watchdog as _, heap, provoke, scheduler, stack,
+};
 use thimble_runtime::config::ContainerId;
 use thimble_runtime::port::{Board as _, Direction, Level};
 
@@ -145,11 +147,12 @@ fn board<C: Chip>(parts: &mut Parts<C>) -> String {
     let board = &parts.board;
     let me = ContainerId::new(1);
     let now = thimble_runtime::time::Instant::from_nanos(Instant::now().as_nanos());
-    let led = board
-        .pin_named("led0")
-        .map(|pin| board.configure(me, pin.port, pin.pin, Direction::Output, now)
+    let led = board.pin_named("led0").map(|pin| {
+        board
+            .configure(me, pin.port, pin.pin, Direction::Output, now)
             .and_then(|()| board.set(me, pin.port, pin.pin, Level::High))
-            .and_then(|()| board.get(me, pin.port, pin.pin, now)));
+            .and_then(|()| board.get(me, pin.port, pin.pin, now))
+    });
     let input = board.pin_named("sw0").map(|pin| {
         board
             .configure(me, pin.port, pin.pin, Direction::Input, now)
@@ -168,7 +171,10 @@ fn board<C: Chip>(parts: &mut Parts<C>) -> String {
 fn reserve(bytes: u32) -> String {
     let mut bytes_wanted: Vec<u8> = Vec::new();
     let asked = bytes_wanted.try_reserve_exact(bytes as usize);
-    format!("{bytes} bytes: {}\n", if asked.is_ok() { "there" } else { "refused" })
+    format!(
+        "{bytes} bytes: {}\n",
+        if asked.is_ok() { "there" } else { "refused" }
+    )
 }
 
 /// Asks for memory in a way that cannot.

@@ -19,7 +19,10 @@ mod programs;
 mod settings;
 mod volumes;
 
-use embassy_futures::select::{Either3, select3};
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_futures::yield_now;
 use embassy_time::{Duration, Timer};
 use embedded_io_async::{Read as _, Write as _};
@@ -27,6 +30,7 @@ use firmware_parts::{Chip, Parts, Watchdog as _};
 use thimble_port_mcu::machine::Step;
 use thimble_runtime::Instant;
 use thimble_runtime::port::Clock as _;
+use thimble_supervisor::Supervisor;
 
 use crate::clock::DeviceClock;
 use crate::console::Console;
@@ -39,47 +43,28 @@ const INPUT_BYTES: usize = 64;
 
 /// Runs forever.
 pub async fn run<C: Chip>(parts: Parts<C>) -> ! {
-    let Parts {
-        mut input,
-        mut output,
-        flash,
-        board,
-        mut watchdog,
-        seed,
-        started_by,
-        fault,
-        clock,
-        words,
-        ..
-    } = parts;
-    let clock = DeviceClock::new(clock);
-    let joined = joined::Device {
-        name: C::NAME,
-        flash,
-        board,
-        seed,
-        started_by,
-        fault,
-        words,
-    };
-    let (mut supervisor, greeting) = match joined::supervisor(joined, &clock) {
-        Ok(supervisor) => supervisor,
-        Err(reason) => {
+    let mut device = match begin::<C>(parts) {
+        Ok(device) => device,
+        Err(mut failed) => {
             // Without flash there is nothing to keep: say so, and try again as long as somebody looks.
-            let _ = output.write_all(reason.as_bytes()).await;
-            let _ = output.flush().await;
+            let _ = failed.output.write_all(failed.reason.as_bytes()).await;
+            let _ = failed.output.flush().await;
             C::exit(1)
         }
     };
-    let mut console = match Console::new(settings::message_bytes_max(words), &greeting) {
-        Ok(console) => console,
-        Err(_) => C::restart(),
-    };
+    let Running {
+        input,
+        output,
+        watchdog,
+        clock,
+        supervisor,
+        console,
+    } = &mut *device;
     watchdog.start(WATCHDOG_MS);
     let mut bytes = [0; INPUT_BYTES];
     loop {
         let next = supervisor.poll(clock.now());
-        console.carry_out(&mut supervisor, &clock);
+        console.carry_out(supervisor, clock);
         while let Some(piece) = console.outgoing() {
             // A console that fails has nobody behind it.
             let _ = output.write_all(piece).await;
@@ -94,8 +79,8 @@ pub async fn run<C: Chip>(parts: Parts<C>) -> ! {
             Step::Ran => {
                 // Whoever was woken by an interrupt, and then whatever was typed meanwhile.
                 yield_now().await;
-                let typed = select3(input.read(&mut bytes), core::future::ready(()), core::future::ready(())).await;
-                if let Either3::First(Ok(count)) = typed {
+                let typed = select(input.read(&mut bytes), core::future::ready(())).await;
+                if let Either::First(Ok(count)) = typed {
                     console.receive(bytes.get(..count).unwrap_or_default(), clock.uptime_ms());
                 }
             }
@@ -124,5 +109,56 @@ async fn deadline(until: Option<Instant>, is_paused: bool) {
     match until {
         Some(until) => Timer::at(until).await,
         None => core::future::pending().await,
+    }
+}
+
+/// What runs.
+struct Running<C: Chip> {
+    input: C::Input,
+    output: C::Output,
+    watchdog: C::Watchdog,
+    clock: DeviceClock,
+    supervisor: Supervisor,
+    console: Console,
+}
+
+/// Why nothing runs.
+struct Failed<C: Chip> {
+    output: C::Output,
+    reason: String,
+}
+
+/// Makes everything ready. Apart from what runs later, so that the stack is free again then.
+#[inline(never)]
+fn begin<C: Chip>(parts: Parts<C>) -> Result<Box<Running<C>>, Failed<C>> {
+    let clock = DeviceClock::new(parts.clock);
+    let joined = joined::Device {
+        name: C::NAME,
+        flash: parts.flash,
+        board: parts.board,
+        seed: parts.seed,
+        started_by: parts.started_by,
+        fault: parts.fault,
+        words: parts.words,
+    };
+    let message_bytes_max = settings::message_bytes_max(parts.words);
+    let begun = joined::supervisor(joined, &clock).and_then(|(supervisor, greeting)| {
+        let console = Console::new(message_bytes_max, &greeting);
+        let console = console.map_err(|_| String::from("there is no memory for messages\n"))?;
+        Ok((supervisor, console))
+    });
+    match begun {
+        Ok((supervisor, console)) => Ok(Box::new(Running {
+            input: parts.input,
+            output: parts.output,
+            watchdog: parts.watchdog,
+            clock,
+            supervisor,
+            console,
+        })),
+        Err(reason) => Err(Failed {
+            output: parts.output,
+            reason,
+        }),
     }
 }

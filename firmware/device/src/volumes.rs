@@ -34,8 +34,8 @@ impl Volumes for Kept {
         quota_bytes: u64,
     ) -> Result<Box<dyn Directory>, Errno> {
         let quota = Quota {
-            bytes: quota_bytes,
-            files: FILES_MAX,
+            bytes_max: quota_bytes,
+            files_max: FILES_MAX,
         };
         self.files.open(container, path, quota).map_err(errno)
     }

@@ -32,7 +32,8 @@ pub trait Chip: 'static {
     /// Starts the board anew. The next start is [`StartedBy::Restart`]. What was written to the console is sent before.
     fn restart() -> !;
 
-    /// Instructions executed since the start, where there is a counter that says so: on QEMU with `--icount`.
+    /// Instructions executed since the start, where there is a counter that says so: on QEMU with `--icount`. Time
+    /// asleep counts as if it executed.
     fn instructions() -> Option<u64> {
         None
     }
@@ -56,6 +57,12 @@ pub trait Watchdog {
 
     /// Feeds it. Before [`Watchdog::start`] it does nothing.
     fn feed(&mut self);
+
+    /// Stops counting until it is fed again: nothing is to be done, and the processor is about to sleep for as long as
+    /// that lasts. Whether the chip can do that; if not, it must be fed meanwhile.
+    fn pause(&mut self) -> bool {
+        false
+    }
 }
 
 /// Everything that a board hands to the program, once, at the start.

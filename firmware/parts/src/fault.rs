@@ -17,7 +17,10 @@ const PATH_PARTS: usize = 3;
 /// How the message of an allocation that nobody survives begins; the standard library's.
 const NO_MEMORY: &str = "memory allocation of ";
 
-static RESET: Mutex<Cell<Option<fn() -> !>>> = Mutex::new(Cell::new(None));
+/// Resets the chip, without a word.
+type Reset = fn() -> !;
+
+static RESET: Mutex<Cell<Option<Reset>>> = Mutex::new(Cell::new(None));
 
 /// What kind of end it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,7 +197,7 @@ impl fmt::Display for Fault {
 }
 
 /// Tells how the chip is reset.
-pub(crate) fn set_reset(reset: fn() -> !) {
+pub(crate) fn set_reset(reset: Reset) {
     critical_section::with(|section| RESET.borrow(section).set(Some(reset)));
 }
 

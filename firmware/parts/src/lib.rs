@@ -11,6 +11,7 @@ mod chip;
 pub mod fault;
 pub mod heap;
 pub mod provoke;
+mod region;
 pub mod scheduler;
 pub mod stack;
 mod words;
@@ -25,6 +26,7 @@ pub use chip::{Chip, ClockFacts, MappedFlash, Parts, Watchdog};
 pub use fault::{Fault, FaultKind, StartedBy};
 #[cfg(target_arch = "riscv32")]
 pub use processor::Trapped;
+pub use region::{Region, RegionError};
 pub use words::Words;
 
 /// What a chip gives at the very beginning.

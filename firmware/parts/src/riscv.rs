@@ -35,7 +35,9 @@ pub(crate) fn invalid_instruction() {
 /// The addresses are those of a stack that nobody uses.
 pub(crate) unsafe fn enter(main: extern "C" fn() -> !, _bottom: usize, top: usize) -> ! {
     // SAFETY: the caller's.
-    unsafe { asm!("mv sp, {top}", "jr {main}", top = in(reg) top, main = in(reg) main, options(noreturn)) };
+    unsafe {
+        asm!("mv sp, {top}", "jr {main}", top = in(reg) top, main = in(reg) main, options(noreturn))
+    };
 }
 
 /// What was interrupted or trapped, as the trap's handler found it.

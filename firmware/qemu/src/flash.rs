@@ -91,7 +91,8 @@ impl Flash {
 
     fn erase_sector(&mut self, offset: usize) -> Result<(), FlashError> {
         if self.power.ends_within(1).is_some() {
-            self.power.tear_sector(&mut self.medium, offset, SECTOR_BYTES);
+            self.power
+                .tear_sector(&mut self.medium, offset, SECTOR_BYTES);
         }
         for begin in (offset..offset + SECTOR_BYTES).step_by(CHUNK_BYTES) {
             self.medium.put(begin, &[0xff; CHUNK_BYTES])?;

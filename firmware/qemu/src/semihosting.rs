@@ -1,15 +1,15 @@
 //! Requests to QEMU. Source: Arm semihosting specification 2.0, and the RISC-V one, which numbers them alike.
 
+#[cfg(target_arch = "arm")]
+mod change;
+
 use core::ffi::CStr;
 
 use crate::processor::request;
 
 const OPEN: usize = 0x01;
 const CLOSE: usize = 0x02;
-const WRITE: usize = 0x05;
 const READ: usize = 0x06;
-const SEEK: usize = 0x0a;
-const LENGTH: usize = 0x0c;
 const TIME: usize = 0x11;
 const COMMAND_LINE: usize = 0x15;
 const EXIT_EXTENDED: usize = 0x20;
@@ -20,13 +20,11 @@ const FAILED: usize = usize::MAX;
 
 /// How a file is opened; the numbers are those of the specification.
 #[derive(Clone, Copy)]
-pub(crate) enum Mode {
+pub(crate) struct Mode(usize);
+
+impl Mode {
     /// To be read.
-    Read = 1,
-    /// To be read and changed; it must be there.
-    Update = 3,
-    /// To be read and changed; it is made, or emptied.
-    Create = 7,
+    pub(crate) const READ: Self = Self(1);
 }
 
 /// A file of the host.
@@ -39,7 +37,7 @@ pub(crate) struct Refused;
 impl HostFile {
     /// Opens a file.
     pub(crate) fn open(path: &CStr, mode: Mode) -> Result<Self, Refused> {
-        let block = [path.as_ptr() as usize, mode as usize, path.count_bytes()];
+        let block = [path.as_ptr() as usize, mode.0, path.count_bytes()];
         // SAFETY: the block says where the path is and how long.
         let handle = unsafe { request(OPEN, block.as_ptr() as usize) };
         match handle {
@@ -48,38 +46,11 @@ impl HostFile {
         }
     }
 
-    /// Bytes that it has.
-    pub(crate) fn length(&self) -> Result<usize, Refused> {
-        let block = [self.0];
-        // SAFETY: the block has the handle.
-        let length = unsafe { request(LENGTH, block.as_ptr() as usize) };
-        match length {
-            FAILED => Err(Refused),
-            length => Ok(length),
-        }
-    }
-
-    /// Goes to an offset.
-    pub(crate) fn seek(&self, offset: usize) -> Result<(), Refused> {
-        let block = [self.0, offset];
-        // SAFETY: the block has the handle and the offset.
-        let status = unsafe { request(SEEK, block.as_ptr() as usize) };
-        done(status)
-    }
-
     /// Fills the buffer from where the file is.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> Result<(), Refused> {
         let block = [self.0, buffer.as_mut_ptr() as usize, buffer.len()];
         // SAFETY: the block says where the buffer is and how long.
         let missing = unsafe { request(READ, block.as_ptr() as usize) };
-        done(missing)
-    }
-
-    /// Writes where the file is.
-    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Refused> {
-        let block = [self.0, bytes.as_ptr() as usize, bytes.len()];
-        // SAFETY: the block says where the bytes are and how many.
-        let missing = unsafe { request(WRITE, block.as_ptr() as usize) };
         done(missing)
     }
 }

@@ -57,7 +57,7 @@ extern "C" fn on_stack() -> ! {
     console::begin();
     let mut seed = [0; 32];
     let unix_seconds = semihosting::unix_seconds();
-    if HostFile::open(c"/dev/urandom", Mode::Read)
+    if HostFile::open(c"/dev/urandom", Mode::READ)
         .and_then(|file| file.read(&mut seed))
         .is_err()
     {

@@ -3,6 +3,10 @@
 #![no_std]
 #![no_main]
 
+#[cfg(feature = "check")]
+use firmware_app as program;
+#[cfg(not(feature = "check"))]
+use firmware_device as program;
 use firmware_parts::Parts;
 use firmware_qemu::Qemu;
 
@@ -18,5 +22,5 @@ fn spawn(parts: Parts<Qemu>) {
 
 #[embassy_executor::task]
 async fn device(parts: Parts<Qemu>) {
-    firmware_app::run(parts).await
+    program::run(parts).await
 }

@@ -3,6 +3,7 @@
 //! `firmware/` is a workspace of its own. What is built lies in `<target>/firmware/<board>/<package>`, and what a run
 //! said beside it, with `.txt`.
 
+mod device;
 mod guests;
 mod measure;
 mod suite;
@@ -18,6 +19,7 @@ use crate::process;
 use crate::setup::{self, Need, Peer, Toolbox};
 use crate::workspace::Workspace;
 
+pub(crate) use self::device::{Device, qemu};
 pub(crate) use self::measure::{measure, smoke};
 pub(crate) use self::suite::replay;
 

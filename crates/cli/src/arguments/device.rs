@@ -1,6 +1,7 @@
 //! The command line of the daemon's containers, apps, volumes and bus.
 
 mod options;
+mod serial;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,12 @@ use clap::{Args, Subcommand};
 use super::{Declared, Shape};
 
 pub(crate) use options::{Changeable, DeviceOptions};
+pub(crate) use serial::{
+    DeviceArguments, FactoryResetArguments, FaultArguments, InstallArguments, PackedArguments,
+    PortArguments, SerialCommand, SerialCreateArguments, SerialDeclared, SerialLogsArguments,
+    SerialNameArguments, SerialPsArguments, SerialRemoveArguments, SerialRmiArguments,
+    SerialRunArguments, SerialShape, TimeArguments,
+};
 
 /// Commands about what the daemon has.
 #[derive(Subcommand)]
@@ -57,7 +64,7 @@ pub(crate) enum DeviceCommand {
     Apps(AppsArguments),
     /// List volumes, or remove them.
     Volumes(VolumesArguments),
-    /// Show the daemon and the device.
+    /// Show the daemon and the device, or operate a microcontroller behind a serial port.
     Device(DeviceArguments),
     /// Publish and receive messages.
     #[command(subcommand)]
@@ -379,7 +386,7 @@ pub(crate) enum VolumesCommand {
 }
 
 #[derive(Args)]
-pub(crate) struct DeviceArguments {
+pub(crate) struct BusStatusArguments {
     #[command(flatten)]
     pub(crate) shape: Shape,
 }
@@ -392,7 +399,7 @@ pub(crate) enum BusCommand {
     /// Show the messages of topics as they come.
     Sub(SubscribeArguments),
     /// Show what the bus keeps, and its bridges.
-    Status(DeviceArguments),
+    Status(BusStatusArguments),
 }
 
 #[derive(Args)]

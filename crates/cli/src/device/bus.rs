@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use thimble_device_api::{BODY_BYTES_MAX, BusStatus, Publish};
 
-use crate::arguments::{DeviceArguments, PublishArguments, SubscribeArguments};
+use crate::arguments::{BusStatusArguments, PublishArguments, SubscribeArguments};
 use crate::failure::Failure;
 use crate::images::table::table;
 use crate::observer::{mebibytes, printable};
@@ -91,7 +91,7 @@ pub(super) fn subscribe(arguments: &SubscribeArguments) -> Result<(), Failure> {
 }
 
 /// Shows what the bus keeps, and its bridges.
-pub(super) fn status(arguments: &DeviceArguments) -> Result<(), Failure> {
+pub(super) fn status(arguments: &BusStatusArguments) -> Result<(), Failure> {
     let output = Output::new(&arguments.shape, BUS)?;
     let status = client()?.bus().map_err(ours)?;
     output.one(&status, || text(&status))

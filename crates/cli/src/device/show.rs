@@ -2,7 +2,7 @@
 
 use thimble_device_api::{Container, Device, ProblemKind};
 
-use crate::arguments::{DeviceArguments, Shape};
+use crate::arguments::Shape;
 use crate::failure::Failure;
 use crate::images::table::table;
 use crate::observer::{mebibytes, printable};
@@ -30,8 +30,8 @@ impl Rows {
 }
 
 /// Shows the daemon and the device.
-pub(super) fn device(arguments: &DeviceArguments) -> Result<(), Failure> {
-    let output = Output::new(&arguments.shape, DEVICE)?;
+pub(super) fn device(shape: &Shape) -> Result<(), Failure> {
+    let output = Output::new(shape, DEVICE)?;
     let device = client()?.device().map_err(ours)?;
     output.one(&device, || device_text(&device))
 }

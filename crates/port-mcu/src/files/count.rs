@@ -22,8 +22,8 @@ impl Session<'_> {
             };
             let number = u32::from_be_bytes(bytes);
             self.state.inode_next = self.state.inode_next.max(number.saturating_add(1));
-            // What cannot be read is told to whoever opens it.
-            let Ok(mut inode) = self.inode(number) else {
+            // That it is damaged is told to whoever opens it.
+            let Some(mut inode) = self.inode_unless_damaged(number)? else {
                 continue;
             };
             if inode.links == 0 {

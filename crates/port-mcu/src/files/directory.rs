@@ -199,6 +199,8 @@ impl Session<'_> {
             How {
                 exclusive: true, ..
             } => Follow::Never,
+            // No file is made by a name that asks for a directory, wherever it leads.
+            How { create: true, .. } if path.ends_with('/') => Follow::Never,
             How { follow: true, .. } => Follow::Always,
             How { follow: false, .. } => Follow::BeforeSlash,
         };
@@ -227,8 +229,8 @@ impl Session<'_> {
     /// Makes a file if there is none and there shall be one.
     fn make(&mut self, place: &Place, how: How) -> Result<Option<u32>, Errno> {
         match &place.last {
+            Some(last) if how.create && last.slash => Err(Errno::IsDirectory),
             Some(last) if how.create => match last.found.map(|found| found.what) {
-                None if last.slash => Err(Errno::IsDirectory),
                 None => self
                     .create(place.directory, &last.name, Kind::File, &[])
                     .map(Some),

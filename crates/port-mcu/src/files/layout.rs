@@ -8,15 +8,15 @@
 //!        'x'                                       all of it is being removed
 //! ```
 //!
-//! Directory 0 holds the volumes' names. Chunks at and above an inode's `chunks` do not exist; where more exist than its
-//! size has, they are waiting to be removed.
+//! Directory 0 holds the volumes' names. Chunks at and above an inode's `chunks` do not exist; where more exist than
+//! its size has, they are waiting to be removed.
 
 use thimble_abi::wasi::filetype;
 
 use crate::shared::Key;
 
-/// Bytes of a chunk. A write costs its chunk and an inode: with half of this, twice the records for a file, each of which
-/// costs memory and a header; with twice as much, a small append would write a kilobyte.
+/// Bytes of a chunk. With half of this a file is twice the records, each of which costs memory and a header; with twice
+/// as much, a small append writes a kilobyte, and a quarter of a 4 KiB block cannot hold a record.
 pub(super) const CHUNK_BYTES: u32 = 512;
 
 /// Bytes of a name at most, as file systems have it (`NAME_MAX`).

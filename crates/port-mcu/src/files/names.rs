@@ -253,11 +253,9 @@ impl Session<'_> {
             });
         };
         let is_open = self.state.is_open(number);
-        let mut inode = match self.inode(number) {
-            // What cannot be read can at least be removed.
-            Err(Errno::Io) => Inode::new(Kind::File, 0, 0),
-            inode => inode?,
-        };
+        // What is damaged can at least be removed.
+        let inode = self.inode_unless_damaged(number)?;
+        let mut inode = inode.unwrap_or(Inode::new(Kind::File, 0, 0));
         inode.links = inode.links.saturating_sub(1);
         inode.changed_nanos = self.now_nanos();
         let mut lost = Lost {

@@ -195,13 +195,19 @@ impl Session<'_> {
     /// # Errors
     /// [`Errno::Io`] if it is damaged or not there.
     pub(super) fn inode(&mut self, number: u32) -> Result<Inode, Errno> {
+        self.inode_unless_damaged(number)?.ok_or(Errno::Io)
+    }
+
+    /// An inode, or `None` if it is damaged or not there.
+    ///
+    /// # Errors
+    /// What the records say.
+    pub(super) fn inode_unless_damaged(&mut self, number: u32) -> Result<Option<Inode>, Errno> {
         let (mut bytes, length) = Inode::buffer();
         let key = self.keys.inode(number);
         let read = self.records.read(key.as_bytes(), 0, &mut bytes);
-        if read.map_err(errno)? != Some(length) {
-            return Err(Errno::Io);
-        }
-        Inode::decode(&bytes).ok_or(Errno::Io)
+        let whole = read.map_err(errno)? == Some(length);
+        Ok(Inode::decode(&bytes).filter(|_| whole))
     }
 
     /// A directory that has not been removed.

@@ -128,28 +128,18 @@ pub(super) enum Found {
 impl BlockHeader {
     fn encode(self, layout: Layout, block: u32) -> [u8; HEADER_BYTES] {
         let mut bytes = [0xff; HEADER_BYTES];
-        let [block_low, block_high, ..] = block.to_le_bytes();
-        let [blocks_low, blocks_high, ..] = layout.blocks.to_le_bytes();
         let [unit, ..] = layout.unit.to_le_bytes();
         let [block_bytes_log2, ..] = layout.block_bytes.trailing_zeros().to_le_bytes();
-        let lead = [
-            VERSION,
-            unit,
-            block_bytes_log2,
-            0,
-            block_low,
-            block_high,
-            blocks_low,
-            blocks_high,
+        let words = [
+            u32::from_le_bytes(MAGIC),
+            u32::from_le_bytes([VERSION, unit, block_bytes_log2, 0]),
+            layout.blocks << 16 | block,
+            self.sequence,
+            self.first,
+            self.erasures,
         ];
-        let parts = MAGIC
-            .into_iter()
-            .chain(lead)
-            .chain(self.sequence.to_le_bytes())
-            .chain(self.first.to_le_bytes())
-            .chain(self.erasures.to_le_bytes());
-        for (to, from) in bytes.iter_mut().zip(parts) {
-            *to = from;
+        for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
         }
         let mut sum = frame::sum();
         let (checked, checksum) = bytes.split_at_mut(HEADER_BYTES - 4);

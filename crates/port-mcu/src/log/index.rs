@@ -3,12 +3,16 @@
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use crate::flash::{FlashError, Region, index, span};
+use crate::flash::{FlashError, Region, span};
+use crate::records::RecordsError;
 
 use super::frame::{FRAME_HEADER_BYTES, KEY_BYTES_MAX};
 
 /// Bytes of keys that are compared at once.
 const COMPARE_BYTES: usize = 32;
+
+/// Offsets that are made room for at once.
+const GROWTH: usize = 16;
 
 /// Offsets of frames, in the order of their keys.
 #[derive(Default)]
@@ -37,6 +41,16 @@ impl Index {
             }
         }
         Ok(Err(low))
+    }
+
+    /// Makes room for so many more. It grows by little: memory is scarce, and records are few.
+    pub(super) fn reserve(&mut self, count: usize) -> Result<(), RecordsError> {
+        if self.offsets.capacity() - self.offsets.len() >= count {
+            return Ok(());
+        }
+        self.offsets
+            .try_reserve_exact(count.max(GROWTH))
+            .map_err(|_| RecordsError::NoMemory)
     }
 
     /// The offset at a place.
@@ -105,6 +119,5 @@ pub(super) fn read_value(
     if let (Some(part), true) = (buffer.get_mut(..length), length > 0) {
         region.read(value_at + span(offset), part)?;
     }
-    debug_assert!(index(span(length)) == length);
     Ok(value_bytes)
 }

@@ -49,7 +49,8 @@ impl Log {
             recovered.collection_repeated = voided;
             self.read_blocks(voided, &mut recovered)?;
             if header.first == header.sequence && header.sequence > 1 {
-                recovered.blocks_erased = self.erase_others(block)?;
+                // If it cannot be done now, it is tried the next time.
+                recovered.blocks_erased = self.erase_others(block).unwrap_or_default();
             }
         }
         recovered.records = span(self.index.offsets.len());
@@ -259,10 +260,7 @@ impl Log {
                 }
             }
             Err(place) => {
-                self.index
-                    .offsets
-                    .try_reserve(1)
-                    .map_err(|_| RecordsError::NoMemory)?;
+                self.index.reserve(1)?;
                 self.index.offsets.insert(place, at);
             }
         }

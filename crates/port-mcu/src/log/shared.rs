@@ -1,41 +1,44 @@
-//! Records that several parts of a device use, on one processor.
+//! A log that several parts of a device use, on one processor.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::machine::Lock;
 use crate::records::{Change, Records, RecordsError, RecordsRoom};
 
-/// Records that can be handed to several users. None of them is ever in the middle of a call when another one calls.
-#[derive(Clone)]
-pub struct SharedRecords(Arc<Lock<Box<dyn Records>>>);
+use super::Log;
 
-impl SharedRecords {
-    /// Shares records.
+/// A log that can be handed to several users. None of them is ever in the middle of a call when another one calls.
+#[derive(Clone)]
+pub struct SharedLog(Arc<Lock<Log>>);
+
+impl SharedLog {
+    /// Shares a log.
     #[must_use]
-    pub fn new(records: Box<dyn Records>) -> Self {
-        Self(Arc::new(Lock::new(records)))
+    pub fn new(log: Log) -> Self {
+        Self(Arc::new(Lock::new(log)))
     }
 
-    /// A handle of records that are shared already.
-    #[must_use]
-    pub const fn of(records: crate::shared::SharedRecords) -> Self {
-        Self(records)
+    /// Forgets everything, as [`Log::format`] does. Whoever has read from it before should start anew.
+    ///
+    /// # Errors
+    /// As [`Log::format`].
+    pub fn format(&self) -> Result<(), RecordsError> {
+        self.with(Log::format)
     }
 
     fn with<R>(
         &self,
-        use_records: impl FnOnce(&mut dyn Records) -> Result<R, RecordsError>,
+        use_log: impl FnOnce(&mut Log) -> Result<R, RecordsError>,
     ) -> Result<R, RecordsError> {
-        let mut records = self.0.take().map_err(|_| RecordsError::Device)?;
-        use_records(&mut **records)
+        let mut log = self.0.take().map_err(|_| RecordsError::Device)?;
+        use_log(&mut log)
     }
 }
 
-impl Records for SharedRecords {
+impl Records for SharedLog {
     fn record_bytes_max(&self) -> usize {
-        self.with(|records| Ok(records.record_bytes_max()))
+        self.with(|log| Ok(log.record_bytes_max()))
             .unwrap_or_default()
     }
 
@@ -45,11 +48,11 @@ impl Records for SharedRecords {
         offset: usize,
         buffer: &mut [u8],
     ) -> Result<Option<usize>, RecordsError> {
-        self.with(|records| records.read(key, offset, buffer))
+        self.with(|log| log.read(key, offset, buffer))
     }
 
     fn apply(&mut self, changes: &[Change<'_>]) -> Result<(), RecordsError> {
-        self.with(|records| records.apply(changes))
+        self.with(|log| log.apply(changes))
     }
 
     fn next(
@@ -58,10 +61,10 @@ impl Records for SharedRecords {
         after: &[u8],
         key: &mut Vec<u8>,
     ) -> Result<Option<usize>, RecordsError> {
-        self.with(|records| records.next(prefix, after, key))
+        self.with(|log| log.next(prefix, after, key))
     }
 
     fn room(&self) -> RecordsRoom {
-        self.with(|records| Ok(records.room())).unwrap_or_default()
+        self.with(|log| Ok(log.room())).unwrap_or_default()
     }
 }

@@ -32,10 +32,7 @@ impl Log {
             return Ok(());
         }
         self.admit(&plan)?;
-        self.index
-            .offsets
-            .try_reserve(plan.frames)
-            .map_err(|_| RecordsError::NoMemory)?;
+        self.index.reserve(plan.frames)?;
         if let Err(error) = self.make_room(plan.bytes) {
             self.stale = true;
             return Err(error);

@@ -1,141 +1,131 @@
-//! Tests of pins over drivers that only remember.
-
-extern crate std;
+//! Pins over drivers that are cells.
 
 use alloc::sync::Arc;
 use core::convert::Infallible;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;
-use std::boxed::Box;
-use std::vec;
+use core::time::Duration;
 
 use embedded_hal::digital::{ErrorType, InputPin, OutputPin};
+use thimble_abi::Errno;
+use thimble_runtime::config::ContainerId;
+use thimble_runtime::port::{Board, Direction, Level};
+use thimble_runtime::time::Instant;
 
-use super::*;
+use super::{PinPlace, Pins, Polarity};
 
+const A: ContainerId = ContainerId::new(1);
+const B: ContainerId = ContainerId::new(2);
+
+/// A wire that both ends see.
 #[derive(Clone, Default)]
-struct Line(Arc<AtomicBool>);
+struct Wire(Arc<AtomicBool>);
 
-impl ErrorType for Line {
-    type Error = Infallible;
-}
-
-struct In(Line);
-struct Out(Line);
-
-impl ErrorType for In {
-    type Error = Infallible;
-}
-
-impl ErrorType for Out {
-    type Error = Infallible;
-}
-
-impl InputPin for In {
-    fn is_high(&mut self) -> Result<bool, Infallible> {
-        Ok(self.0.0.load(Ordering::SeqCst))
+impl Wire {
+    fn put(&self, high: bool) {
+        self.0.store(high, Ordering::Relaxed);
     }
 
-    fn is_low(&mut self) -> Result<bool, Infallible> {
-        self.is_high().map(|is_high| !is_high)
+    fn is_high(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
-impl OutputPin for Out {
+impl ErrorType for Wire {
+    type Error = Infallible;
+}
+
+impl OutputPin for Wire {
     fn set_low(&mut self) -> Result<(), Infallible> {
-        self.0.0.store(false, Ordering::SeqCst);
+        self.put(false);
         Ok(())
     }
 
     fn set_high(&mut self) -> Result<(), Infallible> {
-        self.0.0.store(true, Ordering::SeqCst);
+        self.put(true);
         Ok(())
     }
 }
 
-const ONE: ContainerId = ContainerId::new(1);
-const TWO: ContainerId = ContainerId::new(2);
-const NOW: Instant = Instant::from_nanos(5);
+impl InputPin for Wire {
+    fn is_high(&mut self) -> Result<bool, Infallible> {
+        Ok(Wire::is_high(self))
+    }
 
-fn board() -> (Pins, Line, Line) {
-    let (led, button) = (Line::default(), Line::default());
-    let pins = vec![
-        Pin {
-            port: 0,
-            number: 13,
-            name: Some("led0"),
-            wire: Wire::Output(Box::new(Out(led.clone()))),
-            idle: Level::Low,
-        },
-        Pin {
-            port: 0,
-            number: 11,
-            name: None,
-            wire: Wire::Input(Box::new(In(button.clone()))),
-            idle: Level::High,
-        },
-    ];
-    (Pins::new(pins, Box::new(NoSensors)), led, button)
+    fn is_low(&mut self) -> Result<bool, Infallible> {
+        Ok(!Wire::is_high(self))
+    }
 }
 
-#[test]
-fn a_pin_belongs_to_one_container_and_goes_dark_when_it_ends() {
-    let (board, led, _) = board();
-    assert_eq!(board.pin_named("led0").unwrap().pin, 13);
-    assert_eq!(board.pin_named("led1"), None);
-    let output = |container| board.configure(container, 0, 13, Direction::Output, NOW);
-    assert_eq!(
-        board.configure(ONE, 0, 13, Direction::Input, NOW),
-        Err(Errno::NotSupported)
+fn place(name: &'static str, pin: u32) -> PinPlace {
+    PinPlace {
+        name,
+        port: 0,
+        pin,
+        polarity: Polarity::ActiveLow,
+    }
+}
+
+fn board() -> (Wire, Wire, Pins<Wire, Wire>) {
+    let (lamp, button) = (Wire::default(), Wire::default());
+    button.put(true);
+    let pins = Pins::new(
+        [(place("led0", 13), lamp.clone())],
+        [(place("sw0", 11), button.clone())],
     );
-    assert_eq!(output(ONE), Ok(()));
-    assert_eq!(output(TWO), Err(Errno::Busy));
-    assert_eq!(board.set(TWO, 0, 13, Level::High), Err(Errno::Permission));
-    assert_eq!(board.set(ONE, 0, 14, Level::High), Err(Errno::NoDevice));
-    assert_eq!(board.set(ONE, 0, 13, Level::High), Ok(()));
-    assert!(led.0.load(Ordering::SeqCst));
-    assert_eq!(board.get(ONE, 0, 13, NOW), Ok(Level::High));
-    board.release(ONE);
-    assert!(!led.0.load(Ordering::SeqCst));
-    assert_eq!(output(TWO), Ok(()));
+    (lamp, button, pins)
+}
+
+fn ms(milliseconds: u64) -> Instant {
+    Instant::from_nanos(0) + Duration::from_millis(milliseconds)
 }
 
 #[test]
-fn edges_reach_who_watches_and_the_newest_are_kept() {
-    let (board, _, button) = board();
-    let next = || board.next_edge(ONE, NOW, Waker::noop());
-    board.configure(ONE, 0, 11, Direction::Input, NOW).unwrap();
-    board.edge(0, 11, Level::Low, NOW);
-    assert_eq!(next(), Err(None), "nobody watched");
-    board.watch(ONE, 0, 11, true, NOW).unwrap();
-    assert_eq!(board.watch(ONE, 0, 13, true, NOW), Err(Errno::Permission));
-    button.0.store(true, Ordering::SeqCst);
-    assert_eq!(board.get(ONE, 0, 11, NOW), Ok(Level::High));
-    for nanos in 0..40 {
-        board.edge(0, 11, Level::High, Instant::from_nanos(nanos));
-    }
-    let first = next().unwrap();
-    assert_eq!(first.at.nanos(), 24, "the oldest went first");
-    assert_eq!(board.next_edge(TWO, NOW, Waker::noop()), Err(None));
-    board.release(ONE);
-    assert_eq!(next(), Err(None));
+fn an_output_follows_who_holds_it() {
+    let (lamp, _, pins) = board();
+    assert!(lamp.is_high(), "dark at first");
+    let refused = Err(Errno::Permission);
+    assert_eq!(pins.set(A, 0, 13, Level::High), refused);
+    pins.configure(A, 0, 13, Direction::Output, ms(0)).unwrap();
+    let taken = pins.configure(B, 0, 13, Direction::Output, ms(0));
+    assert_eq!(taken, Err(Errno::Busy));
+    assert_eq!(pins.set(B, 0, 13, Level::High), refused);
+    pins.set(A, 0, 13, Level::High).unwrap();
+    assert!(!lamp.is_high(), "a pin that pulls down");
+    assert_eq!(pins.get(A, 0, 13, ms(0)), Ok(Level::High));
+    pins.release(A);
+    assert!(lamp.is_high(), "dark again");
+    pins.configure(B, 0, 13, Direction::Output, ms(0)).unwrap();
 }
 
 #[test]
-fn an_edge_wakes_who_waits_once() {
-    struct Bell(AtomicBool);
-    impl alloc::task::Wake for Bell {
-        fn wake(self: Arc<Self>) {
-            self.0.store(true, Ordering::SeqCst);
-        }
-    }
-    let (board, ..) = board();
-    board.configure(ONE, 0, 11, Direction::Input, NOW).unwrap();
-    board.watch(ONE, 0, 11, true, NOW).unwrap();
-    let bell = Arc::new(Bell(AtomicBool::new(false)));
-    assert!(board.next_edge(ONE, NOW, &bell.clone().into()).is_err());
-    board.edge(0, 11, Level::Low, NOW);
-    assert!(bell.0.swap(false, Ordering::SeqCst));
-    board.edge(0, 11, Level::High, NOW);
-    assert!(!bell.0.load(Ordering::SeqCst), "it did not ask again");
+fn an_input_tells_its_edges_once() {
+    let (_, button, pins) = board();
+    let waker = Waker::noop();
+    pins.configure(A, 0, 11, Direction::Input, ms(0)).unwrap();
+    assert_eq!(pins.next_edge(A, ms(0), waker), Err(None), "not watched");
+    pins.watch(A, 0, 11, true, ms(0)).unwrap();
+    assert_eq!(pins.next_edge(A, ms(5), waker), Err(Some(ms(15))));
+    button.put(false);
+    let edge = pins.next_edge(A, ms(15), waker).unwrap();
+    assert_eq!((edge.pin, edge.level, edge.at), (11, Level::High, ms(15)));
+    assert_eq!(pins.next_edge(A, ms(15), waker), Err(Some(ms(25))));
+    assert_eq!(pins.get(A, 0, 11, ms(15)), Ok(Level::High));
+    pins.watch(A, 0, 11, false, ms(15)).unwrap();
+    assert_eq!(pins.next_edge(A, ms(20), waker), Err(None));
+}
+
+#[test]
+fn a_pin_is_what_the_board_says() {
+    let (_, _, pins) = board();
+    assert_eq!(pins.pin_named("led0").unwrap().pin, 13);
+    assert_eq!(pins.pin_at(0, 11).unwrap().name.as_deref(), Some("sw0"));
+    assert_eq!(pins.pin_named("led9"), None);
+    let wrong = pins.configure(A, 0, 11, Direction::Output, ms(0));
+    assert_eq!(wrong, Err(Errno::NotSupported));
+    let missing = pins.configure(A, 0, 1, Direction::Output, ms(0));
+    assert_eq!(missing, Err(Errno::NoDevice));
+    pins.configure(A, 0, 13, Direction::Output, ms(0)).unwrap();
+    let watched = pins.watch(A, 0, 13, true, ms(0));
+    assert_eq!(watched, Err(Errno::Permission));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use thimble_port_mcu::flash::{Region, SharedFlash};
-use thimble_port_mcu::log::{Log, LogSettings, OpenError, Recovered};
+use thimble_port_mcu::log::{Log, LogSettings, OpenError, Recovered, SharedLog};
 use thimble_port_mcu::records::{Change, Records, RecordsError};
 
 use crate::flash::{Control, Shape, flash};
@@ -269,4 +269,23 @@ fn forgets_everything() {
         apply(&mut log, &[put("a", b"1")]).unwrap();
         assert_eq!(contents(&mut log, b"").len(), 1);
     }
+}
+
+#[test]
+fn takes_little_memory() {
+    // On a processor with pointers of 8 bytes.
+    assert!(size_of::<Log>() <= 128, "{}", size_of::<Log>());
+}
+
+#[test]
+fn several_users_share_it() {
+    let (_, _, log) = fresh(shape(4, 512, 4));
+    let mut one = SharedLog::new(log);
+    let mut other = one.clone();
+    apply(&mut one, &[put("a", b"1")]).unwrap();
+    assert_eq!(contents(&mut other, b"").len(), 1);
+    assert_eq!(other.room().records, 1);
+    other.format().unwrap();
+    assert!(contents(&mut one, b"").is_empty());
+    assert_eq!(one.record_bytes_max(), other.record_bytes_max());
 }

@@ -1,8 +1,11 @@
 //! A cut in every single operation of a script: afterwards the log holds what it held before or after the step that was
 //! cut, and goes on.
 
+use thimble_port_mcu::flash::SharedFlash;
+use thimble_port_mcu::log::{Log, LogSettings};
+
 use crate::flash::{Shape, TORN, Torn, flash};
-use crate::log::{Model, Step, applied, apply, contents, delete, open, put, shape};
+use crate::log::{Model, Step, applied, apply, contents, delete, open, put, shape, whole};
 
 /// What a script does.
 #[derive(Clone)]
@@ -88,38 +91,123 @@ fn play(shape: Shape, script: &[Act], cut: u64, torn: Torn) -> bool {
     false
 }
 
-fn check(shape: Shape) {
+fn check(shape: Shape, step: u64) {
     let script = script();
     for torn in TORN {
         let mut cut = 1;
         while play(shape, &script, cut, torn) {
-            cut += 1;
+            cut += step;
         }
         assert!(cut > 50);
     }
 }
 
 #[test]
-fn bytes() {
-    check(shape(1, 512, 4));
+fn bytes_now_and_then() {
+    check(shape(1, 512, 4), 7);
 }
 
 #[test]
 fn words() {
-    check(shape(4, 512, 4));
+    check(shape(4, 512, 4), 1);
 }
 
 #[test]
 fn double_words() {
-    check(shape(8, 512, 5));
+    check(shape(8, 512, 5), 1);
 }
 
 #[test]
 fn quad_words() {
-    check(shape(16, 512, 4));
+    check(shape(16, 512, 4), 1);
 }
 
 #[test]
 fn octa_words() {
-    check(shape(32, 512, 4));
+    check(shape(32, 512, 4), 1);
+}
+
+#[test]
+fn a_reset_is_cut_again_and_again() {
+    let shape = shape(8, 512, 6);
+    for torn in TORN {
+        for first in 1.. {
+            let (flash, control) = flash(shape, first);
+            let (mut log, _) = open(&flash);
+            for n in 0..60_u8 {
+                apply(&mut log, &[put("secret", &[b's'; 40]), put("n", &[n])]).unwrap();
+            }
+            control.cut_in(first, torn);
+            let done = log.format().is_ok();
+            if done {
+                assert!(first > 5);
+                break;
+            }
+            // Each time it comes one operation further.
+            for _ in 0..8 {
+                control.revive();
+                control.cut_in(1, torn);
+                drop(open_if_possible(&flash));
+            }
+            control.revive();
+            let (mut log, _) = open(&flash);
+            let found = contents(&mut log, b"");
+            if found.is_empty() {
+                let image = control.image();
+                assert!(!image.windows(9).any(|bytes| bytes == [b's'; 9]));
+            } else {
+                assert_eq!(found.len(), 2);
+            }
+            apply(&mut log, &[put("a", b"1")]).unwrap();
+        }
+    }
+}
+
+fn open_if_possible(flash: &SharedFlash) -> Option<Log> {
+    let opened = Log::open(whole(flash), &LogSettings::default());
+    opened.ok().map(|(log, _)| log)
+}
+
+/// Cleaning up is cut short each time, a little later, and never runs out of blocks.
+#[test]
+fn cleaning_up_is_cut_again_and_again() {
+    for shape in [shape(4, 512, 4), shape(16, 512, 6)] {
+        let (flash, control) = flash(shape, 9);
+        let (mut log, _) = open(&flash);
+        let mut model = Model::new();
+        for n in 0.. {
+            let group = [put(&format!("k{n}"), &[7; 60])];
+            if apply(&mut log, &group).is_err() {
+                break;
+            }
+            model = applied(&model, &group);
+        }
+        let mut repeated = 0;
+        for round in 0..60_u8 {
+            let group = [put("k0", &[round; 60]), put("k1", &[round; 60])];
+            let next = applied(&model, &group);
+            for cut in 1.. {
+                control.cut_in(cut, TORN[usize::from(round) % 3]);
+                let done = apply(&mut log, &group).is_ok();
+                let dead = control.is_dead();
+                control.revive();
+                if !dead {
+                    assert!(done);
+                    model = next;
+                    break;
+                }
+                let (again, recovered) = open(&flash);
+                log = again;
+                repeated += u32::from(recovered.collection_repeated);
+                let found = contents(&mut log, b"");
+                assert!(found == model || found == next);
+                if found == next {
+                    model = next;
+                    break;
+                }
+            }
+        }
+        assert!(repeated > 100, "{repeated}");
+        assert_eq!(contents(&mut open(&flash).0, b""), model);
+    }
 }

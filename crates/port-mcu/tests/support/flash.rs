@@ -40,7 +40,7 @@ struct State {
     operations: u64,
     cut: Option<(u64, Torn)>,
     dead: bool,
-    wear_out: Option<u32>,
+    broken: bool,
     random: Random,
 }
 
@@ -172,7 +172,7 @@ impl Control {
 
     /// Lets every operation fail from now on, as flash that is broken does, or not.
     pub(crate) fn break_down(&self, broken: bool) {
-        self.state().wear_out = broken.then_some(0);
+        self.state().broken = broken;
     }
 }
 
@@ -219,7 +219,7 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Model<WRITE, ERASE> {
     fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
         check_erase(self, from, to)?;
         let mut state = self.powered()?;
-        if state.wear_out.is_some() {
+        if state.broken {
             return Err(NorFlashErrorKind::Other);
         }
         for block in from as usize / ERASE..to as usize / ERASE {
@@ -231,7 +231,7 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Model<WRITE, ERASE> {
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
         check_write(self, offset, bytes.len())?;
         let mut state = self.powered()?;
-        if state.wear_out.is_some() {
+        if state.broken {
             return Err(NorFlashErrorKind::Other);
         }
         for (index, word) in bytes.chunks(WRITE).enumerate() {
@@ -264,11 +264,10 @@ fn build<const WRITE: usize, const ERASE: usize>(control: Control) -> SharedFlas
     SharedFlash::mapped(Model::<WRITE, ERASE>(control))
 }
 
-/// A flash, erased.
-pub(crate) fn flash(shape: Shape, seed: u64) -> (SharedFlash, Control) {
+fn control(shape: Shape, seed: u64) -> Control {
     let length = shape.erase * shape.blocks;
     let bytes = (0..length).map(|_| UnsafeCell::new(0xff)).collect();
-    let control = Control(Arc::new(Mutex::new(State {
+    Control(Arc::new(Mutex::new(State {
         bytes: Box::leak(Box::new(Bytes(bytes))),
         written: vec![false; length / shape.write],
         erasures: vec![0; shape.blocks],
@@ -277,9 +276,20 @@ pub(crate) fn flash(shape: Shape, seed: u64) -> (SharedFlash, Control) {
         operations: 0,
         cut: None,
         dead: false,
-        wear_out: None,
+        broken: false,
         random: Random::new(seed),
-    })));
+    })))
+}
+
+/// A flash that can only be read through its driver, and writes words of 4 bytes.
+pub(crate) fn unmapped(shape: Shape) -> SharedFlash {
+    assert_eq!((shape.write, shape.erase), (4, 512));
+    SharedFlash::new(Model::<4, 512>(control(shape, 1)))
+}
+
+/// A flash, erased.
+pub(crate) fn flash(shape: Shape, seed: u64) -> (SharedFlash, Control) {
+    let control = control(shape, seed);
     let again = control.clone();
     let shared = match (shape.write, shape.erase) {
         (1, 512) => build::<1, 512>(again),

@@ -4,12 +4,12 @@
 //! asked once for each length a prefix has.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::config::ContainerId;
 use crate::grant::TopicFilter;
+use crate::sorted::{Sorted, push};
 
 /// Levels of a subscription's filter: bounds the tree's depth and what a container can make others walk.
 pub const FILTER_LEVELS_MAX: usize = 32;
@@ -52,9 +52,9 @@ pub(super) struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Index {
     filters: Node,
-    prefixes: BTreeMap<String, Vec<(Place, Vec<TopicFilter>)>>,
+    prefixes: Sorted<String, Vec<(Place, Vec<TopicFilter>)>>,
     /// How many prefixes there are of each length.
-    prefix_lengths: BTreeMap<usize, usize>,
+    prefix_lengths: Sorted<usize, usize>,
 }
 
 impl Index {
@@ -63,11 +63,11 @@ impl Index {
             Subscription::Filter(filter) => self.filters.insert(filter.as_str().split('/'), place),
             Subscription::Prefix { prefix, granted } => {
                 let len = prefix.len();
-                let places = self.prefixes.entry(prefix).or_default();
+                let places = self.prefixes.get_or_insert_with(prefix, Vec::new);
                 if places.is_empty() {
-                    *self.prefix_lengths.entry(len).or_default() += 1;
+                    *self.prefix_lengths.get_or_insert_with(len, || 0) += 1;
                 }
-                places.push((place, granted));
+                push(places, (place, granted));
             }
         }
     }
@@ -94,11 +94,8 @@ impl Index {
     pub(super) fn matches(&self, topic: &str, found: &mut Vec<Place>) {
         let hidden = topic.starts_with('$');
         self.filters.matches(Some(topic), hidden, found);
-        for len in self
-            .prefix_lengths
-            .range(..=topic.len())
-            .map(|(len, _)| *len)
-        {
+        let lengths = self.prefix_lengths.keys();
+        for len in lengths.copied().take_while(|len| *len <= topic.len()) {
             let Some(places) = topic
                 .get(..len)
                 .and_then(|prefix| self.prefixes.get(prefix))
@@ -134,21 +131,20 @@ struct Node {
     /// Filters that go on with `+`.
     any: Option<Box<Node>>,
     /// Filters that go on with this level.
-    named: BTreeMap<Box<str>, Node>,
+    named: Sorted<Box<str>, Box<Node>>,
 }
 
 impl Node {
     fn insert<'a>(&mut self, mut levels: impl Iterator<Item = &'a str>, place: Place) {
         match levels.next() {
-            None => self.here.push(place),
-            Some("#") => self.rest.push(place),
+            None => push(&mut self.here, place),
+            Some("#") => push(&mut self.rest, place),
             Some("+") => self.any.get_or_insert_default().insert(levels, place),
             Some(level) => match self.named.get_mut(level) {
                 Some(node) => node.insert(levels, place),
                 None => self
                     .named
-                    .entry(level.into())
-                    .or_default()
+                    .get_or_insert_with(level.into(), Box::default)
                     .insert(levels, place),
             },
         }

@@ -1,10 +1,11 @@
 //! A container's side of the bus: its subscriptions and its queue.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::task::Waker;
 
 use crate::limits::Limits;
+use crate::sorted::Sorted;
 
 use super::BusError;
 use super::index::Subscription;
@@ -56,7 +57,7 @@ pub(super) struct Member {
     queue_bytes: usize,
     messages_max: usize,
     bytes_max: usize,
-    subscriptions: BTreeMap<u32, Subscription>,
+    subscriptions: Sorted<u32, Subscription>,
     last_number: u32,
     waker: Option<Waker>,
 }
@@ -71,7 +72,7 @@ impl Member {
             queue_bytes: 0,
             messages_max: size(limits.queue_messages),
             bytes_max: size(limits.queue_bytes),
-            subscriptions: BTreeMap::new(),
+            subscriptions: Sorted::new(),
             last_number: 0,
             waker: None,
         }
@@ -182,7 +183,7 @@ impl Member {
         self.queue_bytes
     }
 
-    pub(super) fn into_subscriptions(self) -> BTreeMap<u32, Subscription> {
+    pub(super) fn into_subscriptions(self) -> Sorted<u32, Subscription> {
         self.subscriptions
     }
 

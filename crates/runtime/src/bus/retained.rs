@@ -1,10 +1,10 @@
 //! Messages that are kept for later subscribers: one a topic, bounded in number and bytes, for all
 //! containers together and for each.
 
-use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 
 use crate::config::ContainerId;
+use crate::sorted::Sorted;
 
 use super::BusError;
 use super::index::Subscription;
@@ -38,9 +38,9 @@ impl Default for RetainedLimits {
 #[derive(Debug, Default)]
 pub(super) struct Retained {
     limits: RetainedLimits,
-    topics: BTreeMap<String, (ContainerId, Message)>,
+    topics: Sorted<String, (ContainerId, Message)>,
     all: Use,
-    each: BTreeMap<ContainerId, Use>,
+    each: Sorted<ContainerId, Use>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -95,7 +95,10 @@ impl Retained {
             return Err(BusError::Retained);
         }
         self.forget(topic);
-        for used in [&mut self.all, self.each.entry(publisher).or_default()] {
+        for used in [
+            &mut self.all,
+            self.each.get_or_insert_with(publisher, Use::default),
+        ] {
             used.messages = used.messages.saturating_add(1);
             used.bytes = used.bytes.saturating_add(new);
         }

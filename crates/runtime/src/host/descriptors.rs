@@ -15,7 +15,9 @@ use crate::limits::Limits;
 
 use super::Resources;
 
-pub(super) use entry::{Descriptor, FdFlags, Kind, Name, OpenDirectory, OpenFile, OpenSocket};
+pub(super) use entry::{Descriptor, FdFlags, Kind, Name, OpenDirectory, OpenFile};
+
+use super::sock::OpenSocket;
 
 /// The table of open descriptors.
 pub(super) struct Descriptors {
@@ -54,7 +56,7 @@ impl Descriptors {
             mounts,
             listeners,
         } = resources;
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(3 + mounts.len() + listeners.len());
         entries.push(Some(Descriptor::stream(Name::Input, stdin)));
         entries.push(Some(Descriptor::stream(Name::Output, stdout)));
         entries.push(Some(Descriptor::stream(Name::Error, stderr)));

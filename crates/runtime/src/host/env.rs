@@ -8,7 +8,6 @@ mod sensors;
 mod tests;
 mod timers;
 
-use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::task::Waker;
 use core::time::Duration;
@@ -18,7 +17,7 @@ use thimble_abi::{Errno, env as abi};
 
 use crate::engine::{CallOutcome, Trap, TrapKind};
 use crate::memory;
-use crate::module::Interface;
+use crate::module::{Interface, Names};
 use crate::port::{Level, SensorReading};
 use crate::time::Instant;
 
@@ -38,7 +37,7 @@ pub(super) struct State {
     /// Messages received so far: their ids.
     received: u32,
     /// The functions that a guest may name as dispatchers.
-    functions: Vec<String>,
+    functions: Names,
     /// The sensors it may read, once it has asked.
     sensors: Option<Vec<SensorReading>>,
 }
@@ -147,10 +146,8 @@ fn register_dispatcher(
     arguments: Arguments<'_>,
     memory: &[u8],
 ) -> Result<i32, Errno> {
-    let name = text(memory, arguments.u32(1), NAME_BYTES_MAX)
-        .map_err(|_| Errno::Invalid)?
-        .to_string();
-    if arguments.u32(0) >= abi::RESOURCE_COUNT || !context.state.env.functions.contains(&name) {
+    let name = text(memory, arguments.u32(1), NAME_BYTES_MAX).map_err(|_| Errno::Invalid)?;
+    if arguments.u32(0) >= abi::RESOURCE_COUNT || !context.state.env.functions.contains(name) {
         return Err(Errno::Invalid);
     }
     // Guests poll: nothing is called from outside, so there is nothing to remember.

@@ -3,11 +3,12 @@
 //! The oldest message and the oldest edge are taken ahead and held here until the guest receives them, so
 //! that events of all sources are given in the order in which they happened.
 
-use alloc::collections::BTreeSet;
+use alloc::boxed::Box;
 use core::task::Waker;
 
 use crate::bus::{Bus, Delivery, Wakers};
 use crate::port::{PinEdge, Ports};
+use crate::sorted::Sorted;
 use crate::time::Instant;
 
 use super::Context;
@@ -18,9 +19,9 @@ pub(super) struct Pending {
     /// The oldest message that was not received.
     pub(super) message: Option<Delivery>,
     /// The oldest edge that was not received.
-    pub(super) edge: Option<PinEdge>,
+    pub(super) edge: Option<Box<PinEdge>>,
     /// Pins whose edges it asked for.
-    pub(super) watched: BTreeSet<(u32, u32)>,
+    pub(super) watched: Sorted<(u32, u32)>,
     /// Whether it has ever subscribed: nobody else needs to ask the bus.
     pub(super) subscribed: bool,
     /// Room for the wakers of a message under way.
@@ -57,7 +58,7 @@ impl Context<'_> {
         }
         match self.ports.board.next_edge(id, now, waker) {
             Ok(edge) => {
-                self.state.events.edge = Some(edge);
+                self.state.events.edge = Some(Box::new(edge));
                 None
             }
             Err(next) => next,

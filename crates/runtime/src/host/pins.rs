@@ -34,11 +34,12 @@ pub(super) fn watch(context: &mut Context<'_>, port: u32, pin: u32, on: bool) ->
         .watch(context.state.id, port, pin, on, now)?;
     let events = &mut context.state.events;
     if on {
-        events.watched.insert((port, pin));
+        events.watched.insert((port, pin), ());
     } else {
         events.watched.remove(&(port, pin));
         if events
             .edge
+            .as_ref()
             .is_some_and(|edge| (edge.port, edge.pin) == (port, pin))
         {
             events.edge = None;

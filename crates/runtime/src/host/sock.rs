@@ -12,6 +12,7 @@ mod open;
 mod option;
 mod resolve;
 mod service;
+mod socket;
 mod transfer;
 
 use alloc::boxed::Box;
@@ -26,7 +27,8 @@ use crate::port::Lookup;
 use super::wasi::{Attempt, Stop};
 use super::{Arguments, Context};
 
-pub(super) use access::Binding;
+use access::Binding;
+pub(super) use socket::OpenSocket;
 pub(super) use transfer::{read, write};
 
 /// What this module keeps between calls.

@@ -7,14 +7,17 @@
 mod clock;
 mod fdstat;
 mod file;
+#[cfg(feature = "files")]
+mod files;
+#[cfg(not(feature = "files"))]
+#[path = "wasi/no_files.rs"]
+mod files;
 mod layout;
-mod open;
-mod path;
 mod poll;
 mod process;
-mod readdir;
-mod transfer;
+pub(super) mod transfer;
 
+use alloc::boxed::Box;
 use core::task::Poll;
 
 use thimble_abi::Errno;
@@ -25,17 +28,19 @@ use crate::port::Times;
 
 use super::{Arguments, Context, sock};
 
-pub(super) use transfer::{BUFFERS_MAX, TURN_BYTES, give_turn};
-
 /// What this module keeps while a call waits.
 #[derive(Default)]
 pub(super) struct State {
     /// Bytes that the read or write under way has transferred.
     transferred: u32,
     /// Where the listing under way goes on.
+    #[cfg_attr(
+        not(feature = "files"),
+        expect(dead_code, reason = "only listings use it")
+    )]
     cookie: Option<u64>,
     /// The times that the call under way sets, as they were when it began.
-    times: Option<Times>,
+    times: Option<Box<Times>>,
     /// Whether the yield under way has given others their turn.
     yielded: bool,
 }
@@ -137,8 +142,6 @@ fn descriptor(
         WasiCall::FdFilestatGet => file::filestat_get(context, arguments, memory),
         WasiCall::FdFilestatSetSize => file::filestat_set_size(context, arguments),
         WasiCall::FdFilestatSetTimes => file::filestat_set_times(context, arguments),
-        WasiCall::FdReaddir => readdir::readdir(context, arguments, memory),
-        WasiCall::PathOpen => open::open(context, arguments, memory),
-        call => path::call(context, call, arguments, memory),
+        call => files::call(context, call, arguments, memory),
     }
 }

@@ -37,7 +37,7 @@ impl Body {
 pub struct Lease {
     /// Which container.
     pub id: ContainerId,
-    pub(super) body: Body,
+    pub(super) body: Box<Body>,
     pub(super) budget: Budget,
     pub(super) began: Instant,
 }
@@ -45,7 +45,7 @@ pub struct Lease {
 impl Lease {
     /// Runs the slice.
     pub fn run(&mut self, ports: &Ports<'_>) -> Yield {
-        let Body { guest, host, waker } = &mut self.body;
+        let Body { guest, host, waker } = &mut *self.body;
         guest.resume(&mut host.bind(ports, waker), self.budget)
     }
 }
@@ -53,7 +53,7 @@ impl Lease {
 /// A run that is over.
 pub struct Ended {
     /// What is left of it.
-    pub body: Body,
+    pub body: Box<Body>,
     /// How it ended and what it used; `None` if nobody knows of it any more.
     pub outcome: Option<(ExitRecord, Usage)>,
 }

@@ -1,8 +1,9 @@
 //! The ready queue and the deadlines.
 
-use alloc::collections::BTreeSet;
+use core::cmp::Reverse;
 
 use crate::config::ContainerId;
+use crate::sorted::Sorted;
 use crate::time::Instant;
 
 use super::slot::Slot;
@@ -13,22 +14,23 @@ const WAKE_CREDIT: u64 = 1_000_000;
 /// Containers that could run, by the processor time they have had in proportion to their share.
 #[derive(Default)]
 pub(super) struct ReadyQueue {
-    order: BTreeSet<(u64, ContainerId)>,
+    /// The least at the end, so that nothing moves when it is taken.
+    order: Sorted<Reverse<(u64, ContainerId)>>,
     floor: u64,
 }
 
 impl ReadyQueue {
     pub(super) fn insert(&mut self, id: ContainerId, slot: &Slot) {
-        self.order.insert((slot.virtual_time, id));
+        self.order.insert(Reverse((slot.virtual_time, id)), ());
     }
 
     pub(super) fn remove(&mut self, id: ContainerId, slot: &Slot) {
-        self.order.remove(&(slot.virtual_time, id));
+        self.order.remove(&Reverse((slot.virtual_time, id)));
     }
 
     /// The container that has had least.
     pub(super) fn pop(&mut self) -> Option<ContainerId> {
-        let (virtual_time, id) = self.order.pop_first()?;
+        let Reverse((virtual_time, id)) = self.order.pop_last()?;
         self.floor = self.floor.max(virtual_time);
         Some(id)
     }
@@ -93,28 +95,31 @@ impl Deadline {
     }
 }
 
-/// All deadlines, earliest first.
+/// All deadlines, the earliest at the end.
 #[derive(Default)]
-pub(super) struct Deadlines(BTreeSet<Deadline>);
+pub(super) struct Deadlines(Sorted<Reverse<Deadline>>);
 
 impl Deadlines {
     pub(super) fn insert(&mut self, deadline: Deadline) {
-        self.0.insert(deadline);
+        self.0.insert(Reverse(deadline), ());
     }
 
     pub(super) fn remove(&mut self, deadline: Deadline) {
-        self.0.remove(&deadline);
+        self.0.remove(&Reverse(deadline));
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        self.0.first().map(|deadline| deadline.at)
+        self.0
+            .keys()
+            .next_back()
+            .map(|Reverse(deadline)| deadline.at)
     }
 
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<Deadline> {
         if self.next()? > now {
             None
         } else {
-            self.0.pop_first()
+            self.0.pop_last().map(|Reverse(deadline)| deadline)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the kernel knows of one container.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
@@ -7,6 +8,7 @@ use core::time::Duration;
 use crate::config::ContainerConfig;
 use crate::engine::{Budget, Interrupt, Yield};
 use crate::record::{End, ExitRecord};
+use crate::time::nanos;
 
 use super::Body;
 
@@ -57,7 +59,7 @@ pub struct Usage {
 pub(super) struct Slot {
     pub(super) config: Arc<ContainerConfig>,
     /// Where its guest is: here, or on loan to a worker while it is live.
-    pub(super) body: Option<Body>,
+    pub(super) body: Option<Box<Body>>,
     /// Interrupts its guest; there while it is live.
     pub(super) interrupt: Option<Arc<dyn Interrupt>>,
     pub(super) hears_stop: bool,
@@ -76,8 +78,8 @@ pub(super) struct Slot {
     /// The grace of a stop it has been asked for.
     pub(super) stop: Option<Duration>,
     /// How it is to end after the slice that is running.
-    pub(super) doom: Option<End>,
-    pub(super) record: Option<ExitRecord>,
+    pub(super) doom: Option<Box<End>>,
+    pub(super) record: Option<Box<ExitRecord>>,
     usage: Usage,
     /// Fuel that lasts about a microsecond, learned from its slices.
     fuel_per_microsecond: u64,
@@ -111,7 +113,7 @@ impl Slot {
         }
     }
 
-    pub(super) fn start(&mut self, mut body: Body, realtime_nanos: u64, virtual_time: u64) {
+    pub(super) fn start(&mut self, mut body: Box<Body>, realtime_nanos: u64, virtual_time: u64) {
         // It was made for the configuration of a moment ago.
         body.reconfigure(&self.config);
         *self = Self {
@@ -149,7 +151,7 @@ impl Slot {
     }
 
     /// Takes the body out for a slice, with the fuel that should last for it.
-    pub(super) fn lease(&mut self, time: Duration) -> Option<(Body, u64)> {
+    pub(super) fn lease(&mut self, time: Duration) -> Option<(Box<Body>, u64)> {
         let mut body = self.body.take()?;
         self.woken = false;
         if let Some(grace) = self.stop.filter(|grace| !grace.is_zero()) {
@@ -164,7 +166,7 @@ impl Slot {
 
     /// Books a slice.
     pub(super) fn account(&mut self, body: &Body, ran: Duration, budget: Budget, yielded: &Yield) {
-        let nanos = u64::try_from(ran.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let nanos = nanos(ran).max(1);
         let share = u64::from(self.config.cpu_share.thousandths());
         self.virtual_time = self
             .virtual_time
@@ -185,7 +187,7 @@ impl Slot {
         self.interrupt = None;
         self.paused = false;
         self.waiting = false;
-        self.record = Some(ExitRecord {
+        self.record = Some(Box::new(ExitRecord {
             end,
             started_nanos: self.started_nanos,
             ended_nanos: realtime_nanos,
@@ -193,7 +195,7 @@ impl Slot {
             memory_bytes_max: self.usage.memory_bytes_max,
             memory_refused: body.host.memory_refused(),
             last_output: body.host.last_output(),
-        });
+        }));
         self.usage.memory_bytes = 0;
     }
 }

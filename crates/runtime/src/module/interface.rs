@@ -2,6 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -18,13 +19,46 @@ pub struct Interface {
     /// Where in its memory the host may place Ocre's messages, if it receives them.
     pub app_heap: Option<Range<u32>>,
     /// The functions that it may name as dispatchers; none unless it imports what takes them.
-    pub dispatchers: Vec<String>,
+    pub dispatchers: Names,
     /// It exports `_start`.
     pub is_command: bool,
     /// It exports `_initialize`.
     pub is_reactor: bool,
     /// It has a start function, which runs by itself.
     pub starts_itself: bool,
+}
+
+/// Names, one after the other in one text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names(Option<Arc<str>>);
+
+/// Ends a name. Guests say names as texts that end with it, so that none that they can say has it inside.
+const END: char = '\0';
+
+impl Names {
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.iter().any(|own| own == name)
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let text = self.0.as_deref().unwrap_or_default();
+        text.split_terminator(END)
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Names {
+    /// Of those that a guest can say.
+    fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
+        let mut text = String::new();
+        for name in names.into_iter().filter(|name| !name.contains(END)) {
+            text.push_str(name);
+            text.push(END);
+        }
+        Self((!text.is_empty()).then(|| text.into()))
+    }
 }
 
 /// A module has nothing that could be run.
@@ -62,9 +96,9 @@ impl Module {
             .iter()
             .filter(|export| matches!(export.kind, ExportKind::Function { .. }));
         let dispatchers = if imports(Call::Env(EnvCall::RegisterDispatcher)) {
-            functions.map(|export| export.name.clone()).collect()
+            functions.map(|export| export.name.as_str()).collect()
         } else {
-            Vec::new()
+            Names::default()
         };
         Interface {
             hears_stop: imports(Call::Thimble(ThimbleCall::EventWait)),

@@ -185,7 +185,7 @@ impl Bench {
             .map_err(|(error, _)| error)
     }
 
-    fn body(&self, id: ContainerId, text: &str) -> Body {
+    fn body(&self, id: ContainerId, text: &str) -> Box<Body> {
         let config = self.kernel.config(id).unwrap().clone();
         let resources = Resources {
             stdin: Box::new(Null),
@@ -199,11 +199,11 @@ impl Bench {
             script: self.scripts[&id].clone(),
             ports: self.ports.clone(),
         };
-        Body {
+        Box::new(Body {
             guest: Box::new(guest),
             host: HostState::new(id, config, resources, &module.interface()),
             waker: Waker::noop().clone(),
-        }
+        })
     }
 
     pub(crate) fn become_step(&mut self, id: ContainerId, step: Step) {

@@ -78,7 +78,7 @@ fn attach(path: &str, image: &mut [u8]) -> Result<HostFile, Refused> {
         .copy_from_slice(path.as_bytes());
     let path = CStr::from_bytes_until_nul(&buffer).map_err(|_| Refused)?;
     let file =
-        HostFile::open(path, Mode::Update).or_else(|Refused| HostFile::open(path, Mode::Create))?;
+        HostFile::open(path, Mode::UPDATE).or_else(|Refused| HostFile::open(path, Mode::CREATE))?;
     let length = file.length()?.min(image.len());
     let (known, missing) = image.split_at_mut_checked(length).ok_or(Refused)?;
     if !known.is_empty() {

@@ -41,15 +41,15 @@ pub(crate) fn begin() {
 /// Steps of the counter since the start.
 pub(crate) fn steps() -> u64 {
     critical_section::with(|section| {
-        let before = COUNTER.read(VALUE);
+        let mut left = COUNTER.read(VALUE);
         let mut wraps = u64::from(WRAPS.borrow(section).get());
-        let mut left = before;
         if COUNTER.read(INTERRUPT) != 0 {
             // It wrapped, and the handler could not count that yet.
             wraps += 1;
             left = COUNTER.read(VALUE);
         }
-        wraps << 32 | u64::from(u32::MAX - left)
+        // It interrupts as it reaches 0, a step before it begins anew: 0 is the first step of the next round.
+        wraps << 32 | u64::from(left.wrapping_neg())
     })
 }
 

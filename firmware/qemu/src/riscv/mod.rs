@@ -14,8 +14,8 @@ use crate::registers::Registers;
 
 pub use watchdog::Watchdog;
 
-/// The board.
-pub(crate) const NAME: &str = "virt";
+/// The board: QEMU calls it `virt`.
+pub(crate) const NAME: &str = "rv32";
 /// Its processor.
 pub(crate) const PROCESSOR: &str = "RV32IMAC";
 /// The counter counts each instruction.

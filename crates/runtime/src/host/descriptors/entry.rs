@@ -2,14 +2,12 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use core::net::SocketAddr;
-use core::time::Duration;
 
 use thimble_abi::Errno;
 use thimble_abi::wasi::{filetype, rights};
 
 use crate::host::Mount;
-use crate::host::sock::Binding;
+use crate::host::sock::OpenSocket;
 use crate::port::{Directory, File, Protocol, Socket, Stream};
 
 /// An open descriptor.
@@ -28,16 +26,16 @@ pub(in crate::host) struct Descriptor {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::host) struct FdFlags(u16);
 
-/// What a descriptor refers to.
+/// What a descriptor refers to. Boxed where it is large: a table has few of those, and standard streams always.
 pub(in crate::host) enum Kind {
     /// Standard input, output or error.
     Stream(OpenStream),
     /// A file.
-    File(OpenFile),
+    File(Box<OpenFile>),
     /// A directory.
-    Directory(OpenDirectory),
+    Directory(Box<OpenDirectory>),
     /// A socket.
-    Socket(OpenSocket),
+    Socket(Box<OpenSocket>),
 }
 
 /// Which standard stream.
@@ -79,24 +77,6 @@ pub(in crate::host) struct OpenDirectory {
     pub(in crate::host) preopen: Option<String>,
     /// Whether nothing in it may be changed.
     pub(in crate::host) read_only: bool,
-}
-
-/// An open socket.
-pub(in crate::host) struct OpenSocket {
-    /// The socket.
-    pub(in crate::host) socket: Box<dyn Socket>,
-    /// Whether it listens.
-    pub(in crate::host) listening: bool,
-    /// The address of a connect that is under way.
-    pub(in crate::host) connecting: Option<SocketAddr>,
-    /// Whether it was connected.
-    pub(in crate::host) connected: bool,
-    /// How long a receive or accept waits, `None` for without end.
-    pub(in crate::host) receive_timeout: Option<Duration>,
-    /// How long a send or connect waits, `None` for without end.
-    pub(in crate::host) send_timeout: Option<Duration>,
-    /// What it was bound to, and whom it may answer.
-    pub(in crate::host) binding: Binding,
 }
 
 impl FdFlags {
@@ -181,12 +161,12 @@ impl Descriptor {
             // All of them: opening for writing then says `rofs`, not `notcapable`, as guests expect.
             inheriting: rights::DIRECTORY | rights::FILE,
             flags: FdFlags::default(),
-            kind: Kind::Directory(OpenDirectory {
+            kind: Kind::Directory(Box::new(OpenDirectory {
                 directory,
                 mount: number,
                 preopen: Some(path),
                 read_only,
-            }),
+            })),
         }
     }
 
@@ -196,15 +176,7 @@ impl Descriptor {
             rights: rights::SOCKET,
             inheriting: rights::SOCKET,
             flags: FdFlags::default(),
-            kind: Kind::Socket(OpenSocket {
-                socket,
-                listening: false,
-                connecting: None,
-                connected: false,
-                receive_timeout: None,
-                send_timeout: None,
-                binding: Binding::default(),
-            }),
+            kind: Kind::Socket(Box::new(OpenSocket::new(socket))),
         }
     }
 

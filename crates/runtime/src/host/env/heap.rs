@@ -1,8 +1,9 @@
 //! A small allocator over a part of a guest's memory. What it knows lies outside, so the guest cannot
 //! harm it whatever it writes there.
 
-use alloc::collections::BTreeMap;
 use core::ops::Range;
+
+use crate::sorted::Sorted;
 
 /// Blocks begin at multiples of this.
 const ALIGNMENT: u32 = 8;
@@ -12,7 +13,7 @@ const ALIGNMENT: u32 = 8;
 pub(super) struct Heap {
     range: Range<u32>,
     /// Blocks in use: where each begins and ends.
-    blocks: BTreeMap<u32, u32>,
+    blocks: Sorted<u32, u32>,
 }
 
 impl Heap {
@@ -21,7 +22,7 @@ impl Heap {
         let start = range.start.max(ALIGNMENT).next_multiple_of(ALIGNMENT);
         Self {
             range: start..range.end,
-            blocks: BTreeMap::new(),
+            blocks: Sorted::new(),
         }
     }
 
@@ -37,7 +38,7 @@ impl Heap {
     pub(super) fn allocate(&mut self, size: u32) -> Option<u32> {
         let size = rounded(size)?;
         let mut start = self.range.start;
-        for (block, end) in &self.blocks {
+        for (block, end) in self.blocks.iter() {
             if block.saturating_sub(start) >= size {
                 break;
             }
@@ -57,7 +58,7 @@ impl Heap {
 
     /// Whether a block in use begins there.
     pub(super) fn is_used(&self, offset: u32) -> bool {
-        self.blocks.contains_key(&offset)
+        self.blocks.contains(&offset)
     }
 }
 

@@ -1,18 +1,18 @@
 //! Ocre's timers: a container's own numbers, evaluated when it asks for events.
 
-use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use thimble_abi::calls::EnvCall;
 use thimble_abi::{Errno, env as abi};
 
-use crate::time::Instant;
+use crate::sorted::Sorted;
+use crate::time::{Instant, nanos};
 
 use super::{Arguments, Context};
 
 /// A container's timers.
 #[derive(Default)]
-pub(super) struct Timers(BTreeMap<u32, Timer>);
+pub(super) struct Timers(Sorted<u32, Timer>);
 
 #[derive(Default)]
 struct Timer {
@@ -79,7 +79,7 @@ impl Timers {
         if id == 0 || id > limit {
             return Err(Errno::Invalid);
         }
-        if self.0.contains_key(&id) {
+        if self.0.contains(&id) {
             return Err(Errno::Busy);
         }
         self.0.insert(id, Timer::default());
@@ -111,14 +111,14 @@ impl Timers {
     }
 
     fn remaining_ms(&self, id: u32, now: Instant) -> Result<i32, Errno> {
-        const NANOS_PER_MS: u128 = 1_000_000;
+        const NANOS_PER_MS: u64 = 1_000_000;
         let timer = self.0.get(&id).ok_or(Errno::Invalid)?;
         let Some(next) = timer.next else { return Ok(0) };
-        let late = now.since(next).as_nanos();
-        let left = match timer.period.as_nanos() {
+        let late = now.nanos_since(next);
+        let left = match nanos(timer.period) {
             // Firings that wait to be received do not hide the next one.
             period if period > 0 && now >= next => period - late % period,
-            _ => next.since(now).as_nanos(),
+            _ => next.nanos_since(now),
         };
         Ok(i32::try_from(left.div_ceil(NANOS_PER_MS)).unwrap_or(i32::MAX))
     }
@@ -128,13 +128,12 @@ impl Timer {
     /// The oldest firing that waits: of many that were missed, the last [`abi::EVENT_BACKLOG`] count.
     fn oldest(&self, now: Instant) -> Option<Instant> {
         let next = self.next.filter(|next| *next <= now)?;
-        let period = self.period.as_nanos();
+        let period = nanos(self.period);
         if period == 0 {
             return Some(next);
         }
-        let waiting = now.since(next).as_nanos() / period + 1;
+        let waiting = now.nanos_since(next) / period + 1;
         let skipped = waiting.saturating_sub(abi::EVENT_BACKLOG.into());
-        let skipped_nanos = u64::try_from(skipped.saturating_mul(period)).unwrap_or(u64::MAX);
-        Some(next + Duration::from_nanos(skipped_nanos))
+        Some(next + Duration::from_nanos(skipped.saturating_mul(period)))
     }
 }

@@ -11,7 +11,7 @@ use thimble_abi::socket::{
     HINTS_FAMILY_OFFSET, HOST_BYTES_MAX, IPV4, IPV6, KIND_ANY, SERVICE_BYTES_MAX, STREAM,
 };
 
-use crate::grant::is_host_name;
+use crate::grant::net::is_host_name;
 use crate::host::wasi::{Attempt, Stop};
 use crate::host::{Arguments, Context};
 use crate::memory;

@@ -12,8 +12,9 @@ use thimble_abi::Errno;
 use thimble_abi::socket::{ADDRESS_BYTES, RECEIVE_PEEK, RECEIVE_WAIT_ALL, RECEIVED_TRUNCATED};
 use thimble_abi::wasi::rights;
 
-use crate::host::descriptors::OpenSocket;
-use crate::host::wasi::{Attempt, BUFFERS_MAX, Stop, TURN_BYTES, give_turn};
+use crate::host::sock::OpenSocket;
+use crate::host::wasi::transfer::{BUFFERS_MAX, TURN_BYTES, give_turn};
+use crate::host::wasi::{Attempt, Stop};
 use crate::host::{Arguments, Context};
 use crate::memory;
 use crate::memory::Buffer;

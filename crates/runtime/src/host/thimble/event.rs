@@ -116,7 +116,7 @@ fn message(context: &mut Context<'_>, target: &mut Target<'_>) -> Result<Answer,
 
 fn edge(context: &mut Context<'_>, target: &mut Target<'_>) -> Result<Answer, Errno> {
     let held = &mut context.state.events.edge;
-    let Some(edge) = *held else {
+    let Some(edge) = held.as_deref().copied() else {
         return Err(Errno::Again);
     };
     let handle = context.state.thimble.handles.pin_at(edge.port, edge.pin);

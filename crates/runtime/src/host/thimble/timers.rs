@@ -1,12 +1,12 @@
 //! Our timers: they are counted from 1, and a guest that is slow gets one event with a count of what it
 //! missed, never a flood.
 
-use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use thimble_abi::Errno;
 
-use crate::time::Instant;
+use crate::sorted::Sorted;
+use crate::time::{Instant, nanos};
 
 use super::super::{Arguments, Context};
 use super::number;
@@ -14,7 +14,7 @@ use super::number;
 /// A container's timers.
 #[derive(Default)]
 pub(super) struct Timers {
-    timers: BTreeMap<u32, Timer>,
+    timers: Sorted<u32, Timer>,
     last_id: u32,
 }
 
@@ -85,13 +85,9 @@ impl Timers {
     pub(super) fn due(&self, now: Instant) -> Option<Firing> {
         let due = self.timers.iter().filter(|(_, timer)| timer.next <= now);
         let (id, timer) = due.min_by_key(|(_, timer)| timer.next)?;
-        let missed = now
-            .since(timer.next)
-            .as_nanos()
-            .checked_div(timer.period.as_nanos())
-            .unwrap_or(0);
-        let missed = u64::try_from(missed).unwrap_or(u64::MAX);
-        let period_nanos = u64::try_from(timer.period.as_nanos()).unwrap_or(u64::MAX);
+        let period_nanos = nanos(timer.period);
+        let late = now.nanos_since(timer.next);
+        let missed = late.checked_div(period_nanos).unwrap_or(0);
         let at = timer.next + Duration::from_nanos(period_nanos.saturating_mul(missed));
         Some(Firing {
             id: *id,
@@ -124,6 +120,6 @@ impl Timers {
     fn free_id(&self) -> Option<u32> {
         let after =
             (self.last_id.saturating_add(1)..=i32::MAX.unsigned_abs()).chain(1..=self.last_id);
-        after.into_iter().find(|id| !self.timers.contains_key(id))
+        after.into_iter().find(|id| !self.timers.contains(id))
     }
 }

@@ -7,6 +7,7 @@ use super::Attempt;
 use super::layout::check;
 use crate::host::{Arguments, Context};
 use crate::memory;
+use crate::time::nanos;
 
 pub(super) fn resolution(
     context: &mut Context<'_>,
@@ -36,9 +37,7 @@ pub(super) fn time(
     let nanos = match id {
         REALTIME => clock.realtime_nanos(),
         MONOTONIC => clock.now().nanos(),
-        PROCESS_CPUTIME | THREAD_CPUTIME => {
-            u64::try_from(context.state.cpu_used(clock.now()).as_nanos()).unwrap_or(u64::MAX)
-        }
+        PROCESS_CPUTIME | THREAD_CPUTIME => nanos(context.state.cpu_used(clock.now())),
         _ => return Err(Errno::Invalid.into()),
     };
     memory::write_u64(memory, time_at, nanos)?;

@@ -1,5 +1,6 @@
 //! What can be done with an open file besides reading and writing it.
 
+use alloc::boxed::Box;
 use core::task;
 
 use thimble_abi::Errno;
@@ -229,15 +230,15 @@ pub(super) fn times(
     if flags & !fstflags::ALL != 0 {
         return Err(Errno::Invalid);
     }
-    if let Some(times) = context.state.wasi.times {
-        return Ok(times);
+    if let Some(times) = &context.state.wasi.times {
+        return Ok(**times);
     }
     let now_nanos = context.ports.clock.realtime_nanos();
     let times = Times {
         accessed_nanos: one(fstflags::ATIM, fstflags::ATIM_NOW, accessed, now_nanos)?,
         modified_nanos: one(fstflags::MTIM, fstflags::MTIM_NOW, modified, now_nanos)?,
     };
-    context.state.wasi.times = Some(times);
+    context.state.wasi.times = Some(Box::new(times));
     Ok(times)
 }
 

@@ -46,6 +46,10 @@ pub(super) fn prestat(path_bytes: u32) -> [u8; PRESTAT_BYTES as usize] {
 }
 
 /// A `dirent`, without the name that follows it.
+#[cfg_attr(
+    not(feature = "files"),
+    allow(dead_code, reason = "only listings use it")
+)]
 pub(super) fn dirent(entry: &Entry) -> [u8; DIRENT_BYTES as usize] {
     let name_bytes = u32::try_from(entry.name.len()).unwrap_or(u32::MAX);
     let mut bytes = [0; DIRENT_BYTES as usize];

@@ -12,7 +12,7 @@ use thimble_abi::wasi::{filetype, rights};
 
 use super::layout::check;
 use super::{Attempt, Stop, ready};
-use crate::host::descriptors::{FdFlags, Kind, Name, OpenFile};
+use crate::host::descriptors::{FdFlags, Kind, Name};
 use crate::host::{Arguments, Context, HostState, sock};
 use crate::memory::{self, Buffer};
 use crate::port::{FileReply, FileRequest, Position};
@@ -263,7 +263,8 @@ fn write_once(
             Ok(count)
         }
         Kind::File(_) if at.is_some() => Err(Errno::InvalidSeek.into()),
-        Kind::File(OpenFile { file, .. }) => {
+        Kind::File(file) => {
+            let file = &mut file.file;
             let request = FileRequest::Write {
                 position: Position::At(0),
                 bytes,

@@ -5,9 +5,9 @@ use core::task;
 use thimble_abi::Errno;
 use thimble_abi::wasi::{DIRENT_BYTES, rights};
 
-use super::layout::{self, check};
+use super::super::layout::{self, check};
+use super::super::{Attempt, ready};
 use super::path::directory;
-use super::{Attempt, ready};
 use crate::host::{Arguments, Context};
 use crate::memory;
 use crate::port::{DirectoryReply, DirectoryRequest, Entry};

@@ -1,13 +1,14 @@
 //! Opening files and directories.
 
+use alloc::boxed::Box;
 use core::task;
 
 use thimble_abi::Errno;
 use thimble_abi::wasi::{lookup, oflags, rights};
 
-use super::layout::check;
+use super::super::layout::check;
+use super::super::{Attempt, ready};
 use super::path::{directory, follows, path};
-use super::{Attempt, ready};
 use crate::host::descriptors::{Descriptor, FdFlags, Kind, OpenDirectory, OpenFile};
 use crate::host::{Arguments, Context};
 use crate::memory;
@@ -128,20 +129,20 @@ fn request(
 fn described(opened: Opened, how: &How, mount: u32, read_only: bool) -> Descriptor {
     let (kind, possible) = match opened {
         Opened::File(file, metadata) => (
-            Kind::File(OpenFile {
+            Kind::File(Box::new(OpenFile {
                 file,
                 position: 0,
                 filetype: metadata.filetype,
-            }),
+            })),
             rights::FILE,
         ),
         Opened::Directory(directory) => (
-            Kind::Directory(OpenDirectory {
+            Kind::Directory(Box::new(OpenDirectory {
                 directory,
                 mount,
                 preopen: None,
                 read_only,
-            }),
+            })),
             rights::DIRECTORY,
         ),
     };

@@ -8,8 +8,8 @@ use thimble_abi::Errno;
 use thimble_abi::calls::WasiCall;
 use thimble_abi::wasi::{FILESTAT_BYTES, lookup, rights};
 
-use super::layout::{self, check};
-use super::{Attempt, file, ready};
+use super::super::layout::{self, check};
+use super::super::{Attempt, file, ready};
 use crate::host::descriptors::OpenDirectory;
 use crate::host::{Arguments, Context};
 use crate::memory;
