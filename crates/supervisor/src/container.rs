@@ -34,6 +34,10 @@ pub(crate) struct Entry {
     pub(crate) allowance: Allowance,
 }
 
+// What each container costs, running or not, where there is little memory.
+#[cfg(target_pointer_width = "32")]
+const _: () = assert!(size_of::<Entry>() + size_of::<Journal>() <= 400);
+
 /// Where a container is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {

@@ -176,6 +176,7 @@ impl Device {
         });
         // Before it runs, so that whatever happens to it is heard.
         self.shared.begin(id, &entry.journal);
+        self.facts.began(id, entry.name());
         let Image { opened, .. } = image;
         let started =
             self.machine

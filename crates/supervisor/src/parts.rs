@@ -7,10 +7,10 @@ use thimble_abi::Errno;
 use thimble_port_mcu::images::ImageStore;
 use thimble_port_mcu::machine::Lock;
 use thimble_port_mcu::records::Records;
-use thimble_runtime::Limits;
 use thimble_runtime::kernel::Schedule;
 use thimble_runtime::lifecycle::BackoffSettings;
 use thimble_runtime::port::{Board, Clock, Directory, KeyValue, Network, Random};
+use thimble_runtime::{ContainerId, Limits};
 use thimble_serial::{FaultReport, LogStream, Space};
 
 use crate::limits;
@@ -127,6 +127,12 @@ pub trait DeviceFacts: Send {
     /// The container that ran when the firmware failed, if that is why the device started.
     fn failed_in(&self) -> Option<&str> {
         None
+    }
+
+    /// A run with this id belongs to this container. Who handles a fault knows only the id of whose slice ran
+    /// ([`thimble_port_mcu::machine::Machine::running`]), and can note it for [`DeviceFacts::failed_in`].
+    fn began(&mut self, id: ContainerId, container: &str) {
+        let _ = (id, container);
     }
 
     /// The heap.

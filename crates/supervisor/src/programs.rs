@@ -13,7 +13,8 @@ pub struct Opened {
     pub interface: Interface,
 }
 
-/// Takes what an engine writes beside a module. Each byte is written once; only the beginning may come last.
+/// Takes what an engine writes beside a module. Each byte is written once, front to back but for few parts that are left
+/// out and come later, such as the head.
 pub trait TableSink {
     /// Writes bytes at an offset, both multiples of 4.
     ///

@@ -15,6 +15,9 @@ use crate::journal::Shared;
 use crate::observer::Teller;
 use crate::parts::{Parts, Settings, Tap};
 
+/// Memory that any request may take for a moment.
+const REQUEST_BYTES: usize = 1024;
+
 /// Keeps the containers of a device as they were declared.
 pub struct Supervisor {
     pub(crate) device: Device,
@@ -92,6 +95,17 @@ impl Supervisor {
     fn carry_out(&mut self, request: Request, now: Instant) -> Outcome<Reply> {
         if self.device.is_rebooting {
             return Err(Denied::conflict("the device is about to restart"));
+        }
+        // What gives memory back must not need any.
+        if !matches!(
+            request,
+            Request::Stop { .. }
+                | Request::Kill { .. }
+                | Request::Remove { .. }
+                | Request::Reboot
+                | Request::FactoryReset
+        ) {
+            self.device.require_memory(REQUEST_BYTES)?;
         }
         let done = |()| Reply::Done;
         match request {
@@ -204,17 +218,6 @@ impl Supervisor {
     #[must_use]
     pub const fn machine(&self) -> &Machine {
         &self.device.machine
-    }
-
-    /// The name of the container whose slice runs or ran when the firmware failed.
-    #[must_use]
-    pub fn name_of(&self, id: thimble_runtime::ContainerId) -> Option<&str> {
-        let is_it =
-            |entry: &&crate::container::Entry| entry.run.as_ref().is_some_and(|run| run.id == id);
-        self.entries
-            .iter()
-            .find(is_it)
-            .map(crate::container::Entry::name)
     }
 
     /// Has somebody hear what containers write, as they write it; or nobody.

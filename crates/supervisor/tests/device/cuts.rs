@@ -1,6 +1,7 @@
 //! Power that goes at every change of storage: what comes back is old or new, and runs by itself.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -270,6 +271,60 @@ fn ending() {
                 assert_eq!(at, 1);
             }
         }
+    }
+}
+
+#[test]
+fn ending_by_itself() {
+    // What is declared and how it ended change together.
+    for (at, is_made) in [(0, false), (0, true)] {
+        let mut board = Board::new();
+        board.install("app:1", &guests::ends("x", 7), &ImageConfig::default());
+        board.create(declared("app", "app:1"));
+        board.flash.set_fuse(Fuse { at, is_made });
+        board.run(Duration::from_millis(50));
+        let mut board = board.reset();
+        let ends = board.ends("app");
+        assert_eq!(ends.len(), 1);
+        let expected = if is_made {
+            ("exited", 7)
+        } else {
+            ("interrupted: the device restarted while it ran", 137)
+        };
+        assert_eq!((ends[0].reason.as_str(), ends[0].exit_code), expected);
+        assert_eq!(board.state("app"), RunState::Failed);
+        assert_eq!(board.reset().ends("app"), ends);
+    }
+}
+
+#[test]
+fn preparing_again_for_another_firmware() {
+    let mut at = 0;
+    loop {
+        let board = prepared();
+        board.programs.version.store(2, Ordering::Relaxed);
+        let programs = board.programs;
+        board.flash.set_fuse(Fuse {
+            at,
+            is_made: at % 2 == 0,
+        });
+        // The firmware starts, and prepares what it runs.
+        let flash = board.flash.clone();
+        let mut board = Board::start(Start {
+            flash,
+            programs: Some(programs),
+            ..Start::default()
+        });
+        board.run(Duration::from_millis(20));
+        let is_cut = board.flash.restore();
+        let mut board = board.reset();
+        board.run(Duration::from_millis(20));
+        runs(&mut board);
+        assert_eq!(board.recovered(), "");
+        if !is_cut {
+            return;
+        }
+        at += 1;
     }
 }
 
