@@ -54,6 +54,9 @@ pub trait ImageStore: Send {
     fn align(&mut self, alignment: u32) -> Result<(), ImageStoreError>;
 
     /// How many bytes were written or left out so far, and all of those that are on storage, where they lie.
+    ///
+    /// # Errors
+    /// [`ImageStoreError`]; the image is given up.
     fn written(&mut self) -> Result<(u32, &'static [u8]), ImageStoreError>;
 
     /// Keeps what was written under this key, together with the changes, which are made in the same moment.

@@ -71,7 +71,7 @@ impl Stack {
         Err(Errno::AddressInUse)
     }
 
-    /// Whether another endpoint keeps this one from the address that it has, in the role that it has.
+    /// Whether another endpoint keeps this one from the address that it has.
     ///
     /// # Errors
     /// [`Errno::BadDescriptor`] if there is no such endpoint.
@@ -91,10 +91,9 @@ fn overlap(one: &Endpoint, other: &Endpoint) -> bool {
         && (one.covers(there.ip()).is_some() || other.covers(here.ip()).is_some())
 }
 
-/// As Linux has it: a port that is listened on is shared by [`super::endpoint::Sharing::reuse_port`] alone.
+/// As Linux has it: what another one listens on is shared by [`super::endpoint::Sharing::reuse_port`] alone.
 fn share(one: &Endpoint, other: &Endpoint) -> bool {
     let (own, others) = (one.sharing, other.sharing);
-    let is_listened = one.is_listening() || other.is_listening();
     (own.reuse_port && others.reuse_port)
-        || (own.reuse_address && others.reuse_address && !is_listened)
+        || (own.reuse_address && others.reuse_address && !other.is_listening())
 }

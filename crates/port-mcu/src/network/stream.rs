@@ -48,15 +48,14 @@ impl Stack {
         let mut waiting = VecDeque::new();
         reserve(&mut waiting, waiting_max)?;
         self.bind_anywhere(slot)?;
+        // Somebody else may have begun since it was bound.
+        if self.has_conflict(slot)? {
+            return Err(Errno::AddressInUse);
+        }
         self.endpoint_mut(slot)?.role = Role::Listener(Listener {
             waiting_max,
             waiting,
         });
-        // A listener shares its port with less than it did before.
-        if self.has_conflict(slot)? {
-            self.endpoint_mut(slot)?.role = Role::Idle;
-            return Err(Errno::AddressInUse);
-        }
         Ok(())
     }
 
