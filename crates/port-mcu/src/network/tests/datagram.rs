@@ -248,8 +248,6 @@ fn this_device_has_a_name() {
     for name in ["localhost", "LocalHost.", "a.localhost"] {
         assert_eq!(find(name), Ok(own.clone()), "{name}");
     }
-    assert_eq!(find("127.0.0.9"), Ok(alloc::vec![[127, 0, 0, 9].into()]));
-    assert_eq!(find("::1"), Ok(own[1..].to_vec()));
     for name in ["example.com", "notlocalhost", "localhost.com", "."] {
         assert_eq!(find(name), Err(Errno::NoEntry), "{name}");
     }
