@@ -16,7 +16,7 @@ pub mod blobs;
 pub mod engine_conformance;
 pub mod mosquitto;
 pub mod ports;
-pub mod random;
 pub mod qemu;
+pub mod random;
 pub mod registry;
 pub mod serial_device;

@@ -1,7 +1,6 @@
 //! A microcontroller that QEMU plays: the real firmware, with its console as a socket and its flash as a file.
 
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -83,7 +82,11 @@ impl Qemu {
             .args(["-machine", board.machine()])
             .args(["-display", "none", "-monitor", "none"])
             // Beside a flash of its own, `virt` starts nothing but its firmware.
-            .arg(if board == Board::Rv32 { "-bios" } else { "-kernel" })
+            .arg(if board == Board::Rv32 {
+                "-bios"
+            } else {
+                "-kernel"
+            })
             .arg(&start.firmware)
             .arg("-serial")
             .arg(format!("unix:{},server=on,wait=on", socket.display()));
@@ -125,18 +128,15 @@ impl Qemu {
         &self.socket
     }
 
-    /// Connects to its console, as soon as it is there.
-    #[must_use]
-    pub fn connect(&mut self) -> UnixStream {
+    /// Waits until its console is there to be connected to.
+    pub fn await_console(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            match UnixStream::connect(&self.socket) {
-                Ok(stream) => return stream,
-                Err(error) => assert!(
-                    Instant::now() < deadline && self.process.try_wait().unwrap().is_none(),
-                    "QEMU gives no console: {error}"
-                ),
-            }
+        while !self.socket.exists() {
+            let ended = self.process.try_wait().unwrap();
+            assert!(
+                Instant::now() < deadline && ended.is_none(),
+                "QEMU gives no console: {ended:?}"
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }

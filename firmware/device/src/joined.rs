@@ -95,7 +95,9 @@ fn storage<F: MappedFlash + Send + 'static>(
     let flash = SharedFlash::mapped(BoardFlash(flash));
     let (log, images) = settings::partitions(flash.geometry());
     let failed = |what: &str, error: &dyn core::fmt::Display| {
-        format!("flash cannot keep {what}: {error}; the board needs flash of the size that it says it has\n")
+        format!(
+            "flash cannot keep {what}: {error}; the board needs flash of the size that it says it has\n"
+        )
     };
     let log = flash
         .region(log)

@@ -86,10 +86,14 @@ pub async fn run<C: Chip>(parts: Parts<C>) -> ! {
             }
             Step::Idle { .. } if console.has_work(clock.uptime_ms()) => {}
             Step::Idle { until } => {
-                let until = [until, next.until, console.wake_at()].into_iter().flatten().min();
+                let until = [until, next.until, console.wake_at()]
+                    .into_iter()
+                    .flatten()
+                    .min();
                 let is_paused = watchdog.pause();
                 let alarm = core::future::poll_fn(|context| supervisor.alarm().poll(context));
-                let event = select3(input.read(&mut bytes), alarm, deadline(until, is_paused)).await;
+                let event =
+                    select3(input.read(&mut bytes), alarm, deadline(until, is_paused)).await;
                 if let Either3::First(Ok(count)) = event {
                     console.receive(bytes.get(..count).unwrap_or_default(), clock.uptime_ms());
                 }

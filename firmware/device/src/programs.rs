@@ -28,7 +28,8 @@ impl Programs for InPlace {
     fn open(&self, image: &Checked) -> Result<Opened, LoadError> {
         // SAFETY: what is `Checked` has the checksum that was kept when this device prepared it, and lies in flash that
         // only the image store writes, which leaves images that run where they are.
-        let opened = unsafe { open_installed(image.module(), image.table(), *image.digest(), self.0) };
+        let opened =
+            unsafe { open_installed(image.module(), image.table(), *image.digest(), self.0) };
         opened.map(|(module, interface)| Opened { module, interface })
     }
 }

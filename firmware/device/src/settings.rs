@@ -11,7 +11,7 @@ use thimble_runtime::kernel::Schedule;
 use thimble_supervisor::Settings;
 
 /// Bytes of a message over the line, unless the word `message=` says otherwise.
-const MESSAGE_BYTES: u32 = 512;
+const MESSAGE_BYTES: u32 = 1024;
 /// Bytes of a container's operands and frames, unless somebody says otherwise.
 const STACK_BYTES: u32 = 2048;
 
@@ -53,8 +53,13 @@ pub(crate) fn engine() -> engine::Settings {
 /// Where records and images lie: an eighth of the flash for records, 64 blocks at most, and the rest for images.
 pub(crate) fn partitions(flash: Geometry) -> (Range<u32>, Range<u32>) {
     const LOG_BLOCKS_MAX: u32 = 64;
-    let blocks = flash.capacity_bytes.checked_div(flash.block_bytes).unwrap_or(0);
-    let log = (blocks / 8).clamp(3, LOG_BLOCKS_MAX).saturating_mul(flash.block_bytes);
+    let blocks = flash
+        .capacity_bytes
+        .checked_div(flash.block_bytes)
+        .unwrap_or(0);
+    let log = (blocks / 8)
+        .clamp(3, LOG_BLOCKS_MAX)
+        .saturating_mul(flash.block_bytes);
     let end = blocks.saturating_mul(flash.block_bytes);
     (0..log, log..end)
 }
