@@ -3,6 +3,9 @@
 //! Looking up takes a logarithm of comparisons; adding and removing moves what lies behind. So values are small, or in
 //! boxes. Rust's own maps take a node for eleven at once, and ten times the code.
 
+#[cfg(test)]
+mod tests;
+
 use alloc::vec::Vec;
 use core::borrow::Borrow;
 
@@ -116,6 +119,7 @@ impl<K: Ord, V> Sorted<K, V> {
                 place
             }
         };
+        // It was found there, or put there.
         &mut self.items[place].1
     }
 

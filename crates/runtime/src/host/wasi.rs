@@ -6,6 +6,10 @@
 
 mod clock;
 mod fdstat;
+#[cfg_attr(
+    not(feature = "files"),
+    allow(dead_code, reason = "what only files need")
+)]
 mod file;
 #[cfg(feature = "files")]
 mod files;
@@ -15,6 +19,10 @@ mod files;
 mod layout;
 mod poll;
 mod process;
+#[cfg_attr(
+    not(feature = "files"),
+    allow(dead_code, reason = "what only files need")
+)]
 pub(super) mod transfer;
 
 use alloc::boxed::Box;
@@ -130,18 +138,9 @@ fn descriptor(
         WasiCall::FdPrestatGet => fdstat::prestat_get(context, arguments, memory),
         WasiCall::FdPrestatDirName => fdstat::prestat_dir_name(context, arguments, memory),
         WasiCall::FdRead => transfer::read(context, arguments, memory),
-        WasiCall::FdPread => transfer::pread(context, arguments, memory),
         WasiCall::FdWrite => transfer::write(context, arguments, memory),
-        WasiCall::FdPwrite => transfer::pwrite(context, arguments, memory),
-        WasiCall::FdAdvise => file::advise(context, arguments),
-        WasiCall::FdAllocate => file::allocate(context, arguments),
-        WasiCall::FdDatasync => file::sync(context, arguments, false),
-        WasiCall::FdSync => file::sync(context, arguments, true),
         WasiCall::FdSeek => file::seek(context, arguments, memory),
-        WasiCall::FdTell => file::tell(context, arguments, memory),
         WasiCall::FdFilestatGet => file::filestat_get(context, arguments, memory),
-        WasiCall::FdFilestatSetSize => file::filestat_set_size(context, arguments),
-        WasiCall::FdFilestatSetTimes => file::filestat_set_times(context, arguments),
         call => files::call(context, call, arguments, memory),
     }
 }

@@ -1,4 +1,4 @@
-//! The module of paths on a device without files: every call says that it is not supported.
+//! The module of paths and files on a device that has none: every call says that it is not supported.
 
 use thimble_abi::Errno;
 use thimble_abi::calls::WasiCall;
