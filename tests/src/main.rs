@@ -15,3 +15,4 @@ mod images;
 mod life_cycle;
 mod machine;
 mod network;
+mod serial;
