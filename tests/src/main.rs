@@ -16,3 +16,4 @@ mod life_cycle;
 mod machine;
 mod microcontroller;
 mod network;
+mod serial;

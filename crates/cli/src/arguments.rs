@@ -17,7 +17,7 @@ pub(crate) use device::{
     EventsArguments, FactoryResetArguments, FaultArguments, InstallArguments, LogsArguments,
     NamesArguments, PackedArguments, PortArguments, PsArguments, PublishArguments, RemoveArguments,
     SerialCommand, SerialCreateArguments, SerialDeclared, SerialLogsArguments, SerialNameArguments,
-    SerialPsArguments, SerialRemoveArguments, SerialRmiArguments, SerialRunArguments, SerialShape,
+    SerialPsArguments, SerialRemoveArguments, SerialRmiArguments, SerialRunArguments,
     StatsArguments, StopArguments, SubscribeArguments, TimeArguments, UpArguments, UpdateArguments,
     VolumesArguments, VolumesCommand, WaitArguments, WaitCondition,
 };

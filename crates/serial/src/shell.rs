@@ -40,8 +40,8 @@ const AHEAD_BYTES_MAX: usize = 256;
 pub struct Shell {
     editor: Editor,
     task: Option<Task>,
-    /// Who typed a command that asks whether it is meant has not answered yet.
-    unconfirmed: Option<Request>,
+    /// Whoever typed `factory-reset` was asked whether it is meant and has not answered yet.
+    is_unconfirmed: bool,
     /// A request was given out and has no reply yet.
     is_awaiting: bool,
     /// And nobody wants to see that reply any more.
@@ -71,7 +71,7 @@ impl Shell {
             return;
         };
         if key == Key::Interrupt {
-            self.unconfirmed = None;
+            self.is_unconfirmed = false;
         }
         if let Edited::Entered(line) = self.editor.apply(key, &mut printer) {
             self.enter(&line, &mut printer);
@@ -151,9 +151,9 @@ impl Shell {
     }
 
     fn enter(&mut self, line: &str, printer: &mut Printer<'_>) {
-        if let Some(request) = self.unconfirmed.take() {
+        if core::mem::take(&mut self.is_unconfirmed) {
             if line.trim() == "yes" {
-                self.task = Some(Task::asking(request));
+                self.task = Some(Task::asking(Request::FactoryReset));
             } else {
                 printer.line("Nothing was done.");
                 self.editor.draw(printer);
@@ -173,11 +173,11 @@ impl Shell {
         match command {
             Command::Nothing => {}
             Command::Help => help(printer),
-            Command::Confirm(request) => {
+            Command::FactoryReset => {
                 printer.line(
                     "This removes every container, every image and all data. Type yes to do it.",
                 );
-                self.unconfirmed = Some(request);
+                self.is_unconfirmed = true;
             }
             command => self.task = Task::new(command, printer),
         }

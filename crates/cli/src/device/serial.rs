@@ -54,7 +54,7 @@ fn asked(
     address: &Address,
     port: &PortArguments,
 ) -> Result<ExitCode, Failure> {
-    let mut client = || open(address, port);
+    let client = || open(address, port);
     match command {
         SerialCommand::Console => console::console(address, port.baud),
         SerialCommand::Run(arguments) => return run::run(client, arguments),

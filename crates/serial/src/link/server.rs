@@ -116,23 +116,32 @@ impl ServerLink {
         self.is_working
     }
 
-    /// Answers the request. A reply that is longer than a message may be becomes a refusal that says so. Without a request
-    /// nothing happens.
+    /// Answers the request. Of a reply that is longer than a message may be, what matters least is left out; one that is too
+    /// long all the same becomes a refusal that says so. Without a request nothing happens.
     pub fn answer(&mut self, reply: &Reply) {
         let Some(sequence) = self.sequence.filter(|_| self.is_working) else {
             return;
         };
-        frame::begin(Kind::Reply, sequence, &mut self.body);
-        if codec::encode_reply(reply, &mut self.body, self.message_bytes_max).is_err() {
-            frame::begin(Kind::Reply, sequence, &mut self.body);
+        if !self.encode(sequence, reply) {
+            let mut shortened = reply.clone();
+            while shorten(&mut shortened) {
+                if self.encode(sequence, &shortened) {
+                    return self.finish();
+                }
+            }
             let refusal = refusal(RefusalKind::Device, "the answer does not fit a message");
             // This one does.
-            let _ = codec::encode_reply(
-                &Reply::Refused(refusal),
-                &mut self.body,
-                self.message_bytes_max,
-            );
+            self.encode(sequence, &Reply::Refused(refusal));
         }
+        self.finish();
+    }
+
+    fn encode(&mut self, sequence: u32, reply: &Reply) -> bool {
+        frame::begin(Kind::Reply, sequence, &mut self.body);
+        codec::encode_reply(reply, &mut self.body, self.message_bytes_max).is_ok()
+    }
+
+    fn finish(&mut self) {
         frame::finish(&mut self.body, &mut self.reply);
         self.is_working = false;
         self.outgoing = Outgoing::Reply;
@@ -165,6 +174,31 @@ impl ServerLink {
         frame::encode(Kind::Working, sequence, &[], &mut self.notice);
         self.outgoing = Outgoing::Notice;
         ServerEvent::Outgoing
+    }
+}
+
+/// Leaves something out of a reply, if there is something that can be spared.
+fn shorten(reply: &mut Reply) -> bool {
+    match reply {
+        Reply::Container(container) => {
+            let declaration = &mut container.declaration;
+            if let Some(end) = &mut container.end
+                && !end.last_output.is_empty()
+            {
+                end.last_output.clear();
+                return true;
+            }
+            let has_lists = !declaration.env.is_empty()
+                || !declaration.grants.is_empty()
+                || declaration.args.is_some();
+            declaration.env.clear();
+            declaration.grants.clear();
+            declaration.args = None;
+            has_lists
+        }
+        // The oldest one goes.
+        Reply::Records(ends) => ends.pop().is_some(),
+        _ => false,
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) enum Command {
     Logs { name: String, follow: bool },
     /// Creates a container, and shows what it writes.
     Run(Box<Declaration>),
-    /// Asks whether it is meant, and then asks for it.
-    Confirm(Request),
+    /// Removes everything, if that is meant.
+    FactoryReset,
 }
 
 /// How an answer is shown.
@@ -123,7 +123,7 @@ pub(super) fn parse(line: &str) -> Result<Command, Problem> {
         "fault" => fault(words),
         "time" => time(words),
         "reboot" => nothing(words, ask(Request::Reboot)),
-        "factory-reset" => nothing(words, Command::Confirm(Request::FactoryReset)),
+        "factory-reset" => nothing(words, Command::FactoryReset),
         _ => Err(Problem::new(command, "there is no such command; try help")),
     }
 }

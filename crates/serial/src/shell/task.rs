@@ -56,7 +56,7 @@ impl Task {
     /// Begins a command, if it asks anything.
     pub(super) fn new(command: Command, printer: &mut Printer<'_>) -> Option<Self> {
         match command {
-            Command::Nothing | Command::Help | Command::Confirm(_) => None,
+            Command::Nothing | Command::Help | Command::FactoryReset => None,
             Command::Ask(requests, show) => Some(Self::Ask {
                 requests: requests.into_iter(),
                 show,

@@ -314,6 +314,54 @@ fn an_answer_that_is_too_long_is_told() {
 }
 
 #[test]
+fn an_answer_is_shortened_to_fit() {
+    let mut shortened = 0;
+    for seed in 0..40 {
+        let mut random = Random::new(seed);
+        for number in [7, 10] {
+            let mut reply = crate::samples::reply(number, &mut random);
+            match &mut reply {
+                Reply::Container(container) => container.declaration.env.push("x".repeat(600)),
+                Reply::Records(ends) => {
+                    for end in ends {
+                        end.last_output = "x".repeat(600);
+                    }
+                }
+                _ => {}
+            }
+            let mut server = ServerLink::new(512).unwrap();
+            let mut client = ClientLink::new(0, 512, Timing::default()).unwrap();
+            client.ask(&Request::Device, 0).unwrap();
+            let Step::Transmit(bytes) = client.step(0) else {
+                panic!("a request is sent");
+            };
+            for byte in bytes {
+                server.receive(*byte, 0);
+            }
+            server.answer(&reply);
+            let got = server
+                .outgoing()
+                .iter()
+                .find_map(|byte| client.receive(*byte, 0));
+            match (&reply, got) {
+                (Reply::Container(whole), Some(ClientEvent::Reply(Ok(Reply::Container(got))))) => {
+                    assert_eq!(whole.declaration.name, got.declaration.name);
+                    assert!(got.declaration.env.is_empty());
+                    shortened += 1;
+                }
+                (Reply::Records(whole), Some(ClientEvent::Reply(Ok(Reply::Records(got))))) => {
+                    assert!(
+                        whole.starts_with(&got) && (whole.is_empty() || got.len() < whole.len())
+                    );
+                }
+                (_, got) => panic!("seed {seed}: {got:?}"),
+            }
+        }
+    }
+    assert_eq!(shortened, 40);
+}
+
+#[test]
 fn nobody_answers() {
     let timing = Timing {
         repeat_ms: 100,
