@@ -46,7 +46,11 @@ pub(crate) struct Start {
     pub(crate) programs: Option<&'static Inplace>,
     pub(crate) failed_in: Option<&'static str>,
     pub(crate) containers_max: Option<u32>,
+    pub(crate) change: Option<Change>,
 }
+
+/// Puts other parts into a board.
+pub(crate) type Change = Arc<dyn Fn(&mut Parts)>;
 
 impl Board {
     pub(crate) fn new() -> Self {
@@ -59,7 +63,7 @@ impl Board {
             .unwrap_or_else(|| Box::leak(Box::new(Inplace::default())));
         programs.version.fetch_max(1, Ordering::Relaxed);
         let (records, images) = storage(&start.flash);
-        let parts = Parts {
+        let mut parts = Parts {
             clock: Box::new(Manual(Arc::clone(&start.time))),
             random: Box::new(Zeros),
             network: Box::new(NoNetwork),
@@ -71,6 +75,9 @@ impl Board {
             volumes: Box::new(Folders(Arc::clone(&start.volumes))),
             facts: Box::new(Facts(start.failed_in)),
         };
+        if let Some(change) = &start.change {
+            change(&mut parts);
+        }
         let settings = Settings {
             containers_max: start.containers_max.unwrap_or(16),
             backoff: BackoffSettings {

@@ -14,6 +14,7 @@ use critical_section as _;
 mod board;
 mod cuts;
 mod damage;
+mod flash;
 mod guests;
 mod health;
 mod images;
@@ -22,3 +23,6 @@ mod logs;
 mod program;
 mod rooms;
 mod storage;
+#[path = "../../../port-mcu/tests/support/flash.rs"]
+#[allow(dead_code, reason = "it serves other tests too")]
+mod worn;
