@@ -47,6 +47,14 @@ pub(crate) const LARGE: &str = r#"(module
   (memory (export "memory") 2)
   (func (export "_start")))"#;
 
+/// Writes a warning to its log.
+pub(crate) const LOGS: &str = r#"(module
+  (import "thimble" "log" (func $log (param i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "careful")
+  (func (export "_start")
+    (drop (call $log (i32.const 1) (i32.const 16) (i32.const 7)))))"#;
+
 /// Writes without end.
 pub(crate) const FLOOD: &str = r#"(module
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
