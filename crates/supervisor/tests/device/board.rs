@@ -61,7 +61,6 @@ impl Board {
         let programs = start
             .programs
             .unwrap_or_else(|| Box::leak(Box::new(Inplace::default())));
-        programs.version.fetch_max(1, Ordering::Relaxed);
         let (records, images) = storage(&start.flash);
         let mut parts = Parts {
             clock: Box::new(Manual(Arc::clone(&start.time))),
