@@ -12,7 +12,7 @@ use thimble_port_linux::pool::{IDLE_MAX, Pool, THREADS_MAX};
 use thimble_port_linux::reactor::Reactor;
 use thimble_port_linux::store::MemoryStore;
 use thimble_port_linux::streams::{self, Captured};
-use thimble_port_mcu::machine::{Devices, Machine};
+use thimble_port_mcu::machine::{Devices, Machine, Step};
 use thimble_port_mcu::network::{LocalNetwork, LocalSettings};
 use thimble_port_mcu::random::{SEED_BYTES, SeededRandom};
 use thimble_runtime::config::{ContainerConfig, ContainerId};
@@ -149,7 +149,9 @@ impl Device {
         self.is_left_clean();
     }
 
+    /// Nothing is left of containers that have ended.
     fn is_left_clean(&self) {
+        while self.machine.step() == Step::Ran {}
         let usage = self.network.usage().unwrap();
         assert_eq!((usage.sockets, usage.buffer_bytes), (0, 0));
     }
@@ -257,6 +259,7 @@ fn a_guest_that_accepts_goes_on_when_another_connects() {
         let listener = device.listener(8080);
         let started = device.start("conform-waits", config, Some(listener), None);
         device.run_until(|machine| machine.usage(started.id).unwrap().slices > 0);
+        assert_eq!(started.output.text(), "ready\n", "{mode}");
         let mut client = device.network.socket(Protocol::Tcp, false).unwrap();
         let waker = std::task::Waker::noop();
         let connected = client.poll_connect(

@@ -22,7 +22,7 @@ use thimble_runtime::engine::{Frame, Trap, TrapKind};
 use crate::instance::Instance;
 use crate::table::TableError;
 
-use registers::Registers;
+use registers::{Place, Registers};
 
 /// The fastest loop that there is for this target (`build.rs`).
 #[cfg(assembly = "riscv")]
@@ -110,7 +110,7 @@ const BACKTRACE_FRAMES_MAX: usize = 64;
 pub(crate) struct Machine {
     pub(crate) instance: Instance,
     stack: Stack,
-    registers: Registers,
+    place: Place,
 }
 
 impl Machine {
@@ -118,28 +118,31 @@ impl Machine {
         Self {
             instance,
             stack,
-            registers: Registers::idle(),
+            place: Place::nowhere(),
         }
     }
 
     /// Begins a function with these arguments. [`Machine::run`] carries it out.
     pub(crate) fn begin(&mut self, function: u32, arguments: &[u64]) -> Result<(), TrapKind> {
-        self.bind().map_err(|_| TrapKind::Engine)?;
-        self.registers.begin(&mut self.stack, function, arguments)
+        let mut registers = self.registers().map_err(|_| TrapKind::Engine)?;
+        let begun = registers.begin(&mut self.stack, function, arguments);
+        self.place = registers.place();
+        begun
     }
 
     /// Runs on with so much fuel, which comes back less what it used.
     pub(crate) fn run(&mut self, calls: &mut dyn Calls, fuel: &mut i32) -> Stop {
-        if self.bind().is_err() {
+        let Ok(mut registers) = self.registers() else {
             return Stop::Trap(Trap::new(TrapKind::Engine));
-        }
-        self.registers.fuel = *fuel;
-        let halt = fastest::run(&mut self.instance, &mut self.registers, calls);
-        *fuel = self.registers.fuel;
+        };
+        registers.fuel = *fuel;
+        let halt = fastest::run(&mut self.instance, &mut registers, calls);
+        *fuel = registers.fuel;
+        self.place = registers.place();
         match halt {
             Some(Halt::Stop(Stop::Trap(mut trap))) => {
                 if trap.backtrace.is_empty() {
-                    trap.backtrace = self.backtrace();
+                    trap.backtrace = self.backtrace(&registers);
                 }
                 Stop::Trap(trap)
             }
@@ -147,7 +150,7 @@ impl Machine {
             None => Stop::Trap(Trap::new(TrapKind::Engine)),
             Some(Halt::Trap(kind)) => {
                 let mut trap = Trap::new(kind);
-                trap.backtrace = self.backtrace();
+                trap.backtrace = self.backtrace(&registers);
                 Stop::Trap(trap)
             }
         }
@@ -155,38 +158,29 @@ impl Machine {
 
     /// Whether a function was begun and has not ended.
     pub(crate) fn is_running(&self) -> bool {
-        self.registers.is_running()
+        self.place.is_running()
     }
 
     /// Forgets the function that was begun.
     pub(crate) fn forget(&mut self) {
-        self.registers.function = core::ptr::null();
+        self.place.forget();
     }
 
     /// The results of the function that returned.
     pub(crate) fn results(&self) -> &[u64] {
-        self.stack.results(self.registers.height(&self.stack))
+        self.stack.results(self.place.height(&self.stack))
     }
 
-    /// Tells the registers where everything is now.
-    fn bind(&mut self) -> Result<(), TableError> {
-        let Self {
-            instance,
-            stack,
-            registers,
-        } = self;
-        registers.bind(instance, stack)
+    /// The registers, which know where everything is now.
+    fn registers(&mut self) -> Result<Registers, TableError> {
+        Registers::at(self.place, &mut self.instance, &self.stack)
     }
 
     /// The frames, innermost first.
-    fn backtrace(&self) -> Vec<Frame> {
+    fn backtrace(&self, registers: &Registers) -> Vec<Frame> {
         let program = &self.instance.program;
         let mut frames = Vec::new();
-        for (function, offset) in self
-            .registers
-            .frames(&self.stack)
-            .take(BACKTRACE_FRAMES_MAX)
-        {
+        for (function, offset) in registers.frames(&self.stack).take(BACKTRACE_FRAMES_MAX) {
             if frames.try_reserve(1).is_err() {
                 break;
             }

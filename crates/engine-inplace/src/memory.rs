@@ -107,8 +107,8 @@ impl Drop for HeapBuffer {
 pub(crate) struct Memory {
     buffer: Option<Box<dyn Buffer>>,
     pub(crate) bytes: u64,
-    page_bits: u32,
-    pages_max: u64,
+    page_bits: u8,
+    pages_max: u32,
     /// What the container may have.
     pub(crate) limit_bytes: u64,
 }
@@ -142,14 +142,15 @@ impl Memory {
         page_bits: u32,
         limit_bytes: u64,
     ) -> Option<Self> {
+        let page_bits = u8::try_from(page_bits).ok()?;
         let bytes = u64::from(pages) << page_bits;
-        let all = if page_bits == 0 {
-            u64::from(u32::MAX)
-        } else {
-            1 << (32 - page_bits)
-        };
-        let pages_max = pages_max.map_or(all, u64::from).min(all);
-        let most = (pages_max << page_bits).min(limit_bytes).max(bytes);
+        let all = u32::MAX
+            .checked_shr(page_bits.into())
+            .map_or(0, |all| all.saturating_add(u32::from(page_bits > 0)));
+        let pages_max = pages_max.unwrap_or(all).min(all);
+        let most = (u64::from(pages_max) << page_bits)
+            .min(limit_bytes)
+            .max(bytes);
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let buffer = buffers.buffer(usize::try_from(bytes).ok()?, most)?;
         Some(Self {
@@ -179,7 +180,7 @@ impl Memory {
             return Ok(before);
         }
         let wanted = u64::from(before) + u64::from(pages);
-        if wanted > self.pages_max {
+        if wanted > self.pages_max.into() {
             return Err(Refused::Module);
         }
         let bytes = wanted << self.page_bits;

@@ -84,10 +84,34 @@ impl Instruction {
 /// The types of an instruction, as in the binary format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signature {
+    /// What it takes, the topmost last; nothing where it is 0.
+    takes: [u8; 2],
+    /// What it gives, or 0.
+    gives: u8,
+}
+
+impl Signature {
+    const fn of(takes: &[u8], gives: u8) -> Self {
+        let takes = match *takes {
+            [] => [0, 0],
+            [one] => [one, 0],
+            [one, two, ..] => [one, two],
+        };
+        Self { takes, gives }
+    }
+
     /// What it takes, the topmost last.
-    pub takes: &'static [u8],
+    #[must_use]
+    pub fn takes(&self) -> &[u8] {
+        let count = self.takes.iter().filter(|ty| **ty != 0).count();
+        self.takes.get(..count).unwrap_or_default()
+    }
+
     /// What it gives.
-    pub gives: Option<u8>,
+    #[must_use]
+    pub fn gives(&self) -> Option<u8> {
+        (self.gives != 0).then_some(self.gives)
+    }
 }
 
 /// The byte before the second group of opcodes.
@@ -365,26 +389,26 @@ macro_rules! described {
         bulk { $($bc:literal $bn:ident $bt:literal $bi:ident)* }
     ) => {
         /// Every instruction, in the order of the description.
-        pub const INSTRUCTIONS: &[Instruction] = &[
+        pub static INSTRUCTIONS: &[Instruction] = &[
             $(Instruction {
                 code: $pc, immediates: Immediates::None,
-                signature: Some(Signature { takes: &[$(type_byte!($pty)),*], gives: Some(type_byte!($pr)) }),
+                signature: Some(Signature::of(&[$(type_byte!($pty)),*], type_byte!($pr))),
             },)*
             $(Instruction {
                 code: $tc, immediates: Immediates::None,
-                signature: Some(Signature { takes: &[$(type_byte!($tty)),*], gives: Some(type_byte!($tr)) }),
+                signature: Some(Signature::of(&[$(type_byte!($tty)),*], type_byte!($tr))),
             },)*
             $(Instruction {
                 code: prefixed($sc), immediates: Immediates::None,
-                signature: Some(Signature { takes: &[$(type_byte!($sty)),*], gives: Some(type_byte!($sr)) }),
+                signature: Some(Signature::of(&[$(type_byte!($sty)),*], type_byte!($sr))),
             },)*
             $(Instruction {
                 code: $lc, immediates: Immediates::MemoryArgument,
-                signature: Some(Signature { takes: &[type_byte!(i32)], gives: Some(type_byte!($lty)) }),
+                signature: Some(Signature::of(&[type_byte!(i32)], type_byte!($lty))),
             },)*
             $(Instruction {
                 code: $wc, immediates: Immediates::MemoryArgument,
-                signature: Some(Signature { takes: &[type_byte!(i32), type_byte!($wty)], gives: None }),
+                signature: Some(Signature::of(&[type_byte!(i32), type_byte!($wty)], 0)),
             },)*
             $(Instruction { code: $xc, immediates: Immediates::$xi, signature: None },)*
             $(Instruction { code: prefixed($bc), immediates: Immediates::$bi, signature: None },)*
@@ -428,19 +452,23 @@ macro_rules! described {
 }
 instructions!(described);
 
+/// Opcodes after the prefix, those that exist and some more.
+const SECONDS: usize = 32;
+
 /// Where in [`INSTRUCTIONS`] an opcode stands; beyond its end if it is none.
-const INDEX: [[u8; 256]; 2] = index();
+static INDEX: [u8; 256 + SECONDS] = index();
 
 #[expect(
     clippy::cast_possible_truncation,
     reason = "there are fewer than 256 instructions"
 )]
-const fn index() -> [[u8; 256]; 2] {
-    let mut index = [[u8::MAX; 256]; 2];
+const fn index() -> [u8; 256 + SECONDS] {
+    let mut index = [u8::MAX; 256 + SECONDS];
     let mut at = 0;
     while at < INSTRUCTIONS.len() {
         let code = INSTRUCTIONS[at].code;
-        index[(code >> 8 != 0) as usize][(code & 0xff) as usize] = at as u8;
+        let place = (code & 0xff) as usize;
+        index[if code >> 8 == 0 { place } else { 256 + place }] = at as u8;
         at += 1;
     }
     index
@@ -449,12 +477,12 @@ const fn index() -> [[u8; 256]; 2] {
 /// The instruction of an opcode of one byte.
 #[must_use]
 pub fn plain(code: u8) -> Option<&'static Instruction> {
-    INSTRUCTIONS.get(usize::from(INDEX[0][usize::from(code)]))
+    INSTRUCTIONS.get(usize::from(INDEX[usize::from(code)]))
 }
 
 /// The instruction of an opcode after the prefix.
 #[must_use]
 pub fn after_prefix(second: u32) -> Option<&'static Instruction> {
     let second = usize::try_from(second).ok()?;
-    INSTRUCTIONS.get(usize::from(*INDEX[1].get(second)?))
+    INSTRUCTIONS.get(usize::from(*INDEX.get(256..)?.get(second)?))
 }

@@ -143,7 +143,12 @@ fn the_page_of_instructions_is_up_to_date() {
         };
         let (takes, gives) = signature.as_ref().map_or_else(
             || ("".to_owned(), "".to_owned()),
-            |signature| (types(signature.takes), types(signature.gives.as_slice())),
+            |signature| {
+                (
+                    types(signature.takes()),
+                    types(signature.gives().as_slice()),
+                )
+            },
         );
         let followed_by = described(*immediates);
         writeln!(

@@ -88,6 +88,8 @@ pub struct Log {
     first: u32,
     erasures_min: u32,
     erasures_max: u32,
+    /// The number of a block that did not take what was written: nothing more goes there.
+    spoiled: Option<u32>,
     /// What is in memory may not be what is on flash, because flash failed.
     stale: bool,
 }
@@ -119,6 +121,7 @@ impl Log {
             first: 1,
             erasures_min: 0,
             erasures_max: 0,
+            spoiled: None,
             stale: true,
         };
         let recovered = log.recover().map_err(|error| match error {

@@ -10,6 +10,7 @@ mod local;
 mod names;
 mod options;
 mod ready;
+mod ring;
 mod socket;
 mod stack;
 mod stream;

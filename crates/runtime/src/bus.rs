@@ -18,7 +18,6 @@ mod tests;
 
 use alloc::boxed::Box;
 use alloc::collections::BinaryHeap;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::task::Waker;
 
@@ -348,7 +347,7 @@ impl Subscription {
     #[must_use]
     pub fn prefix(prefix: &str, granted: Vec<TopicFilter>) -> Self {
         Self::Prefix {
-            prefix: prefix.to_string(),
+            prefix: prefix.into(),
             granted,
         }
     }

@@ -42,8 +42,9 @@ use crate::engine::{CallOutcome, Host};
 use crate::module::Interface;
 use crate::port::{Directory, Ports, Socket, Stream};
 use crate::record::Trace;
+use crate::seldom::Seldom;
 use crate::sorted::Sorted;
-use crate::time::Instant;
+use crate::time::{Instant, nanos};
 
 pub(crate) use arguments::Arguments;
 use descriptors::Descriptors;
@@ -79,7 +80,7 @@ pub struct HostState {
     id: ContainerId,
     config: Arc<ContainerConfig>,
     descriptors: Descriptors,
-    env: env::State,
+    env: Seldom<env::State>,
     thimble: thimble::State,
     #[cfg_attr(
         not(feature = "network"),
@@ -90,23 +91,30 @@ pub struct HostState {
     events: events::Pending,
     tail: Tail,
     /// Processor time used before this slice.
-    cpu: Duration,
+    cpu_nanos: u64,
     /// When this slice began.
     slice_began: Instant,
     /// When the call under way was first made, if it asked.
     began: Option<Instant>,
     /// Until when the call under way waits at most.
     wait_until: Option<Instant>,
-    /// Grants whose want was told.
-    refused: Sorted<Box<str>>,
-    /// Limits whose breaking was told.
-    limits_told: Sorted<&'static str>,
+    /// What was told once; few have anything to tell.
+    told: Option<Box<Told>>,
     memory_refused: bool,
     hears_stop: bool,
     /// Whether the bus does not know its configuration yet.
     bus_is_behind: bool,
     /// The grace of a stop that was requested and not yet told.
     stop_requested: Option<Duration>,
+}
+
+/// What was told once.
+#[derive(Default)]
+struct Told {
+    /// Grants whose want was told.
+    refused: Sorted<Box<str>>,
+    /// Limits whose breaking was told.
+    limits: Sorted<&'static str>,
 }
 
 impl HostState {
@@ -127,14 +135,13 @@ impl HostState {
             wasi: wasi::State::default(),
             events: events::Pending::default(),
             tail: Tail::new(config.limits.output_tail_bytes),
-            cpu: Duration::ZERO,
+            cpu_nanos: 0,
             slice_began: Instant::default(),
             config,
             hears_stop: interface.hears_stop,
             began: None,
             wait_until: None,
-            refused: Sorted::new(),
-            limits_told: Sorted::new(),
+            told: None,
             memory_refused: false,
             bus_is_behind: false,
             stop_requested: None,
@@ -175,7 +182,9 @@ impl HostState {
         let limits = &config.limits;
         self.descriptors.set_limits(limits);
         self.tail.set_capacity(limits.output_tail_bytes);
-        self.limits_told.clear();
+        if let Some(told) = &mut self.told {
+            told.limits.clear();
+        }
         if limits.memory_bytes > self.config.limits.memory_bytes {
             self.memory_refused = false;
         }
@@ -185,12 +194,15 @@ impl HostState {
 
     /// Tells the processor time used so far, before a slice; the guest can ask for it.
     pub fn set_cpu_used(&mut self, cpu: Duration) {
-        self.cpu = cpu;
+        self.cpu_nanos = nanos(cpu);
     }
 
     /// Processor time used until now, within a slice.
     fn cpu_used(&self, now: Instant) -> Duration {
-        self.cpu.saturating_add(now.since(self.slice_began))
+        let nanos = self
+            .cpu_nanos
+            .saturating_add(now.nanos_since(self.slice_began));
+        Duration::from_nanos(nanos)
     }
 
     /// Until when the call that blocked waits at most; without one, it waits for its waker alone.
@@ -257,7 +269,8 @@ impl Context<'_> {
     /// Tells, once for each, that a grant was missing. `grant` is written as it would be granted.
     fn refuse(&mut self, grant: &str) {
         const TOLD_MAX: usize = 64;
-        if self.state.refused.len() < TOLD_MAX && self.state.refused.insert(grant.into(), ()) {
+        let refused = &mut self.state.told.get_or_insert_default().refused;
+        if refused.len() < TOLD_MAX && refused.insert(grant.into(), ()) {
             self.ports
                 .observer
                 .trace(self.state.id, Trace::Refused { grant });
@@ -266,7 +279,8 @@ impl Context<'_> {
 
     /// Tells, once for each, that a limit was reached.
     fn limit_reached(&mut self, limit: &'static str) {
-        if self.state.limits_told.insert(limit, ()) {
+        let told = self.state.told.get_or_insert_default();
+        if told.limits.insert(limit, ()) {
             self.ports
                 .observer
                 .trace(self.state.id, Trace::LimitReached { limit });

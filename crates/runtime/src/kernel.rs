@@ -124,7 +124,7 @@ impl Kernel {
         slot.start(body, realtime_nanos, self.ready.floor());
         self.live += 1;
         if let Some(timeout) = slot.config.timeout {
-            slot.timeout_at = Some(now + timeout);
+            slot.ending().timeout_at = Some(now + timeout);
             self.deadlines.insert(Deadline::timeout(now + timeout, id));
         }
         match beginning {
@@ -224,10 +224,11 @@ impl Kernel {
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.end(&body, end, realtime_nanos);
             // The next run has deadlines of its own.
-            if let Some(at) = slot.timeout_at.take() {
+            let ending = slot.take_ending();
+            if let Some(at) = ending.timeout_at {
                 self.deadlines.remove(Deadline::timeout(at, id));
             }
-            if let Some(at) = slot.kill_at.take() {
+            if let Some(at) = ending.kill_at {
                 self.deadlines.remove(Deadline::grace(at, id));
             }
             self.live -= 1;
@@ -364,10 +365,11 @@ impl Kernel {
             return Ok(self.effect(id, false));
         }
         // A zero grace marks that it was told.
-        slot.stop.get_or_insert(grace);
+        let ending = slot.ending();
+        ending.stop.get_or_insert(grace);
         let kill_at = now + grace;
-        if slot.kill_at.is_none_or(|before| kill_at < before) {
-            if let Some(before) = slot.kill_at.replace(kill_at) {
+        if ending.kill_at.is_none_or(|before| kill_at < before) {
+            if let Some(before) = ending.kill_at.replace(kill_at) {
                 self.deadlines.remove(Deadline::grace(before, id));
             }
             self.deadlines.insert(Deadline::grace(kill_at, id));

@@ -30,6 +30,7 @@ pub mod memory;
 pub mod module;
 pub mod port;
 pub mod record;
+mod seldom;
 mod sorted;
 pub mod time;
 

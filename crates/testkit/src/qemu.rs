@@ -82,14 +82,15 @@ impl Qemu {
         command
             .args(["-machine", board.machine()])
             .args(["-display", "none", "-monitor", "none"])
-            .arg("-kernel")
+            // Beside a flash of its own, `virt` starts nothing but its firmware.
+            .arg(if board == Board::Rv32 { "-bios" } else { "-kernel" })
             .arg(&start.firmware)
             .arg("-serial")
             .arg(format!("unix:{},server=on,wait=on", socket.display()));
         let mut words = start.words.clone();
         if board == Board::Rv32 {
             lengthen(&start.flash).unwrap();
-            command.args(["-bios", "none", "-drive"]).arg(format!(
+            command.arg("-drive").arg(format!(
                 "if=pflash,unit=1,format=raw,file={}",
                 start.flash.display()
             ));

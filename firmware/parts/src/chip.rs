@@ -89,7 +89,7 @@ pub struct Parts<C: Chip> {
     pub clock: ClockFacts,
     /// What the board was told at the start: in QEMU the words of `-semihosting-config arg=`; else none.
     pub words: Words,
-    /// Spawns more tasks.
+    /// Spawns more tasks. Timers belong to tasks: one that is polled with a waker of another kind panics.
     pub spawner: Spawner,
 }
 

@@ -204,7 +204,7 @@ pub(crate) fn set_reset(reset: Reset) {
 /// What the last run left behind; from here on, a reset that nobody announced is one from outside.
 pub(crate) fn take() -> (StartedBy, Option<Fault>) {
     let left = record::load();
-    record::store(&record::Note::Running);
+    record::store_running();
     match left {
         None => (StartedBy::PowerOn, None),
         Some(record::Note::Running) => (StartedBy::Reset, None),
@@ -215,13 +215,13 @@ pub(crate) fn take() -> (StartedBy, Option<Fault>) {
 
 /// Records a fault, and resets the chip.
 pub fn end(fault: &Fault) -> ! {
-    record::store(&record::Note::Ended(*fault));
+    record::store_fault(fault);
     reset()
 }
 
 /// Resets the chip because the program wants that.
 pub fn restart() -> ! {
-    record::store(&record::Note::Restart);
+    record::store_restart();
     reset()
 }
 

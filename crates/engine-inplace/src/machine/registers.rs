@@ -97,12 +97,98 @@ pub(super) struct Registers {
     global_count: u32,
 }
 
+/// What of the registers is kept while a guest does not run; the others tell where everything is.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    code: *const u8,
+    top: *mut u64,
+    locals: *mut u64,
+    branch: *const u32,
+    function: Entry,
+    frame: *mut u64,
+    end: *const u8,
+}
+
 // SAFETY: the pointers lead into what the machine owns, or into its program, which it shares and nobody changes.
-unsafe impl Send for Registers {}
+unsafe impl Send for Place {}
+
+impl Place {
+    /// That of a machine that runs nothing and has run nothing.
+    pub(super) const fn nowhere() -> Self {
+        Self {
+            code: ptr::null(),
+            top: ptr::null_mut(),
+            locals: ptr::null_mut(),
+            branch: ptr::null(),
+            function: ptr::null(),
+            frame: ptr::null_mut(),
+            end: ptr::null(),
+        }
+    }
+
+    /// Whether there is a function that was begun and did not return.
+    pub(super) const fn is_running(&self) -> bool {
+        !self.function.is_null()
+    }
+
+    /// Forgets the function that was begun.
+    pub(super) const fn forget(&mut self) {
+        self.function = ptr::null();
+    }
+
+    /// Slots that are in use.
+    pub(super) fn height(&self, stack: &Stack) -> usize {
+        (self.top as usize).saturating_sub(stack.start() as usize) / size_of::<u64>()
+    }
+}
 
 impl Registers {
+    /// Those of a machine that is there.
+    pub(super) fn at(
+        place: Place,
+        instance: &mut Instance,
+        stack: &Stack,
+    ) -> Result<Self, TableError> {
+        let mut registers = Self::idle();
+        registers.bind(instance, stack)?;
+        let Place {
+            code,
+            top,
+            locals,
+            branch,
+            function,
+            frame,
+            end,
+        } = place;
+        if !top.is_null() {
+            registers.top = top;
+        }
+        Ok(Self {
+            code,
+            locals,
+            branch,
+            function,
+            frame,
+            end,
+            ..registers
+        })
+    }
+
+    /// Where they are.
+    pub(super) const fn place(&self) -> Place {
+        Place {
+            code: self.code,
+            top: self.top,
+            locals: self.locals,
+            branch: self.branch,
+            function: self.function,
+            frame: self.frame,
+            end: self.end,
+        }
+    }
+
     /// Those of a machine that runs nothing.
-    pub(super) const fn idle() -> Self {
+    const fn idle() -> Self {
         Self {
             code: ptr::null(),
             top: ptr::null_mut(),
@@ -130,26 +216,20 @@ impl Registers {
         }
     }
 
-    /// Notes where everything is that may have moved. The program and the stack never do.
-    pub(super) fn bind(
-        &mut self,
-        instance: &mut Instance,
-        stack: &Stack,
-    ) -> Result<(), TableError> {
-        if self.module.is_null() {
-            let program = &instance.program;
-            let table = program.table()?;
-            self.module = program.bytes().as_ptr();
-            self.module_bytes = program.bytes().len();
-            self.functions = table.functions().as_ptr().cast();
-            self.function_count = table.head.function_count;
-            self.types = table.types().as_ptr();
-            self.branches = table.branches().as_ptr();
-            self.branch_words = table.branches().len();
-            self.stack = stack.start();
-            self.stack_end = stack.end();
-            self.top = self.stack;
-        }
+    /// Notes where everything is.
+    fn bind(&mut self, instance: &mut Instance, stack: &Stack) -> Result<(), TableError> {
+        let program = &instance.program;
+        let table = program.table()?;
+        self.module = program.bytes().as_ptr();
+        self.module_bytes = program.bytes().len();
+        self.functions = table.functions().as_ptr().cast();
+        self.function_count = table.head.function_count;
+        self.types = table.types().as_ptr();
+        self.branches = table.branches().as_ptr();
+        self.branch_words = table.branches().len();
+        self.stack = stack.start();
+        self.stack_end = stack.end();
+        self.top = self.stack;
         self.bind_memory(instance);
         self.bind_tables(instance);
         self.globals = instance.globals.as_mut_ptr();

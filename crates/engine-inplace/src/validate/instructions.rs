@@ -42,9 +42,9 @@ impl<'m> Checker<'_, 'm> {
         if instruction.immediates == opcode::Immediates::MemoryArgument {
             self.memory_argument(opcode::natural_alignment(opcode))?;
         }
-        self.body.operands.pop_all(signature.takes)?;
+        self.body.operands.pop_all(signature.takes())?;
         signature
-            .gives
+            .gives()
             .map_or(Ok(()), |ty| self.body.operands.push(ty))
     }
 
@@ -184,9 +184,9 @@ impl<'m> Checker<'_, 'm> {
         };
         let instruction = opcode::after_prefix(number).ok_or(unknown)?;
         if let Some(signature) = instruction.signature {
-            self.body.operands.pop_all(signature.takes)?;
+            self.body.operands.pop_all(signature.takes())?;
             return signature
-                .gives
+                .gives()
                 .map_or(Ok(()), |ty| self.body.operands.push(ty));
         }
         let [_, number] = instruction.code.to_be_bytes();

@@ -69,7 +69,7 @@ impl Directory {
         let mut surveyed = Surveyed::default();
         let mut accepted: Vec<Span> = Vec::new();
         let mut key = Vec::new();
-        let mut after = Vec::from(ROOT);
+        let mut after = whole_key(&[])?;
         while self.records.next(&ROOT, &after, &mut key)?.is_some() {
             let extent = self
                 .read(&key)?
@@ -205,7 +205,7 @@ impl Directory {
 
     fn visit(&mut self, see: &mut See<'_>) -> Result<(), ImageStoreError> {
         let mut key = Vec::new();
-        let mut after = Vec::from(ROOT);
+        let mut after = whole_key(&[])?;
         while self.records.next(&ROOT, &after, &mut key)?.is_some() {
             if let (Some(extent), Some(own)) = (self.read(&key)?, key.get(ROOT.len()..)) {
                 see(own, extent)?;

@@ -53,18 +53,46 @@ pub(super) enum Next {
 }
 
 /// The free pieces between what is placed, which is in the order of starts.
-pub(super) fn gaps(placed: &[Placed], total: u32) -> impl Iterator<Item = Span> {
-    let starts = placed
-        .iter()
-        .map(|placed| placed.span.start)
-        .chain(core::iter::once(total));
-    let ends = core::iter::once(0).chain(placed.iter().map(|placed| placed.span.end()));
-    ends.zip(starts)
-        .filter(|(end, start)| end < start)
-        .map(|(end, start)| Span {
-            start: end,
-            blocks: start - end,
-        })
+pub(super) fn gaps(placed: &[Placed], total: u32) -> Gaps<'_> {
+    Gaps {
+        rest: placed,
+        start: 0,
+        total,
+    }
+}
+
+/// Walks over free pieces.
+pub(super) struct Gaps<'a> {
+    rest: &'a [Placed],
+    start: u32,
+    total: u32,
+}
+
+impl Iterator for Gaps<'_> {
+    type Item = Span;
+
+    // There are many walks, and one piece of code.
+    #[inline(never)]
+    fn next(&mut self) -> Option<Span> {
+        while self.start < self.total {
+            let (until, after) = match self.rest.split_first() {
+                Some((first, rest)) => {
+                    self.rest = rest;
+                    (first.span.start, first.span.end())
+                }
+                None => (self.total, self.total),
+            };
+            let start = self.start;
+            self.start = after;
+            if start < until {
+                return Some(Span {
+                    start,
+                    blocks: until - start,
+                });
+            }
+        }
+        None
+    }
 }
 
 /// Blocks that are free.
@@ -94,26 +122,31 @@ pub(super) fn choose(
     needed: u32,
     wanted: u32,
 ) -> Option<Span> {
-    let from_cursor = |gap: Span| {
-        (gap.start < cursor && cursor < gap.end()).then(|| Span {
-            start: cursor,
-            blocks: gap.end() - cursor,
-        })
-    };
-    let pieces = || {
-        gaps(placed, total)
-            .chain(gaps(placed, total).filter_map(from_cursor))
-            .filter(|piece| piece.blocks >= needed)
-    };
-    let distance = |piece: &Span| (piece.start + total - cursor.min(total)) % total;
-    pieces()
-        .filter(|piece| piece.blocks >= wanted)
-        .min_by_key(distance)
-        .or_else(|| pieces().max_by_key(|piece| piece.blocks))
-        .map(|piece| Span {
-            blocks: piece.blocks.min(wanted),
-            ..piece
-        })
+    let mut best: Option<(Span, u32)> = None;
+    for gap in gaps(placed, total) {
+        let inside = gap.start < cursor && cursor < gap.end();
+        let behind = Span {
+            start: if inside { cursor } else { gap.start },
+            blocks: if inside { gap.end() - cursor } else { 0 },
+        };
+        for piece in [gap, behind] {
+            if piece.blocks < needed {
+                continue;
+            }
+            let piece = Span {
+                blocks: piece.blocks.min(wanted),
+                ..piece
+            };
+            let distance = (piece.start + total).saturating_sub(cursor) % total;
+            let better = best.is_none_or(|(other, nearest)| {
+                piece.blocks > other.blocks || (piece.blocks == other.blocks && distance < nearest)
+            });
+            if better {
+                best = Some((piece, distance));
+            }
+        }
+    }
+    best.map(|(piece, _)| piece)
 }
 
 /// What to do next so that so many blocks become free in one piece.

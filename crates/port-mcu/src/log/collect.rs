@@ -63,7 +63,11 @@ impl Log {
                 head.sequence + 1,
                 self.first,
             ),
-            None => self.begin_block(0, 1, 1),
+            None => {
+                // A log that ends here must not be found again under other settings.
+                self.erase_others(0)?;
+                self.begin_block(0, 1, 1)
+            }
         }
     }
 
@@ -191,6 +195,7 @@ impl Log {
             next: self.layout.header_bytes(),
         });
         self.first = first;
+        self.spoiled = None;
         self.count_erasures();
         Ok(())
     }

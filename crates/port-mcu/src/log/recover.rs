@@ -127,7 +127,8 @@ impl Log {
             let scan = self.scan(block, sequence, Take::Records)?;
             recovered.groups_ignored += scan.ignored;
             recovered.blocks_incomplete += u32::from(!scan.clean);
-            if sequence == head.sequence && scan.clean && !closed {
+            let usable = scan.clean && !closed && self.spoiled != Some(sequence);
+            if sequence == head.sequence && usable {
                 // The unit behind the last frame may have been written to in vain.
                 self.head = Some(Head {
                     next: scan.end + self.layout.unit,

@@ -24,8 +24,17 @@ struct Plan {
     records_removed: u32,
 }
 
+/// What became of a group.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// It is on flash.
+    Written,
+    /// It is not, and its block takes no more.
+    Refused,
+}
+
 impl Log {
-    /// Carries out all changes, or none.
+    /// Carries out all changes, or none. A block that does not take what is written is left, and the next one is tried.
     pub(super) fn write_group(&mut self, changes: &[Change<'_>]) -> Result<(), RecordsError> {
         let plan = self.plan(changes)?;
         if plan.frames == 0 {
@@ -33,9 +42,20 @@ impl Log {
         }
         self.admit(&plan)?;
         self.index.reserve(plan.frames)?;
-        if let Err(error) = self.make_room(plan.bytes) {
-            self.stale = true;
-            return Err(error);
+        if self.try_group(changes, &plan)? == Outcome::Written {
+            return Ok(());
+        }
+        match self.try_group(changes, &plan)? {
+            Outcome::Written => Ok(()),
+            Outcome::Refused => Err(RecordsError::Device),
+        }
+    }
+
+    fn try_group(&mut self, changes: &[Change<'_>], plan: &Plan) -> Result<Outcome, RecordsError> {
+        match self.make_room(plan.bytes) {
+            Ok(()) => {}
+            Err(RecordsError::Device) => return self.leave_head().map(|()| Outcome::Refused),
+            Err(error) => return Err(error),
         }
         let Some(head) = self.head else {
             return Err(RecordsError::Device);
@@ -48,20 +68,22 @@ impl Log {
             let absorbed = self.absorb(begin, end);
             // It stands on flash; if memory could not follow, it will when flash can be read again.
             self.stale = absorbed.is_err();
-            return Ok(());
+            return Ok(Outcome::Written);
         }
+        self.leave_head()?;
+        // Whether it counts all the same is for flash to say.
+        if self.holds(begin, end, head.sequence) {
+            return Ok(Outcome::Written);
+        }
+        Ok(Outcome::Refused)
+    }
+
+    /// Writes no more into a block that does not take it, and reads everything anew.
+    fn leave_head(&mut self) -> Result<(), RecordsError> {
+        self.spoiled = self.head.map(|head| head.sequence);
         self.stale = true;
         self.recover()?;
-        // Whether it counts is for flash to say.
-        let counts = self.head.is_some_and(|now| {
-            now.block == head.block
-                && now.next > head.next + plan.bytes
-                && now.next < self.layout.block_bytes
-        });
-        if counts {
-            return Ok(());
-        }
-        Err(RecordsError::Device)
+        Ok(())
     }
 
     /// What the changes come to, each of them following those before it.

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use thimble_abi::Errno;
 use thimble_runtime::port::Protocol;
 
-use super::address;
+use super::address::{self, Kind, Place};
 use super::endpoint::{Endpoint, Slot};
 use super::stack::{PORT_FIRST, Stack};
 
@@ -17,19 +17,20 @@ impl Stack {
     /// [`Errno::AddressInUse`] if somebody else has it.
     pub(super) fn bind(&mut self, slot: Slot, local: SocketAddr) -> Result<(), Errno> {
         let endpoint = self.endpoint(slot)?;
-        let local = address::canonical(local, endpoint.ipv6)?;
-        let is_foreign = endpoint.sharing.ipv6_only && endpoint.ipv6 && local.is_ipv4();
-        if endpoint.local.is_some() || is_foreign {
+        let local = Place::new(local, endpoint.ipv6)?;
+        let is_of_others = endpoint.ipv6 && endpoint.sharing.ipv6_only;
+        if endpoint.local.is_some() || (is_of_others && address::is_ipv4(local.ip)) {
             return Err(Errno::Invalid);
         }
-        if !address::is_own(local.ip(), endpoint.protocol) {
-            return Err(Errno::AddressNotAvailable);
+        match (address::kind(local.ip), endpoint.protocol) {
+            (Kind::Loopback | Kind::Unspecified, _) | (Kind::Group, Protocol::Udp) => {}
+            (Kind::Group | Kind::Foreign, _) => return Err(Errno::AddressNotAvailable),
         }
-        let port = match local.port() {
+        let port = match local.port {
             0 => self.free_port(endpoint.protocol)?,
             port => port,
         };
-        self.endpoint_mut(slot)?.local = Some(SocketAddr::new(local.ip(), port));
+        self.endpoint_mut(slot)?.local = Some(Place { port, ..local });
         if self.has_conflict(slot)? {
             self.endpoint_mut(slot)?.local = None;
             return Err(Errno::AddressInUse);
@@ -41,13 +42,14 @@ impl Stack {
     ///
     /// # Errors
     /// [`Errno::AddressInUse`] when all ports are in use.
-    pub(super) fn bind_anywhere(&mut self, slot: Slot) -> Result<SocketAddr, Errno> {
+    pub(super) fn bind_anywhere(&mut self, slot: Slot) -> Result<Place, Errno> {
         let endpoint = self.endpoint(slot)?;
         if let Some(local) = endpoint.local {
             return Ok(local);
         }
-        let ip = address::unspecified(endpoint.ipv6);
-        let local = SocketAddr::new(ip, self.free_port(endpoint.protocol)?);
+        let ip = address::unspecified(!endpoint.ipv6);
+        let port = self.free_port(endpoint.protocol)?;
+        let local = Place { ip, port };
         self.endpoint_mut(slot)?.local = Some(local);
         Ok(local)
     }
@@ -62,7 +64,7 @@ impl Stack {
             self.port_next = port.checked_add(1).unwrap_or(PORT_FIRST);
             let has_it = |endpoint: &Endpoint| {
                 endpoint.protocol == protocol
-                    && endpoint.local.is_some_and(|local| local.port() == port)
+                    && endpoint.local.is_some_and(|local| local.port == port)
             };
             if !self.iter().any(|(_, endpoint)| has_it(endpoint)) {
                 return Ok(port);
@@ -71,7 +73,7 @@ impl Stack {
         Err(Errno::AddressInUse)
     }
 
-    /// Whether another endpoint keeps this one from the address that it has, in the role that it has.
+    /// Whether another endpoint keeps this one from the address that it has.
     ///
     /// # Errors
     /// [`Errno::BadDescriptor`] if there is no such endpoint.
@@ -87,14 +89,13 @@ fn overlap(one: &Endpoint, other: &Endpoint) -> bool {
         return false;
     };
     one.protocol == other.protocol
-        && here.port() == there.port()
-        && (one.covers(there.ip()).is_some() || other.covers(here.ip()).is_some())
+        && here.port == there.port
+        && (one.covers(there.ip).is_some() || other.covers(here.ip).is_some())
 }
 
-/// As Linux has it: a port that is listened on is shared by [`super::endpoint::Sharing::reuse_port`] alone.
+/// As Linux has it: what another one listens on is shared by [`super::endpoint::Sharing::reuse_port`] alone.
 fn share(one: &Endpoint, other: &Endpoint) -> bool {
     let (own, others) = (one.sharing, other.sharing);
-    let is_listened = one.is_listening() || other.is_listening();
     (own.reuse_port && others.reuse_port)
-        || (own.reuse_address && others.reuse_address && !is_listened)
+        || (own.reuse_address && others.reuse_address && !other.is_listening())
 }

@@ -3,13 +3,13 @@
 //! A datagram is lost when its receiver has no room, as on any network.
 
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{Ipv6Addr, SocketAddr};
 use core::task::Poll;
 
 use thimble_abi::Errno;
 use thimble_runtime::port::{Group, Protocol, Received};
 
-use super::address;
+use super::address::{self, Kind, Place};
 use super::endpoint::{Datagram, Datagrams, Endpoint, Narrowness, Role, Slot};
 use super::stack::Stack;
 
@@ -17,13 +17,13 @@ impl Stack {
     /// Makes an address the only one that a socket talks to.
     pub(super) fn associate(&mut self, slot: Slot, target: SocketAddr) -> Result<(), Errno> {
         let endpoint = self.endpoint(slot)?;
-        let target = address::canonical(target, endpoint.ipv6)?;
-        let target = address::reached(target, Protocol::Udp)?;
-        let source = endpoint.source(target.ip())?;
+        let target = Place::new(target, endpoint.ipv6)?.reached(Protocol::Udp)?;
+        let source = endpoint.source(target.ip)?;
         let local = self.bind_anywhere(slot)?;
         let endpoint = self.endpoint_mut(slot)?;
-        if local.ip().is_unspecified() {
-            endpoint.local = Some(SocketAddr::new(source, local.port()));
+        if address::kind(local.ip) == Kind::Unspecified {
+            let port = local.port;
+            endpoint.local = Some(Place { ip: source, port });
         }
         endpoint.datagrams()?.remote = Some(target);
         Ok(())
@@ -49,19 +49,20 @@ impl Stack {
         datagrams.hear_refusal()?;
         let remote = datagrams.remote;
         let target = match target {
-            Some(target) => address::canonical(target, ipv6)?,
+            Some(target) => Place::new(target, ipv6)?,
             None => remote.ok_or(Errno::DestinationAddressRequired)?,
         };
-        let target = address::reached(target, Protocol::Udp)?;
-        if target.port() == 0 {
+        let target = target.reached(Protocol::Udp)?;
+        if target.port == 0 {
             return Err(Errno::Invalid);
         }
         if bytes.len() > bytes_max {
             return Err(Errno::MessageTooLong);
         }
-        let source = endpoint.source(target.ip())?;
-        let sender = SocketAddr::new(source, self.bind_anywhere(slot)?.port());
-        if target.ip().is_multicast() {
+        let ip = endpoint.source(target.ip)?;
+        let port = self.bind_anywhere(slot)?.port;
+        let sender = Place { ip, port };
+        if address::kind(target.ip) == Kind::Group {
             self.send_to_group(slot, sender, bytes, target, to_self);
         } else if let Some(receiver) = self.receiver(sender, target) {
             self.deliver(receiver, sender, bytes);
@@ -74,14 +75,14 @@ impl Stack {
     fn send_to_group(
         &mut self,
         slot: Slot,
-        sender: SocketAddr,
+        sender: Place,
         bytes: &[u8],
-        target: SocketAddr,
+        target: Place,
         to_self: bool,
     ) {
         for member in self.slots() {
             let is_member = self.endpoint(member).is_ok_and(|endpoint| {
-                endpoint.hears(sender, target).is_some() && endpoint.is_in(target.ip())
+                endpoint.hears(sender, target).is_some() && endpoint.is_in(target.ip)
             });
             if is_member && (to_self || member != slot) {
                 self.deliver(member, sender, bytes);
@@ -90,7 +91,7 @@ impl Stack {
     }
 
     /// Who gets what is sent to an address: who is bound to it most narrowly.
-    fn receiver(&self, sender: SocketAddr, target: SocketAddr) -> Option<Slot> {
+    fn receiver(&self, sender: Place, target: Place) -> Option<Slot> {
         let candidates = self
             .iter()
             .filter_map(|(slot, endpoint)| Some((endpoint.hears(sender, target)?, slot)));
@@ -99,7 +100,7 @@ impl Stack {
     }
 
     /// Puts a datagram into a socket's queue, if there is room.
-    fn deliver(&mut self, slot: Slot, sender: SocketAddr, bytes: &[u8]) {
+    fn deliver(&mut self, slot: Slot, sender: Place, bytes: &[u8]) {
         let (bytes_max, count_max) = (self.datagram_bytes(), self.settings.datagrams_max);
         let has_room = self.room(bytes.len()).is_ok();
         let Ok(datagrams) = self.endpoint_mut(slot).and_then(Endpoint::datagrams) else {
@@ -153,7 +154,7 @@ impl Stack {
         let received = Received {
             bytes: whole.min(buffer.len()),
             truncated: whole > buffer.len(),
-            sender: Some(address::presented(*sender, ipv6)),
+            sender: Some(sender.told(ipv6)),
         };
         if !peek {
             datagrams.queue.pop_front();
@@ -205,17 +206,17 @@ impl Endpoint {
     }
 
     /// Whether a datagram is for it; one that talks to the sender alone goes before the others.
-    fn hears(&self, sender: SocketAddr, target: SocketAddr) -> Option<(bool, Narrowness)> {
+    fn hears(&self, sender: Place, target: Place) -> Option<(bool, Narrowness)> {
         let Role::Datagrams(datagrams) = &self.role else {
             return None;
         };
-        let is_there = self.local?.port() == target.port();
+        let is_there = self.local?.port == target.port;
         let is_heard = datagrams.remote.is_none_or(|remote| remote == sender);
-        let narrowness = self.covers(target.ip())?;
+        let narrowness = self.covers(target.ip)?;
         (is_there && is_heard).then_some((datagrams.remote.is_some(), narrowness))
     }
 
-    fn is_in(&self, group: IpAddr) -> bool {
+    fn is_in(&self, group: Ipv6Addr) -> bool {
         matches!(&self.role, Role::Datagrams(datagrams) if datagrams.groups.contains(&group))
     }
 }
@@ -232,17 +233,17 @@ impl Datagrams {
 }
 
 /// The address of a group, if its interface is this device's only one.
-fn group_on_this_device(group: Group) -> Result<IpAddr, Errno> {
+fn group_on_this_device(group: Group) -> Result<Ipv6Addr, Errno> {
     let (ip, is_here) = match group {
         Group::V4(group, interface) => (
-            IpAddr::V4(group),
+            group.to_ipv6_mapped(),
             interface.is_unspecified() || interface.is_loopback(),
         ),
-        Group::V6(group, interface) => (IpAddr::V6(group), interface <= 1),
+        Group::V6(group, interface) => (group, interface <= 1),
     };
-    match (ip.is_multicast(), is_here) {
-        (false, _) => Err(Errno::Invalid),
-        (true, false) => Err(Errno::NoDevice),
-        (true, true) => Ok(ip),
+    match (address::kind(ip), is_here) {
+        (Kind::Loopback | Kind::Unspecified | Kind::Foreign, _) => Err(Errno::Invalid),
+        (Kind::Group, false) => Err(Errno::NoDevice),
+        (Kind::Group, true) => Ok(ip),
     }
 }

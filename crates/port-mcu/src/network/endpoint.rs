@@ -2,13 +2,14 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::Ipv6Addr;
 use core::task::Waker;
 
 use thimble_abi::Errno;
 use thimble_runtime::port::Protocol;
 
-use super::address;
+use super::address::{self, Kind, Place};
+use super::ring::Ring;
 
 /// Where an endpoint is in the stack, for as long as it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +19,8 @@ pub(super) struct Slot(pub(super) u16);
 pub(super) struct Endpoint {
     pub(super) protocol: Protocol,
     pub(super) ipv6: bool,
-    /// The canonical address it is bound to.
-    pub(super) local: Option<SocketAddr>,
+    /// What it is bound to.
+    pub(super) local: Option<Place>,
     pub(super) sharing: Sharing,
     /// Who waits for it: one is enough, since a container makes one call at a time.
     pub(super) waker: Option<Waker>,
@@ -45,8 +46,8 @@ pub(super) enum Role {
     Idle,
     /// Waits until its listener has room for it.
     Connecting {
-        /// The canonical address of the listener.
-        target: SocketAddr,
+        /// Where its listener is.
+        target: Place,
         /// Why there will be no connection.
         failure: Option<Errno>,
     },
@@ -68,11 +69,11 @@ pub(super) struct Listener {
 
 /// One side of a connection.
 pub(super) struct Stream {
-    pub(super) remote: SocketAddr,
+    pub(super) remote: Place,
     /// The other side, until it is closed.
     pub(super) peer: Option<Slot>,
-    /// What the other side sent; all its memory is there from the beginning.
-    pub(super) received: VecDeque<u8>,
+    /// What the other side sent.
+    pub(super) received: Ring,
     pub(super) incoming: Incoming,
     pub(super) is_read_shut: bool,
     pub(super) is_write_shut: bool,
@@ -96,12 +97,12 @@ pub(super) enum Incoming {
 /// A UDP socket.
 #[derive(Default)]
 pub(super) struct Datagrams {
-    /// The canonical address that it talks to, and hears alone.
-    pub(super) remote: Option<SocketAddr>,
+    /// Whom it talks to, and hears alone.
+    pub(super) remote: Option<Place>,
     pub(super) queue: VecDeque<Datagram>,
     /// Bytes of the queue's datagrams.
     pub(super) queue_bytes: usize,
-    pub(super) groups: Vec<IpAddr>,
+    pub(super) groups: Vec<Ipv6Addr>,
     /// Whether nobody was there to get what it sent.
     pub(super) is_refused: bool,
     pub(super) is_read_shut: bool,
@@ -110,7 +111,7 @@ pub(super) struct Datagrams {
 
 /// What was sent to a UDP socket.
 pub(super) struct Datagram {
-    pub(super) sender: SocketAddr,
+    pub(super) sender: Place,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -140,32 +141,41 @@ impl Endpoint {
         matches!(self.role, Role::Listener(_))
     }
 
-    /// Whether what is sent to a canonical address comes here, and how narrowly it is bound to it.
-    pub(super) fn covers(&self, ip: IpAddr) -> Option<Narrowness> {
-        let local = self.local?.ip();
-        match local {
-            local if local == ip => Some(Narrowness::Exact),
-            IpAddr::V4(local) if local.is_unspecified() && ip.is_ipv4() => Some(Narrowness::Family),
-            IpAddr::V6(local) if local.is_unspecified() && ip.is_ipv6() => Some(Narrowness::Family),
-            IpAddr::V6(local) if local.is_unspecified() && !self.sharing.ipv6_only => {
-                Some(Narrowness::Any)
-            }
-            _ => None,
+    /// Whether what is sent to an address comes here, and how narrowly it is bound to it.
+    pub(super) fn covers(&self, ip: Ipv6Addr) -> Option<Narrowness> {
+        let local = self.local?.ip;
+        let is_ipv4 = address::is_ipv4(local);
+        if local == ip {
+            Some(Narrowness::Exact)
+        } else if address::kind(local) != Kind::Unspecified {
+            None
+        } else if is_ipv4 == address::is_ipv4(ip) {
+            Some(Narrowness::Family)
+        } else if is_ipv4 || self.sharing.ipv6_only {
+            None
+        } else {
+            Some(Narrowness::Any)
         }
     }
 
-    /// The device's address that it uses towards a canonical address.
+    /// The device's address that it uses towards another.
     ///
     /// # Errors
     /// [`Errno::NetworkUnreachable`] if what it is bound to cannot reach it.
-    pub(super) fn source(&self, target: IpAddr) -> Result<IpAddr, Errno> {
-        if self.ipv6 && self.sharing.ipv6_only && target.is_ipv4() {
+    pub(super) fn source(&self, target: Ipv6Addr) -> Result<Ipv6Addr, Errno> {
+        let is_ipv4 = address::is_ipv4(target);
+        if self.ipv6 && self.sharing.ipv6_only && is_ipv4 {
             return Err(Errno::NetworkUnreachable);
         }
-        match self.local.map(|local| local.ip()) {
-            Some(local) if local.is_loopback() && local.is_ipv4() == target.is_ipv4() => Ok(local),
-            Some(local) if local.is_loopback() => Err(Errno::NetworkUnreachable),
-            _ => Ok(address::loopback(target.is_ipv6())),
+        match self.local.map(|local| local.ip) {
+            Some(local) if address::kind(local) == Kind::Loopback => {
+                if address::is_ipv4(local) == is_ipv4 {
+                    Ok(local)
+                } else {
+                    Err(Errno::NetworkUnreachable)
+                }
+            }
+            _ => Ok(address::loopback(is_ipv4)),
         }
     }
 }

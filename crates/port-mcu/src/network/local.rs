@@ -40,7 +40,7 @@ pub struct LocalSettings {
 }
 
 impl Default for LocalSettings {
-    /// For a device with some 256 KB of RAM: at most 16 KB are the network's.
+    /// For a device with some 256 KB of RAM: 14 KB of it for buffers, and 2 KB for 16 sockets.
     fn default() -> Self {
         Self {
             sockets_max: 16,

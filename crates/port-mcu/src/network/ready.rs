@@ -38,7 +38,7 @@ impl Stack {
     fn peer_room(&self, stream: &Stream) -> usize {
         let peer = stream.peer.and_then(|peer| self.endpoint(peer).ok());
         match peer.map(|peer| &peer.role) {
-            Some(Role::Stream(peer)) => peer.room(),
+            Some(Role::Stream(peer)) => peer.received.room(),
             _ => 0,
         }
     }

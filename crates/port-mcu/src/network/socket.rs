@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 use thimble_abi::Errno;
 use thimble_runtime::port::{Interest, Protocol, Readiness, Received, Socket, SocketOption};
 
-use super::address;
+use super::address::{self, Place};
 use super::endpoint::{Endpoint, Role, Slot};
 use super::local::Shared;
 use super::options::Options;
@@ -131,8 +131,11 @@ impl Socket for LocalSocket {
 
     fn local_address(&self) -> Result<SocketAddr, Errno> {
         let local = self.endpoint(|endpoint| Ok(endpoint.local))?;
-        let unbound = SocketAddr::new(address::unspecified(self.ipv6), 0);
-        Ok(local.map_or(unbound, |local| address::presented(local, self.ipv6)))
+        let unbound = Place {
+            ip: address::unspecified(!self.ipv6),
+            port: 0,
+        };
+        Ok(local.unwrap_or(unbound).told(self.ipv6))
     }
 
     fn remote_address(&self) -> Result<SocketAddr, Errno> {
@@ -144,7 +147,7 @@ impl Socket for LocalSocket {
             };
             remote.ok_or(Errno::NotConnected)
         })?;
-        Ok(address::presented(remote, self.ipv6))
+        Ok(remote.told(self.ipv6))
     }
 
     fn shutdown(&mut self, read: bool, write: bool) -> Result<(), Errno> {

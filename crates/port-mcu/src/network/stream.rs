@@ -11,8 +11,9 @@ use core::task::Poll;
 use thimble_abi::Errno;
 use thimble_runtime::port::Protocol;
 
-use super::address;
+use super::address::Place;
 use super::endpoint::{Endpoint, Incoming, Listener, Role, Slot, Stream};
+use super::ring::Ring;
 use super::stack::Stack;
 
 /// How an attempt to connect went.
@@ -48,15 +49,14 @@ impl Stack {
         let mut waiting = VecDeque::new();
         reserve(&mut waiting, waiting_max)?;
         self.bind_anywhere(slot)?;
+        // Somebody else may have begun since it was bound.
+        if self.has_conflict(slot)? {
+            return Err(Errno::AddressInUse);
+        }
         self.endpoint_mut(slot)?.role = Role::Listener(Listener {
             waiting_max,
             waiting,
         });
-        // A listener shares its port with less than it did before.
-        if self.has_conflict(slot)? {
-            self.endpoint_mut(slot)?.role = Role::Idle;
-            return Err(Errno::AddressInUse);
-        }
         Ok(())
     }
 
@@ -94,8 +94,7 @@ impl Stack {
             }
             _ => return Poll::Ready(Err(Errno::IsConnected)),
         }
-        let target = address::canonical(target, endpoint.ipv6)?;
-        let target = address::reached(target, Protocol::Tcp)?;
+        let target = Place::new(target, endpoint.ipv6)?.reached(Protocol::Tcp)?;
         match self.link(slot, target)? {
             Attempt::Made => Poll::Ready(Ok(())),
             Attempt::Full => {
@@ -109,24 +108,21 @@ impl Stack {
     }
 
     /// Makes a connection to a listener, which it waits at then.
-    fn link(&mut self, slot: Slot, target: SocketAddr) -> Result<Attempt, Errno> {
+    fn link(&mut self, slot: Slot, target: Place) -> Result<Attempt, Errno> {
         let client = self.endpoint(slot)?;
-        let (ip, bound) = (client.source(target.ip())?, client.local);
+        let (ip, bound) = (client.source(target.ip)?, client.local);
         let (has_room, listener) = self.listener(target).ok_or(Errno::ConnectionRefused)?;
         if !has_room {
             return Ok(Attempt::Full);
         }
         let bytes = usize::try_from(self.settings.stream_bytes.max(1)).unwrap_or(usize::MAX);
         self.room(bytes.saturating_mul(2))?;
-        let (mut here, mut there) = (VecDeque::new(), VecDeque::new());
-        reserve(&mut here, bytes)?;
-        reserve(&mut there, bytes)?;
-        let reserved_bytes = here.capacity() + there.capacity();
+        let (here, there) = (Ring::new(bytes)?, Ring::new(bytes)?);
         let port = match bound {
-            Some(local) => local.port(),
+            Some(local) => local.port,
             None => self.free_port(Protocol::Tcp)?,
         };
-        let local = SocketAddr::new(ip, port);
+        let local = Place { ip, port };
         let Endpoint { ipv6, sharing, .. } = *self.endpoint(listener)?;
         let server = self.insert(Endpoint {
             local: Some(target),
@@ -134,7 +130,7 @@ impl Stack {
             role: Role::Stream(Stream::new(local, slot, there)),
             ..Endpoint::new(Protocol::Tcp, ipv6)
         })?;
-        self.hold(reserved_bytes);
+        self.hold(bytes.saturating_mul(2));
         let client = self.endpoint_mut(slot)?;
         client.local = Some(local);
         client.role = Role::Stream(Stream::new(target, server, here));
@@ -147,14 +143,14 @@ impl Stack {
 
     /// The listener of an address and whether it has room: the one that is bound most narrowly and, of several, one
     /// with room.
-    fn listener(&self, target: SocketAddr) -> Option<(bool, Slot)> {
+    fn listener(&self, target: Place) -> Option<(bool, Slot)> {
         let candidates = self.iter().filter_map(|(slot, endpoint)| {
             let Role::Listener(listener) = &endpoint.role else {
                 return None;
             };
-            let narrowness = endpoint.covers(target.ip())?;
+            let narrowness = endpoint.covers(target.ip)?;
             let has_room = listener.waiting.len() < listener.waiting_max;
-            let is_there = endpoint.local?.port() == target.port();
+            let is_there = endpoint.local?.port == target.port;
             is_there.then_some((narrowness, has_room, slot))
         });
         let (_, has_room, slot) =
@@ -204,11 +200,10 @@ impl Stack {
         let Role::Stream(there) = &mut self.endpoint_mut(peer)?.role else {
             return Poll::Ready(Err(Errno::BrokenPipe));
         };
-        let count = there.room().min(bytes.len());
+        let count = there.received.write(bytes);
         if count == 0 && !bytes.is_empty() {
             return Poll::Pending;
         }
-        there.received.extend(bytes.iter().take(count).copied());
         self.notify(peer);
         Poll::Ready(Ok(count))
     }
@@ -236,14 +231,9 @@ impl Stack {
                 _ => Poll::Ready(Ok(0)),
             };
         }
-        let count = stream.received.len().min(buffer.len());
-        let (first, second) = stream.received.as_slices();
-        let received = first.iter().chain(second);
-        for (place, byte) in buffer.iter_mut().zip(received) {
-            *place = *byte;
-        }
+        let count = stream.received.peek(buffer);
         if !peek {
-            stream.received.drain(..count);
+            stream.received.skip(count);
             if let Some(peer) = stream.peer {
                 self.notify(peer);
             }
@@ -318,7 +308,7 @@ impl Stack {
 }
 
 impl Stream {
-    const fn new(remote: SocketAddr, peer: Slot, received: VecDeque<u8>) -> Self {
+    const fn new(remote: Place, peer: Slot, received: Ring) -> Self {
         Self {
             remote,
             peer: Some(peer),
@@ -332,11 +322,6 @@ impl Stream {
 
     pub(super) fn is_reset(&self) -> bool {
         matches!(self.incoming, Incoming::Reset | Incoming::ResetTold)
-    }
-
-    /// Bytes that may still be sent to it.
-    pub(super) fn room(&self) -> usize {
-        self.received.capacity().saturating_sub(self.received.len())
     }
 }
 

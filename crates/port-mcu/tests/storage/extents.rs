@@ -281,6 +281,34 @@ fn removes_entries_that_cannot_be() {
 }
 
 #[test]
+fn bits_flip_anywhere() {
+    let mut random = Random::new(seed(17));
+    let shape = shape(8, 512, 14);
+    let (_, source, mut device) = device(shape);
+    for key in 0..6_u8 {
+        install(&mut device, &[key], &[key; 600], &never, &[]).unwrap();
+        device.images.remove(&[key / 2], &[]).unwrap();
+    }
+    let image = source.image();
+    for _ in 0..200 {
+        let (flash, control) = flash(shape, 1);
+        let mut damaged = image.clone();
+        for _ in 0..=random.below(20) {
+            let place = random.index(damaged.len());
+            damaged[place] ^= 1 << random.below(8);
+        }
+        control.overwrite(0, &damaged);
+        let mut device = open(&flash);
+        assert!(images(&mut device).len() <= 6);
+        for key in 0..6_u8 {
+            device.images.remove(&[key], &[]).unwrap();
+        }
+        install(&mut device, b"new", &[9; 5000], &never, &[]).unwrap();
+        assert_eq!(images(&mut open(&flash))[&b"new".to_vec()], [9; 5000]);
+    }
+}
+
+#[test]
 fn random_installs() {
     let mut random = Random::new(seed(3));
     let (flash, control, mut device) = device(shape(8, 512, 40));

@@ -226,6 +226,11 @@ fn joins_what_is_erased_together_to_larger_blocks() {
     let (mut log, recovered) = open(&flash);
     assert!(!recovered.found);
     assert!(contents(&mut log, b"").is_empty());
+    // Once that one is written to, the first is not found again.
+    apply(&mut log, &[put("a", b"1")]).unwrap();
+    let (mut log, recovered) = Log::open(whole(&flash), &settings).unwrap();
+    assert!(!recovered.found);
+    assert!(contents(&mut log, b"").is_empty());
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn full(shape: Shape, value_bytes: usize, group_of: usize) {
             })
             .collect();
         if n % 5 == 0 {
-            control.cut_in(1 + (n as u64 * 13) % 200, TORN[n % 3]);
+            control.cut_in(1 + (n as u64 * 13) % 200, TORN[n % 4]);
         }
         let done = apply(&mut log, &group);
         let next = applied(&model, &group);

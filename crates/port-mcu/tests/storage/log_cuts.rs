@@ -187,7 +187,7 @@ fn cleaning_up_is_cut_again_and_again() {
             let group = [put("k0", &[round; 60]), put("k1", &[round; 60])];
             let next = applied(&model, &group);
             for cut in 1.. {
-                control.cut_in(cut, TORN[usize::from(round) % 3]);
+                control.cut_in(cut, TORN[usize::from(round) % 4]);
                 let done = apply(&mut log, &group).is_ok();
                 let dead = control.is_dead();
                 control.revive();

@@ -15,3 +15,4 @@ mod log;
 mod log_churn;
 mod log_cuts;
 mod log_damage;
+mod memory;

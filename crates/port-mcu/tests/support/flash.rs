@@ -2,6 +2,7 @@
 //! was, as it should be, or as a mixture.
 
 use std::cell::UnsafeCell;
+use std::collections::BTreeSet;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -20,10 +21,12 @@ pub(crate) enum Torn {
     New,
     /// Bits of both.
     Mixed,
+    /// What was there before, but the word refuses to be written until it is erased.
+    Spent,
 }
 
 /// All that can be left.
-pub(crate) const TORN: [Torn; 3] = [Torn::Old, Torn::New, Torn::Mixed];
+pub(crate) const TORN: [Torn; 4] = [Torn::Old, Torn::New, Torn::Mixed, Torn::Spent];
 
 struct Bytes(Vec<UnsafeCell<u8>>);
 
@@ -34,6 +37,7 @@ unsafe impl Sync for Bytes {}
 struct State {
     bytes: &'static Bytes,
     written: Vec<bool>,
+    spent: BTreeSet<usize>,
     erasures: Vec<u32>,
     block_bytes: usize,
     write_bytes: usize,
@@ -68,6 +72,9 @@ impl State {
 
     fn write_word(&mut self, offset: usize, word: &[u8]) -> Result<(), NorFlashErrorKind> {
         let place = offset / self.write_bytes;
+        if self.spent.contains(&place) {
+            return Err(NorFlashErrorKind::Other);
+        }
         assert!(
             !self.written[place],
             "the word at {offset:#x} is written twice"
@@ -77,6 +84,10 @@ impl State {
             return Err(NorFlashErrorKind::Other);
         }
         self.written[place] = true;
+        if torn == Some(Torn::Spent) {
+            self.spent.insert(place);
+            return Err(NorFlashErrorKind::Other);
+        }
         for (index, byte) in word.iter().enumerate() {
             let before = self.at(offset + index);
             let kept = match torn {
@@ -93,7 +104,7 @@ impl State {
 
     fn erase_block(&mut self, block: usize) -> Result<(), NorFlashErrorKind> {
         let torn = self.count();
-        if torn == Some(Torn::Old) {
+        if matches!(torn, Some(Torn::Old | Torn::Spent)) {
             return Err(NorFlashErrorKind::Other);
         }
         self.erasures[block] += 1;
@@ -107,6 +118,8 @@ impl State {
             self.set(offset, before | kept);
         }
         let words = self.block_bytes / self.write_bytes;
+        self.spent
+            .retain(|place| !(block * words..(block + 1) * words).contains(place));
         self.written[block * words..(block + 1) * words].fill(torn == Some(Torn::Mixed));
         match torn {
             None => Ok(()),
@@ -270,6 +283,7 @@ fn control(shape: Shape, seed: u64) -> Control {
     Control(Arc::new(Mutex::new(State {
         bytes: Box::leak(Box::new(Bytes(bytes))),
         written: vec![false; length / shape.write],
+        spent: BTreeSet::new(),
         erasures: vec![0; shape.blocks],
         block_bytes: shape.erase,
         write_bytes: shape.write,

@@ -4,7 +4,7 @@
 //! asked once for each length a prefix has.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::config::ContainerId;
@@ -23,7 +23,7 @@ pub enum Subscription {
     /// Topics that begin with a text, as Ocre has it.
     Prefix {
         /// The text.
-        prefix: String,
+        prefix: Arc<str>,
         /// If not empty, a topic must match one of these as well.
         granted: Vec<TopicFilter>,
     },
@@ -36,7 +36,7 @@ impl Subscription {
         match self {
             Self::Filter(filter) => filter.matches(topic),
             Self::Prefix { prefix, granted } => {
-                topic.starts_with(prefix.as_str()) && allows(granted, topic)
+                topic.starts_with(&**prefix) && allows(granted, topic)
             }
         }
     }
@@ -52,7 +52,7 @@ pub(super) struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Index {
     filters: Node,
-    prefixes: Sorted<String, Vec<(Place, Vec<TopicFilter>)>>,
+    prefixes: Sorted<Arc<str>, Vec<(Place, Vec<TopicFilter>)>>,
     /// How many prefixes there are of each length.
     prefix_lengths: Sorted<usize, usize>,
 }

@@ -95,7 +95,7 @@ impl core::error::Error for GrantError {}
 
 /// Reads one text, which may stand for several grants, and adds them.
 pub(super) fn parse(text: &str, grants: &mut Vec<Grant>) -> Result<(), GrantError> {
-    let text = text.trim();
+    let text = text.trim_ascii();
     if let Some((_, meanings)) = GRANT_ALIASES.iter().find(|(alias, _)| *alias == text) {
         return meanings
             .iter()
@@ -180,10 +180,10 @@ fn protocol(text: &str) -> (Option<Protocol>, &str) {
 /// Splits `host:ports`, `[v6]:ports`, or a host alone, which stands for all its ports.
 fn host_and_ports(text: &str) -> (&str, &str) {
     if let Some(rest) = text.strip_prefix('[') {
-        return match rest.split_once("]:") {
-            Some((host, ports)) => (host, ports),
-            None => (text, "*"),
-        };
+        let split = rest
+            .split_once(']')
+            .and_then(|(host, rest)| Some((host, rest.strip_prefix(':')?)));
+        return split.unwrap_or((text, "*"));
     }
     match text.rsplit_once(':') {
         // A second colon makes it an IPv6 address without ports.

@@ -1,14 +1,15 @@
 //! Topics and topic filters, with MQTT's rules (MQTT 5.0, section 4.7).
 
-use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use core::fmt;
 
 /// Bytes of a topic or filter.
 pub(crate) const TOPIC_BYTES_MAX: usize = 1024;
 
-/// A filter that topics can match: levels divided by `/`, `+` for any one level, `#` for all that follow.
+/// A filter that topics can match: levels divided by `/`, `+` for any one level, `#` for all that follow. A clone is the
+/// same text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TopicFilter(String);
+pub struct TopicFilter(Arc<str>);
 
 /// What is wrong with a topic or filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +78,7 @@ impl TopicFilter {
                 return Err(TopicError::Wildcard);
             }
         }
-        Ok(Self(text.to_string()))
+        Ok(Self(text.into()))
     }
 
     /// As it is written.
@@ -113,7 +114,7 @@ impl TopicFilter {
             return false;
         }
         // Alone, `#` matches nothing without a first level, unlike behind other levels.
-        if other.0 == "#" && self.0 == "+/#" {
+        if &*other.0 == "#" && &*self.0 == "+/#" {
             return true;
         }
         let mut theirs = other.0.split('/');

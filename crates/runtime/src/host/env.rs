@@ -19,6 +19,7 @@ use crate::engine::{CallOutcome, Trap, TrapKind};
 use crate::memory;
 use crate::module::{Interface, Names};
 use crate::port::{Level, SensorReading};
+use crate::seldom::{Seldom, Unused};
 use crate::time::Instant;
 
 use super::events::Source;
@@ -30,6 +31,7 @@ use timers::Timers;
 const NAME_BYTES_MAX: u32 = 256;
 
 /// What this module keeps between calls.
+#[derive(Default)]
 pub(super) struct State {
     timers: Timers,
     /// Where messages are put; none if the guest does not receive Ocre's.
@@ -42,15 +44,26 @@ pub(super) struct State {
     sensors: Option<Vec<SensorReading>>,
 }
 
+impl Unused for State {
+    const UNUSED: &'static Self = &Self {
+        timers: Timers::new(),
+        heap: None,
+        received: 0,
+        functions: Names::new(),
+        sensors: None,
+    };
+}
+
 impl State {
-    pub(super) fn new(interface: &Interface) -> Self {
-        Self {
-            timers: Timers::default(),
-            heap: interface.app_heap.clone().map(Heap::new),
-            received: 0,
-            functions: interface.dispatchers.clone(),
-            sensors: None,
+    pub(super) fn new(interface: &Interface) -> Seldom<Self> {
+        if interface.app_heap.is_none() && interface.dispatchers == Names::new() {
+            return Seldom::default();
         }
+        Seldom::used(Self {
+            heap: interface.app_heap.clone().map(Heap::new),
+            functions: interface.dispatchers.clone(),
+            ..Self::default()
+        })
     }
 }
 

@@ -51,7 +51,13 @@ pub(super) fn subscribe_filter(context: &mut Context<'_>, filter: &str) -> Resul
         context.refuse(&format!("bus.sub:{filter}"));
         return Err(Errno::Permission);
     }
-    subscribe(context, Subscription::Filter(filter))
+    // Mostly it is what was granted, word for word: one text for both.
+    let grants = context.state.config.grants.as_slice();
+    let granted = grants.iter().find_map(|grant| match grant {
+        Grant::Subscribe(granted) if *granted == filter => Some(granted.clone()),
+        _ => None,
+    });
+    subscribe(context, Subscription::Filter(granted.unwrap_or(filter)))
 }
 
 /// Subscribes the container to all topics that begin with `prefix`, as far as they are granted.
@@ -121,10 +127,12 @@ fn granted(context: &Context<'_>, prefix: &str) -> Vec<TopicFilter> {
             Grant::Subscribe(filter) => Some(filter),
             _ => None,
         });
-    filters
+    let mut granted: Vec<_> = filters
         .filter(|filter| can_match(filter, prefix))
         .cloned()
-        .collect()
+        .collect();
+    granted.shrink_to_fit();
+    granted
 }
 
 /// Whether a filter can match any topic that begins with `prefix`.

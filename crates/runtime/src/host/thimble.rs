@@ -11,6 +11,7 @@ use thimble_abi::{Errno, event as abi};
 use crate::engine::CallOutcome;
 use crate::memory;
 use crate::record::{Health, Trace};
+use crate::seldom::Seldom;
 
 use super::messages;
 use super::{Arguments, Context};
@@ -22,7 +23,7 @@ const VERSION: i32 = 1;
 #[derive(Default)]
 pub(super) struct State {
     timers: timers::Timers,
-    handles: board::Handles,
+    handles: Seldom<board::Handles>,
 }
 
 /// What a call gives when it does not fail.

@@ -66,17 +66,13 @@ pub(super) struct Slot {
     pub(super) virtual_time: u64,
     pub(super) waiting: bool,
     pub(super) waiting_until: Option<crate::time::Instant>,
-    /// When its time is over.
-    pub(super) timeout_at: Option<crate::time::Instant>,
-    /// When the grace of a stop is over.
-    pub(super) kill_at: Option<crate::time::Instant>,
     /// Something happened since its slice began.
     pub(super) woken: bool,
     pub(super) paused: bool,
     /// It has ended, and what it held is not given back yet.
     pub(super) releasing: bool,
-    /// The grace of a stop it has been asked for.
-    pub(super) stop: Option<Duration>,
+    /// By when it has to end; few have to.
+    ending: Option<Box<Ending>>,
     /// How it is to end after the slice that is running.
     pub(super) doom: Option<Box<End>>,
     pub(super) record: Option<Box<ExitRecord>>,
@@ -84,6 +80,17 @@ pub(super) struct Slot {
     /// Fuel that lasts about a microsecond, learned from its slices.
     fuel_per_microsecond: u64,
     started_nanos: u64,
+}
+
+/// By when a container has to end.
+#[derive(Default)]
+pub(super) struct Ending {
+    /// When its time is over.
+    pub(super) timeout_at: Option<crate::time::Instant>,
+    /// When the grace of a stop is over.
+    pub(super) kill_at: Option<crate::time::Instant>,
+    /// The grace of a stop it has been asked for.
+    pub(super) stop: Option<Duration>,
 }
 
 /// What a slow interpreter burns in a microsecond: a cautious beginning.
@@ -99,12 +106,10 @@ impl Slot {
             virtual_time: 0,
             waiting: false,
             waiting_until: None,
-            timeout_at: None,
-            kill_at: None,
             woken: false,
             paused: false,
             releasing: false,
-            stop: None,
+            ending: None,
             doom: None,
             record: None,
             usage: Usage::default(),
@@ -146,6 +151,16 @@ impl Slot {
         }
     }
 
+    /// By when it has to end.
+    pub(super) fn ending(&mut self) -> &mut Ending {
+        self.ending.get_or_insert_default()
+    }
+
+    /// Forgets by when it had to end.
+    pub(super) fn take_ending(&mut self) -> Ending {
+        self.ending.take().map(|ending| *ending).unwrap_or_default()
+    }
+
     pub(super) const fn usage(&self) -> Usage {
         self.usage
     }
@@ -154,10 +169,11 @@ impl Slot {
     pub(super) fn lease(&mut self, time: Duration) -> Option<(Box<Body>, u64)> {
         let mut body = self.body.take()?;
         self.woken = false;
-        if let Some(grace) = self.stop.filter(|grace| !grace.is_zero()) {
+        let stop = self.ending.as_mut().and_then(|ending| ending.stop.as_mut());
+        if let Some(grace) = stop.filter(|grace| !grace.is_zero()) {
             // Told once; a zero grace marks that it was.
-            body.host.request_stop(grace);
-            self.stop = Some(Duration::ZERO);
+            body.host.request_stop(*grace);
+            *grace = Duration::ZERO;
         }
         body.host.set_cpu_used(self.usage.cpu);
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);

@@ -36,6 +36,12 @@ pub struct Names(Option<Arc<str>>);
 const END: char = '\0';
 
 impl Names {
+    /// No names.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(None)
+    }
+
     /// Whether this is one of them.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {

@@ -1,5 +1,6 @@
 //! A line as a command: what is to be asked, and how the answer is shown.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -23,7 +24,7 @@ pub(super) enum Command {
     /// Shows a log.
     Logs { name: String, follow: bool },
     /// Creates a container, and shows what it writes.
-    Run(Declaration),
+    Run(Box<Declaration>),
     /// Asks whether it is meant, and then asks for it.
     Confirm(Request),
 }
@@ -163,7 +164,7 @@ fn run(mut words: Words, is_stopped: bool) -> Result<Command, Problem> {
             replace: false,
         })
     } else {
-        Command::Run(declaration)
+        Command::Run(Box::new(declaration))
     })
 }
 

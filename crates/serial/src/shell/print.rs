@@ -26,14 +26,13 @@ impl<'a> Printer<'a> {
 
     /// Writes text of whoever it may be.
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
-        for piece in text.split_inclusive(|character: char| character.is_control()) {
-            let plain = piece.trim_end_matches(|character: char| character.is_control());
-            self.raw(plain);
-            match piece.as_bytes().last() {
-                Some(b'\n') => self.raw("\r\n"),
-                Some(b'\t') => self.raw("\t"),
-                _ => {}
-            }
+        for character in text.chars() {
+            let _ = match character {
+                '\n' => self.out.write_str("\r\n"),
+                '\t' => self.out.write_char('\t'),
+                character if character.is_control() => Ok(()),
+                character => self.out.write_char(character),
+            };
         }
         self
     }
@@ -76,61 +75,54 @@ impl<'a> Printer<'a> {
 
     /// Writes a number with so many digits at least.
     pub(super) fn digits(&mut self, number: u64, count: u32) -> &mut Self {
-        let mut scale = 10_u64.pow(count.clamp(1, 19).saturating_sub(1));
-        while number / scale >= 10 {
-            scale = scale.saturating_mul(10);
+        if number >= 10 || count > 1 {
+            self.digits(number / 10, count.saturating_sub(1));
         }
-        let mut rest = number;
-        while scale > 0 {
-            self.digit(rest / scale % 10);
-            rest %= scale;
-            scale /= 10;
-        }
+        self.digit(u32::try_from(number % 10).unwrap_or_default());
         self
     }
 
-    fn digit(&mut self, digit: u64) {
-        let digit = u32::try_from(digit).unwrap_or_default();
-        let _ = self
-            .out
-            .write_char(char::from_digit(digit, 16).unwrap_or('?'));
+    fn digit(&mut self, digit: u32) {
+        let digit = char::from_digit(digit, 16).unwrap_or('?');
+        let _ = self.out.write_char(digit);
     }
 
     /// Writes `0x` and eight digits.
     pub(super) fn hexadecimal(&mut self, number: u32) -> &mut Self {
         self.raw("0x");
         for place in (0..8_u32).rev() {
-            self.digit(u64::from(number >> (place * 4) & 0xf));
+            self.digit(number >> (place * 4) & 0xf);
         }
         self
     }
 
     /// Writes a size in bytes: to three digits, as `12.3 KiB`.
-    pub(super) fn size(&mut self, bytes: u64) -> &mut Self {
-        let (unit, name) = match bytes {
-            0..=1023 => return self.number(bytes).text(" B"),
-            1024..=1_048_575 => (1 << 10, " KiB"),
-            _ => (1 << 20, " MiB"),
+    pub(super) fn size(&mut self, bytes: u32) -> &mut Self {
+        let (shift, name) = match bytes {
+            0..=1023 => return self.number(bytes.into()).text(" B"),
+            1024..=1_048_575 => (10, " KiB"),
+            _ => (20, " MiB"),
         };
-        let (whole, rest) = (bytes / unit, bytes % unit);
-        self.number(whole);
+        let whole = bytes >> shift;
+        self.number(whole.into());
         if whole < 100 {
+            let rest = (bytes >> (shift - 10)) & 0x3ff;
             self.raw(".");
-            self.number(rest * 10 / unit);
+            self.digit(rest * 10 / 1024);
         }
         self.text(name)
     }
 
     /// Writes a time: the two largest of its days, hours, minutes and seconds.
     pub(super) fn span(&mut self, milliseconds: u64) -> &mut Self {
-        let seconds = milliseconds / 1000;
+        let seconds = u32::try_from(milliseconds / 1000).unwrap_or(u32::MAX);
         let (first, first_name, second, second_name) = match seconds {
-            0..60 => return self.number(seconds).text("s"),
+            0..60 => return self.number(seconds.into()).text("s"),
             60..3600 => (seconds / 60, "m ", seconds % 60, "s"),
             3600..86_400 => (seconds / 3600, "h ", seconds / 60 % 60, "m"),
             _ => (seconds / 86_400, "d ", seconds / 3600 % 24, "h"),
         };
-        self.number(first).text(first_name);
-        self.number(second).text(second_name)
+        self.number(first.into()).text(first_name);
+        self.number(second.into()).text(second_name)
     }
 }

@@ -27,7 +27,7 @@ impl Printer<'_> {
     }
 
     fn labelled_size(&mut self, label: &str, bytes: u32) {
-        self.label(label).size(u64::from(bytes)).end();
+        self.label(label).size(bytes).end();
     }
 
     fn labelled_span(&mut self, label: &str, milliseconds: u64) {
@@ -35,8 +35,8 @@ impl Printer<'_> {
     }
 
     fn labelled_space(&mut self, label: &str, space: Space) {
-        self.label(label).size(u64::from(space.used_bytes));
-        self.text(" of ").size(u64::from(space.total_bytes)).end();
+        self.label(label).size(space.used_bytes);
+        self.text(" of ").size(space.total_bytes).end();
     }
 
     fn labelled_list(&mut self, label: &str, items: &[String]) {
@@ -128,7 +128,7 @@ pub(super) fn stats(container: &ContainerStatus, printer: &mut Printer<'_>) {
     printer.cell(state(container.state), 11);
     column(container.cpu_us / 1000, 10, printer);
     column(container.slices, 10, printer);
-    printer.size(u64::from(container.memory_bytes)).end();
+    printer.size(container.memory_bytes).end();
 }
 
 /// A number in a column.
@@ -200,7 +200,7 @@ fn ended(end: &RunEnd, printer: &mut Printer<'_>) {
         .span(end.ended_unix_ms.saturating_sub(end.started_unix_ms))
         .text(", cpu ");
     printer.number(end.cpu_us / 1000).text(" ms, memory ");
-    printer.size(u64::from(end.memory_bytes_max));
+    printer.size(end.memory_bytes_max);
     if end.memory_refused {
         printer.text(", refused more");
     }
@@ -232,7 +232,7 @@ pub(super) fn image(image: &ImageStatus, printer: &mut Printer<'_>) {
     let name = image.references.first().map_or("-", String::as_str);
     image_row(name, digits, printer);
     column(u64::from(image.used_by), 9, printer);
-    printer.size(u64::from(image.stored_bytes)).end();
+    printer.size(image.stored_bytes).end();
     for other in image.references.iter().skip(1) {
         image_row(other, "", printer);
         printer.end();

@@ -1,5 +1,6 @@
 //! A command that is being carried out: which request comes next, and what its reply looks like.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::IntoIter;
 use alloc::vec::Vec;
@@ -14,7 +15,6 @@ const FOLLOW_MS: u64 = 250;
 
 /// A command that is being carried out.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one")]
 pub(super) enum Task {
     /// Requests one after the other.
     Ask {
@@ -30,7 +30,7 @@ pub(super) enum Task {
         after: Option<String>,
     },
     /// A container that is being declared, to be followed.
-    Run(Option<Declaration>),
+    Run(Option<Box<Declaration>>),
     /// A log.
     Follow(Follow),
 }
@@ -105,7 +105,7 @@ impl Task {
                 })
             }
             Self::Run(declaration) => Some(Request::Create {
-                declaration: declaration.take()?,
+                declaration: *declaration.take()?,
                 replace: false,
             }),
             Self::Follow(follow) => follow.next_request(now_ms),

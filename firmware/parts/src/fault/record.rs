@@ -8,8 +8,10 @@ use super::{Fault, FaultKind, MESSAGE_BYTES, Message};
 
 /// "thim", and the version of the layout.
 const MAGIC: u32 = 0x7468_6901;
-/// Words of a note: magic and sum, kind, six numbers, uptime, the message's length, the message.
-const WORDS: usize = 2 + 1 + 5 + 2 + 1 + MESSAGE_BYTES / 4;
+/// Words of a note: magic and sum, kind, five numbers, uptime, the message's length, the message.
+const WORDS: usize = BODY + 1 + 5 + 2 + 1 + MESSAGE_BYTES / 4;
+/// Where the body begins, behind magic and sum.
+const BODY: usize = 2;
 const RUNNING: u32 = 0;
 const RESTART: u32 = 1;
 const FIRST_FAULT: u32 = 2;
@@ -44,7 +46,9 @@ pub(super) fn load() -> Option<Note> {
         *word = unsafe { ptr::read_volatile(place(index)) };
     }
     let [magic, found, body @ ..] = words;
-    if magic != MAGIC || found != sum(&body) {
+    let mut sum = Sum::new();
+    body.iter().for_each(|word| sum.add(*word));
+    if magic != MAGIC || found != sum.value() {
         return None;
     }
     let [
@@ -83,25 +87,18 @@ pub(super) fn load() -> Option<Note> {
     }))
 }
 
-/// Replaces the note.
-pub(super) fn store(note: &Note) {
-    let mut body = [0; WORDS - 2];
-    match note {
-        Note::Running => {}
-        Note::Restart => {
-            if let Some(kind) = body.first_mut() {
-                *kind = RESTART;
-            }
-        }
-        Note::Ended(fault) => fill(&mut body, fault),
-    }
-    for (index, word) in [MAGIC, sum(&body)].into_iter().chain(body).enumerate() {
-        // SAFETY: within the note.
-        unsafe { ptr::write_volatile(place(index), word) };
-    }
+/// Notes that it runs.
+pub(super) fn store_running() {
+    store(&[RUNNING], &[]);
 }
 
-fn fill(body: &mut [u32; WORDS - 2], fault: &Fault) {
+/// Notes that it wanted to start anew.
+pub(super) fn store_restart() {
+    store(&[RESTART], &[]);
+}
+
+/// Notes what ended it. Handlers call this, on a stack that is small.
+pub(super) fn store_fault(fault: &Fault) {
     let number = FaultKind::ALL
         .iter()
         .position(|kind| *kind == fault.kind)
@@ -119,14 +116,30 @@ fn fill(body: &mut [u32; WORDS - 2], fault: &Fault) {
         uptime_high,
         fault.message.length,
     ];
-    let text = fault.message.bytes.chunks_exact(4).map(|bytes| {
+    store(&numbers, &fault.message.bytes);
+}
+
+/// Replaces the note by these numbers, the bytes behind them, and zeros.
+fn store(numbers: &[u32], bytes: &[u8]) {
+    let text = bytes.chunks_exact(4).map(|bytes| {
         let mut word = [0; 4];
         word.copy_from_slice(bytes);
         u32::from_le_bytes(word)
     });
-    for (place, word) in body.iter_mut().zip(numbers.into_iter().chain(text)) {
-        *place = word;
+    let words = numbers.iter().copied().chain(text);
+    let mut sum = Sum::new();
+    let zeros = core::iter::repeat(0);
+    for (index, word) in (BODY..WORDS).zip(words.chain(zeros)) {
+        sum.add(word);
+        write(index, word);
     }
+    write(1, sum.value());
+    write(0, MAGIC);
+}
+
+fn write(index: usize, word: u32) {
+    // SAFETY: within the note.
+    unsafe { ptr::write_volatile(place(index), word) };
 }
 
 fn halves(value: u64) -> [u32; 2] {
@@ -137,14 +150,22 @@ fn halves(value: u64) -> [u32; 2] {
     ]
 }
 
-/// CRC-32 (IEEE 802.3), a bit at a time: it is needed once in a run.
-fn sum(words: &[u32]) -> u32 {
-    let mut sum = u32::MAX;
-    for word in words {
-        sum ^= word;
+/// CRC-32 (IEEE 802.3), a bit at a time: it is needed twice in a run.
+struct Sum(u32);
+
+impl Sum {
+    const fn new() -> Self {
+        Self(u32::MAX)
+    }
+
+    fn add(&mut self, word: u32) {
+        self.0 ^= word;
         for _ in 0..32 {
-            sum = (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg());
+            self.0 = (self.0 >> 1) ^ (0xedb8_8320 & (self.0 & 1).wrapping_neg());
         }
     }
-    !sum
+
+    const fn value(&self) -> u32 {
+        !self.0
+    }
 }

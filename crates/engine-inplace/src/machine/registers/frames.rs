@@ -201,11 +201,6 @@ impl Registers {
         u32::try_from(self.offset_of(self.code)).unwrap_or(u32::MAX)
     }
 
-    /// How many slots are in use.
-    pub(in crate::machine) fn height(&self, stack: &Stack) -> usize {
-        (self.top as usize).saturating_sub(stack.start() as usize) / size_of::<u64>()
-    }
-
     /// The functions that were entered and the places in them, innermost first.
     pub(in crate::machine) fn frames<'a>(
         &'a self,

@@ -55,6 +55,11 @@ pub(super) fn call(
 }
 
 impl Timers {
+    /// No timers.
+    pub(super) const fn new() -> Self {
+        Self(Sorted::new())
+    }
+
     /// When the timer that fell due first did so.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         self.0.values().filter_map(|timer| timer.oldest(now)).min()

@@ -7,6 +7,7 @@ use thimble_abi::{Errno, GrantKind};
 
 use crate::memory;
 use crate::port::{Direction, Level};
+use crate::seldom::Unused;
 
 use super::super::{Arguments, Context, pins};
 use super::{number, text};
@@ -24,6 +25,13 @@ struct Pin {
     port: u32,
     pin: u32,
     direction: Direction,
+}
+
+impl Unused for Handles {
+    const UNUSED: &'static Self = &Self {
+        pins: Vec::new(),
+        sensors: Vec::new(),
+    };
 }
 
 impl Handles {
