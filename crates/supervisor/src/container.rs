@@ -125,14 +125,23 @@ impl Entry {
             Phase::Restarting { at } => Some(at),
             _ => None,
         };
-        let health = self
-            .run
-            .as_ref()
-            .filter(|run| run.unhealthy.is_none())
-            .and_then(|_| self.journal.look(|heard| heard.health.due()))
-            .flatten();
+        let health = if self.counts_health() {
+            self.journal.look(|heard| heard.health.due()).flatten()
+        } else {
+            None
+        };
         let save = self.unsaved.is_some().then(|| self.allowance.next(now));
         [restart, health, save].into_iter().flatten().min()
+    }
+
+    /// Whether it matters how it is: it runs, and is to go on.
+    pub(crate) fn counts_health(&self) -> bool {
+        self.phase == Phase::Running
+            && self.desired == Desired::Running
+            && self
+                .run
+                .as_ref()
+                .is_some_and(|run| run.unhealthy.is_none() && !run.starts_anew)
     }
 
     /// What it says of its health.

@@ -239,9 +239,10 @@ impl Device {
     /// Ends a run at once, without anybody hearing of it but who asks.
     pub(crate) fn end_run(&mut self, entry: &mut Entry) -> Option<Box<ExitRecord>> {
         let run = entry.run.take()?;
+        // One that has ended by itself is told of when it is removed.
         let _ = self.machine.kill(run.id);
-        self.shared.forget(run.id);
         let _ = self.machine.remove(run.id);
+        self.shared.forget(run.id);
         entry.journal.look(|heard| {
             heard.health.ended();
             heard.ended.take()

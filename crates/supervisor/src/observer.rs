@@ -1,6 +1,7 @@
 //! Hears from the runtime what happens to containers, and notes it in their journals.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 
 use thimble_runtime::config::ContainerId;
@@ -27,9 +28,7 @@ impl Observer for Teller {
             }
             Trace::Log { level, message } => {
                 let level = LEVELS.get(usize::from(level)).copied().unwrap_or("trace");
-                for piece in [level, ": ", message, "\n"] {
-                    journal.write(LogStream::Guest, piece.as_bytes());
-                }
+                write_line(&journal, &[level, ": ", message, "\n"]);
             }
             Trace::Health { status, message } => {
                 let now = self.0.now();
@@ -56,6 +55,20 @@ impl Observer for Teller {
         if let Some(journal) = self.0.journal(container) {
             journal.look(|heard| heard.ended = Some(Box::new(record.clone())));
             self.0.tell_news();
+        }
+    }
+}
+
+/// Writes a line in one piece, if there is memory for that.
+fn write_line(journal: &Journal, pieces: &[&str]) {
+    let mut line = String::new();
+    let length = pieces.iter().map(|piece| piece.len()).sum();
+    if line.try_reserve_exact(length).is_ok() {
+        line.extend(pieces.iter().copied());
+        journal.write(LogStream::Guest, line.as_bytes());
+    } else {
+        for piece in pieces {
+            journal.write(LogStream::Guest, piece.as_bytes());
         }
     }
 }

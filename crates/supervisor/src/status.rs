@@ -6,7 +6,7 @@ use thimble_runtime::Instant;
 use thimble_runtime::kernel::Usage;
 use thimble_runtime::lifecycle::HealthState;
 use thimble_serial::{
-    ContainerStatus, DeviceStatus, HealthStatus, Reply, RunEnd, Space, StorageStatus,
+    ContainerStatus, Declaration, DeviceStatus, HealthStatus, Reply, RunEnd, Space, StorageStatus,
 };
 
 use crate::container::{Entry, Phase};
@@ -34,17 +34,25 @@ impl Supervisor {
 
     fn status(&self, entry: &Entry, now: Instant) -> Outcome<Reply> {
         let device = &self.device;
-        let saved = device.saved(entry.name())?;
+        // One whose declaration was damaged meanwhile runs on, and does not hide the others.
+        let declaration = device.saved(entry.name()).map_or_else(
+            |_| Declaration {
+                name: entry.name().into(),
+                ..Declaration::default()
+            },
+            |saved| saved.declaration,
+        );
         let run = entry.run.as_ref();
         let usage = run.and_then(|run| device.machine.usage(run.id));
-        let end = device.last_end(entry)?.map(|end| end.end);
+        let end = device.last_end(entry).ok().flatten();
+        let end = end.map(|end| end.end);
         let usage = usage.unwrap_or_else(|| Usage {
             memory_bytes_max: end.as_ref().map_or(0, |end| end.memory_bytes_max.into()),
             ..Usage::default()
         });
         let health = entry.journal.look(|heard| heard.health.state());
         Ok(Reply::Container(ContainerStatus {
-            declaration: saved.declaration,
+            declaration,
             digest: alloc::format!("{}", thimble_image::Digest::from_bytes(entry.digest)),
             state: entry.state(),
             health: health_status(health.unwrap_or_default()),

@@ -25,6 +25,8 @@ use thimble_serial::{Declaration, Policy, RefusalKind, Reply, Request, RunState}
 mod board;
 #[path = "device/guests.rs"]
 mod guests;
+#[path = "device/parts.rs"]
+mod parts;
 #[path = "device/program.rs"]
 mod program;
 #[path = "device/storage.rs"]

@@ -188,14 +188,10 @@ impl Supervisor {
 
 impl Device {
     fn look_at_health(&mut self, entry: &mut Entry, now: Instant) {
-        let Some(run) = &mut entry.run else { return };
-        if run.unhealthy.is_some()
-            || run.starts_anew
-            || entry.phase != Phase::Running
-            || entry.desired != Desired::Running
-        {
+        if !entry.counts_health() {
             return;
         }
+        let Some(run) = &mut entry.run else { return };
         let why = entry.journal.look(|heard| match heard.health.check(now) {
             HealthState::Unhealthy(illness) if heard.health_message.is_empty() => {
                 Some(illness.to_string())

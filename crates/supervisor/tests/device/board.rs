@@ -3,25 +3,21 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use thimble_abi::Errno;
 use thimble_image::media_type::{WASM, WASM_CONFIG};
 use thimble_image::{Descriptor, ImageConfig, Manifest};
 use thimble_port_mcu::machine::Step;
 use thimble_runtime::Instant;
 use thimble_runtime::kernel::Schedule;
 use thimble_runtime::lifecycle::BackoffSettings;
-use thimble_runtime::port::{
-    Clock, Directory, KeyValue, Lookup, Network, NoBoard, Protocol, Random, Socket, StoreReply,
-    StoreRequest,
-};
+use thimble_runtime::port::NoBoard;
 use thimble_serial::{
-    ContainerStatus, Declaration, LogEntry, Refusal, Reply, Request, RunEnd, RunState, Space,
+    ContainerStatus, Declaration, LogEntry, Refusal, Reply, Request, RunEnd, RunState,
 };
-use thimble_supervisor::{DeviceFacts, Parts, Settings, Supervisor, Volumes};
+use thimble_supervisor::{Parts, Settings, Supervisor};
 
+use crate::parts::{Facts, Folders, Manual, NoNetwork, NoStore, Zeros};
 use crate::program::Inplace;
 use crate::storage::{Flash, storage};
 
@@ -46,7 +42,11 @@ pub(crate) struct Start {
     pub(crate) programs: Option<&'static Inplace>,
     pub(crate) failed_in: Option<&'static str>,
     pub(crate) containers_max: Option<u32>,
+    pub(crate) change: Option<Change>,
 }
+
+/// Puts other parts into a board.
+pub(crate) type Change = Arc<dyn Fn(&mut Parts)>;
 
 impl Board {
     pub(crate) fn new() -> Self {
@@ -57,9 +57,8 @@ impl Board {
         let programs = start
             .programs
             .unwrap_or_else(|| Box::leak(Box::new(Inplace::default())));
-        programs.version.fetch_max(1, Ordering::Relaxed);
         let (records, images) = storage(&start.flash);
-        let parts = Parts {
+        let mut parts = Parts {
             clock: Box::new(Manual(Arc::clone(&start.time))),
             random: Box::new(Zeros),
             network: Box::new(NoNetwork),
@@ -71,6 +70,9 @@ impl Board {
             volumes: Box::new(Folders(Arc::clone(&start.volumes))),
             facts: Box::new(Facts(start.failed_in)),
         };
+        if let Some(change) = &start.change {
+            change(&mut parts);
+        }
         let settings = Settings {
             containers_max: start.containers_max.unwrap_or(16),
             backoff: BackoffSettings {
@@ -321,115 +323,4 @@ impl Image {
         }
         board.ask(Request::InstallEnd)
     }
-}
-
-struct Manual(Arc<AtomicU64>);
-
-impl Clock for Manual {
-    fn now(&self) -> Instant {
-        // Looking at it takes a microsecond.
-        Instant::from_nanos(self.0.fetch_add(1000, Ordering::Relaxed))
-    }
-
-    fn realtime_nanos(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn resolution_nanos(&self) -> u64 {
-        1
-    }
-}
-
-struct Zeros;
-
-impl Random for Zeros {
-    fn fill(&self, buffer: &mut [u8]) -> Result<(), Errno> {
-        buffer.fill(0);
-        Ok(())
-    }
-}
-
-struct NoNetwork;
-
-impl Network for NoNetwork {
-    fn socket(&self, _: Protocol, _: bool) -> Result<Box<dyn Socket>, Errno> {
-        Err(Errno::NotSupported)
-    }
-
-    fn lookup(&self, _: &str) -> Result<Box<dyn Lookup>, Errno> {
-        Err(Errno::NotSupported)
-    }
-}
-
-struct NoStore;
-
-impl KeyValue for NoStore {
-    fn poll(
-        &self,
-        _: &mut Context<'_>,
-        _: &str,
-        _: StoreRequest<'_>,
-    ) -> Poll<Result<StoreReply, Errno>> {
-        Poll::Ready(Err(Errno::NotSupported))
-    }
-}
-
-struct Folders(Kept);
-
-impl Volumes for Folders {
-    fn open(&mut self, container: &str, _: &str, _: u64) -> Result<Box<dyn Directory>, Errno> {
-        self.0.lock().unwrap().insert(container.to_owned());
-        Ok(Box::new(NoDirectory))
-    }
-
-    fn remove_all(&mut self, container: &str) -> Result<(), Errno> {
-        self.0.lock().unwrap().remove(container);
-        Ok(())
-    }
-
-    fn used_bytes(&mut self, _: &str) -> u64 {
-        0
-    }
-}
-
-struct NoDirectory;
-
-impl Directory for NoDirectory {
-    fn poll(
-        &mut self,
-        _: &mut Context<'_>,
-        _: thimble_runtime::port::DirectoryRequest<'_>,
-    ) -> Poll<Result<thimble_runtime::port::DirectoryReply, Errno>> {
-        Poll::Ready(Err(Errno::NotSupported))
-    }
-
-    fn as_any(&self) -> &dyn std::any::Any {
-        self
-    }
-}
-
-struct Facts(Option<&'static str>);
-
-impl DeviceFacts for Facts {
-    fn board(&self) -> &str {
-        "desk"
-    }
-
-    fn version(&self) -> &str {
-        "0.1.0"
-    }
-
-    fn started_by(&self) -> &str {
-        "power on"
-    }
-
-    fn failed_in(&self) -> Option<&str> {
-        self.0
-    }
-
-    fn heap(&self) -> Space {
-        Space::default()
-    }
-
-    fn set_time(&mut self, _: u64) {}
 }

@@ -17,18 +17,22 @@ type Contents = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// A device with an image, and one container that runs.
 fn prepared() -> Board {
+    let mut board = Board::new();
+    prepare(&mut board);
+    board
+}
+
+fn prepare(board: &mut Board) {
     let config = ImageConfig {
         volumes: vec!["/data".into()],
         ..ImageConfig::default()
     };
-    let mut board = Board::new();
     board.install("app:1", guests::IDLE, &config);
     board.create(Declaration {
         restart: Policy::Always,
         ..declared("app", "app:1")
     });
     board.run(Duration::from_millis(50));
-    board
 }
 
 /// Goes through an operation with power that goes at each of its changes, made or not, and looks at what is there then.
@@ -301,8 +305,10 @@ fn ending_by_itself() {
 fn preparing_again_for_another_firmware() {
     let mut at = 0;
     loop {
-        let board = prepared();
-        board.programs.version.store(2, Ordering::Relaxed);
+        let mut board = Board::new();
+        board.programs.is_old.store(true, Ordering::Relaxed);
+        prepare(&mut board);
+        board.programs.is_old.store(false, Ordering::Relaxed);
         let programs = board.programs;
         board.flash.set_fuse(Fuse {
             at,

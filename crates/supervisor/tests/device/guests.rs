@@ -47,6 +47,14 @@ pub(crate) const LARGE: &str = r#"(module
   (memory (export "memory") 2)
   (func (export "_start")))"#;
 
+/// Writes a warning to its log.
+pub(crate) const LOGS: &str = r#"(module
+  (import "thimble" "log" (func $log (param i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "careful")
+  (func (export "_start")
+    (drop (call $log (i32.const 1) (i32.const 16) (i32.const 7)))))"#;
+
 /// Writes without end.
 pub(crate) const FLOOD: &str = r#"(module
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
@@ -101,3 +109,26 @@ pub(crate) fn reports(status: i32, times: u32) -> String {
     (drop (call $wait (i64.const -1) (i32.const 64) (i32.const 1024)))))"#
     )
 }
+
+/// Counts how often it was started in its key-value store, writes the number, and waits without end.
+pub(crate) const COUNTS_STARTS: &str = r#"(module
+  (import "thimble" "event_wait" (func $wait (param i64 i32 i32) (result i32)))
+  (import "thimble" "kv_get" (func $get (param i32 i32 i32 i32) (result i32)))
+  (import "thimble" "kv_set" (func $set (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\10\00\00\00\0a\00\00\00")
+  (data (i32.const 16) "start ....\n")
+  (data (i32.const 64) "starts")
+  (func (export "_start") (local $count i32)
+    (drop (call $get (i32.const 64) (i32.const 6) (i32.const 80) (i32.const 4)))
+    (local.set $count (i32.add (i32.load (i32.const 80)) (i32.const 1)))
+    (i32.store (i32.const 80) (local.get $count))
+    (if (call $set (i32.const 64) (i32.const 6) (i32.const 80) (i32.const 4)) (then unreachable))
+    (i32.store8 (i32.const 22) (i32.add (i32.const 48) (i32.div_u (local.get $count) (i32.const 100))))
+    (i32.store8 (i32.const 23)
+      (i32.add (i32.const 48) (i32.rem_u (i32.div_u (local.get $count) (i32.const 10)) (i32.const 10))))
+    (i32.store8 (i32.const 24) (i32.add (i32.const 48) (i32.rem_u (local.get $count) (i32.const 10))))
+    (i32.store8 (i32.const 25) (i32.const 10))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (drop (call $wait (i64.const -1) (i32.const 0) (i32.const 1024)))))"#;

@@ -77,3 +77,19 @@ fn who_fails_is_ended_and_a_pause_does_not_count() {
     let status = board.status("app");
     assert_eq!((status.state, status.restarts), (RunState::Running, 0));
 }
+
+#[test]
+fn who_is_about_to_stop_is_left_alone_and_lets_the_device_sleep() {
+    let mut board = board(guests::DEAF, None);
+    board.run(Duration::from_millis(100));
+    board.must(Request::Stop {
+        name: "app".into(),
+        grace_ms: Some(5000),
+    });
+    board.run(Duration::from_millis(3000));
+    assert_eq!(board.state("app"), RunState::Running);
+    let now = board.now();
+    assert_eq!(board.supervisor.poll(now).until, None);
+    board.run(Duration::from_millis(3000));
+    assert_eq!(board.status("app").end.unwrap().reason, "killed");
+}

@@ -207,12 +207,13 @@ fn other_platforms_are_refused() {
 #[test]
 fn another_firmware_prepares_its_images_again() {
     let mut board = Board::new();
+    board.programs.is_old.store(true, Ordering::Relaxed);
     board.install("app:1", guests::IDLE, &ImageConfig::default());
     board.create(Declaration {
         restart: Policy::Always,
         ..declared("app", "app:1")
     });
-    board.programs.version.store(2, Ordering::Relaxed);
+    board.programs.is_old.store(false, Ordering::Relaxed);
     let before = board.flash.dump();
     board = board.reset();
     board.run(Duration::from_secs(1));

@@ -99,3 +99,14 @@ fn a_tap_hears_what_is_written() {
     );
     assert_eq!(heard[1].1, LogStream::Device);
 }
+
+#[test]
+fn log_lines_of_guests_have_their_level_in_front() {
+    let mut board = Board::new();
+    board.install("app:1", guests::LOGS, &ImageConfig::default());
+    board.create(declared("app", "app:1"));
+    board.run(Duration::from_secs(1));
+    let entries = board.log("app");
+    assert_eq!(entries[0].stream, LogStream::Guest);
+    assert_eq!(entries[0].bytes, b"warning: careful\n");
+}

@@ -14,11 +14,17 @@ use critical_section as _;
 mod board;
 mod cuts;
 mod damage;
+mod declarations;
+mod flash;
 mod guests;
 mod health;
 mod images;
 mod life;
 mod logs;
+mod parts;
 mod program;
 mod rooms;
 mod storage;
+#[path = "../../../port-mcu/tests/support/flash.rs"]
+#[allow(dead_code, reason = "it serves other tests too")]
+mod worn;

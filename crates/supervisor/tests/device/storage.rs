@@ -107,7 +107,7 @@ impl Flash {
 }
 
 impl Contents {
-    /// Counts a change; whether it is made, and whether who asked hears that it was.
+    /// Counts a change: whether it is made, and whether who asked hears that it was.
     fn spend(&mut self) -> (bool, bool) {
         if self.is_dark {
             return (false, false);
