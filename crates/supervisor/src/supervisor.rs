@@ -15,8 +15,9 @@ use crate::journal::Shared;
 use crate::observer::Teller;
 use crate::parts::{Parts, Settings, Tap};
 
-/// Memory that any request may take for a moment.
-const REQUEST_BYTES: usize = 1024;
+/// Memory that any request may take for a moment. Fewer bytes than a device keeps back for what is small
+/// ([`thimble_port_mcu::heap`]): a device that is full can still be asked how it is.
+const REQUEST_BYTES: usize = 1000;
 
 /// Keeps the containers of a device as they were declared.
 pub struct Supervisor {
@@ -55,8 +56,10 @@ impl Supervisor {
             store: parts.store,
             observer: Box::new(Teller(Arc::clone(&shared))),
         };
+        let mut machine = Machine::new(devices, settings.schedule);
+        machine.set_watch(parts.facts.watch());
         let device = Device {
-            machine: Machine::new(devices, settings.schedule),
+            machine,
             settings,
             records: parts.records,
             store: parts.images,
