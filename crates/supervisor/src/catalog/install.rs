@@ -45,6 +45,7 @@ impl Device {
     ///
     /// # Errors
     /// What is wrong with it, or that there is no room.
+    #[inline(never)]
     pub(crate) fn begin_install(
         &mut self,
         offer: &Offer<'_>,
@@ -84,6 +85,7 @@ impl Device {
     }
 
     /// Checks what can be checked before a byte is written.
+    #[inline(never)]
     fn examine(&self, offer: &Offer<'_>) -> Outcome<(ImageDigest, Descriptor)> {
         const TIMES: usize = 6;
         let most = self.settings.document_bytes_max;
@@ -129,6 +131,7 @@ impl Device {
     }
 
     /// Writes all that comes before the module; where that begins.
+    #[inline(never)]
     fn write_documents(
         &mut self,
         install: &Install,
@@ -166,6 +169,7 @@ impl Device {
     ///
     /// # Errors
     /// There is a gap, too much, or no room.
+    #[inline(never)]
     pub(crate) fn receive(&mut self, offset: u32, bytes: &[u8]) -> Outcome<Reply> {
         let install = self.install.as_mut().ok_or_else(not_begun)?;
         let received = install.received;
@@ -200,6 +204,7 @@ impl Device {
     ///
     /// # Errors
     /// What is wrong with it; it has to be sent again.
+    #[inline(never)]
     pub(crate) fn end_install(&mut self) -> Outcome<Reply> {
         let install = self.install.as_ref().ok_or_else(not_begun)?;
         if install.received != install.module_bytes {
@@ -220,6 +225,7 @@ impl Device {
         }
     }
 
+    #[inline(never)]
     fn complete(&mut self, install: &Install) -> Outcome<()> {
         self.store.align(UNIT_BYTES_MAX)?;
         let (table_offset, bytes) = self.store.written()?;
@@ -251,6 +257,7 @@ impl Device {
     }
 
     /// Writes the side table, and keeps all of the image.
+    #[inline(never)]
     fn prepare(
         &mut self,
         digest: &ImageDigest,
@@ -286,6 +293,7 @@ impl Device {
     }
 
     /// Writes an image anew, with the side table of this firmware.
+    #[inline(never)]
     pub(super) fn rewrite(
         &mut self,
         digest: &ImageDigest,
