@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "everything here is a test and may stop at the first surprise"
 )]
 

@@ -50,9 +50,9 @@ pub(crate) fn engine() -> engine::Settings {
     }
 }
 
-/// Where records and images lie: an eighth of the flash for records, 64 blocks at most, and the rest for images.
+/// Where records and images lie: an eighth of the flash for records, 256 blocks at most, and the rest for images.
 pub(crate) fn partitions(flash: Geometry) -> (Range<u32>, Range<u32>) {
-    const LOG_BLOCKS_MAX: u32 = 64;
+    const LOG_BLOCKS_MAX: u32 = 256;
     let blocks = flash
         .capacity_bytes
         .checked_div(flash.block_bytes)

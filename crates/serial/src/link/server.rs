@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::codec::{self, DecodeError};
 use crate::frame::{self, Decoder, Kind, OVERHEAD_BYTES, Received, Text};
-use crate::message::{Refusal, RefusalKind, Reply, Request};
+use crate::message::{ContainerStatus, Declaration, Refusal, RefusalKind, Reply, Request, RunEnd};
 
 /// What a byte led to.
 #[derive(Debug, PartialEq, Eq)]
@@ -122,13 +122,7 @@ impl ServerLink {
         let Some(sequence) = self.sequence.filter(|_| self.is_working) else {
             return;
         };
-        if !self.encode(sequence, reply) {
-            let mut shortened = reply.clone();
-            while shorten(&mut shortened) {
-                if self.encode(sequence, &shortened) {
-                    return self.finish();
-                }
-            }
+        if !self.encode(sequence, reply) && !self.encode_shortened(sequence, reply) {
             let refusal = refusal(RefusalKind::Device, "the answer does not fit a message");
             // This one does.
             self.encode(sequence, &Reply::Refused(refusal));
@@ -139,6 +133,21 @@ impl ServerLink {
     fn encode(&mut self, sequence: u32, reply: &Reply) -> bool {
         frame::begin(Kind::Reply, sequence, &mut self.body);
         codec::encode_reply(reply, &mut self.body, self.message_bytes_max).is_ok()
+    }
+
+    /// Leaves out what can be spared, if there is something.
+    fn encode_shortened(&mut self, sequence: u32, reply: &Reply) -> bool {
+        match reply {
+            Reply::Container(container) => {
+                self.encode(sequence, &Reply::Container(shortened(container)))
+            }
+            // The newest ones that fit.
+            Reply::Records(ends) => (0..ends.len()).rev().any(|count| {
+                let newest = ends.iter().take(count).cloned().collect();
+                self.encode(sequence, &Reply::Records(newest))
+            }),
+            _ => false,
+        }
     }
 
     fn finish(&mut self) {
@@ -177,28 +186,31 @@ impl ServerLink {
     }
 }
 
-/// Leaves something out of a reply, if there is something that can be spared.
-fn shorten(reply: &mut Reply) -> bool {
-    match reply {
-        Reply::Container(container) => {
-            let declaration = &mut container.declaration;
-            if let Some(end) = &mut container.end
-                && !end.last_output.is_empty()
-            {
-                end.last_output.clear();
-                return true;
-            }
-            let has_lists = !declaration.env.is_empty()
-                || !declaration.grants.is_empty()
-                || declaration.args.is_some();
-            declaration.env.clear();
-            declaration.grants.clear();
-            declaration.args = None;
-            has_lists
-        }
-        // The oldest one goes.
-        Reply::Records(ends) => ends.pop().is_some(),
-        _ => false,
+/// A container without the texts that may be long.
+fn shortened(container: &ContainerStatus) -> ContainerStatus {
+    let declaration = &container.declaration;
+    ContainerStatus {
+        declaration: Declaration {
+            name: declaration.name.clone(),
+            image: declaration.image.clone(),
+            args: None,
+            env: Vec::new(),
+            grants: Vec::new(),
+            limits: declaration.limits.clone(),
+            restart: declaration.restart,
+            is_stopped: declaration.is_stopped,
+            is_removed_after: declaration.is_removed_after,
+            entry: declaration.entry.clone(),
+            timeout_ms: declaration.timeout_ms,
+        },
+        digest: container.digest.clone(),
+        health_message: String::new(),
+        end: container.end.as_ref().map(|end| RunEnd {
+            reason: end.reason.clone(),
+            last_output: String::new(),
+            ..*end
+        }),
+        ..*container
     }
 }
 
