@@ -189,6 +189,7 @@ impl Machine {
     }
 
     /// Runs one slice, or does what else is due.
+    #[inline(never)]
     pub fn step(&self) -> Step {
         self.hear_bells();
         let now = self.now();
@@ -269,6 +270,7 @@ impl Machine {
     ///
     /// # Errors
     /// [`StartError`]; the container stays as it was.
+    #[inline(never)]
     pub fn start(
         &self,
         id: ContainerId,
@@ -313,6 +315,7 @@ impl Machine {
     }
 
     /// Sees to it that nothing is left of a container's last run.
+    #[inline(never)]
     fn give_back(&self, id: ContainerId) -> Result<(), Taken> {
         let ended = self.kernel()?.take_ended(id);
         if let Some(ended) = ended {
@@ -398,6 +401,7 @@ impl Machine {
             .unwrap_or_default()
     }
 
+    #[inline(never)]
     fn carry_out(&self, effect: Effect) {
         if let Some(interrupt) = effect.interrupt {
             interrupt.interrupt();
@@ -411,6 +415,7 @@ impl Machine {
     }
 
     /// Drops a container that has ended, and tells of it.
+    #[inline(never)]
     fn dispose(&self, ended: Ended) {
         let Ended { mut body, outcome } = ended;
         let id = body.host.id();
