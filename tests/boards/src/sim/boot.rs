@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use thimble_port_serial::SerialError;
+use anyhow::{Result, bail};
 
-use crate::rig::{Rig, Setup};
+use crate::rig::{NotUp, Rig, Setup};
 use crate::Board;
 
 /// QEMU's status when the firmware's flash has lost power.
-pub const CUT: i32 = 99;
+pub(crate) const CUT: i32 = 99;
 
 /// What became of a start.
 #[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
@@ -28,7 +28,7 @@ pub fn begin(
     setup: &Setup,
     flash: &Path,
     cut: Option<(u32, u32)>,
-) -> Result<Begun, SerialError> {
+) -> Result<Begun> {
     let mut setup = setup.clone();
     if let Some((after, seed)) = cut {
         setup.words.push(format!("cut={after}"));
@@ -36,7 +36,13 @@ pub fn begin(
     }
     match Rig::begin(board, setup, flash) {
         Ok(rig) => Ok(Begun::Up(rig)),
-        Err((_, Some(CUT))) if cut.is_some() => Ok(Begun::Cut),
-        Err((error, _)) => Err(error),
+        Err(NotUp {
+            status: Some(CUT), ..
+        }) if cut.is_some() => Ok(Begun::Cut),
+        Err(NotUp {
+            error,
+            status,
+            heard,
+        }) => bail!("{error}; QEMU ended with {status:?}; the words {cut:?}; the console said: {heard}"),
     }
 }

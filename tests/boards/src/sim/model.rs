@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use thimble_serial::{Policy, RunState};
 
 /// The container that writes.
-pub const WRITER: &str = "writer";
+pub(crate) const WRITER: &str = "writer";
 
 /// What a device keeps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct State {
+pub(crate) struct State {
     /// The names of each image, by digest.
     pub images: BTreeMap<String, BTreeSet<String>>,
     /// The containers, by name.
@@ -20,7 +20,7 @@ pub struct State {
 
 /// A container.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub(crate) struct Kept {
     /// The digest of its image.
     pub digest: String,
     /// Its argument, which tells one declaration from another.
@@ -33,7 +33,7 @@ pub struct Kept {
 
 /// What a container is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub(crate) enum Wanted {
     /// To run.
     Up,
     /// To be kept from running.
@@ -45,7 +45,7 @@ pub enum Wanted {
 impl Wanted {
     /// What a container seems to be for, by its state.
     #[must_use]
-    pub const fn of(state: RunState) -> Option<Self> {
+    pub(crate) const fn of(state: RunState) -> Option<Self> {
         match state {
             RunState::Running => Some(Self::Up),
             RunState::Paused => Some(Self::Paused),
@@ -57,7 +57,7 @@ impl Wanted {
 
 /// What the writer left: numbers that only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Written {
+pub(crate) struct Written {
     /// In its key-value store.
     pub value: u32,
     /// In its file.
@@ -68,7 +68,7 @@ pub struct Written {
 
 /// What an operator does.
 #[derive(Clone, Debug)]
-pub enum Operation {
+pub(crate) enum Operation {
     /// Installs an image of a number under a name.
     Install {
         /// Which image.
@@ -119,7 +119,7 @@ pub enum Operation {
 impl Operation {
     /// Its name.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Install { .. } => "install",
             Self::RemoveImage { .. } => "remove image",
@@ -135,7 +135,7 @@ impl Operation {
 impl State {
     /// The states that an operation leads through, the last of which is where it ends.
     #[must_use]
-    pub fn steps(&self, operation: &Operation) -> Vec<Self> {
+    pub(crate) fn steps(&self, operation: &Operation) -> Vec<Self> {
         let mut after = self.clone();
         match operation {
             Operation::Install {
@@ -203,7 +203,7 @@ impl State {
 
     /// What a start makes of it.
     #[must_use]
-    pub fn started(mut self) -> Self {
+    pub(crate) fn started(mut self) -> Self {
         for kept in self.containers.values_mut() {
             if kept.policy == Policy::Always && kept.wanted == Wanted::Down {
                 kept.wanted = Wanted::Up;
