@@ -1,9 +1,9 @@
 //! A microcontroller that QEMU plays: the real firmware, with its console as a socket and its flash as a file.
 
-use std::{fs, io};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use tempfile::TempDir;
 

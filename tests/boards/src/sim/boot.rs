@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use crate::rig::{NotUp, Rig, Setup};
 use crate::Board;
+use crate::rig::{NotUp, Rig, Setup};
 
 /// QEMU's status when the firmware's flash has lost power.
 pub(crate) const CUT: i32 = 99;
@@ -23,12 +23,7 @@ pub enum Begun {
 ///
 /// # Errors
 /// It does not answer, and its power is not gone.
-pub fn begin(
-    board: Board,
-    setup: &Setup,
-    flash: &Path,
-    cut: Option<(u32, u32)>,
-) -> Result<Begun> {
+pub fn begin(board: Board, setup: &Setup, flash: &Path, cut: Option<(u32, u32)>) -> Result<Begun> {
     let mut setup = setup.clone();
     if let Some((after, seed)) = cut {
         setup.words.push(format!("cut={after}"));
@@ -43,6 +38,8 @@ pub fn begin(
             error,
             status,
             heard,
-        }) => bail!("{error}; QEMU ended with {status:?}; the words {cut:?}; the console said: {heard}"),
+        }) => bail!(
+            "{error}; QEMU ended with {status:?}; the words {cut:?}; the console said: {heard}"
+        ),
     }
 }

@@ -19,13 +19,13 @@ use thimble_port_serial::SerialError;
 use thimble_testkit::random::Random;
 
 use super::boot::{Begun, CUT, begin};
-use super::model::{Operation, State};
+use super::model::{Operation, State, Written};
 use crate::{Board, Packed, Rig, Setup};
 
 /// Flash small enough that it is used again and again.
 const FLASH: &str = "384K";
 /// How many flash operations go well at most; small numbers hit single records, large ones images.
-const REACHES: [u64; 4] = [12, 120, 700, 2500];
+const REACHES: [u64; 5] = [12, 60, 250, 1000, 4000];
 /// Operations of a start, if power does not go.
 const OPERATIONS_MAX: usize = 60;
 /// The time that QEMU takes to end.
@@ -119,6 +119,7 @@ pub fn run(plan: &Plan, progress: &mut dyn FnMut(&Tally)) -> Result<Tally> {
         images: plan::images()?,
         possible: vec![State::default()],
         interrupted: None,
+        unread: None,
         tally: Tally::default(),
     };
     let began = Instant::now();
@@ -163,6 +164,8 @@ struct Device {
     possible: Vec<State>,
     /// What was being done when power went, and the states before it.
     interrupted: Option<(Vec<State>, Operation)>,
+    /// What the writer had written before a run that was interrupted: only the next one tells what became of it.
+    unread: Option<Written>,
     tally: Tally,
 }
 
@@ -204,7 +207,10 @@ impl Device {
             return Ok(());
         };
         let is_cut = self.live(&mut rig).with_context(|| {
-            format!("power goes after {after} operations of flash, seed={seed}; the console said:\n{}", rig.heard.text())
+            format!(
+                "power goes after {after} operations of flash, seed={seed}; the console said:\n{}",
+                rig.heard.text()
+            )
         })?;
         ensure!(
             !rig.heard.text().contains("fault"),
@@ -225,11 +231,19 @@ impl Device {
             let state = self.known()?.clone();
             let operation = plan::next(&mut self.random, &self.images, &state);
             let possible = self.possible.clone();
-            match self.operate(rig, &operation).with_context(|| format!("{operation:?}"))? {
+            match self
+                .operate(rig, &operation)
+                .with_context(|| format!("{operation:?}"))?
+            {
                 Went::Well(()) => self.tally.operations += 1,
                 Went::Cut => {
                     *self.tally.during.entry(operation.name()).or_default() += 1;
-                    self.interrupted = Some((possible, operation));
+                    match operation {
+                        Operation::Write => {
+                            self.unread.get_or_insert(state.written);
+                        }
+                        operation => self.interrupted = Some((possible, operation)),
+                    }
                     return Ok(true);
                 }
             }

@@ -75,7 +75,9 @@ impl Device {
         let fits = |state: &&State| {
             state.images == seen.images
                 && state.containers == seen.containers
-                && seen.record.is_none_or(|record| record == state.written.record)
+                && seen
+                    .record
+                    .is_none_or(|record| record == state.written.record)
         };
         let mut fitting: Vec<State> = possible.iter().filter(fits).cloned().collect();
         fitting.dedup();
@@ -88,9 +90,14 @@ impl Device {
             );
         }
         if let Some((before, operation)) = self.interrupted.take() {
-            let is_old = before.iter().any(|state| fitting.contains(&state.clone().started()));
+            let is_old = before
+                .iter()
+                .any(|state| fitting.contains(&state.clone().started()));
             let ends = |state: &State| state.steps(&operation).pop().map(State::started);
-            let is_new = before.iter().filter_map(ends).any(|state| fitting.contains(&state));
+            let is_new = before
+                .iter()
+                .filter_map(ends)
+                .any(|state| fitting.contains(&state));
             let place = match (is_old, is_new) {
                 (true, _) => 0,
                 (false, false) => 1,

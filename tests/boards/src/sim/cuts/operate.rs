@@ -24,12 +24,18 @@ impl Device {
         let steps: Vec<Vec<State>> = before.iter().map(|state| state.steps(operation)).collect();
         self.possible.extend(steps.iter().flatten().cloned());
         well!(rig, self.request(rig, operation));
+        if matches!(operation, Operation::Remove { name } if name == WRITER) {
+            self.unread = None;
+        }
         self.possible = match operation {
             Operation::Write => match self.written(rig, &before)? {
                 Went::Well(after) => after,
                 Went::Cut => return Ok(Went::Cut),
             },
-            _ => steps.into_iter().filter_map(|mut steps| steps.pop()).collect(),
+            _ => steps
+                .into_iter()
+                .filter_map(|mut steps| steps.pop())
+                .collect(),
         };
         Ok(Went::Well(()))
     }
@@ -75,15 +81,20 @@ impl Device {
     }
 
     /// Follows the writer to its end; what is possible then.
-    fn written(&self, rig: &mut Rig, before: &[State]) -> Result<Went<Vec<State>>> {
-        let end = well!(rig, await_state(rig, WRITER, |state| state == RunState::Exited));
+    fn written(&mut self, rig: &mut Rig, before: &[State]) -> Result<Went<Vec<State>>> {
+        let end = well!(
+            rig,
+            await_state(rig, WRITER, |state| state == RunState::Exited)
+        );
         let end = end.context("the writer does not end")?;
         let (value, file, wrote) = (
             number(&end, "found ", 0),
             number(&end, "found ", 1),
             number(&end, "wrote ", 0),
         );
-        let found = value.zip(file).with_context(|| format!("the writer says {end:?}"))?;
+        let found = value
+            .zip(file)
+            .with_context(|| format!("the writer says {end:?}"))?;
         let known: Vec<&State> = before
             .iter()
             .filter(|state| (state.written.value, state.written.file) == found)
@@ -97,6 +108,14 @@ impl Device {
             wrote == Some(found.0 + 1),
             "the writer found {found:?} and wrote {wrote:?}"
         );
+        if let Some(unread) = self.unread.take() {
+            let place = match found {
+                (value, _) if value == unread.value => 0,
+                (value, file) if value != file => 1,
+                _ => 2,
+            };
+            self.tally.found[place] += 1;
+        }
         let ends = |state: &State| state.steps(&Operation::Write).pop();
         Ok(Went::Well(known.into_iter().filter_map(ends).collect()))
     }
@@ -130,7 +149,9 @@ fn await_state(
     for _ in 0..LOOKS_MAX {
         let status = rig.client.inspect(name)?;
         if is_wanted(status.state) {
-            return Ok(Some(status.end.map(|end| end.last_output).unwrap_or_default()));
+            return Ok(Some(
+                status.end.map(|end| end.last_output).unwrap_or_default(),
+            ));
         }
         if status.state == RunState::Failed {
             return Ok(None);

@@ -14,7 +14,7 @@ const REFERENCES: [&str; 3] = ["app:1", "app:2", "other:1"];
 /// Where the writer's image is among them, and its name.
 const WRITER_IMAGE: (usize, &str) = (0, "writer:1");
 /// Bytes of the images that wait.
-const IDLE_BYTES: [usize; 4] = [0, 600, 4000, 9000];
+const IDLE_BYTES: [usize; 4] = [0, 80, 600, 6000];
 
 /// The images: the writer's, and those that wait.
 pub(super) fn images() -> Result<Vec<Packed>> {
