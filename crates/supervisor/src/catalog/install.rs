@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use thimble_image::program::{Code, Program};
-use thimble_image::{Descriptor, Digest};
+use thimble_image::{Descriptor, Digest, Manifest};
 use thimble_port_mcu::images::ImageStoreError;
 use thimble_runtime::grant::Grants;
 use thimble_serial::{RefusalKind, Reply};
@@ -110,23 +110,13 @@ impl Device {
                 config.digest, manifest.config.digest
             )));
         }
-        let program = Program::find(&manifest, offer.config).map_err(Denied::image)?;
-        let Code::Module(layer) = program.code else {
-            return Err(Denied::image(
-                "its module lies in an archive, which this device does not unpack; build the image with a layer of type application/wasm",
-            ));
-        };
+        let layer = installable(&manifest, offer.config)?;
         if layer.size != u64::from(offer.layer_bytes) {
             return Err(Denied::image(format_args!(
                 "the layer has {} bytes, the manifest says {}",
                 offer.layer_bytes, layer.size
             )));
         }
-        Grants::parse(program.config.grants.iter().map(String::as_str)).map_err(|error| {
-            Denied::image(format_args!(
-                "the image asks for what cannot be granted: {error}"
-            ))
-        })?;
         Ok((*Digest::of(offer.manifest).as_bytes(), layer))
     }
 
@@ -328,6 +318,23 @@ impl Device {
             self.store.abandon();
         }
     }
+}
+
+/// The layer that is the module, of an image that asks for nothing that does not exist.
+#[inline(never)]
+fn installable(manifest: &Manifest, config: &[u8]) -> Outcome<Descriptor> {
+    let program = Program::find(manifest, config).map_err(Denied::image)?;
+    let Code::Module(layer) = program.code else {
+        return Err(Denied::image(
+            "its module lies in an archive, which this device does not unpack; build the image with a layer of type application/wasm",
+        ));
+    };
+    Grants::parse(program.config.grants.iter().map(String::as_str)).map_err(|error| {
+        Denied::image(format_args!(
+            "the image asks for what cannot be granted: {error}"
+        ))
+    })?;
+    Ok(layer)
 }
 
 /// Bytes that a side table will have about, and at most.
