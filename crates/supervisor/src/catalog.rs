@@ -189,20 +189,24 @@ impl Device {
     /// one in one moment.
     #[inline(never)]
     fn prepare_again(&mut self, digest: &ImageDigest, pinned: &[ImageDigest]) -> Outcome<Opened> {
+        self.write_again(digest, pinned)?;
         let parts = self.parts(digest)?.ok_or_else(|| not_there(digest))?;
-        let prepared = self.rewrite(digest, &parts, pinned);
-        let parts = match prepared {
-            Ok(()) => self.parts(digest)?.ok_or_else(|| not_there(digest))?,
-            Err(why) => {
-                self.store.abandon();
-                return Err(self.unfit(digest, why));
-            }
-        };
         self.programs.open(&parts.checked()).map_err(|error| {
             let why = Denied::image(format_args!(
                 "image {} cannot be run by this firmware: {error}",
                 Digest::from_bytes(*digest)
             ));
+            self.unfit(digest, why)
+        })
+    }
+}
+
+impl Device {
+    #[inline(never)]
+    fn write_again(&mut self, digest: &ImageDigest, pinned: &[ImageDigest]) -> Outcome<()> {
+        let parts = self.parts(digest)?.ok_or_else(|| not_there(digest))?;
+        self.rewrite(digest, &parts, pinned).map_err(|why| {
+            self.store.abandon();
             self.unfit(digest, why)
         })
     }

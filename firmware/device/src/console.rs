@@ -1,6 +1,5 @@
 //! The console: text that people type, and frames that tools send, on one line.
 
-use alloc::boxed::Box;
 use alloc::collections::TryReserveError;
 use alloc::string::String;
 use core::mem;
@@ -8,7 +7,7 @@ use core::mem;
 use thimble_runtime::Instant;
 use thimble_runtime::port::Clock as _;
 use thimble_serial::shell::Shell;
-use thimble_serial::{Reply, Request, ServerEvent, ServerLink};
+use thimble_serial::{Request, ServerEvent, ServerLink};
 use thimble_supervisor::Supervisor;
 
 use crate::clock::DeviceClock;
@@ -25,11 +24,6 @@ pub(crate) struct Console {
     text: String,
     /// What is being sent.
     sending: Sending,
-}
-
-#[inline(never)]
-fn handled(supervisor: &mut Supervisor, request: Request, clock: &DeviceClock) -> Box<Reply> {
-    Box::new(supervisor.handle(request, clock.now()))
 }
 
 enum Sending {
@@ -87,20 +81,24 @@ impl Console {
     }
 
     /// Has what was asked for done: by a tool, and by whoever types.
-    #[inline(never)]
     pub(crate) fn carry_out(&mut self, supervisor: &mut Supervisor, clock: &DeviceClock) {
-        if let Some(request) = self.request.take() {
-            let reply = handled(supervisor, request, clock);
-            self.link.answer(&reply);
-        }
+        self.carry_out_sent(supervisor, clock);
         self.carry_out_typed(supervisor, clock);
     }
 
-    /// The same for whoever types. Apart, since requests are large.
+    // One function each: requests and replies are large, and would lie beside each other on the stack.
+    #[inline(never)]
+    fn carry_out_sent(&mut self, supervisor: &mut Supervisor, clock: &DeviceClock) {
+        if let Some(request) = self.request.take() {
+            let reply = supervisor.handle(request, clock.now());
+            self.link.answer(&reply);
+        }
+    }
+
     #[inline(never)]
     fn carry_out_typed(&mut self, supervisor: &mut Supervisor, clock: &DeviceClock) {
         if let Some(request) = self.shell.next_request(clock.uptime_ms()) {
-            let reply = handled(supervisor, request, clock);
+            let reply = supervisor.handle(request, clock.now());
             self.shell.reply(&reply, clock.uptime_ms(), &mut self.text);
         }
     }

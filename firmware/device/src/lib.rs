@@ -42,7 +42,7 @@ const WATCHDOG_MS: u32 = 8_000;
 const INPUT_BYTES: usize = 64;
 
 /// Runs forever.
-pub async fn run<C: Chip>(parts: Parts<C>) -> ! {
+pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
     let mut device = match begin::<C>(parts) {
         Ok(device) => device,
         Err(mut failed) => {
@@ -146,7 +146,7 @@ struct Prepared<C: Chip> {
 /// Makes everything ready. Apart from what runs later, and in two steps, so that the stack is free again when containers
 /// start.
 #[inline(never)]
-fn begin<C: Chip>(parts: Parts<C>) -> Result<Box<Running<C>>, Failed<C>> {
+fn begin<C: Chip>(parts: Box<Parts<C>>) -> Result<Box<Running<C>>, Failed<C>> {
     let prepared = prepare(parts)?;
     let supervisor = Supervisor::new(settings::supervisor(prepared.words), *prepared.parts);
     Ok(Box::new(Running {
@@ -160,7 +160,7 @@ fn begin<C: Chip>(parts: Parts<C>) -> Result<Box<Running<C>>, Failed<C>> {
 }
 
 #[inline(never)]
-fn prepare<C: Chip>(parts: Parts<C>) -> Result<Box<Prepared<C>>, Failed<C>> {
+fn prepare<C: Chip>(parts: Box<Parts<C>>) -> Result<Box<Prepared<C>>, Failed<C>> {
     let clock = DeviceClock::new(parts.clock);
     let words = parts.words;
     let joined = joined::Device {

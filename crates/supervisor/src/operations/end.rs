@@ -167,10 +167,7 @@ impl Supervisor {
         } else {
             Beginning::Running
         };
-        let begun = device
-            .saved(name)
-            .and_then(|saved| device.launch(entry, &saved, beginning, &pinned, now));
-        if let Err(why) = begun {
+        if let Err(why) = device.launch_saved(entry, beginning, &pinned, now) {
             let end = run_end::cannot_start(&why.message, device.unix_ms());
             self.settle_end(name, end, false, now);
         }
