@@ -82,38 +82,45 @@ impl Program {
     ///
     /// # Errors
     /// [`ProgramError`] says why it cannot be run.
-    #[inline(never)]
     pub fn find(manifest: &Manifest, config: &[u8]) -> Result<Self, ProgramError> {
         match manifest.config.media_type.as_str() {
-            WASM_CONFIG => {
-                let config = ImageConfig::parse(config).map_err(ProgramError::Config)?;
-                check_platform(&config.platform)?;
-                let code = module_layer(manifest)?;
-                Ok(Self { config, code })
-            }
+            WASM_CONFIG => ours(manifest, config),
             OCI_CONFIG | DOCKER_CONFIG => docker(manifest, config),
-            media_type => {
-                if let Some(artifact_type) = &manifest.artifact_type
-                    && manifest.subject.is_some()
-                {
-                    return Err(ProgramError::Artifact {
-                        artifact_type: artifact_type.clone(),
-                    });
-                }
-                if media_type == media_type::NOTARY_SIGNATURE {
-                    return Err(ProgramError::Artifact {
-                        artifact_type: media_type.into(),
-                    });
-                }
-                // `wasm-to-oci` and `oras push`: the configuration says nothing.
-                let code = module_layer(manifest)?;
-                Ok(Self {
-                    config: ImageConfig::default(),
-                    code,
-                })
-            }
+            _ => theirs(manifest),
         }
     }
+}
+
+#[inline(never)]
+fn ours(manifest: &Manifest, config: &[u8]) -> Result<Program, ProgramError> {
+    let config = ImageConfig::parse(config).map_err(ProgramError::Config)?;
+    check_platform(&config.platform)?;
+    let code = module_layer(manifest)?;
+    Ok(Program { config, code })
+}
+
+/// An artifact of another kind, or what `wasm-to-oci` and `oras` push.
+#[inline(never)]
+fn theirs(manifest: &Manifest) -> Result<Program, ProgramError> {
+    if let Some(artifact_type) = &manifest.artifact_type
+        && manifest.subject.is_some()
+    {
+        return Err(ProgramError::Artifact {
+            artifact_type: artifact_type.clone(),
+        });
+    }
+    let media_type = manifest.config.media_type.as_str();
+    if media_type == media_type::NOTARY_SIGNATURE {
+        return Err(ProgramError::Artifact {
+            artifact_type: media_type.into(),
+        });
+    }
+    // `wasm-to-oci` and `oras push`: the configuration says nothing.
+    let code = module_layer(manifest)?;
+    Ok(Program {
+        config: ImageConfig::default(),
+        code,
+    })
 }
 
 /// Whether the configuration's content matters for what is run.
@@ -258,10 +265,8 @@ fn docker(manifest: &Manifest, config: &[u8]) -> Result<Program, ProgramError> {
         labels: run.labels,
         ..ImageConfig::default()
     };
-    Ok(Program {
-        config: config.checked().map_err(ProgramError::Config)?,
-        code,
-    })
+    config.check().map_err(ProgramError::Config)?;
+    Ok(Program { config, code })
 }
 
 fn tar_layers(manifest: &Manifest) -> Result<Vec<TarLayer>, ProgramError> {
