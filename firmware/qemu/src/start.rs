@@ -47,7 +47,7 @@ pub fn begin(spawn: Spawn) -> ! {
 extern "C" fn on_stack() -> ! {
     let words = words();
     // SAFETY: this runs once; the linker script leaves the memory to the heap.
-    let (started_by, fault) = unsafe {
+    let left = unsafe {
         firmware_parts::begin(Beginning {
             heap: heap(words),
             reset: processor::reset,
@@ -63,7 +63,7 @@ extern "C" fn on_stack() -> ! {
     {
         panic!("the host gives no randomness");
     }
-    let flash = Flash::begin(words, PowerCut::of(words), started_by);
+    let flash = Flash::begin(words, PowerCut::of(words), left.started_by);
     let Console { input, output } = Console::take();
     processor::interrupts_on();
     scheduler::run(|spawner| {
@@ -74,8 +74,8 @@ extern "C" fn on_stack() -> ! {
             board: board::simulated(),
             watchdog: Watchdog::new(),
             seed,
-            started_by,
-            fault,
+            started_by: left.started_by,
+            fault: left.fault,
             clock: ClockFacts {
                 unix_seconds_at_start: Some(u64::from(unix_seconds)),
                 resolution_nanos: 1000,
