@@ -26,7 +26,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_futures::yield_now;
 use embassy_time::{Duration, Timer};
 use embedded_io_async::{Read as _, Write as _};
-use firmware_parts::{Chip, Parts, Watchdog as _, Words};
+use firmware_parts::{Chip, Parts, Pause, Watchdog as _, Words, fault};
 use thimble_port_mcu::machine::Step;
 use thimble_runtime::Instant;
 use thimble_runtime::port::Clock as _;
@@ -75,6 +75,8 @@ pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
             let _ = output.flush().await;
             C::restart();
         }
+        // A run that was begun meanwhile has begun.
+        fault::nobody_runs();
         match supervisor.step() {
             Step::Ran => {
                 // Whoever was woken by an interrupt, and then whatever was typed meanwhile.
@@ -90,10 +92,11 @@ pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
                     .into_iter()
                     .flatten()
                     .min();
-                let is_paused = watchdog.pause();
+                let pause = watchdog.pause();
                 let alarm = core::future::poll_fn(|context| supervisor.alarm().poll(context));
-                let event =
-                    select3(input.read(&mut bytes), alarm, deadline(until, is_paused)).await;
+                let event = select3(input.read(&mut bytes), alarm, deadline(until, pause)).await;
+                // It counts again before anything is done that could take too long.
+                watchdog.feed();
                 if let Either3::First(Ok(count)) = event {
                     console.receive(bytes.get(..count).unwrap_or_default(), clock.uptime_ms());
                 }
@@ -102,15 +105,18 @@ pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
     }
 }
 
-/// Waits until then, if ever; not for longer than a watchdog that cannot be paused allows.
-async fn deadline(until: Option<Instant>, is_paused: bool) {
+/// Waits until then, if ever; not for longer than the watchdog allows.
+async fn deadline(until: Option<Instant>, pause: Pause) {
     let until = until.map(clock::embassy);
-    let feeding = embassy_time::Instant::now() + Duration::from_millis(u64::from(WATCHDOG_MS / 2));
-    let until = match is_paused {
-        true => until,
-        false => Some(until.map_or(feeding, |until| until.min(feeding))),
+    let timeout_ms = match pause {
+        Pause::None => Some(WATCHDOG_MS),
+        Pause::Millis(millis) => Some(millis),
+        Pause::Unlimited => None,
     };
-    match until {
+    let feeding = timeout_ms.map(|timeout_ms| {
+        embassy_time::Instant::now() + Duration::from_millis(u64::from(timeout_ms / 2))
+    });
+    match [until, feeding].into_iter().flatten().min() {
         Some(until) => Timer::at(until).await,
         None => core::future::pending().await,
     }
