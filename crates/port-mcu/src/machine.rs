@@ -46,6 +46,10 @@ pub struct Devices {
     pub observer: Box<dyn Observer + Send>,
 }
 
+/// Hears which container's slice begins, and that it is over. It is called twice for every slice: whoever handles faults
+/// has noted then what ran.
+pub type Watch = fn(Option<(ContainerId, &str)>);
+
 /// Runs containers.
 pub struct Machine {
     kernel: Lock<Kernel>,
@@ -54,6 +58,7 @@ pub struct Machine {
     bells: Lock<Bells>,
     alarm: Arc<Alarm>,
     running: Lock<Option<ContainerId>>,
+    watch: Watch,
 }
 
 struct SharedBus(Lock<Bus>);
@@ -131,6 +136,7 @@ impl Machine {
             bells: Lock::new(Bells::default()),
             alarm,
             running: Lock::new(None),
+            watch: |_| {},
         }
     }
 
@@ -146,7 +152,12 @@ impl Machine {
         &*self.devices.clock
     }
 
-    /// The container whose slice runs now: for handlers of faults.
+    /// Has every slice told.
+    pub const fn set_watch(&mut self, watch: Watch) {
+        self.watch = watch;
+    }
+
+    /// The container whose slice runs now.
     #[must_use]
     pub fn running(&self) -> Option<ContainerId> {
         self.running.take().ok().and_then(|running| *running)
@@ -191,7 +202,9 @@ impl Machine {
         match next {
             Next::Run(mut lease) => {
                 self.set_running(Some(lease.id));
+                (self.watch)(Some((lease.id, lease.name())));
                 let yielded = lease.run(&self.ports());
+                (self.watch)(None);
                 self.set_running(None);
                 let now = self.now();
                 if let Ok(mut kernel) = self.kernel() {

@@ -15,8 +15,9 @@ use crate::journal::Shared;
 use crate::observer::Teller;
 use crate::parts::{Parts, Settings, Tap};
 
-/// Memory that any request may take for a moment.
-const REQUEST_BYTES: usize = 1024;
+/// Memory that any request may take for a moment. Fewer bytes than a device keeps back for what is small
+/// ([`thimble_port_mcu::heap`]): a device that is full can still be asked how it is.
+const REQUEST_BYTES: usize = 1000;
 
 /// Keeps the containers of a device as they were declared.
 pub struct Supervisor {
@@ -63,8 +64,10 @@ impl Supervisor {
             store: parts.store,
             observer: Box::new(Teller(Arc::clone(&shared))),
         };
+        let mut machine = Machine::new(devices, settings.schedule);
+        machine.set_watch(parts.facts.watch());
         let device = Device {
-            machine: Machine::new(devices, settings.schedule),
+            machine,
             settings,
             records: parts.records,
             store: parts.images,
@@ -142,21 +145,23 @@ impl Supervisor {
         match request {
             Request::Device => Ok(self.device_status(now)),
             Request::InstallBegin {
-                manifest,
-                config,
+                manifest_bytes,
+                config_bytes,
                 layer_bytes,
+                digest,
                 reference,
-            } => {
-                let offer = Offer {
-                    manifest: &manifest,
-                    config: &config,
-                    layer_bytes,
-                    reference: &reference,
-                };
-                let pinned = self.entries.running_images();
-                self.device.begin_install(&offer, &pinned)
+            } => self.device.begin_install(&Offer {
+                manifest_bytes,
+                config_bytes,
+                layer_bytes,
+                digest: &digest,
+                reference: &reference,
+            }),
+            Request::InstallPart { offset, bytes } => {
+                let entries = &self.entries;
+                self.device
+                    .receive(offset, &bytes, || entries.running_images())
             }
-            Request::InstallPart { offset, bytes } => self.device.receive(offset, &bytes),
             Request::InstallEnd => self.device.end_install(),
             Request::Image { after } => {
                 let entries = &self.entries;

@@ -11,7 +11,7 @@ use thimble_runtime::kernel::Schedule;
 use thimble_supervisor::Settings;
 
 /// Bytes of a message over the line, unless the word `message=` says otherwise.
-const MESSAGE_BYTES: u32 = 1024;
+const MESSAGE_BYTES: u32 = 384;
 /// Bytes of a container's operands and frames, unless somebody says otherwise.
 const STACK_BYTES: u32 = 2048;
 

@@ -105,8 +105,9 @@ fn bring(client: &mut Client, packed: &Packed, silent: bool) -> Result<(), Failu
     };
     let is_shown = !silent && std::io::stderr().is_terminal();
     let bar = is_shown.then(|| bar(packed));
-    let installed = client.install(&package, &mut |done, _| {
+    let installed = client.install(&package, &mut |done, all| {
         if let Some(bar) = &bar {
+            bar.set_length(all.into());
             bar.set_position(done.into());
         }
     });
