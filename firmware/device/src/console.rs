@@ -96,8 +96,14 @@ impl Console {
     }
 
     #[inline(never)]
+    fn take_typed(&mut self, clock: &DeviceClock) {
+        self.request = self.shell.next_request(clock.uptime_ms());
+    }
+
+    #[inline(never)]
     fn carry_out_typed(&mut self, supervisor: &mut Supervisor, clock: &DeviceClock) {
-        if let Some(request) = self.shell.next_request(clock.uptime_ms()) {
+        self.take_typed(clock);
+        if let Some(request) = self.request.take() {
             let reply = supervisor.handle(request, clock.now());
             self.shell.reply(&reply, clock.uptime_ms(), &mut self.text);
         }
