@@ -1,6 +1,8 @@
-//! Runs a guest on a board that QEMU plays, as a container, and ends with its exit code.
+//! Runs a guest on a board that QEMU plays, as a container, and ends with its exit code; or measures the board.
 //!
-//! `cargo xtask qemu BOARD --run FILE [ARG…]` starts this.
+//! `cargo xtask qemu BOARD --run FILE [ARG…]` and `cargo xtask bench device` start this.
+
+mod measure;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,6 +17,8 @@ Runs a guest on a board that QEMU plays.
 
 Usage: thimble-tests-boards run --board BOARD [--ram SIZE] [--allow GRANT]... [-e NAME=VALUE]... [--stack BYTES]
            [--memory BYTES] [--pack] FILE [ARG]...
+       thimble-tests-boards measure --board BOARD --plain FIRMWARE [--marks FIRMWARE] [--network FIRMWARE]
+           [--host FIRMWARE --empty FIRMWARE] [--smoke] [--enforce] [--json] [FIGURE]...
 ";
 
 fn main() -> ExitCode {
@@ -31,6 +35,7 @@ fn dispatch() -> Result<ExitCode> {
     let mut arguments = Arguments::from_env();
     match arguments.subcommand()?.as_deref() {
         Some("run") => run(arguments),
+        Some("measure") => measure::run(arguments),
         _ => {
             print!("{HELP}");
             Ok(ExitCode::FAILURE)

@@ -15,6 +15,8 @@ const LOCK: usize = 0xc00;
 /// In `CONTROL`: it barks, and bites.
 const INTERRUPT_ENABLE: u32 = 1;
 const RESET_ENABLE: u32 = 2;
+/// Counts down; without the interrupt it stands still.
+const COUNTS: u32 = INTERRUPT_ENABLE | RESET_ENABLE;
 /// Opens the other registers; anything else closes them.
 const KEY: u32 = 0x1acc_e551;
 
@@ -37,7 +39,7 @@ impl firmware_parts::Watchdog for Watchdog {
         let steps = u64::from(timeout_ms) * u64::from(map::CLOCK_HZ) / 1000;
         WATCHDOG.write(LOCK, KEY);
         WATCHDOG.write(LOAD, u32::try_from(steps).unwrap_or(u32::MAX).max(1));
-        WATCHDOG.write(CONTROL, INTERRUPT_ENABLE | RESET_ENABLE);
+        WATCHDOG.write(CONTROL, COUNTS);
         WATCHDOG.write(LOCK, 0);
         self.is_started = true;
     }
@@ -46,8 +48,17 @@ impl firmware_parts::Watchdog for Watchdog {
         if self.is_started {
             WATCHDOG.write(LOCK, KEY);
             WATCHDOG.write(CLEAR, 1);
+            // It begins anew where it was paused.
+            WATCHDOG.write(CONTROL, COUNTS);
             WATCHDOG.write(LOCK, 0);
         }
+    }
+
+    fn pause(&mut self) -> bool {
+        WATCHDOG.write(LOCK, KEY);
+        WATCHDOG.write(CONTROL, 0);
+        WATCHDOG.write(LOCK, 0);
+        true
     }
 }
 

@@ -25,4 +25,9 @@ impl firmware_parts::Watchdog for Watchdog {
             timer::set_watchdog(timer::now().saturating_add(timeout_us));
         }
     }
+
+    fn pause(&mut self) -> bool {
+        timer::set_watchdog(u64::MAX);
+        true
+    }
 }
