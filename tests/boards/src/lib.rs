@@ -8,4 +8,4 @@ pub mod rig;
 
 pub use image::Packed;
 pub use rig::{Outcome, Rig, Setup};
-pub use thimble_testkit::qemu::Board;
+pub use thimble_testkit::qemu::{Board, Time};

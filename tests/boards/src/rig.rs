@@ -10,7 +10,7 @@ use thimble_port_serial::{Address, Client, SerialError, Settings, Watcher, Wish}
 use thimble_serial::{
     ContainerStatus, Declaration, DeviceStatus, LogEntry, LogStream, Reply, Request,
 };
-use thimble_testkit::qemu::{Board, Qemu, Start};
+use thimble_testkit::qemu::{Board, Qemu, Start, Time};
 
 use crate::guests;
 use crate::image::Packed;
@@ -24,8 +24,8 @@ pub struct Setup {
     pub ram: String,
     /// More words for the firmware.
     pub words: Vec<String>,
-    /// A nanosecond for each instruction, and time passes at once while it sleeps.
-    pub counts: bool,
+    /// How its time passes.
+    pub time: Time,
 }
 
 impl Default for Setup {
@@ -34,7 +34,7 @@ impl Default for Setup {
             firmware: None,
             ram: "4M".to_owned(),
             words: Vec::new(),
-            counts: false,
+            time: Time::Ours,
         }
     }
 }
@@ -256,7 +256,7 @@ fn switch_on(
         firmware,
         flash: flash.to_owned(),
         words,
-        counts: setup.counts,
+        time: setup.time,
     };
     let mut qemu = Qemu::start(board, &start);
     qemu.await_console();

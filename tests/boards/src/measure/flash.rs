@@ -39,9 +39,13 @@ impl Programs {
         let mut outcomes = Vec::new();
         if let Some((host, empty)) = &self.runtime {
             outcomes.push(
-                Outcome::new("flash of the runtime", (flash(host)? - flash(empty)?) / KIB, "KiB")
-                    .budget(key(board, "flash_runtime_kb_max"))
-                    .note("engine, kernel, bus and host interface"),
+                Outcome::new(
+                    "flash of the runtime",
+                    (flash(host)? - flash(empty)?) / KIB,
+                    "KiB",
+                )
+                .budget(key(board, "flash_runtime_kb_max"))
+                .note("engine, kernel, bus and host interface"),
             );
         }
         outcomes.push(

@@ -39,8 +39,8 @@ pub(super) const LATE: Guest = guest!("late", &["timer"]);
 impl Guest {
     /// Brings its image to the board; the digest.
     pub(super) fn install(self, rig: &mut Rig) -> Result<String> {
-        let module = wat::parse_str(self.text)
-            .with_context(|| format!("{}.wat is not right", self.name))?;
+        let module =
+            wat::parse_str(self.text).with_context(|| format!("{}.wat is not right", self.name))?;
         let packed = Packed::assembled(&module, ImageConfig::default());
         Ok(rig.install(&packed, &format!("{}:1", self.name))?)
     }

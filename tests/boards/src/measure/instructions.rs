@@ -16,6 +16,7 @@ const TRIES: u32 = 5;
 pub(super) fn boot(board: &Board) -> Result<Vec<Outcome>> {
     let mut rig = board.start_marks()?;
     TICKER.begin(&mut rig)?;
+    std::fs::copy(rig.flash(), "/tmp/pc.flash")?;
     let mut rig = rig.power_cycle()?;
     let marks = Reader::default().until(&mut rig, "slice")?;
     let at = |name| first(&marks, name).map(|mark| mark.instructions - mark.asleep);
@@ -32,20 +33,25 @@ pub(super) fn boot(board: &Board) -> Result<Vec<Outcome>> {
 }
 
 /// From a request to its effect.
-pub(super) fn requests(board: &Board, is_smoke: bool) -> Result<Vec<Outcome>> {
+pub(super) fn requests(board: &Board) -> Result<Vec<Outcome>> {
     let mut rig = board.start_marks()?;
     let image = SPIN.install(&mut rig)?;
-    let tries = if is_smoke { 1 } else { TRIES };
-    let (mut create, mut pause, mut unpause, mut kill) =
-        (Taken::default(), Taken::default(), Taken::default(), Taken::default());
+    let (mut create, mut pause, mut unpause, mut kill) = (
+        Taken::default(),
+        Taken::default(),
+        Taken::default(),
+        Taken::default(),
+    );
     let name = SPIN.name.to_owned();
-    for _ in 0..tries {
+    for _ in 0..TRIES {
         let declaration = SPIN.declare(SPIN.name, &image);
         create.add(&observe(&mut rig, "slice", |rig| {
             Ok(rig.client.create(declaration, false).map(drop)?)
         })?)?;
         let request = Request::Pause { name: name.clone() };
-        pause.add(&observe(&mut rig, "done", |rig| Ok(rig.client.done(&request)?))?)?;
+        pause.add(&observe(&mut rig, "done", |rig| {
+            Ok(rig.client.done(&request)?)
+        })?)?;
         check(&mut rig, RunState::Paused)?;
         let request = Request::Unpause { name: name.clone() };
         unpause.add(&observe(&mut rig, "slice", |rig| {
@@ -53,7 +59,9 @@ pub(super) fn requests(board: &Board, is_smoke: bool) -> Result<Vec<Outcome>> {
         })?)?;
         check(&mut rig, RunState::Running)?;
         let request = Request::Kill { name: name.clone() };
-        kill.add(&observe(&mut rig, "done", |rig| Ok(rig.client.done(&request)?))?)?;
+        kill.add(&observe(&mut rig, "done", |rig| {
+            Ok(rig.client.done(&request)?)
+        })?)?;
         check(&mut rig, RunState::Failed)?;
         let request = Request::Remove {
             name: name.clone(),

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use thimble_bench_report::Outcome;
+use thimble_tests_boards::Time;
 
 use super::Board;
 use super::guests::{FLOOD_BUS, FLOOD_LOG, Guest, LATE, LISTENER, SPIN, TRAP};
@@ -39,7 +40,7 @@ pub(super) fn lateness(board: &Board, is_smoke: bool) -> Result<Vec<Outcome>> {
 }
 
 fn beside(board: &Board, others: &[Guest], lines: usize) -> Result<f64> {
-    let mut rig = board.start("256K", true)?;
+    let mut rig = board.start("256K", Time::Counted)?;
     let image = LATE.install(&mut rig)?;
     for other in others {
         other.begin(&mut rig)?;

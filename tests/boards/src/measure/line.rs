@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use thimble_bench_report::Outcome;
 use thimble_serial::link::{Step, Timing};
 use thimble_serial::{ClientLink, Reply, Request, ServerEvent, ServerLink};
-use thimble_tests_boards::{Packed, guests};
+use thimble_tests_boards::{Packed, Time, guests};
 
 use super::Board;
 use super::passing::executed_millions;
@@ -18,7 +18,7 @@ const BAUD: f64 = 115_200.0;
 /// Installs an image.
 pub(super) fn install(board: &Board) -> Result<Vec<Outcome>> {
     let packed = Packed::of_file(&guests::guest(GUEST), false)?;
-    let mut rig = board.start("256K", true)?;
+    let mut rig = board.start("256K", Time::Counted)?;
     let before = rig.device()?;
     rig.install(&packed, "guest:1")?;
     let after = rig.device()?;
@@ -71,8 +71,9 @@ struct Line {
 impl Line {
     fn new(message_bytes_max: u32) -> Result<Self> {
         let no_memory = "there is no memory for the line";
-        let mut client =
-            ClientLink::new(1, 64 << 10, Timing::default()).ok().context(no_memory)?;
+        let mut client = ClientLink::new(1, 64 << 10, Timing::default())
+            .ok()
+            .context(no_memory)?;
         client.set_message_bytes_max(message_bytes_max);
         let server = ServerLink::new(message_bytes_max).ok().context(no_memory)?;
         Ok(Self {

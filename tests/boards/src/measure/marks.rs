@@ -79,7 +79,10 @@ mod tests {
     #[test]
     fn a_mark_is_read_wherever_it_stands() {
         let mark = |line| Mark::parse(line).unwrap();
-        let (one, two) = (mark("mark done 5000 1"), mark("thimble> \x1b[Kmark slice 9000 2\r"));
+        let (one, two) = (
+            mark("mark done 5000 1"),
+            mark("thimble> \x1b[Kmark slice 9000 2\r"),
+        );
         assert_eq!((one.name.as_str(), two.name.as_str()), ("done", "slice"));
         assert_eq!(two.since(&one), 3000.0);
         assert_eq!(Mark::parse("remark"), None);

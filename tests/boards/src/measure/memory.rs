@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use thimble_bench_report::Outcome;
 use thimble_serial::RunState;
-use thimble_tests_boards::Rig;
+use thimble_tests_boards::{Rig, Time};
 
 use super::elf::Sizes;
 use super::guests::{BOTH, Guest, LISTENER, WAITER};
@@ -15,7 +15,7 @@ const MORE: u32 = 10;
 
 /// RAM of a board that runs nothing.
 pub(super) fn idle(board: &Board) -> Result<Vec<Outcome>> {
-    let mut rig = board.start("256K", true)?;
+    let mut rig = board.start("256K", Time::Counted)?;
     let device = rig.device()?;
     let sizes = Sizes::of(&board.plain)?;
     let heap = f64::from(device.heap.used_bytes);
@@ -41,7 +41,9 @@ pub(super) fn containers(board: &Board, is_smoke: bool) -> Result<Vec<Outcome>> 
             "idle_subscriber_timer_kb_max",
         ),
     ];
-    let kinds = kinds.into_iter().take(if is_smoke { 1 } else { usize::MAX });
+    let kinds = kinds
+        .into_iter()
+        .take(if is_smoke { 1 } else { usize::MAX });
     kinds
         .map(|(guest, what, budget)| {
             let bytes = each(board, guest)?;
@@ -53,7 +55,7 @@ pub(super) fn containers(board: &Board, is_smoke: bool) -> Result<Vec<Outcome>> 
 }
 
 fn each(board: &Board, guest: Guest) -> Result<f64> {
-    let mut rig = board.start("256K", true)?;
+    let mut rig = board.start("256K", Time::Counted)?;
     let image = guest.install(&mut rig)?;
     let mut of_their_own = 0;
     let mut add = |rig: &mut Rig, number: u32| -> Result<u32> {

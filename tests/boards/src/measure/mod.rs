@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use pico_args::Arguments;
 use thimble_bench_report::{Budgets, Outcome, print, print_failure};
-use thimble_tests_boards::{Board as Machine, Rig, Setup};
+use thimble_tests_boards::{Board as Machine, Rig, Setup, Time};
 
 use self::flash::Programs;
 
@@ -32,8 +32,8 @@ struct Board {
     machine: Machine,
     /// The firmware that is run: without sockets.
     plain: PathBuf,
-    /// The same that says marks.
-    marks: PathBuf,
+    /// The same that says marks, if it was built.
+    marks: Option<PathBuf>,
 }
 
 /// The budget of a number on a board.
@@ -46,12 +46,12 @@ impl Board {
         key(self.machine.name(), what)
     }
 
-    /// Starts it with blank flash and so much RAM, counting instructions if that is asked for.
-    fn start(&self, ram: &str, counts: bool) -> Result<Rig> {
+    /// Starts it with blank flash and so much RAM.
+    fn start(&self, ram: &str, time: Time) -> Result<Rig> {
         let setup = Setup {
             firmware: Some(self.plain.clone()),
             ram: ram.to_owned(),
-            counts,
+            time,
             ..Setup::default()
         };
         Ok(Rig::start(self.machine, setup)?)
@@ -60,9 +60,9 @@ impl Board {
     /// The same with firmware that says marks.
     fn start_marks(&self) -> Result<Rig> {
         let setup = Setup {
-            firmware: Some(self.marks.clone()),
+            firmware: self.marks.clone(),
             ram: "256K".to_owned(),
-            counts: true,
+            time: Time::Counted,
             ..Setup::default()
         };
         Ok(Rig::start(self.machine, setup)?)
@@ -84,7 +84,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<ExitCode> {
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
     let machine = Machine::ALL.into_iter().find(|board| board.name() == name);
-    let board = machine.zip(marks).map(|(machine, marks)| Board {
+    let board = machine.map(|machine| Board {
         machine,
         plain,
         marks,
@@ -150,15 +150,17 @@ fn figures<'a>(
                 .collect(),
         }),
     ));
-    figures.push((
-        "instructions",
-        "from a request, or the reset, to its effect",
-        Box::new(move || {
-            let mut outcomes = instructions::boot(board)?;
-            outcomes.extend(instructions::requests(board, is_smoke)?);
-            Ok(outcomes)
-        }),
-    ));
+    if board.marks.is_some() {
+        figures.push((
+            "instructions",
+            "from a request, or the reset, to its effect",
+            Box::new(move || {
+                let mut outcomes = instructions::boot(board)?;
+                outcomes.extend(instructions::requests(board)?);
+                Ok(outcomes)
+            }),
+        ));
+    }
     figures.push((
         "wakes",
         "of a processor whose containers wait",

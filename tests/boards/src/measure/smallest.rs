@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use thimble_bench_report::Outcome;
 use thimble_serial::{Declaration, Policy, RunState};
-use thimble_tests_boards::{Packed, Rig, guests};
+use thimble_tests_boards::{Packed, Rig, Time, guests};
 
 use super::passing::{pass, written};
 use super::{Board, KIB};
@@ -78,7 +78,10 @@ pub(super) const OCRES: Three = Three {
             guest: "subscriber-ocre",
             grants: &["bus.sub:temperature/#"],
             stack_bytes: 1024,
-            says: Some(("topic=temperature/room1, content_type=text/plain, payload=reading ", 3000)),
+            says: Some((
+                "topic=temperature/room1, content_type=text/plain, payload=reading ",
+                3000,
+            )),
         },
     ],
 };
@@ -87,7 +90,10 @@ pub(super) const OCRES: Three = Three {
 pub(super) fn search(board: &Board, three: &Three) -> Result<Outcome> {
     let images = three.images()?;
     if let Err(error) = three.work(board, RAM_BYTES_MAX, &images) {
-        bail!("{} do not work in {RAM_BYTES_MAX} bytes: {error:#}", three.what);
+        bail!(
+            "{} do not work in {RAM_BYTES_MAX} bytes: {error:#}",
+            three.what
+        );
     }
     let (mut works, mut fails) = (RAM_BYTES_MAX, RAM_BYTES_MIN);
     let mut reason = String::new();
@@ -123,7 +129,7 @@ impl Three {
 
     /// Installs, makes and watches them; an error if anything is not as it should be.
     fn work(&self, board: &Board, ram_bytes: u32, images: &[Packed]) -> Result<()> {
-        let mut rig = board.start(&ram_bytes.to_string(), true)?;
+        let mut rig = board.start(&ram_bytes.to_string(), Time::Hurried)?;
         for (part, image) in self.parts.iter().zip(images) {
             rig.install(image, &format!("{}:1", part.guest))?;
         }
@@ -172,7 +178,10 @@ impl Part {
         if let Some((line, bytes_min)) = self.says
             && (!text.contains(line) || bytes < bytes_min)
         {
-            bail!("{} has written {bytes} bytes, at the end `{text}`", self.guest);
+            bail!(
+                "{} has written {bytes} bytes, at the end `{text}`",
+                self.guest
+            );
         }
         Ok(())
     }

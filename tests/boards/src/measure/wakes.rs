@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use thimble_bench_report::Outcome;
+use thimble_tests_boards::Time;
 
 use super::Board;
 use super::guests::{LISTENER, TICKER};
@@ -12,8 +13,12 @@ const WATCHED_MS: u64 = 30 * 60 * 1000;
 
 /// Wake-ups a second: with containers that wait for messages, and with one that has a timer of a second beside them.
 pub(super) fn wakes(board: &Board, is_smoke: bool) -> Result<Vec<Outcome>> {
-    let watched_ms = if is_smoke { WATCHED_MS / 10 } else { WATCHED_MS };
-    let mut rig = board.start("256K", true)?;
+    let watched_ms = if is_smoke {
+        WATCHED_MS / 10
+    } else {
+        WATCHED_MS
+    };
+    let mut rig = board.start("256K", Time::Hurried)?;
     let image = LISTENER.install(&mut rig)?;
     for number in 0..3 {
         let name = format!("listener{number}");

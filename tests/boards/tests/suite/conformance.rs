@@ -180,7 +180,11 @@ fn run(rig: &mut Rig, group: &Group) -> Outcome {
     let mut declaration = Declaration {
         name: group.name.to_owned(),
         image: digest,
-        grants: group.grants.iter().map(|grant| (*grant).to_owned()).collect(),
+        grants: group
+            .grants
+            .iter()
+            .map(|grant| (*grant).to_owned())
+            .collect(),
         limits: limits(group.name),
         timeout_ms: Some(60_000),
         ..Declaration::default()

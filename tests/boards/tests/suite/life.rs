@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use thimble_image::ImageConfig;
 use thimble_port_serial::SerialError;
-use thimble_serial::{
-    Declaration, HealthStatus, Policy, RefusalKind, Reply, Request, RunState,
-};
+use thimble_serial::{Declaration, HealthStatus, Policy, RefusalKind, Reply, Request, RunState};
 use thimble_tests_boards::{Board, Packed, Rig, Setup, guests};
 
 use super::conformance::on_every_board;
@@ -39,9 +37,7 @@ fn spin() -> Packed {
 
 /// Traps at once, after a division by zero.
 fn crash() -> Packed {
-    text(
-        r#"(module (func (export "_start") (drop (i32.div_u (i32.const 1) (i32.const 0)))))"#,
-    )
+    text(r#"(module (func (export "_start") (drop (i32.div_u (i32.const 1) (i32.const 0)))))"#)
 }
 
 fn name(name: &str) -> String {
@@ -66,10 +62,14 @@ fn busy_containers_are_held_and_ended(board: Board) {
     let mut rig = Rig::start(board, Setup::default()).unwrap();
     let image = rig.install(&spin(), "spin:1").unwrap();
     for container in ["one", "two", "three"] {
-        rig.client.create(declared(container, &image), false).unwrap();
+        rig.client
+            .create(declared(container, &image), false)
+            .unwrap();
     }
     until(&mut rig, "one", RunState::Running);
-    rig.client.done(&Request::Pause { name: name("one") }).unwrap();
+    rig.client
+        .done(&Request::Pause { name: name("one") })
+        .unwrap();
     let held = rig.client.inspect("one").unwrap();
     assert_eq!(held.state, RunState::Paused);
     let other = rig.client.inspect("two").unwrap();
@@ -77,12 +77,16 @@ fn busy_containers_are_held_and_ended(board: Board) {
     let later = rig.client.inspect("one").unwrap();
     assert_eq!(later.cpu_us, held.cpu_us, "a paused container does not run");
     assert!(rig.client.inspect("two").unwrap().cpu_us > other.cpu_us);
-    rig.client.done(&Request::Unpause { name: name("one") }).unwrap();
+    rig.client
+        .done(&Request::Unpause { name: name("one") })
+        .unwrap();
     rig.client.idle(Duration::from_millis(300)).unwrap();
     assert!(rig.client.inspect("one").unwrap().cpu_us > held.cpu_us);
     for (container, code) in [("one", 137), ("two", 137), ("three", 143)] {
         let request = match code {
-            137 => Request::Kill { name: name(container) },
+            137 => Request::Kill {
+                name: name(container),
+            },
             _ => Request::Stop {
                 name: name(container),
                 grace_ms: None,
@@ -125,7 +129,11 @@ fn failures_are_recorded_and_repeated(board: Board) {
     until(&mut rig, "often", RunState::Failed);
     let often = rig.client.inspect("often").unwrap();
     assert_eq!(often.restarts, 2);
-    let records = rig.ask(&Request::Records { name: name("often") }).unwrap();
+    let records = rig
+        .ask(&Request::Records {
+            name: name("often"),
+        })
+        .unwrap();
     let Reply::Records(ends) = records else {
         panic!("{records:?}");
     };
@@ -179,7 +187,9 @@ fn a_flood_does_not_keep_another_from_its_timer(board: Board) {
     let blinky = Packed::of_file(&guests::guest("blinky-rust"), true).unwrap();
     let blinky = rig.install(&blinky, "blinky:1").unwrap();
     for container in ["one", "two"] {
-        rig.client.create(declared(container, &flood), false).unwrap();
+        rig.client
+            .create(declared(container, &flood), false)
+            .unwrap();
     }
     let mut blinks = declared("blinky", &blinky);
     blinks.grants = vec![name("timer"), name("gpio:led0")];

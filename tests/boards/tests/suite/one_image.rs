@@ -97,13 +97,22 @@ fn on_linux(home: &Path, case: &Case) -> (String, String, i32) {
     }
     let ran = run.arg(case.guest).args(case.args).output().unwrap();
     let output = String::from_utf8(ran.stdout).unwrap();
-    (format!("sha256:{digest}"), output, ran.status.code().unwrap())
+    (
+        format!("sha256:{digest}"),
+        output,
+        ran.status.code().unwrap(),
+    )
 }
 
 #[test]
 fn one_digest_runs_on_linux_and_on_every_board_with_the_same_output() {
     let home = TempDir::new().unwrap();
-    let words = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let words = |texts: &[&str]| {
+        texts
+            .iter()
+            .map(|text| (*text).to_owned())
+            .collect::<Vec<_>>()
+    };
     let mut rigs = Board::ALL.map(|board| Rig::start(board, Setup::default()).unwrap());
     for case in &CASES {
         let (digest, output, code) = on_linux(home.path(), case);
@@ -129,7 +138,11 @@ fn one_digest_runs_on_linux_and_on_every_board_with_the_same_output() {
             declaration.limits.subscriptions = Some(64);
             let outcome = rig.run(declaration).unwrap();
             let name = rig.board.name();
-            assert_eq!(outcome.output, output, "{} on {name}: {outcome:#?}", case.guest);
+            assert_eq!(
+                outcome.output, output,
+                "{} on {name}: {outcome:#?}",
+                case.guest
+            );
             assert_eq!(outcome.code(), code, "{} on {name}", case.guest);
         }
     }
