@@ -48,7 +48,7 @@ complete -c thimble -n "__fish_thimble_needs_command" -f -a "down" -d 'Remove an
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "diff" -d 'Show what `up` would do'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "apps" -d 'List apps'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "volumes" -d 'What is done with volumes'
-complete -c thimble -n "__fish_thimble_needs_command" -f -a "device" -d 'Show the daemon and the device'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "device" -d 'Show the daemon and the device, or operate a microcontroller behind a serial port'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "bus" -d 'Publish and receive messages'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "inspect" -d 'Show what a container, an image or a module is: its state and configuration, signatures, imports, exports, memory, and the grants it will need'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "daemon" -d 'Run the daemon: it keeps containers in the state that was declared'
@@ -267,10 +267,218 @@ complete -c thimble -n "__fish_thimble_using_subcommand volumes; and __fish_seen
 complete -c thimble -n "__fish_thimble_using_subcommand volumes; and __fish_seen_subcommand_from rm" -l json -d 'Write JSON to standard output'
 complete -c thimble -n "__fish_thimble_using_subcommand volumes; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
 complete -c thimble -n "__fish_thimble_using_subcommand volumes; and __fish_seen_subcommand_from rm" -s V -l version -d 'Print version'
-complete -c thimble -n "__fish_thimble_using_subcommand device" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
-complete -c thimble -n "__fish_thimble_using_subcommand device" -l json -d 'Write JSON to standard output'
-complete -c thimble -n "__fish_thimble_using_subcommand device" -s h -l help -d 'Print help'
-complete -c thimble -n "__fish_thimble_using_subcommand device" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "info" -d 'Show the device'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "run" -d 'Run a container; without -d, show what it writes and end as it does'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "create" -d 'Make a container without starting it'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "start" -d 'Start containers'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "stop" -d 'Ask containers to stop, and kill those that do not in time'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "kill" -d 'Kill containers'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "pause" -d 'Keep containers from running'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "unpause" -d 'Let paused containers go on'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "restart" -d 'Stop containers and start them again'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "rm" -d 'Remove containers with their data and records'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "ps" -d 'List containers'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "logs" -d 'Show what a container wrote'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "images" -d 'List images'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "install" -d 'Bring an image to the device'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "rmi" -d 'Remove images that no container needs'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "inspect" -d 'Show containers'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "stats" -d 'Show what containers use'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "df" -d 'Show what storage is used for'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "records" -d 'Show how a container\'s runs ended'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "fault" -d 'Show the last fault of the firmware itself'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "time" -d 'Show the device\'s time, or tell it this machine\'s'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "reboot" -d 'Restart the device'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "factory-reset" -d 'Remove every container, every image and all data, and restart the device'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and not __fish_seen_subcommand_from info run create start stop kill pause unpause restart rm ps logs images install rmi inspect stats df records fault time reboot factory-reset console" -f -a "console" -d 'Use the device\'s own console; Ctrl-] leaves it'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from info" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from info" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from info" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from info" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from info" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l name -d 'Name of the container [default: the device chooses one]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -s e -l env -d 'Set an environment variable; NAME alone takes its value from here' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l allow -d 'Grant something, for example gpio:led0 or timer' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -s m -l memory -d 'Limit of linear memory, for example 64k' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l cpus -d 'Share of the processor among the containers that want it' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l limit -d 'Set another limit: stack=4k, storage=64k, kv=4k, log=2k, descriptors=8, sockets=4, timers=8 or subscriptions=8' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l restart -d 'When to start it again after its end: no, on-failure, on-failure:N, unless-stopped or always' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l timeout -d 'End the container after this time, for example 500ms, 10s or 2m' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l queue-messages -d 'Messages that may wait for it' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l message-bytes -d 'Bytes of one message at most' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l entry -d 'Exported function to run instead of the image\'s' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -s t -l tag -d 'The name that a .wasm or .wat file has on the device [default: that of the file]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -s d -l detach -d 'Go on without waiting for its end'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l allow-requested -d 'Grant everything that the image asks for; look at it first with `thimble inspect`'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l rm -d 'Remove the container after its end'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l replace -d 'Replace the container that has this name, whatever state it is in; its data stays'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -l plain-http -d 'Speak HTTP without TLS to the registry of an image that is fetched'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from run" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l name -d 'Name of the container [default: the device chooses one]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -s e -l env -d 'Set an environment variable; NAME alone takes its value from here' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l allow -d 'Grant something, for example gpio:led0 or timer' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -s m -l memory -d 'Limit of linear memory, for example 64k' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l cpus -d 'Share of the processor among the containers that want it' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l limit -d 'Set another limit: stack=4k, storage=64k, kv=4k, log=2k, descriptors=8, sockets=4, timers=8 or subscriptions=8' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l restart -d 'When to start it again after its end: no, on-failure, on-failure:N, unless-stopped or always' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l timeout -d 'End the container after this time, for example 500ms, 10s or 2m' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l queue-messages -d 'Messages that may wait for it' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l message-bytes -d 'Bytes of one message at most' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l entry -d 'Exported function to run instead of the image\'s' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -s t -l tag -d 'The name that a .wasm or .wat file has on the device [default: that of the file]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l allow-requested -d 'Grant everything that the image asks for; look at it first with `thimble inspect`'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l rm -d 'Remove the container after its end'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l replace -d 'Replace the container that has this name, whatever state it is in; its data stays'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -l plain-http -d 'Speak HTTP without TLS to the registry of an image that is fetched'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from create" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from start" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from start" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from start" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from start" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from start" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from stop" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from stop" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from stop" -s t -l time -d 'Time between asking and killing, for example 500ms or 30s [default: the container\'s own]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from stop" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from stop" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from stop" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from kill" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from kill" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from kill" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from kill" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from kill" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from kill" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from pause" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from pause" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from pause" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from pause" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from pause" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from pause" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from unpause" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from unpause" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from unpause" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from unpause" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from unpause" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from unpause" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from restart" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from restart" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from restart" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from restart" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from restart" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from restart" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from rm" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from rm" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from rm" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from rm" -s f -l force -d 'Kill those that run'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from rm" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from rm" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from ps" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from ps" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from ps" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from ps" -s a -l all -d 'List those that have ended too'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from ps" -s q -l quiet -d 'Show names only'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from ps" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from ps" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from ps" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from logs" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from logs" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from logs" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Go on with what comes'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from logs" -s t -l timestamps -d 'Show when each piece was written, counted from the device\'s start'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from logs" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from logs" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from logs" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from images" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from images" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from images" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from images" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from images" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from images" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from install" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from install" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from install" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from install" -s t -l tag -d 'The name that a .wasm or .wat file has on the device [default: that of the file]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from install" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from install" -l plain-http -d 'Speak HTTP without TLS to the registry of an image that is fetched'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from install" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from rmi" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from rmi" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from rmi" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from rmi" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from rmi" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from rmi" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from inspect" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from inspect" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from inspect" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from inspect" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from inspect" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from stats" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from stats" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from stats" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from stats" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from stats" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from df" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from df" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from df" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from df" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from df" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from df" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from records" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from records" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from records" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from records" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from records" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from records" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from fault" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from fault" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from fault" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from fault" -l clear -d 'Forget it'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from fault" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from fault" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from fault" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from time" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from time" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from time" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from time" -l set -d 'Tell the device this machine\'s time'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from time" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from time" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from time" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from reboot" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from reboot" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from reboot" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from reboot" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from factory-reset" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from factory-reset" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from factory-reset" -s y -l yes -d 'It is meant'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from factory-reset" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from factory-reset" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from console" -l serial -d 'The port at which the device is: /dev/tty…, unix:PATH or tcp:HOST:PORT [default: THIMBLE_SERIAL]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from console" -l baud -d 'The speed of a serial port, in bits a second' -r
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from console" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand device; and __fish_seen_subcommand_from console" -s V -l version -d 'Print version'
 complete -c thimble -n "__fish_thimble_using_subcommand bus; and not __fish_seen_subcommand_from pub sub status" -s h -l help -d 'Print help'
 complete -c thimble -n "__fish_thimble_using_subcommand bus; and not __fish_seen_subcommand_from pub sub status" -s V -l version -d 'Print version'
 complete -c thimble -n "__fish_thimble_using_subcommand bus; and not __fish_seen_subcommand_from pub sub status" -f -a "pub" -d 'Publish a message'

@@ -249,8 +249,12 @@ fn what_is_wrong_is_told() {
 fn the_console_takes_scripts() {
     let bench = Bench::new();
     assert_eq!(bench.ask(&["install", "hello.wasm"]).code, 0);
-    let script = b"run -d --name pump -e FOREVER=1 hello\nps\n";
+    let script = b"run -d --name pump -e FOREVER=1 hello:latest\nps\n";
     let shown = bench.ask_with_input(&["console"], script);
     assert_eq!(shown.code, 0, "{shown:?}");
     assert!(shown.stdout.contains("Up 1s"), "{shown:?}");
+    // It is on the device alone, and the tag need not be said.
+    let run = bench.ask(&["run", "hello"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(bench.asked("InstallBegin"), 1);
 }

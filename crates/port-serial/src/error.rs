@@ -50,19 +50,12 @@ pub enum SerialError {
     Reply(LinkError),
     /// The device's reply belongs to another request.
     OtherReply,
-    /// The documents of the image are too large for the device's messages.
-    Documents {
-        /// Bytes of the manifest, the configuration and the name.
-        bytes: usize,
-        /// Bytes of a message that the device takes.
-        bytes_max: u32,
-    },
-    /// The layer has more bytes than a device can have.
-    Layer {
+    /// A document, the layer or all of the image has more bytes than a device can have.
+    TooLarge {
         /// Its bytes.
         bytes: usize,
     },
-    /// The device does not take any more of the layer.
+    /// The device does not take any more of the image.
     Stuck {
         /// Bytes that it has.
         bytes: u32,
@@ -133,16 +126,11 @@ impl fmt::Display for SerialError {
                 "the device's reply cannot be understood; its firmware may be newer than this program",
             ),
             Self::OtherReply => formatter.write_str("the device's reply belongs to another request"),
-            Self::Documents { bytes, bytes_max } => write!(
-                formatter,
-                "the image's manifest, configuration and name have {bytes} bytes, and the device takes messages of \
-                 {bytes_max} bytes; give it fewer annotations"
-            ),
-            Self::Layer { bytes } => {
-                write!(formatter, "the module has {bytes} bytes, more than a device can have")
+            Self::TooLarge { bytes } => {
+                write!(formatter, "the image has {bytes} bytes, more than a device can have")
             }
             Self::Stuck { bytes } => {
-                write!(formatter, "the device takes no more of the module after {bytes} bytes")
+                write!(formatter, "the device takes no more of the image after {bytes} bytes")
             }
             Self::OtherImage { digest } => {
                 write!(formatter, "the device keeps the image as {digest}, which it is not")

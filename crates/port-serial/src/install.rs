@@ -6,11 +6,8 @@ use thimble_serial::{RefusalKind, Reply, Request};
 use crate::client::Client;
 use crate::error::SerialError;
 
-/// Bytes of a message with a part of a layer beside the part: its numbers and keys, the offset and the length.
+/// Bytes of a message with a part of an image beside the part: its numbers and keys, the offset and the length.
 const PART_OVERHEAD_BYTES: u32 = 16;
-
-/// Bytes of a message with the documents beside them.
-const BEGIN_OVERHEAD_BYTES: u32 = 32;
 
 /// How often an installation is begun, where the device forgets it in between.
 const BEGINNINGS_MAX: u32 = 3;
@@ -32,26 +29,27 @@ pub struct Package<'a> {
 }
 
 impl Client {
-    /// Installs an image, unless it is there, and tells its digest. Progress is told in bytes of the layer.
+    /// Installs an image, unless it is there, and tells its digest. Progress is told in bytes of the
+    /// documents and the layer together.
     ///
     /// # Errors
-    /// The image does not fit the device or its messages, the device refuses it, or the line fails.
+    /// The image is longer than any device has room for, the device refuses it, or the line fails.
     pub fn install(
         &mut self,
         package: &Package<'_>,
         progress: &mut dyn FnMut(u32, u32),
     ) -> Result<String, SerialError> {
-        let layer_bytes = check(package, self.message_bytes_max())?;
+        let digest = Digest::of(package.manifest).to_string();
+        let begin = begin(package, &digest)?;
+        let bytes = [package.manifest, package.config, package.layer].concat();
         let mut beginnings = 1;
         loop {
-            match self.install_once(package, layer_bytes, progress) {
+            match self.install_once(&begin, &bytes, progress) {
                 Err(error) if beginnings < BEGINNINGS_MAX && is_forgotten(&error) => {
                     beginnings += 1;
                 }
                 Err(error) => return Err(error),
-                Ok(digest) if digest == Digest::of(package.manifest).to_string() => {
-                    return Ok(digest);
-                }
+                Ok(installed) if installed == digest => return Ok(digest),
                 Ok(digest) => return Err(SerialError::OtherImage { digest }),
             }
         }
@@ -59,46 +57,40 @@ impl Client {
 
     fn install_once(
         &mut self,
-        package: &Package<'_>,
-        layer_bytes: u32,
+        begin: &Request,
+        bytes: &[u8],
         progress: &mut dyn FnMut(u32, u32),
     ) -> Result<String, SerialError> {
-        let begin = Request::InstallBegin {
-            manifest: package.manifest.to_vec(),
-            config: package.config.to_vec(),
-            layer_bytes,
-            reference: package.reference.to_owned(),
-        };
-        match self.request(&begin)? {
+        match self.request(begin)? {
             Reply::Installed { digest } => return Ok(digest),
             Reply::Done => {}
             _ => return Err(SerialError::OtherReply),
         }
-        self.send_layer(package.layer, layer_bytes, progress)?;
+        self.send_parts(bytes, progress)?;
         match self.request(&Request::InstallEnd)? {
             Reply::Installed { digest } => Ok(digest),
             _ => Err(SerialError::OtherReply),
         }
     }
 
-    fn send_layer(
+    fn send_parts(
         &mut self,
-        layer: &[u8],
-        layer_bytes: u32,
+        bytes: &[u8],
         progress: &mut dyn FnMut(u32, u32),
     ) -> Result<(), SerialError> {
+        let whole = length(bytes)?;
         let part_bytes = self.message_bytes_max().saturating_sub(PART_OVERHEAD_BYTES) as usize;
         let (mut sent, mut standstills) = (0_u32, 0);
-        while sent < layer_bytes {
-            progress(sent, layer_bytes);
-            let rest = layer.get(sent as usize..).unwrap_or_default();
+        while sent < whole {
+            progress(sent, whole);
+            let rest = bytes.get(sent as usize..).unwrap_or_default();
             let bytes = rest.get(..part_bytes).unwrap_or(rest).to_vec();
             match self.request(&Request::InstallPart {
                 offset: sent,
                 bytes,
             })? {
                 // The device says where to go on.
-                Reply::Received { bytes } if bytes > sent && bytes <= layer_bytes => {
+                Reply::Received { bytes } if bytes > sent && bytes <= whole => {
                     sent = bytes;
                     standstills = 0;
                 }
@@ -110,20 +102,23 @@ impl Client {
                 _ => return Err(SerialError::OtherReply),
             }
         }
-        progress(sent, layer_bytes);
+        progress(sent, whole);
         Ok(())
     }
 }
 
-/// Whether the image fits messages and numbers; bytes of its layer.
-fn check(package: &Package<'_>, bytes_max: u32) -> Result<u32, SerialError> {
-    let bytes = package.manifest.len() + package.config.len() + package.reference.len();
-    if bytes > bytes_max.saturating_sub(BEGIN_OVERHEAD_BYTES) as usize {
-        return Err(SerialError::Documents { bytes, bytes_max });
-    }
-    u32::try_from(package.layer.len()).map_err(|_| SerialError::Layer {
-        bytes: package.layer.len(),
+fn begin(package: &Package<'_>, digest: &str) -> Result<Request, SerialError> {
+    Ok(Request::InstallBegin {
+        manifest_bytes: length(package.manifest)?,
+        config_bytes: length(package.config)?,
+        layer_bytes: length(package.layer)?,
+        digest: digest.to_owned(),
+        reference: package.reference.to_owned(),
     })
+}
+
+fn length(bytes: &[u8]) -> Result<u32, SerialError> {
+    u32::try_from(bytes.len()).map_err(|_| SerialError::TooLarge { bytes: bytes.len() })
 }
 
 /// Whether the device may have restarted in between: it refuses a part of what it does not know, or was silent.

@@ -146,7 +146,7 @@ fn write_message(
     let bytes_max = encoder.writer().bytes_max();
     let too_long = |_| EncodeError::TooLong { bytes_max };
     encoder.array(2).map_err(too_long)?;
-    encoder.u32(number).map_err(too_long)?;
+    encoder.u64(number.into()).map_err(too_long)?;
     write_fields(fields, encoder)
 }
 
@@ -154,7 +154,8 @@ fn read_number(decoder: &mut Decoder<'_>) -> Result<u32, DecodeError> {
     if decoder.array().map_err(malformed)? != Some(2) {
         return Err(DecodeError::Malformed);
     }
-    decoder.u32().map_err(malformed)
+    let number = decoder.u64().map_err(malformed)?;
+    u32::try_from(number).map_err(|_| DecodeError::Malformed)
 }
 
 fn finish<T>(decoder: &Decoder<'_>, message: T) -> Result<T, DecodeError> {

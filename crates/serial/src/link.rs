@@ -5,6 +5,7 @@
 
 mod client;
 mod server;
+mod shorten;
 
 pub use client::{ClientEvent, ClientLink, DEVICE_BYTES_MIN, LinkError, Step, Timing};
 pub use server::{ServerEvent, ServerLink};

@@ -7,29 +7,33 @@ use alloc::vec::Vec;
 /// What an operator asks of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 pub enum Request {
     /// Who are you? Answered by [`Reply::Device`].
     Device,
-    /// Begins to install an image; the layer follows in parts. What was begun before is given up. Answered by
-    /// [`Reply::Done`], or [`Reply::Installed`] at once if the image is there already.
+    /// Begins to install an image, which follows in parts: manifest, configuration and layer, byte for byte, as one row of
+    /// bytes. What was begun before is given up. Answered by [`Reply::Done`], or [`Reply::Installed`] at once if the image
+    /// is there already.
     InstallBegin {
-        /// The manifest, byte for byte: its digest is the image's.
-        manifest: Vec<u8>,
-        /// The configuration, byte for byte.
-        config: Vec<u8>,
+        /// Bytes of the manifest.
+        manifest_bytes: u32,
+        /// Bytes of the configuration.
+        config_bytes: u32,
         /// Bytes of the one layer, the module.
         layer_bytes: u32,
+        /// The digest of the manifest, which is the image's, `sha256:…`.
+        digest: String,
         /// The name under which it is known then, such as `registry/app:1`.
         reference: String,
     },
-    /// The next bytes of the layer. Sent again with the same offset it changes nothing. Answered by [`Reply::Received`].
+    /// The next bytes of the image. Sent again with the same offset it changes nothing. Answered by [`Reply::Received`].
     InstallPart {
-        /// Where in the layer they belong.
+        /// Where they belong: 0 is the first byte of the manifest.
         offset: u32,
         /// The bytes.
         bytes: Vec<u8>,
     },
-    /// The layer is complete: check and keep it. Answered by [`Reply::Installed`].
+    /// The image is complete: check and keep it. Answered by [`Reply::Installed`].
     InstallEnd,
     /// The image after this one in the order of digests; empty for the first. Answered by [`Reply::Image`] or
     /// [`Reply::NoMore`].
@@ -139,9 +143,9 @@ pub enum Reply {
     Refused(Refusal),
     /// The device.
     Device(DeviceStatus),
-    /// How many bytes of the layer are there.
+    /// How many bytes of the image are there.
     Received {
-        /// Bytes from the layer's beginning: the next part begins here.
+        /// Bytes from the manifest's beginning: the next part begins here.
         bytes: u32,
     },
     /// An image is kept.

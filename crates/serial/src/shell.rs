@@ -152,7 +152,7 @@ impl Shell {
 
     fn enter(&mut self, line: &str, printer: &mut Printer<'_>) {
         if core::mem::take(&mut self.is_unconfirmed) {
-            if line.trim() == "yes" {
+            if line.trim_ascii() == "yes" {
                 self.task = Some(Task::asking(Request::FactoryReset));
             } else {
                 printer.line("Nothing was done.");

@@ -4,6 +4,7 @@
 //! against the manifest, module and side table against the checksum that was kept when they were written. One that is
 //! damaged is told, and can be installed again.
 
+mod documents;
 mod extent;
 mod install;
 mod names;

@@ -57,6 +57,7 @@ pub(crate) fn settle(
     let at_most = |asked: Option<u64>, usual: u64| asked.map_or(usual, |asked| asked.min(usual));
     let wide = |declared: Option<u32>, given: u64| declared.map_or(given, u64::from);
     let stack_bytes = declared.stack_bytes.unwrap_or(settings.stack_bytes);
+    let message_bytes = declared.message_bytes.unwrap_or(usual.message_bytes);
     let limits = Limits {
         stack_bytes: Some(stack_bytes),
         memory_bytes: wide(
@@ -76,7 +77,9 @@ pub(crate) fn settle(
         timers: declared.timers.unwrap_or(usual.timers),
         subscriptions: declared.subscriptions.unwrap_or(usual.subscriptions),
         queue_messages: declared.queue_messages.unwrap_or(usual.queue_messages),
-        message_bytes: declared.message_bytes.unwrap_or(usual.message_bytes),
+        message_bytes,
+        // A queue that cannot hold one message of the largest size would never get it.
+        queue_bytes: usual.queue_bytes.max(message_bytes),
         ..usual.clone()
     };
     let asked = image

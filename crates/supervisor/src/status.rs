@@ -17,6 +17,12 @@ use crate::supervisor::Supervisor;
 /// The version of the messages.
 const PROTOCOL: u32 = 1;
 
+/// What a reply with a log takes beside its entries, about.
+const LOG_REPLY_BYTES: u32 = 40;
+
+/// The most bytes of entries in a reply, so that there are not more of them than a list may have.
+const LOG_BYTES_MAX: u32 = 3000;
+
 impl Supervisor {
     /// The container behind this name.
     pub(crate) fn container_after(&self, after: &str, now: Instant) -> Outcome<Reply> {
@@ -78,8 +84,9 @@ impl Supervisor {
             .entries
             .get(name)
             .ok_or_else(|| Denied::no_container(name))?;
-        // Half of a message is left for what is around the bytes.
-        let bytes_max = usize::try_from(self.device.settings.message_bytes_max / 2).unwrap_or(0);
+        let bytes_max = self.device.settings.message_bytes_max;
+        let bytes_max = bytes_max.saturating_sub(LOG_REPLY_BYTES).min(LOG_BYTES_MAX);
+        let bytes_max = usize::try_from(bytes_max).unwrap_or(0);
         let part = entry
             .journal
             .look(|heard| heard.ring.read(from, bytes_max))

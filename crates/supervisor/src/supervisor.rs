@@ -133,21 +133,23 @@ impl Supervisor {
         match request {
             Request::Device => Ok(self.device_status(now)),
             Request::InstallBegin {
-                manifest,
-                config,
+                manifest_bytes,
+                config_bytes,
                 layer_bytes,
+                digest,
                 reference,
-            } => {
-                let offer = Offer {
-                    manifest: &manifest,
-                    config: &config,
-                    layer_bytes,
-                    reference: &reference,
-                };
-                let pinned = self.entries.running_images();
-                self.device.begin_install(&offer, &pinned)
+            } => self.device.begin_install(&Offer {
+                manifest_bytes,
+                config_bytes,
+                layer_bytes,
+                digest: &digest,
+                reference: &reference,
+            }),
+            Request::InstallPart { offset, bytes } => {
+                let entries = &self.entries;
+                self.device
+                    .receive(offset, &bytes, || entries.running_images())
             }
-            Request::InstallPart { offset, bytes } => self.device.receive(offset, &bytes),
             Request::InstallEnd => self.device.end_install(),
             Request::Image { after } => {
                 let entries = &self.entries;

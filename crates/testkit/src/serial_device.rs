@@ -79,7 +79,7 @@ impl SerialDevice {
             Some(ServerEvent::Text(text)) => return self.typed(text, now_ms),
             Some(ServerEvent::Request(request)) => {
                 let reply = self.carry_out(&request);
-                self.link.answer(&reply);
+                self.link.answer(reply);
             }
             Some(ServerEvent::Outgoing) => {}
         }

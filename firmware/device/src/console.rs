@@ -95,7 +95,7 @@ impl Console {
     pub(crate) fn carry_out(&mut self, supervisor: &mut Supervisor, clock: &DeviceClock) {
         if let Some(request) = self.request.take() {
             let reply = supervisor.handle(request, clock.now());
-            self.link.answer(&reply);
+            self.link.answer(reply);
         }
         if let Some(request) = self.shell.next_request(clock.uptime_ms()) {
             let reply = supervisor.handle(request, clock.now());

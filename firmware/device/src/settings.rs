@@ -11,7 +11,7 @@ use thimble_runtime::kernel::Schedule;
 use thimble_supervisor::Settings;
 
 /// Bytes of a message over the line, unless the word `message=` says otherwise.
-const MESSAGE_BYTES: u32 = 1024;
+const MESSAGE_BYTES: u32 = 384;
 /// Bytes of a container's operands and frames, unless somebody says otherwise.
 const STACK_BYTES: u32 = 2048;
 
@@ -50,9 +50,9 @@ pub(crate) fn engine() -> engine::Settings {
     }
 }
 
-/// Where records and images lie: an eighth of the flash for records, 64 blocks at most, and the rest for images.
+/// Where records and images lie: an eighth of the flash for records, 256 blocks at most, and the rest for images.
 pub(crate) fn partitions(flash: Geometry) -> (Range<u32>, Range<u32>) {
-    const LOG_BLOCKS_MAX: u32 = 64;
+    const LOG_BLOCKS_MAX: u32 = 256;
     let blocks = flash
         .capacity_bytes
         .checked_div(flash.block_bytes)

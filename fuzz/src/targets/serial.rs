@@ -25,7 +25,7 @@ pub(super) const SPEC: TargetSpec = TargetSpec {
         b"\x00\x03\x12",
         b"\x00",
         b"\x82\x00\xa0",
-        b"\x82\x01\xa4",
+        b"\x82\x01\xa5",
         b"\x82\x06\xa1\x00\xab",
         b"\x82\x07\xa1\x00\xae",
         b"\x82\x09\xa2\x00\x81\xa3",
@@ -96,13 +96,39 @@ fn reply(bytes: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
                 fits.is_ok() && decode_reply(&written).as_ref() == Ok(&reply),
                 "a reply is read as it was written",
                 || format!("{reply:?}"),
-            )
+            )?;
+            shortened(reply)
         }
         Err(error) => {
             shapes.note((3, std::mem::discriminant(&error)));
             says_something(&error)
         }
     }
+}
+
+/// Any reply becomes one that fits a message.
+fn shortened(reply: Reply) -> Result<(), Violation> {
+    let (Ok(mut server), Ok(mut decoder)) = (
+        ServerLink::new(MESSAGE_BYTES_MAX),
+        Decoder::new(MESSAGE_BYTES_MAX),
+    ) else {
+        return Ok(());
+    };
+    let told = format!("{reply:?}");
+    let mut frame = Vec::new();
+    encode(Kind::Request, 1, b"\x82\x00\xa0", &mut frame);
+    for byte in frame {
+        server.receive(byte, 0);
+    }
+    server.answer(reply);
+    let is_one = server
+        .outgoing()
+        .iter()
+        .any(|byte| match decoder.push(*byte, 0) {
+            Received::Frame(frame) => decode_reply(frame.message).is_ok(),
+            _ => false,
+        });
+    ensure(is_one, "a reply that is too long is shortened", || told)
 }
 
 /// Bytes as a line; behind them two frames, of which the second must arrive.
@@ -162,7 +188,7 @@ fn link(bytes: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
             match server.receive(byte, 0) {
                 Some(ServerEvent::Request(_)) => {
                     carried_out += 1;
-                    server.answer(&Reply::Done);
+                    server.answer(Reply::Done);
                 }
                 Some(ServerEvent::Text(_) | ServerEvent::Outgoing) | None => {}
             }

@@ -134,9 +134,12 @@ impl Rig {
     /// No device answers.
     pub fn start_with_flash(board: Board, setup: Setup, flash: &Path) -> Result<Self, SerialError> {
         let (qemu, heard, client) = switch_on(board, &setup, flash);
+        let client = client.inspect_err(|error| {
+            eprintln!("{}: {error}; its console said: {}", board.name(), heard.text());
+        })?;
         Ok(Self {
             board,
-            client: client?,
+            client,
             heard,
             qemu,
             setup,

@@ -14,7 +14,7 @@ pub(crate) use serial::{
     DeviceArguments, FactoryResetArguments, FaultArguments, InstallArguments, PackedArguments,
     PortArguments, SerialCommand, SerialCreateArguments, SerialDeclared, SerialLogsArguments,
     SerialNameArguments, SerialPsArguments, SerialRemoveArguments, SerialRmiArguments,
-    SerialRunArguments, SerialShape, TimeArguments,
+    SerialRunArguments, TimeArguments,
 };
 
 /// Commands about what the daemon has.

@@ -96,9 +96,9 @@ pub(super) fn write_fields(
     let bytes_max = encoder.writer().bytes_max();
     let count = fields.iter().filter(|field| !field.is_blank()).count();
     written(encoder.map(count as u64).map(|_| ()), bytes_max)?;
-    for (key, field) in (0_u32..).zip(fields) {
+    for (key, field) in (0_u64..).zip(fields) {
         if !field.is_blank() {
-            written(encoder.u32(key).map(|_| ()), bytes_max)?;
+            written(encoder.u64(key).map(|_| ()), bytes_max)?;
             field.write(encoder)?;
         }
     }
@@ -130,8 +130,9 @@ pub(super) fn read_fields(
     Ok(())
 }
 
+/// Numbers of one kind are written and read as those of the widest kind, so that there is one function for each.
 macro_rules! numeric_fields {
-    ($($kind:ident)*) => {$(
+    ($($kind:ident as $widest:ident)*) => {$(
         impl Blank for $kind {
             fn blank() -> Self {
                 Self::default()
@@ -145,18 +146,19 @@ macro_rules! numeric_fields {
 
             fn write(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
                 let bytes_max = encoder.writer().bytes_max();
-                written(encoder.$kind(*self).map(|_| ()), bytes_max)
+                written(encoder.$widest((*self).into()).map(|_| ()), bytes_max)
             }
 
             fn read(&mut self, decoder: &mut Decoder<'_>) -> Result<(), DecodeError> {
-                *self = decoder.$kind().map_err(malformed)?;
+                let number = decoder.$widest().map_err(malformed)?;
+                *self = number.try_into().map_err(|_| DecodeError::Malformed)?;
                 Ok(())
             }
         }
     )*};
 }
 
-numeric_fields!(bool u32 u64 i32);
+numeric_fields!(bool as bool u32 as u64 u64 as u64 i32 as i64);
 
 impl Blank for String {
     fn blank() -> Self {

@@ -45,7 +45,7 @@ macro_rules! messages {
 messages! {
     Request {
         0 Device {}
-        1 InstallBegin { manifest, config, layer_bytes, reference }
+        1 InstallBegin { manifest_bytes, config_bytes, layer_bytes, digest, reference }
         2 InstallPart { offset, bytes }
         3 InstallEnd {}
         4 Image { after }

@@ -1,8 +1,6 @@
 //! The keys of records and the numbers of choices. The order here is the protocol: append, never move.
 
-use super::field::{
-    Blank, Decoder, Encoder, Field, Item, malformed, read_fields, write_fields, written,
-};
+use super::field::{Blank, Decoder, Encoder, Field, Item, read_fields, write_fields, written};
 use super::{DecodeError, EncodeError};
 use crate::message::{
     ContainerStatus, Declaration, DeviceStatus, FaultReport, HealthStatus, ImageStatus,
@@ -59,7 +57,8 @@ macro_rules! choices {
             }
 
             fn read(&mut self, decoder: &mut Decoder<'_>) -> Result<(), DecodeError> {
-                let number = decoder.u32().map_err(malformed)?;
+                let mut number = 0_u32;
+                number.read(decoder)?;
                 let choice = Self::CHOICES.get(number as usize);
                 *self = *choice.ok_or(DecodeError::UnknownNumber { number })?;
                 Ok(())

@@ -101,7 +101,6 @@ pub struct ClientLink {
     timing: Timing,
     message_bytes_max: u32,
     sequence: u32,
-    body: Vec<u8>,
     frame: Vec<u8>,
     pending: Option<Pending>,
 }
@@ -129,7 +128,6 @@ impl ClientLink {
             timing,
             message_bytes_max: DEVICE_BYTES_MIN,
             sequence: first_sequence,
-            body: Vec::new(),
             frame: Vec::new(),
             pending: None,
         })
@@ -153,9 +151,10 @@ impl ClientLink {
     pub fn ask(&mut self, request: &Request, now_ms: u64) -> Result<(), EncodeError> {
         self.pending = None;
         self.sequence = self.sequence.wrapping_add(1);
-        frame::begin(Kind::Request, self.sequence, &mut self.body);
-        codec::encode_request(request, &mut self.body, self.message_bytes_max)?;
-        frame::finish(&mut self.body, &mut self.frame);
+        let bytes_max = self.message_bytes_max;
+        frame::begin(Kind::Request, self.sequence, bytes_max, &mut self.frame);
+        codec::encode_request(request, &mut self.frame, bytes_max)?;
+        frame::finish(bytes_max, &mut self.frame);
         self.pending = Some(Pending {
             tries: 0,
             damaged: 0,

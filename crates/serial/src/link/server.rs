@@ -5,7 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::codec::{self, DecodeError};
-use crate::frame::{self, Decoder, Kind, OVERHEAD_BYTES, Received, Text};
+use crate::frame::{self, Decoder, Kind, Received, Text};
+use crate::link::shorten::shorten;
 use crate::message::{Refusal, RefusalKind, Reply, Request};
 
 /// What a byte led to.
@@ -32,8 +33,7 @@ pub struct ServerLink {
     sequence: Option<u32>,
     /// Whether it is being carried out.
     is_working: bool,
-    body: Vec<u8>,
-    /// The reply to it, as it was sent.
+    /// The reply to it, as it was sent; written in place.
     reply: Vec<u8>,
     /// Another frame: that a request is being worked on.
     notice: Vec<u8>,
@@ -48,23 +48,20 @@ enum Outgoing {
 }
 
 impl ServerLink {
-    /// Makes one that takes and gives messages of so many bytes (256 at least), and reserves the memory for it: about three
-    /// times as much.
+    /// Makes one that takes and gives messages of so many bytes (256 at least), and reserves the memory for it: about twice
+    /// as much.
     ///
     /// # Errors
     /// There is no memory.
     pub fn new(message_bytes_max: u32) -> Result<Self, TryReserveError> {
-        let body_bytes = message_bytes_max.saturating_add(OVERHEAD_BYTES) as usize;
-        let (mut body, mut reply, mut notice) = (Vec::new(), Vec::new(), Vec::new());
-        body.try_reserve_exact(body_bytes)?;
-        reply.try_reserve_exact(frame::frame_bytes_max(body_bytes))?;
-        notice.try_reserve_exact(frame::frame_bytes_max(OVERHEAD_BYTES as usize))?;
+        let (mut reply, mut notice) = (Vec::new(), Vec::new());
+        reply.try_reserve_exact(frame::buffer_bytes(message_bytes_max))?;
+        notice.try_reserve_exact(frame::buffer_bytes(0))?;
         Ok(Self {
             decoder: Decoder::new(message_bytes_max)?,
             message_bytes_max,
             sequence: None,
             is_working: false,
-            body,
             reply,
             notice,
             outgoing: Outgoing::Nothing,
@@ -104,7 +101,7 @@ impl ServerLink {
         match request {
             Ok(request) => Some(ServerEvent::Request(request)),
             Err(error) => {
-                self.answer(&Reply::Refused(not_understood(error)));
+                self.answer(Reply::Refused(not_understood(error)));
                 Some(ServerEvent::Outgoing)
             }
         }
@@ -118,33 +115,27 @@ impl ServerLink {
 
     /// Answers the request. Of a reply that is longer than a message may be, what matters least is left out; one that is too
     /// long all the same becomes a refusal that says so. Without a request nothing happens.
-    pub fn answer(&mut self, reply: &Reply) {
+    pub fn answer(&mut self, mut reply: Reply) {
         let Some(sequence) = self.sequence.filter(|_| self.is_working) else {
             return;
         };
-        if !self.encode(sequence, reply) {
-            let mut shortened = reply.clone();
-            while shorten(&mut shortened) {
-                if self.encode(sequence, &shortened) {
-                    return self.finish();
-                }
+        while !self.encode(sequence, &reply) {
+            if !shorten(&mut reply) {
+                // This one does fit.
+                let refusal = refusal(RefusalKind::Device, "the answer does not fit a message");
+                self.encode(sequence, &Reply::Refused(refusal));
+                break;
             }
-            let refusal = refusal(RefusalKind::Device, "the answer does not fit a message");
-            // This one does.
-            self.encode(sequence, &Reply::Refused(refusal));
         }
-        self.finish();
+        frame::finish(self.message_bytes_max, &mut self.reply);
+        self.is_working = false;
+        self.outgoing = Outgoing::Reply;
     }
 
     fn encode(&mut self, sequence: u32, reply: &Reply) -> bool {
-        frame::begin(Kind::Reply, sequence, &mut self.body);
-        codec::encode_reply(reply, &mut self.body, self.message_bytes_max).is_ok()
-    }
-
-    fn finish(&mut self) {
-        frame::finish(&mut self.body, &mut self.reply);
-        self.is_working = false;
-        self.outgoing = Outgoing::Reply;
+        let bytes_max = self.message_bytes_max;
+        frame::begin(Kind::Reply, sequence, bytes_max, &mut self.reply);
+        codec::encode_reply(reply, &mut self.reply, bytes_max).is_ok()
     }
 
     /// Tells the client that its request is still being carried out, so that it goes on waiting. Repeated requests are
@@ -174,31 +165,6 @@ impl ServerLink {
         frame::encode(Kind::Working, sequence, &[], &mut self.notice);
         self.outgoing = Outgoing::Notice;
         ServerEvent::Outgoing
-    }
-}
-
-/// Leaves something out of a reply, if there is something that can be spared.
-fn shorten(reply: &mut Reply) -> bool {
-    match reply {
-        Reply::Container(container) => {
-            let declaration = &mut container.declaration;
-            if let Some(end) = &mut container.end
-                && !end.last_output.is_empty()
-            {
-                end.last_output.clear();
-                return true;
-            }
-            let has_lists = !declaration.env.is_empty()
-                || !declaration.grants.is_empty()
-                || declaration.args.is_some();
-            declaration.env.clear();
-            declaration.grants.clear();
-            declaration.args = None;
-            has_lists
-        }
-        // The oldest one goes.
-        Reply::Records(ends) => ends.pop().is_some(),
-        _ => false,
     }
 }
 

@@ -116,7 +116,7 @@ impl Editor {
     }
 
     fn enter(&mut self) -> String {
-        self.history.add(self.line.trim());
+        self.history.add(self.line.trim_ascii());
         self.back = 0;
         self.cursor = 0;
         core::mem::take(&mut self.line)
@@ -149,7 +149,7 @@ impl Editor {
     }
 
     fn delete_word(&mut self) {
-        let kept = self.before_cursor().trim_end();
+        let kept = self.before_cursor().trim_ascii_end();
         let start = kept.rfind(' ').map_or(0, |blank| blank.saturating_add(1));
         self.delete_from(start);
     }

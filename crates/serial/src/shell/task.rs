@@ -45,6 +45,8 @@ pub(super) struct Follow {
     interrupts: Option<u8>,
     /// Whether an interrupt is still to be told to it.
     is_interrupting: bool,
+    /// Whether the next reply is the one to that.
+    is_interrupted: bool,
     /// Whether its end is still to be told.
     is_over: bool,
     /// Whether the last line that was shown has no end yet.
@@ -182,6 +184,7 @@ impl Follow {
             is_followed,
             interrupts,
             is_interrupting: false,
+            is_interrupted: false,
             is_over: false,
             is_open: false,
             next_at_ms: 0,
@@ -191,6 +194,7 @@ impl Follow {
     fn next_request(&mut self, now_ms: u64) -> Option<Request> {
         let name = self.name.clone();
         if core::mem::take(&mut self.is_interrupting) {
+            self.is_interrupted = true;
             return Some(match self.interrupts {
                 Some(0 | 1) => Request::Stop {
                     name,
@@ -207,6 +211,7 @@ impl Follow {
     }
 
     fn reply(&mut self, reply: &Reply, now_ms: u64, printer: &mut Printer<'_>) -> bool {
+        let was_interrupted = core::mem::take(&mut self.is_interrupted);
         let goes_on = match reply {
             Reply::Log {
                 entries,
@@ -240,8 +245,9 @@ impl Follow {
                 told(container, printer);
                 false
             }
-            // Of the stop that Ctrl-C asked for.
-            Reply::Done => true,
+            Reply::Done => was_interrupted,
+            // It had ended already: what it wrote last is still to be shown.
+            Reply::Refused(_) if was_interrupted => true,
             Reply::Refused(refusal) => {
                 self.close(printer);
                 // A container that is removed after its end is not there any more.

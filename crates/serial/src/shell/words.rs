@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 /// A quote is not closed, or a backslash is the last character.
 pub(super) fn split(line: &str) -> Result<Vec<String>, &'static str> {
     let mut words = Vec::new();
-    let mut characters = line.trim().chars();
+    let mut characters = line.trim_ascii().chars();
     let mut word: Option<String> = None;
     while let Some(character) = characters.next() {
         match character {

@@ -74,6 +74,19 @@ fn every_length_and_content_arrives() {
 }
 
 #[test]
+fn a_frame_is_cobs_between_zeros() {
+    for length in (0..1025).step_by(7).chain(240..270).chain(490..520) {
+        for zero_every in [usize::MAX, 1, 254, 255, 300] {
+            let message: Vec<u8> = (0..length)
+                .map(|index| u8::from(index % zero_every != zero_every - 1))
+                .collect();
+            let bytes = frame(u32::MAX, &message);
+            assert_eq!(all(&bytes), [got(u32::MAX, &message)], "{length}");
+        }
+    }
+}
+
+#[test]
 fn text_and_frames_do_not_touch() {
     let bytes = [
         b"ps\r".to_vec(),

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use thimble_serial::link::{LinkError, Step, Timing};
 use thimble_serial::{
-    ClientEvent, ClientLink, RefusalKind, Reply, Request, ServerEvent, ServerLink,
+    ClientEvent, ClientLink, ContainerStatus, Declaration, LimitOverrides, Policy, Refusal,
+    RefusalKind, Reply, Request, RunEnd, RunState, ServerEvent, ServerLink,
 };
 
 use crate::random::Random;
@@ -134,7 +135,7 @@ impl Model {
             }
         }
         if let Some((reply, _)) = self.work.take_if(|(_, until_ms)| *until_ms <= self.now_ms) {
-            self.server.answer(&reply);
+            self.server.answer(reply);
             self.flush();
         }
         if self.random.one_in(50) {
@@ -250,7 +251,7 @@ fn another_client_waits_for_what_the_first_began() {
     let (event, events) = send(&mut second, &mut model.server, 0);
     assert_eq!(event, Some(ServerEvent::Outgoing));
     assert_eq!(events, [ClientEvent::Working]);
-    model.server.answer(&Reply::Done);
+    model.server.answer(Reply::Done);
     model.server.sent();
     let (event, _) = send(&mut second, &mut model.server, 1000);
     assert_eq!(event, Some(ServerEvent::Request(Request::Fault)));
@@ -298,7 +299,7 @@ fn an_answer_that_is_too_long_is_told() {
     for byte in bytes {
         model.server.receive(*byte, 0);
     }
-    model.server.answer(&Reply::Installed {
+    model.server.answer(Reply::Installed {
         digest: "x".repeat(1000),
     });
     let replies: Vec<_> = model
@@ -338,7 +339,7 @@ fn an_answer_is_shortened_to_fit() {
             for byte in bytes {
                 server.receive(*byte, 0);
             }
-            server.answer(&reply);
+            server.answer(reply.clone());
             let got = server
                 .outgoing()
                 .iter()
@@ -350,15 +351,149 @@ fn an_answer_is_shortened_to_fit() {
                     shortened += 1;
                 }
                 (Reply::Records(whole), Some(ClientEvent::Reply(Ok(Reply::Records(got))))) => {
-                    assert!(
-                        whole.starts_with(&got) && (whole.is_empty() || got.len() < whole.len())
-                    );
+                    // The newest ones, with some of the newest one's output.
+                    assert!(got.is_empty() == whole.is_empty());
+                    for (got, whole) in got.iter().zip(whole) {
+                        assert_eq!(got.started_unix_ms, whole.started_unix_ms);
+                        assert!(whole.last_output.ends_with(&got.last_output));
+                    }
                 }
                 (_, got) => panic!("seed {seed}: {got:?}"),
             }
         }
     }
     assert_eq!(shortened, 40);
+}
+
+/// What a client of a device with messages of so many bytes gets.
+fn told(message_bytes_max: u32, reply: &Reply) -> Reply {
+    let mut server = ServerLink::new(message_bytes_max).unwrap();
+    let mut client = ClientLink::new(0, message_bytes_max, Timing::default()).unwrap();
+    client.ask(&Request::Device, 0).unwrap();
+    let Step::Transmit(bytes) = client.step(0) else {
+        panic!("a request is sent");
+    };
+    for byte in bytes {
+        server.receive(*byte, 0);
+    }
+    server.answer(reply.clone());
+    let got = server
+        .outgoing()
+        .iter()
+        .find_map(|byte| client.receive(*byte, 0));
+    match got {
+        Some(ClientEvent::Reply(Ok(reply))) => reply,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A container with everything as long as it can get.
+fn longest_container() -> ContainerStatus {
+    let mut random = Random::new(0);
+    let Reply::Container(sample) = crate::samples::reply(7, &mut random) else {
+        panic!("7 is a container");
+    };
+    ContainerStatus {
+        declaration: Declaration {
+            name: "n".repeat(48),
+            image: "i".repeat(128),
+            args: Some(vec!["a".repeat(60); 5]),
+            env: vec!["e".repeat(60); 5],
+            grants: vec!["g".repeat(60); 5],
+            limits: LimitOverrides {
+                memory_bytes: Some(u32::MAX),
+                stack_bytes: Some(u32::MAX),
+                cpu_share_thousandths: Some(u32::MAX),
+                storage_bytes: Some(u32::MAX),
+                key_value_bytes: Some(u32::MAX),
+                log_bytes: Some(u32::MAX),
+                ..LimitOverrides::default()
+            },
+            restart: Policy::OnFailure { tries: u32::MAX },
+            is_stopped: true,
+            is_removed_after: true,
+            entry: Some("f".repeat(60)),
+            timeout_ms: Some(u32::MAX),
+        },
+        digest: format!("sha256:{}", "d".repeat(64)),
+        state: RunState::Failed,
+        health_message: "h".repeat(96),
+        // A year.
+        up_ms: 1 << 35,
+        cpu_us: 1 << 45,
+        slices: 1 << 40,
+        restarts: u32::MAX,
+        restart_in_ms: Some(60_000),
+        memory_bytes: 1 << 20,
+        memory_bytes_max: 1 << 20,
+        stack_bytes: 1 << 20,
+        end: Some(RunEnd {
+            reason: "r".repeat(160),
+            exit_code: i32::MIN,
+            started_unix_ms: 1 << 41,
+            ended_unix_ms: 1 << 41,
+            cpu_us: 1 << 45,
+            memory_bytes_max: 1 << 20,
+            memory_refused: true,
+            last_output: "o".repeat(128),
+        }),
+        ..sample
+    }
+}
+
+#[test]
+fn what_is_asked_most_fits_small_messages() {
+    for (bytes, image_bytes) in [(320, 64), (384, 128), (512, 128)] {
+        let mut whole = longest_container();
+        whole.declaration.image.truncate(image_bytes);
+        let Reply::Container(got) = told(bytes, &Reply::Container(whole.clone())) else {
+            panic!("{bytes} bytes do not suffice");
+        };
+        assert_eq!(got.declaration.name, whole.declaration.name);
+        assert_eq!(got.declaration.image, whole.declaration.image);
+        assert_eq!(got.state, whole.state);
+        assert!(whole.digest.starts_with(&got.digest) && got.digest.len() >= 19);
+        let (got, whole) = (got.end.unwrap(), whole.end.clone().unwrap());
+        assert_eq!(got.exit_code, whole.exit_code);
+        assert!(got.reason.len() >= 16, "{bytes}: {}", got.reason);
+        let ends = vec![whole.clone(); 8];
+        let Reply::Records(ends) = told(bytes, &Reply::Records(ends)) else {
+            panic!("{bytes} bytes do not suffice");
+        };
+        assert!(!ends.is_empty());
+        assert_eq!(ends[0].exit_code, whole.exit_code);
+    }
+}
+
+#[test]
+fn refusals_and_what_a_device_says_of_itself_fit_small_messages() {
+    let message = "ä".repeat(400);
+    let refusal = Reply::Refused(Refusal {
+        kind: RefusalKind::NoRoom,
+        message: message.clone(),
+    });
+    let Reply::Refused(refusal) = told(256, &refusal) else {
+        panic!("a refusal is one");
+    };
+    assert_eq!(refusal.kind, RefusalKind::NoRoom);
+    assert!(message.starts_with(&refusal.message) && refusal.message.len() > 200);
+    for seed in 0..40 {
+        let mut random = Random::new(seed);
+        let Reply::Device(mut device) = crate::samples::reply(2, &mut random) else {
+            panic!("2 is the device");
+        };
+        (device.board, device.version) = ("board-of-somebody".into(), "1.20.300".into());
+        device.started_by = "power-on".into();
+        device.recovered = message.clone();
+        let Reply::Device(got) = told(320, &Reply::Device(device.clone())) else {
+            panic!("320 bytes do not suffice");
+        };
+        assert_eq!(got.heap, device.heap);
+        assert!(got.recovered.len() > 64);
+        // Numbers are as long as they are.
+        let storage = crate::samples::reply(11, &mut random);
+        assert_eq!(told(256, &storage), storage);
+    }
 }
 
 #[test]

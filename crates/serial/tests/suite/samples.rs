@@ -36,9 +36,10 @@ pub(crate) fn request(number: u64, random: &mut Random) -> Request {
     match number {
         0 => Request::Device,
         1 => Request::InstallBegin {
-            manifest: random.bytes(40),
-            config: random.bytes(40),
+            manifest_bytes: random.small(),
+            config_bytes: random.small(),
             layer_bytes: random.small(),
+            digest: random.text(),
             reference: name,
         },
         2 => Request::InstallPart {

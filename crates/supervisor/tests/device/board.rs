@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use thimble_image::media_type::{WASM, WASM_CONFIG};
-use thimble_image::{Descriptor, ImageConfig, Manifest};
+use thimble_image::{Descriptor, Digest, ImageConfig, Manifest};
 use thimble_port_mcu::machine::Step;
 use thimble_runtime::Instant;
 use thimble_runtime::kernel::Schedule;
@@ -299,22 +299,38 @@ impl Image {
 
     pub(crate) fn begin(&self, reference: &str) -> Request {
         Request::InstallBegin {
-            manifest: self.manifest.clone(),
-            config: self.config.clone(),
+            manifest_bytes: self.manifest.len() as u32,
+            config_bytes: self.config.len() as u32,
             layer_bytes: self.module.len() as u32,
+            digest: Digest::of(&self.manifest).to_string(),
             reference: reference.into(),
         }
     }
 
+    /// Manifest, configuration and module as they are sent.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        [&self.manifest[..], &self.config, &self.module].concat()
+    }
+
     /// Sends it; the last answer.
     pub(crate) fn install(&self, board: &mut Board, reference: &str) -> Reply {
+        self.install_in(128, board, reference)
+    }
+
+    /// Sends it in parts of this length; the last answer.
+    pub(crate) fn install_in(
+        &self,
+        part_bytes: usize,
+        board: &mut Board,
+        reference: &str,
+    ) -> Reply {
         match board.ask(self.begin(reference)) {
             Reply::Done => {}
             reply => return reply,
         }
-        for (index, part) in self.module.chunks(128).enumerate() {
+        for (index, part) in self.bytes().chunks(part_bytes).enumerate() {
             let reply = board.ask(Request::InstallPart {
-                offset: (index * 128) as u32,
+                offset: (index * part_bytes) as u32,
                 bytes: part.to_vec(),
             });
             if !matches!(reply, Reply::Received { .. }) {

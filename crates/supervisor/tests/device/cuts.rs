@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use thimble_image::ImageConfig;
-use thimble_serial::{Declaration, Policy, Reply, Request, RunState};
+use thimble_serial::{Declaration, Policy, RefusalKind, Reply, Request, RunState};
 
 use crate::board::{Board, Image, Start, declared};
 use crate::guests;
@@ -125,6 +125,49 @@ fn installing() {
             }
         },
     );
+}
+
+#[test]
+fn installing_with_parts_of_every_kind() {
+    let image = Image::new(guests::IDLE_TOO, &ImageConfig::default());
+    let documents = image.manifest.len() + image.config.len();
+    // Parts that end before the documents do, with them, and behind them.
+    for part_bytes in [64, documents, documents + 1, 512] {
+        check(
+            "install",
+            |board| {
+                image.install_in(part_bytes, board, "other:1");
+            },
+            |board, _| runs(board),
+        );
+    }
+}
+
+#[test]
+fn an_installation_that_was_cut_is_forgotten() {
+    let image = Image::new(guests::IDLE_TOO, &ImageConfig::default());
+    let bytes = image.bytes();
+    for count in (0..bytes.len()).step_by(97) {
+        let mut board = prepared();
+        let before = board.flash.dump();
+        board.must(image.begin("other:1"));
+        board.must(Request::InstallPart {
+            offset: 0,
+            bytes: bytes[..count].to_vec(),
+        });
+        let mut board = board.reset();
+        assert_eq!(board.flash.dump(), before);
+        let rest = Request::InstallPart {
+            offset: count as u32,
+            bytes: bytes[count..].to_vec(),
+        };
+        assert_eq!(board.refused(rest).kind, RefusalKind::Conflict);
+        assert!(matches!(
+            image.install(&mut board, "other:1"),
+            Reply::Installed { .. }
+        ));
+        runs(&mut board);
+    }
 }
 
 #[test]

@@ -113,35 +113,175 @@ fn a_replacement_that_cannot_start_leaves_the_old_one_running() {
     assert_eq!((status.digest, status.state), (old, RunState::Running));
 }
 
+/// A part of an image.
+fn part(image: &Image, offset: usize, end: usize) -> Request {
+    Request::InstallPart {
+        offset: offset as u32,
+        bytes: image.bytes()[offset..end].to_vec(),
+    }
+}
+
+fn received(bytes: usize) -> Reply {
+    Reply::Received {
+        bytes: bytes as u32,
+    }
+}
+
 #[test]
 fn parts_come_twice_late_or_too_long() {
-    let mut board = Board::new();
     let image = Image::new(guests::IDLE, &ImageConfig::default());
-    let part = |offset: usize, end: usize| Request::InstallPart {
-        offset: offset as u32,
-        bytes: image.module[offset..end].to_vec(),
+    let whole = image.bytes().len();
+    // In the manifest, in the configuration and in the module.
+    for base in [0, image.manifest.len(), whole - image.module.len()] {
+        let mut board = Board::new();
+        let part = |offset: usize, end: usize| part(&image, offset, end);
+        assert_eq!(board.refused(part(0, 4)).kind, RefusalKind::Conflict);
+        board.must(image.begin("app:1"));
+        if base > 0 {
+            assert_eq!(board.must(part(0, base)), received(base));
+        }
+        let at = |bytes: usize| base + bytes;
+        assert_eq!(board.must(part(base, at(10))), received(at(10)));
+        assert_eq!(board.must(part(base, at(10))), received(at(10)));
+        assert_eq!(board.must(part(at(2), at(6))), received(at(10)));
+        let refusal = board.refused(part(at(12), at(14)));
+        let expected = format!("to begin at byte {}", at(10));
+        assert!(refusal.message.contains(&expected), "{}", refusal.message);
+        assert_eq!(board.must(part(at(5), at(20))), received(at(20)));
+        let refusal = board.refused(Request::InstallEnd);
+        let expected = format!("{} of the image's {whole}", at(20));
+        assert!(
+            refusal.message.starts_with(&expected),
+            "{}",
+            refusal.message
+        );
+        let refusal = board.refused(Request::InstallPart {
+            offset: at(20) as u32,
+            bytes: vec![0; whole],
+        });
+        assert_eq!(refusal.kind, RefusalKind::Invalid);
+        // All of it again, and the rest.
+        assert_eq!(board.must(part(0, whole)), received(whole));
+        assert_eq!(board.must(part(at(1), whole)), received(whole));
+        board.must(Request::InstallEnd);
+        board.create(declared("app", "app:1"));
+    }
+}
+
+#[test]
+fn parts_may_straddle_the_ends_of_the_documents() {
+    let image = Image::new(guests::IDLE, &ImageConfig::default());
+    let whole = image.bytes().len();
+    let first = image.manifest.len();
+    let second = first + image.config.len();
+    for part_bytes in [
+        1,
+        7,
+        31,
+        first - 1,
+        first,
+        first + 1,
+        second,
+        second + 1,
+        whole,
+    ] {
+        let mut board = Board::new();
+        let reply = image.install_in(part_bytes, &mut board, "app:1");
+        assert!(matches!(reply, Reply::Installed { .. }), "{reply:?}");
+        board.create(declared("app", "app:1"));
+    }
+}
+
+#[test]
+fn lengths_that_cannot_be_are_refused_with_numbers() {
+    let image = Image::new(guests::IDLE, &ImageConfig::default());
+    let mut board = Board::new();
+    let before = board.flash.dump();
+    let (manifest, config) = (image.manifest.len() as u32, image.config.len() as u32);
+    let cases = [
+        ([0, config, 8], "the manifest is empty"),
+        ([manifest, 0, 8], "the configuration is empty"),
+        (
+            [4097, config, 8],
+            "the manifest has 4097 bytes, more than the 4096",
+        ),
+        (
+            [manifest, u32::MAX, 8],
+            "the configuration has 4294967295 bytes, more than",
+        ),
+        ([manifest, config, u32::MAX], "more than any device has"),
+    ];
+    for ([manifest_bytes, config_bytes, layer_bytes], expected) in cases {
+        let refusal = board.refused(Request::InstallBegin {
+            manifest_bytes,
+            config_bytes,
+            layer_bytes,
+            digest: Digest::of(&image.manifest).to_string(),
+            reference: "app:1".into(),
+        });
+        assert_eq!(refusal.kind, RefusalKind::Image);
+        assert!(refusal.message.contains(expected), "{}", refusal.message);
+        // Nothing was begun.
+        let refusal = board.refused(part(&image, 0, 4));
+        assert_eq!(refusal.kind, RefusalKind::Conflict);
+    }
+    // Lengths that are wrong, but could be.
+    let end = manifest + config + image.module.len() as u32;
+    for (manifest_bytes, config_bytes) in [
+        (manifest - 1, config),
+        (manifest + 1, config),
+        (manifest, config - 1),
+        (manifest, config + 1),
+        (config, manifest),
+        (1, 1),
+    ] {
+        board.must(Request::InstallBegin {
+            manifest_bytes,
+            config_bytes,
+            layer_bytes: end - manifest_bytes - config_bytes,
+            digest: Digest::of(&image.manifest).to_string(),
+            reference: "app:1".into(),
+        });
+        let refusal = board.refused(part(&image, 0, end as usize));
+        assert_eq!(refusal.kind, RefusalKind::Image, "{}", refusal.message);
+        let refusal = board.refused(part(&image, 0, end as usize));
+        assert_eq!(refusal.kind, RefusalKind::Conflict);
+        assert_eq!(board.flash.dump(), before);
+    }
+}
+
+#[test]
+fn a_digest_that_is_another_ones_or_none_is_refused() {
+    let image = Image::new(guests::IDLE, &ImageConfig::default());
+    let other = Image::new(guests::IDLE_TOO, &ImageConfig::default());
+    let mut board = Board::new();
+    let begin = |digest: String| Request::InstallBegin {
+        manifest_bytes: image.manifest.len() as u32,
+        config_bytes: image.config.len() as u32,
+        layer_bytes: image.module.len() as u32,
+        digest,
+        reference: "app:1".into(),
     };
-    assert_eq!(board.refused(part(0, 4)).kind, RefusalKind::Conflict);
-    board.must(image.begin("app:1"));
-    let received = |bytes: usize| Reply::Received {
-        bytes: bytes as u32,
-    };
-    assert_eq!(board.must(part(0, 10)), received(10));
-    assert_eq!(board.must(part(0, 10)), received(10));
-    assert_eq!(board.must(part(2, 6)), received(10));
-    let refusal = board.refused(part(12, 14));
-    assert!(refusal.message.contains("to begin at byte 10"));
-    assert_eq!(board.must(part(5, 20)), received(20));
-    let refusal = board.refused(Request::InstallEnd);
-    assert!(refusal.message.starts_with("20 of the layer's"));
-    let refusal = board.refused(Request::InstallPart {
-        offset: 20,
-        bytes: vec![0; image.module.len()],
-    });
-    assert_eq!(refusal.kind, RefusalKind::Invalid);
-    board.must(part(20, image.module.len()));
-    board.must(Request::InstallEnd);
-    board.create(declared("app", "app:1"));
+    for digest in ["", "sha256:12", "app:1"] {
+        let refusal = board.refused(begin(digest.into()));
+        assert_eq!(refusal.kind, RefusalKind::Invalid, "{}", refusal.message);
+    }
+    board.must(begin(Digest::of(&other.manifest).to_string()));
+    let documents = image.manifest.len() + image.config.len();
+    assert_eq!(
+        board.must(part(&image, 0, documents - 1)),
+        received(documents - 1)
+    );
+    let refusal = board.refused(part(&image, documents - 1, documents));
+    assert_eq!(refusal.kind, RefusalKind::Image);
+    assert!(
+        refusal.message.contains("was to be installed"),
+        "{}",
+        refusal.message
+    );
+    assert!(board.flash.dump().is_empty());
+    // It does not stand in the way of the next.
+    board.install("app:1", guests::IDLE, &ImageConfig::default());
 }
 
 #[test]
@@ -163,7 +303,7 @@ fn what_is_wrong_with_an_image_is_said() {
         (|image| image.module.push(0), "bytes, the manifest says"),
         (
             |image| image.manifest = vec![b' '; 5000],
-            "more than the 4096 that this device reads",
+            "the manifest has 5000 bytes, more than the 4096 that this device reads",
         ),
         (
             |image| *image = Image::new(guests::STRANGE, &ImageConfig::default()),

@@ -15,9 +15,10 @@ pub(super) struct Images {
 }
 
 struct Begun {
-    manifest: Vec<u8>,
-    layer: Vec<u8>,
-    layer_bytes: u32,
+    digest: String,
+    /// Manifest, configuration and layer.
+    bytes: Vec<u8>,
+    lengths: [u32; 3],
     reference: String,
 }
 
@@ -34,11 +35,16 @@ impl Images {
     pub(super) fn carry_out(&mut self, request: &Request) -> Option<Reply> {
         Some(match request {
             Request::InstallBegin {
-                manifest,
+                manifest_bytes,
+                config_bytes,
                 layer_bytes,
+                digest,
                 reference,
-                ..
-            } => self.begin(manifest, *layer_bytes, reference),
+            } => self.begin(
+                digest,
+                [*manifest_bytes, *config_bytes, *layer_bytes],
+                reference,
+            ),
             Request::InstallPart { offset, bytes } => self.part(*offset, bytes),
             Request::InstallEnd => self.end(),
             Request::Image { after } => {
@@ -59,8 +65,8 @@ impl Images {
         })
     }
 
-    fn begin(&mut self, manifest: &[u8], layer_bytes: u32, reference: &str) -> Reply {
-        let digest = Digest::of(manifest).to_string();
+    fn begin(&mut self, digest: &str, lengths: [u32; 3], reference: &str) -> Reply {
+        let digest = digest.to_owned();
         if let Some(kept) = self.kept.get_mut(&digest) {
             if !kept.references.iter().any(|name| name == reference) {
                 kept.references.push(reference.into());
@@ -68,9 +74,9 @@ impl Images {
             return Reply::Installed { digest };
         }
         self.begun = Some(Begun {
-            manifest: manifest.into(),
-            layer: Vec::new(),
-            layer_bytes,
+            digest,
+            bytes: Vec::new(),
+            lengths,
             reference: reference.into(),
         });
         Reply::Done
@@ -88,11 +94,11 @@ impl Images {
         let Some(begun) = &mut self.begun else {
             return refused(RefusalKind::Conflict, "no installation was begun");
         };
-        if begun.layer.len() == offset as usize {
-            begun.layer.extend_from_slice(bytes);
+        if begun.bytes.len() == offset as usize {
+            begun.bytes.extend_from_slice(bytes);
         }
         Reply::Received {
-            bytes: u32::try_from(begun.layer.len()).unwrap(),
+            bytes: u32::try_from(begun.bytes.len()).unwrap(),
         }
     }
 
@@ -100,23 +106,28 @@ impl Images {
         let Some(begun) = self.begun.take() else {
             return refused(RefusalKind::Conflict, "no installation was begun");
         };
-        let layer_digest = Digest::of(&begun.layer).to_string();
-        let manifest = String::from_utf8_lossy(&begun.manifest).into_owned();
-        if begun.layer.len() != begun.layer_bytes as usize || !manifest.contains(&layer_digest) {
+        let [manifest_bytes, config_bytes, layer_bytes] = begun.lengths;
+        if begun.bytes.len() != (manifest_bytes + config_bytes + layer_bytes) as usize {
+            return refused(RefusalKind::Invalid, "the image is not complete");
+        }
+        let (manifest, rest) = begun.bytes.split_at(manifest_bytes as usize);
+        let (_, layer) = rest.split_at(config_bytes as usize);
+        let digest = Digest::of(manifest).to_string();
+        let layer_digest = Digest::of(layer).to_string();
+        if digest != begun.digest || !String::from_utf8_lossy(manifest).contains(&layer_digest) {
             return refused(
                 RefusalKind::Image,
-                "the layer is not what the manifest says",
+                "manifest or layer are not what they were said to be",
             );
         }
-        let digest = Digest::of(&begun.manifest).to_string();
         self.kept.insert(
             digest.clone(),
             ImageStatus {
                 digest: digest.clone(),
                 references: vec![begun.reference],
-                module_bytes: begun.layer_bytes,
+                module_bytes: layer_bytes,
                 table_bytes: 64,
-                stored_bytes: begun.layer_bytes.next_multiple_of(4096),
+                stored_bytes: layer_bytes.next_multiple_of(4096),
                 used_by: 0,
             },
         );

@@ -133,7 +133,7 @@ fn one_digest_runs_on_linux_and_on_every_board_with_the_same_output() {
             declaration.limits.memory_bytes = Some(1 << 20);
             declaration.limits.stack_bytes = Some(32 << 10);
             declaration.limits.log_bytes = Some(16 << 10);
-            declaration.limits.message_bytes = Some(64 << 10);
+            declaration.limits.message_bytes = Some(128 << 10);
             declaration.limits.timers = Some(64);
             declaration.limits.subscriptions = Some(64);
             let outcome = rig.run(declaration).unwrap();

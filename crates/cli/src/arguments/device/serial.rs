@@ -9,7 +9,7 @@ use crate::arguments::Shape;
 
 #[derive(Args)]
 #[command(after_help = "\
-Without a port this is about the daemon of this machine. A port is a serial one such as /dev/ttyUSB0, or unix:PATH or
+Without a port this is about the daemon of this machine. A port is a serial one such as /dev/ttyUSB0, or unix:PATH or \
 tcp:HOST:PORT for an emulator or a serial server; THIMBLE_SERIAL names it too.
 
 Examples:
@@ -40,10 +40,9 @@ pub(crate) struct PortArguments {
     pub(crate) baud: u32,
 }
 
-/// What is asked of a device.
+// What is asked of a device. A doc comment would become the text about `thimble device`.
 #[derive(Subcommand)]
 #[command(defer = true)]
-#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 pub(crate) enum SerialCommand {
     /// Show the device.
     Info(SerialShape),

@@ -4,7 +4,9 @@ use std::io::IsTerminal as _;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use thimble_image::Reference;
 use thimble_port_serial::{Client, Package};
+use thimble_serial::ImageStatus;
 
 use crate::arguments::{InstallArguments, PackedArguments, PullWhen};
 use crate::failure::Failure;
@@ -48,14 +50,10 @@ pub(super) fn ensure(
     let packed = match package::find(named, PullWhen::Never, silent)? {
         Some(packed) => packed,
         None => {
-            let text = named.container.to_string_lossy();
-            let there = client.images().map_err(ours)?.into_iter().any(|image| {
-                image.digest.starts_with(&*text)
-                    || image.references.iter().any(|name| *name == text)
-            });
-            if there {
+            let images = client.images().map_err(ours)?;
+            if let Some(image) = only_there(&named.container.to_string_lossy(), &images) {
                 return Ok(Present {
-                    image: text.into_owned(),
+                    image,
                     requested: None,
                 });
             }
@@ -78,6 +76,18 @@ pub(super) fn ensure(
     })
 }
 
+/// What an image that is on the device alone is called there: by its name, with the tag that is meant where none is given,
+/// or by its digest.
+fn only_there(text: &str, images: &[ImageStatus]) -> Option<String> {
+    let familiar = text.parse::<Reference>().map(|name| name.familiar());
+    let mut names = images.iter().flat_map(|image| &image.references);
+    if let Some(name) = names.find(|name| *name == text || familiar.as_ref() == Ok(name)) {
+        return Some(name.clone());
+    }
+    let is_digest = images.iter().any(|image| image.digest.starts_with(text));
+    is_digest.then(|| text.to_owned())
+}
+
 fn missing(named: &PackedArguments) -> Failure {
     Failure::image(
         named.container.to_string_lossy(),
@@ -95,8 +105,9 @@ fn bring(client: &mut Client, packed: &Packed, silent: bool) -> Result<(), Failu
     };
     let is_shown = !silent && std::io::stderr().is_terminal();
     let bar = is_shown.then(|| bar(packed));
-    let installed = client.install(&package, &mut |done, _| {
+    let installed = client.install(&package, &mut |done, all| {
         if let Some(bar) = &bar {
+            bar.set_length(all.into());
             bar.set_position(done.into());
         }
     });
