@@ -9,13 +9,20 @@ use core::fmt::Write as _;
 
 use firmware_parts::scheduler;
 
+/// A moment of the board's life.
+#[derive(Clone, Copy, Default)]
+struct Moment {
+    instructions: u64,
+    asleep_us: u64,
+}
+
 /// What happened since the last time that it was told.
 pub(crate) struct Marks {
     instructions: fn() -> Option<u64>,
     /// When the console's input was looked at for the last time, and for the time before.
-    looks: [u64; 2],
+    looks: [Moment; 2],
     /// When the last slice began.
-    step: u64,
+    step: Moment,
     /// Whether the next slice is the first since a request.
     is_slice_awaited: bool,
     text: String,
@@ -26,8 +33,8 @@ impl Marks {
     pub(crate) fn new(instructions: fn() -> Option<u64>) -> Self {
         let mut marks = Self {
             instructions,
-            looks: [0; 2],
-            step: 0,
+            looks: [Moment::default(); 2],
+            step: Moment::default(),
             is_slice_awaited: true,
             text: String::new(),
         };
@@ -35,12 +42,18 @@ impl Marks {
         marks
     }
 
-    fn now(&self) -> u64 {
-        (self.instructions)().unwrap_or(0)
+    fn now(&self) -> Moment {
+        Moment {
+            instructions: (self.instructions)().unwrap_or(0),
+            asleep_us: scheduler::sleep().slept.as_micros(),
+        }
     }
 
-    fn tell(&mut self, name: &str, instructions: u64) {
-        let asleep_us = scheduler::sleep().slept.as_micros();
+    fn tell(&mut self, name: &str, moment: Moment) {
+        let Moment {
+            instructions,
+            asleep_us,
+        } = moment;
         // A `String` takes whatever there is memory for.
         let _ = writeln!(self.text, "mark {name} {instructions} {asleep_us}");
     }

@@ -135,7 +135,11 @@ impl Rig {
     pub fn start_with_flash(board: Board, setup: Setup, flash: &Path) -> Result<Self, SerialError> {
         let (qemu, heard, client) = switch_on(board, &setup, flash);
         let client = client.inspect_err(|error| {
-            eprintln!("{}: {error}; its console said: {}", board.name(), heard.text());
+            eprintln!(
+                "{}: {error}; its console said: {}",
+                board.name(),
+                heard.text()
+            );
         })?;
         Ok(Self {
             board,
@@ -152,8 +156,18 @@ impl Rig {
     ///
     /// # Errors
     /// No device answers.
-    pub fn power_cycle(mut self) -> Result<Self, SerialError> {
+    pub fn power_cycle(self) -> Result<Self, SerialError> {
+        let time = self.setup.time;
+        self.power_cycle_in(time)
+    }
+
+    /// Cuts the power and starts it again; its time passes so from then on.
+    ///
+    /// # Errors
+    /// No device answers.
+    pub fn power_cycle_in(mut self, time: Time) -> Result<Self, SerialError> {
         let folder = self.folder.take();
+        self.setup.time = time;
         let (board, setup, flash) = (self.board, self.setup.clone(), self.flash.clone());
         drop(self.client);
         self.qemu.kill();

@@ -16,7 +16,6 @@ const TRIES: u32 = 5;
 pub(super) fn boot(board: &Board) -> Result<Vec<Outcome>> {
     let mut rig = board.start_marks()?;
     TICKER.begin(&mut rig)?;
-    std::fs::copy(rig.flash(), "/tmp/pc.flash")?;
     let mut rig = rig.power_cycle()?;
     let marks = Reader::default().until(&mut rig, "slice")?;
     let at = |name| first(&marks, name).map(|mark| mark.instructions - mark.asleep);

@@ -46,6 +46,8 @@ fn beside(board: &Board, others: &[Guest], lines: usize) -> Result<f64> {
         other.begin(&mut rig)?;
     }
     rig.client.create(LATE.declare(LATE.name, &image), false)?;
+    // All of them start by themselves. From now on the board does not wait for us while it sleeps.
+    let mut rig = rig.power_cycle_in(Time::Hurried)?;
     let text = until(&mut rig, |rig| {
         let (text, _) = written(rig, LATE.name)?;
         Ok((text.lines().count() >= lines).then_some(text))

@@ -65,19 +65,19 @@ pub(super) const OCRES: Three = Three {
         Part {
             guest: "blinky-ocre",
             grants: &["timer", "gpio:led0"],
-            stack_bytes: 1024,
+            stack_bytes: 1280,
             says: Some((": led0 is ", 2000)),
         },
         Part {
             guest: "publisher-ocre",
             grants: &["timer", "bus.pub:temperature/#"],
-            stack_bytes: 1024,
+            stack_bytes: 1280,
             says: Some(("Published: topic=temperature/room1", 3000)),
         },
         Part {
             guest: "subscriber-ocre",
             grants: &["bus.sub:temperature/#"],
-            stack_bytes: 1024,
+            stack_bytes: 1280,
             says: Some((
                 "topic=temperature/room1, content_type=text/plain, payload=reading ",
                 3000,
@@ -129,7 +129,7 @@ impl Three {
 
     /// Installs, makes and watches them; an error if anything is not as it should be.
     fn work(&self, board: &Board, ram_bytes: u32, images: &[Packed]) -> Result<()> {
-        let mut rig = board.start(&ram_bytes.to_string(), Time::Hurried)?;
+        let mut rig = board.start(&ram_bytes.to_string(), Time::Counted)?;
         for (part, image) in self.parts.iter().zip(images) {
             rig.install(image, &format!("{}:1", part.guest))?;
         }
@@ -137,8 +137,10 @@ impl Three {
         for part in self.parts.iter().rev() {
             rig.client.create(part.declaration(), false)?;
         }
+        // They start by themselves. From now on the board does not wait for us while it sleeps.
+        let mut rig = rig.power_cycle_in(Time::Hurried)?;
         pass(&mut rig, WORK_MS)?;
-        for part in &self.parts {
+        for part in self.parts.iter().rev() {
             part.check(&mut rig)?;
         }
         if rig.device()?.has_fault {
