@@ -130,6 +130,7 @@ impl ImageConfig {
     ///
     /// # Errors
     /// [`ConfigError`] says what is wrong with it.
+    #[inline(never)]
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
         wire::read(bytes)?.checked()
     }
@@ -144,6 +145,7 @@ impl ImageConfig {
     ///
     /// # Errors
     /// [`ConfigError`] names the first thing that is wrong.
+    #[inline(never)]
     pub fn checked(self) -> Result<Self, ConfigError> {
         let lists = [
             ("environment variables", self.env.len()),

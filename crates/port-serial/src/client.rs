@@ -178,6 +178,15 @@ impl Client {
         }
     }
 
+    /// Sends bytes beside the requests, as a terminal does what is typed. What the console says goes to the sink.
+    ///
+    /// # Errors
+    /// The line fails.
+    pub fn type_bytes(&mut self, bytes: &[u8]) -> Result<(), SerialError> {
+        let written = self.line.write_all(bytes, WRITE_LIMIT);
+        written.map_err(|error| self.lost(Some(error)))
+    }
+
     /// Lets the device's console speak for this time.
     ///
     /// # Errors

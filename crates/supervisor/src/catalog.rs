@@ -97,6 +97,7 @@ impl Device {
     ///
     /// # Errors
     /// It is not there, damaged, or nothing that this firmware can run.
+    #[inline(never)]
     pub(crate) fn open_image(
         &mut self,
         digest: &ImageDigest,
@@ -127,6 +128,7 @@ impl Device {
         self.config(digest, &parts)
     }
 
+    #[inline(never)]
     fn config(&self, digest: &ImageDigest, parts: &Parts) -> Outcome<ImageConfig> {
         // Reading a document takes some times its length.
         const TIMES: usize = 6;
@@ -138,6 +140,7 @@ impl Device {
     }
 
     /// The parts of an image whose bytes are those that were written.
+    #[inline(never)]
     fn checked_parts(&mut self, digest: &ImageDigest) -> Outcome<Parts> {
         if let Some(Condition::Unfit(why)) = self.catalog.get(digest) {
             return Err(Denied::image(why));
@@ -164,6 +167,7 @@ impl Device {
     }
 
     /// The parts of an image, unchecked.
+    #[inline(never)]
     fn parts(&mut self, digest: &ImageDigest) -> Outcome<Option<Parts>> {
         let Some(stored) = self.store.image(digest)? else {
             return Ok(None);
@@ -184,6 +188,7 @@ impl Device {
 
     /// Another firmware validated the module: this one does it again, into a new extent that takes the place of the old
     /// one in one moment.
+    #[inline(never)]
     fn prepare_again(&mut self, digest: &ImageDigest, pinned: &[ImageDigest]) -> Outcome<Opened> {
         let parts = self.parts(digest)?.ok_or_else(|| not_there(digest))?;
         let prepared = self.rewrite(digest, &parts, pinned);
@@ -205,6 +210,7 @@ impl Device {
 }
 
 /// Reads a manifest.
+#[inline(never)]
 pub(crate) fn read_manifest(bytes: &[u8]) -> Result<Manifest, String> {
     match Document::parse(bytes, None) {
         Ok(Document::Manifest(manifest)) => Ok(manifest),
@@ -213,6 +219,7 @@ pub(crate) fn read_manifest(bytes: &[u8]) -> Result<Manifest, String> {
     }
 }
 
+#[inline(never)]
 fn damaged(digest: &ImageDigest, what: &str) -> Denied {
     Denied::image(format_args!(
         "image {} is damaged in flash ({what}); install it again",
@@ -220,6 +227,7 @@ fn damaged(digest: &ImageDigest, what: &str) -> Denied {
     ))
 }
 
+#[inline(never)]
 fn not_there(digest: &ImageDigest) -> Denied {
     Denied::new(
         thimble_serial::RefusalKind::NotFound,

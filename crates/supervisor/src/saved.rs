@@ -70,6 +70,7 @@ type Written = Result<(), minicbor::encode::Error<core::convert::Infallible>>;
 
 impl Saved {
     /// Its bytes.
+    #[inline(never)]
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::new(Vec::new());
         let written = self.write(&mut encoder);
@@ -117,6 +118,7 @@ impl Saved {
     ///
     /// # Errors
     /// [`Damaged`].
+    #[inline(never)]
     pub(crate) fn decode(name: &str, bytes: &[u8]) -> Result<Self, Damaged> {
         let mut decoder = Decoder::new(bytes);
         expect(&mut decoder, ELEMENTS)?;
@@ -195,6 +197,7 @@ fn write_number(encoder: &mut Encoder<Vec<u8>>, number: Option<u32>) -> Written 
     Ok(())
 }
 
+#[inline(never)]
 fn write_limits(encoder: &mut Encoder<Vec<u8>>, limits: &LimitOverrides) -> Written {
     encoder.array(LIMITS)?;
     let all = [
@@ -215,6 +218,7 @@ fn write_limits(encoder: &mut Encoder<Vec<u8>>, limits: &LimitOverrides) -> Writ
         .try_for_each(|limit| write_number(encoder, limit))
 }
 
+#[inline(never)]
 fn limits(decoder: &mut Decoder<'_>) -> Result<LimitOverrides, Damaged> {
     expect(decoder, LIMITS)?;
     Ok(LimitOverrides {
@@ -265,6 +269,7 @@ pub(crate) fn text(text: &str) -> Result<String, Damaged> {
     Ok(own)
 }
 
+#[inline(never)]
 fn texts(decoder: &mut Decoder<'_>) -> Result<Vec<String>, Damaged> {
     let length = decoder.array()?.ok_or(Damaged)?;
     let length = usize::try_from(length).map_err(|_| Damaged)?;

@@ -1,9 +1,9 @@
 //! A microcontroller that QEMU plays: the real firmware, with its console as a socket and its flash as a file.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use tempfile::TempDir;
 
@@ -73,6 +73,9 @@ pub enum Time {
     Hurried,
 }
 
+/// The file with what QEMU says of itself.
+const SAYS: &str = "says";
+
 /// Bytes of the flash of `virt`'s second bank.
 const RV32_FLASH_BYTES: u64 = 32 << 20;
 
@@ -81,7 +84,7 @@ const RV32_FLASH_BYTES: u64 = 32 << 20;
 pub struct Qemu {
     process: Child,
     socket: PathBuf,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Qemu {
@@ -123,7 +126,9 @@ impl Qemu {
             .arg("-semihosting-config")
             .arg(format!("enable=on,target=native,arg=thimble{arguments}"))
             .stdin(Stdio::null())
-            .stdout(Stdio::null());
+            .stdout(Stdio::null())
+            // It says that it waits for a connection, each time.
+            .stderr(fs::File::create(folder.path().join(SAYS)).unwrap());
         let process = command.spawn().unwrap_or_else(|error| {
             panic!(
                 "{} does not start: {error}; `cargo xtask setup` installs it",
@@ -133,7 +138,7 @@ impl Qemu {
         Self {
             process,
             socket,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -150,7 +155,8 @@ impl Qemu {
             let ended = self.process.try_wait().unwrap();
             assert!(
                 Instant::now() < deadline && ended.is_none(),
-                "QEMU gives no console: {ended:?}"
+                "QEMU gives no console: {ended:?}, {}",
+                fs::read_to_string(self.folder.path().join(SAYS)).unwrap_or_default()
             );
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -189,14 +195,14 @@ impl Drop for Qemu {
 
 /// Makes the file as long as QEMU wants it, erased.
 fn lengthen(flash: &Path) -> io::Result<()> {
-    let missing = match std::fs::metadata(flash) {
+    let missing = match fs::metadata(flash) {
         Ok(metadata) => RV32_FLASH_BYTES.saturating_sub(metadata.len()),
         Err(_) => RV32_FLASH_BYTES,
     };
     if missing == 0 {
         return Ok(());
     }
-    let mut bytes = std::fs::read(flash).unwrap_or_default();
+    let mut bytes = fs::read(flash).unwrap_or_default();
     bytes.resize(usize::try_from(RV32_FLASH_BYTES).unwrap_or(0), 0xff);
-    std::fs::write(flash, bytes)
+    fs::write(flash, bytes)
 }

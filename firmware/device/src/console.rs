@@ -38,6 +38,7 @@ impl Console {
     ///
     /// # Errors
     /// There is no memory for messages of this size.
+    #[inline(never)]
     pub(crate) fn new(message_bytes_max: u32, greeting: &str) -> Result<Self, TryReserveError> {
         let shell = Shell::new();
         let mut text = String::from(greeting);
@@ -52,6 +53,7 @@ impl Console {
     }
 
     /// Takes what came over the line.
+    #[inline(never)]
     pub(crate) fn receive(&mut self, bytes: &[u8], now_ms: u64) {
         for byte in bytes {
             match self.link.receive(*byte, now_ms) {
@@ -92,6 +94,7 @@ impl Console {
     }
 
     /// Has what was asked for done: by a tool, and by whoever types.
+    #[inline(never)]
     pub(crate) fn carry_out(&mut self, supervisor: &mut Supervisor, clock: &DeviceClock) {
         if let Some(request) = self.request.take() {
             let reply = supervisor.handle(request, clock.now());

@@ -43,7 +43,22 @@ pub(crate) struct Device<F, B> {
 pub(crate) fn supervisor<F, B>(
     device: Device<F, B>,
     clock: &DeviceClock,
-) -> Result<(Supervisor, String), String>
+) -> Result<(Box<Supervisor>, String), String>
+where
+    F: MappedFlash + Send + 'static,
+    B: Board + Send + 'static,
+{
+    let words = device.words;
+    let (parts, greeting) = parts(device, clock)?;
+    Ok((
+        Supervisor::new(settings::supervisor(words), *parts),
+        greeting,
+    ))
+}
+
+/// What the supervisor needs, and what the console says first. Apart, so that the stack is free when containers start.
+#[inline(never)]
+fn parts<F, B>(device: Device<F, B>, clock: &DeviceClock) -> Result<(Box<Parts>, String), String>
 where
     F: MappedFlash + Send + 'static,
     B: Board + Send + 'static,
@@ -60,7 +75,7 @@ where
     }
     let values = RecordStore::new(Arc::clone(&records));
     let now = clock.clone();
-    let parts = Parts {
+    let parts = Box::new(Parts {
         clock: Box::new(clock.clone()),
         random: Box::new(SeededRandom::new(device.seed)),
         network: network(),
@@ -80,14 +95,12 @@ where
             fault: device.fault,
             clock: clock.clone(),
         }),
-    };
-    Ok((
-        Supervisor::new(settings::supervisor(device.words), parts),
-        greeting,
-    ))
+    });
+    Ok((parts, greeting))
 }
 
 /// The log and the images in a flash, and what was found there.
+#[inline(never)]
 fn storage<F: MappedFlash + Send + 'static>(
     flash: F,
     words: Words,

@@ -136,7 +136,7 @@ struct Running<C: Chip> {
     output: C::Output,
     watchdog: C::Watchdog,
     clock: DeviceClock,
-    supervisor: Supervisor,
+    supervisor: Box<Supervisor>,
     console: Console,
 }
 

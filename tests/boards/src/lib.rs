@@ -5,7 +5,8 @@
 pub mod guests;
 pub mod image;
 pub mod rig;
+pub mod sim;
 
 pub use image::Packed;
-pub use rig::{Outcome, Rig, Setup};
+pub use rig::{NotUp, Outcome, Rig, Setup};
 pub use thimble_testkit::qemu::{Board, Time};

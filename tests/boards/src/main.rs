@@ -10,15 +10,18 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use pico_args::Arguments;
 use thimble_serial::Declaration;
-use thimble_tests_boards::{Board, Packed, Rig, Setup};
+use thimble_tests_boards::sim::cuts::{Plan, Tally};
+use thimble_tests_boards::{Board, Packed, Rig, Setup, sim};
 
 const HELP: &str = "\
-Runs a guest on a board that QEMU plays.
+Boards that QEMU plays: runs guests on them, and lets time pass and power go.
 
 Usage: thimble-tests-boards run --board BOARD [--ram SIZE] [--allow GRANT]... [-e NAME=VALUE]... [--stack BYTES]
            [--memory BYTES] [--pack] FILE [ARG]...
        thimble-tests-boards measure --board BOARD --plain FIRMWARE [--marks FIRMWARE] [--network FIRMWARE]
            [--host FIRMWARE --empty FIRMWARE] [--smoke] [--enforce] [--json] [FIGURE]...
+       thimble-tests-boards cuts [--board BOARD] [--count N] [--seed N] [--evidence FOLDER]
+                  cuts power so many times (1000), and looks whether anything is lost
 ";
 
 fn main() -> ExitCode {
@@ -36,6 +39,7 @@ fn dispatch() -> Result<ExitCode> {
     match arguments.subcommand()?.as_deref() {
         Some("run") => run(arguments),
         Some("measure") => measure::run(arguments),
+        Some("cuts") => cuts(arguments),
         _ => {
             print!("{HELP}");
             Ok(ExitCode::FAILURE)
@@ -43,10 +47,66 @@ fn dispatch() -> Result<ExitCode> {
     }
 }
 
-fn run(mut arguments: Arguments) -> Result<ExitCode> {
-    let name: String = arguments.value_from_str("--board")?;
+/// The board of `--board`.
+fn chosen(arguments: &mut Arguments) -> Result<Option<Board>> {
+    let name: Option<String> = arguments.opt_value_from_str("--board")?;
+    let Some(name) = name else { return Ok(None) };
     let board = Board::ALL.into_iter().find(|board| board.name() == name);
-    let board = board.with_context(|| format!("QEMU plays no board `{name}`"))?;
+    board
+        .with_context(|| format!("QEMU plays no board `{name}`"))
+        .map(Some)
+}
+
+fn no_more(arguments: Arguments) -> Result<()> {
+    match arguments.finish().first() {
+        None => Ok(()),
+        Some(extra) => bail!("unexpected argument `{}`", extra.display()),
+    }
+}
+
+/// How many boards run at a time.
+const JOBS: u32 = 2;
+/// Cuts between two words of progress.
+const CUTS_TOLD: u32 = 50;
+
+fn cuts(mut arguments: Arguments) -> Result<ExitCode> {
+    let board = chosen(&mut arguments)?.unwrap_or(Board::M4f);
+    let count: u32 = arguments.opt_value_from_str("--count")?.unwrap_or(1000);
+    let seed: u64 = arguments.opt_value_from_str("--seed")?.unwrap_or(1);
+    let evidence: Option<PathBuf> = arguments.opt_value_from_str("--evidence")?;
+    no_more(arguments)?;
+    let plans = (0..JOBS).map(|job| Plan {
+        board,
+        count: count / JOBS + u32::from(job < count % JOBS),
+        seed: seed.wrapping_add(u64::from(job) << 32),
+        evidence: evidence.clone(),
+    });
+    let runs: Vec<_> = plans
+        .map(|plan| {
+            std::thread::spawn(move || {
+                let mut told = 0;
+                sim::cuts::run(&plan, &mut |tally| {
+                    if tally.cuts / CUTS_TOLD > told {
+                        told = tally.cuts / CUTS_TOLD;
+                        println!("seed {}: {} of {} cuts", plan.seed, tally.cuts, plan.count);
+                    }
+                })
+            })
+        })
+        .collect();
+    let mut sum = Tally::default();
+    for run in runs {
+        match run.join() {
+            Ok(tally) => sum.add(&tally?),
+            Err(_) => bail!("a simulation has failed"),
+        }
+    }
+    println!("{}, seed {seed}: {sum}", board.name());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run(mut arguments: Arguments) -> Result<ExitCode> {
+    let board = chosen(&mut arguments)?.context("which board? name one with --board")?;
     let mut setup = Setup::default();
     if let Some(ram) = arguments.opt_value_from_str("--ram")? {
         setup.ram = ram;

@@ -15,6 +15,24 @@ use thimble_testkit::qemu::{Board, Qemu, Start, Time};
 use crate::guests;
 use crate::image::Packed;
 
+/// The time that QEMU takes to end when its console is gone.
+const ENDING_TIME: Duration = Duration::from_secs(2);
+
+/// How often its console is tried, and the time between.
+const CONNECTIONS_MAX: u32 = 200;
+const CONNECTION_TIME: Duration = Duration::from_millis(10);
+
+/// A board that was started and does not answer.
+#[derive(Debug)]
+pub struct NotUp {
+    /// What the operator knows of it.
+    pub error: SerialError,
+    /// With what status QEMU has ended, if it has.
+    pub status: Option<i32>,
+    /// What its console said.
+    pub heard: String,
+}
+
 /// How a board is set up.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -133,23 +151,37 @@ impl Rig {
     /// # Errors
     /// No device answers.
     pub fn start_with_flash(board: Board, setup: Setup, flash: &Path) -> Result<Self, SerialError> {
-        let (qemu, heard, client) = switch_on(board, &setup, flash);
-        let client = client.inspect_err(|error| {
-            eprintln!(
-                "{}: {error}; its console said: {}",
-                board.name(),
-                heard.text()
-            );
-        })?;
-        Ok(Self {
-            board,
-            client,
-            heard,
-            qemu,
-            setup,
-            flash: flash.to_owned(),
-            folder: None,
+        Self::begin(board, setup, flash).map_err(|failed| {
+            let (name, error) = (board.name(), &failed.error);
+            eprintln!("{name}: {error}; its console said: {}", failed.heard);
+            failed.error
         })
+    }
+
+    /// Starts a board with the flash of this file.
+    ///
+    /// # Errors
+    /// No device answers.
+    pub fn begin(board: Board, setup: Setup, flash: &Path) -> Result<Self, NotUp> {
+        let (mut qemu, heard, client) = switch_on(board, &setup, flash);
+        match client {
+            Ok(client) => Ok(Self {
+                board,
+                client,
+                heard,
+                qemu,
+                setup,
+                flash: flash.to_owned(),
+                folder: None,
+            }),
+            Err(error) => Err(NotUp {
+                status: qemu
+                    .ended_within(ENDING_TIME)
+                    .and_then(|status| status.code()),
+                heard: heard.text(),
+                error,
+            }),
+        }
     }
 
     /// Cuts the power and starts it again.
@@ -278,12 +310,24 @@ fn switch_on(
     let mut qemu = Qemu::start(board, &start);
     qemu.await_console();
     let heard = Heard::default();
+    let mut client = connect(&qemu, &heard);
+    // The socket is there a moment before somebody listens at it.
+    for _ in 0..CONNECTIONS_MAX {
+        if !matches!(client, Err(SerialError::Open { .. })) {
+            break;
+        }
+        std::thread::sleep(CONNECTION_TIME);
+        client = connect(&qemu, &heard);
+    }
+    (qemu, heard, client)
+}
+
+fn connect(qemu: &Qemu, heard: &Heard) -> Result<Client, SerialError> {
     let ear = heard.clone();
     let sink = move |bytes: &[u8]| {
         let mut heard = ear.0.lock().unwrap_or_else(PoisonError::into_inner);
         heard.extend_from_slice(bytes);
     };
     let address = Address::Unix(qemu.socket().to_owned());
-    let client = Client::open(&address, Settings::default(), Some(Box::new(sink)));
-    (qemu, heard, client)
+    Client::open(&address, Settings::default(), Some(Box::new(sink)))
 }

@@ -20,6 +20,7 @@ use crate::supervisor::Supervisor;
 
 impl Supervisor {
     /// Does all that is due.
+    #[inline(never)]
     pub(crate) fn do_due(&mut self, now: Instant) {
         self.look_at_health(now);
         self.hear(now);
@@ -40,6 +41,7 @@ impl Supervisor {
     }
 
     /// Looks at all ends that were told.
+    #[inline(never)]
     pub(crate) fn hear(&mut self, now: Instant) {
         if !self.device.shared.take_news() {
             return;
@@ -60,6 +62,7 @@ impl Supervisor {
     }
 
     /// A run has ended.
+    #[inline(never)]
     fn ended(&mut self, name: &str, run: &Run, record: &ExitRecord, now: Instant) {
         let device = &mut self.device;
         device.shared.forget(run.id);
@@ -83,6 +86,7 @@ impl Supervisor {
     }
 
     /// An operator asked for another run.
+    #[inline(never)]
     fn begin_anew(&mut self, name: &str, end: RunEnd, is_success: bool, now: Instant) {
         let Ok(entry) = self.entries.find(name) else {
             return;
@@ -98,6 +102,7 @@ impl Supervisor {
     }
 
     /// Keeps an end and decides what comes after it.
+    #[inline(never)]
     pub(crate) fn settle_end(&mut self, name: &str, end: RunEnd, is_success: bool, now: Instant) {
         let random = self.device.random();
         let Self {
@@ -146,6 +151,7 @@ impl Supervisor {
     }
 
     /// Begins a run that nobody waits for.
+    #[inline(never)]
     pub(crate) fn begin(&mut self, name: &str, now: Instant) {
         let pinned = self.entries.running_images();
         let Self {
@@ -168,6 +174,7 @@ impl Supervisor {
         }
     }
 
+    #[inline(never)]
     fn save_end(&mut self, name: &str, now: Instant) {
         if let Ok(entry) = self.entries.find(name) {
             entry.allowance.take(now);
@@ -219,6 +226,7 @@ impl Device {
         }
     }
 
+    #[inline(never)]
     fn try_flush(&mut self, entry: &mut Entry) -> Outcome<()> {
         let mut batch = Batch::default();
         if let Some(end) = &entry.unsaved {
@@ -243,6 +251,7 @@ impl Entry {
     }
 
     /// Tells an end, and what comes after it, in the container's log.
+    #[inline(never)]
     fn tell_end(&self, end: &RunEnd, decision: Decision) {
         let RunEnd {
             reason, exit_code, ..
