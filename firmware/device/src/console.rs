@@ -11,6 +11,7 @@ use thimble_serial::{Request, ServerEvent, ServerLink};
 use thimble_supervisor::Supervisor;
 
 use crate::clock::DeviceClock;
+use crate::marks::Marks;
 
 const NANOS_PER_MILLISECOND: u64 = 1_000_000;
 
@@ -70,6 +71,18 @@ impl Console {
     /// Whether [`Console::carry_out`] has something to do.
     pub(crate) fn has_work(&self, now_ms: u64) -> bool {
         self.request.is_some() || self.shell.wake_at_ms().is_some_and(|at_ms| at_ms <= now_ms)
+    }
+
+    /// Whether a tool's request waits.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.request.is_some()
+    }
+
+    /// Says what was measured; whether that was anything.
+    pub(crate) fn say(&mut self, marks: &mut Marks) -> bool {
+        let before = self.text.len();
+        marks.told(&mut self.text);
+        self.text.len() > before
     }
 
     /// When it has, by itself.

@@ -15,6 +15,8 @@ mod console;
 mod facts;
 mod flash;
 mod joined;
+#[cfg_attr(not(feature = "marks"), path = "marks_absent.rs")]
+mod marks;
 mod programs;
 mod settings;
 mod volumes;
@@ -34,6 +36,7 @@ use thimble_supervisor::Supervisor;
 
 use crate::clock::DeviceClock;
 use crate::console::Console;
+use crate::marks::Marks;
 
 /// The longest time without progress before the watchdog resets the board.
 const WATCHDOG_MS: u32 = 8_000;
@@ -43,6 +46,7 @@ const INPUT_BYTES: usize = 64;
 
 /// Runs forever.
 pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
+    let mut marks = Marks::new(C::instructions);
     let mut device = match begin::<C>(parts) {
         Ok(device) => device,
         Err(mut failed) => {
@@ -62,9 +66,13 @@ pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
     } = &mut *device;
     watchdog.start(WATCHDOG_MS);
     let mut bytes = [0; INPUT_BYTES];
+    marks.happened("ready");
     loop {
         let next = supervisor.poll(clock.now());
+        let is_asked = console.is_asked();
+        marks.requested(is_asked);
         console.carry_out(supervisor, clock);
+        marks.carried_out(is_asked);
         while let Some(piece) = console.outgoing() {
             // A console that fails has nobody behind it.
             let _ = output.write_all(piece).await;
@@ -77,15 +85,20 @@ pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
         }
         // A run that was begun meanwhile has begun.
         fault::nobody_runs();
+        marks.stepping();
         match supervisor.step() {
             Step::Ran => {
+                marks.ran();
+                console.say(&mut marks);
                 // Whoever was woken by an interrupt, and then whatever was typed meanwhile.
                 yield_now().await;
                 let typed = select(input.read(&mut bytes), core::future::ready(())).await;
                 if let Either::First(Ok(count)) = typed {
                     console.receive(bytes.get(..count).unwrap_or_default(), clock.uptime_ms());
                 }
+                marks.looked();
             }
+            Step::Idle { .. } if console.say(&mut marks) => {}
             Step::Idle { .. } if console.has_work(clock.uptime_ms()) => {}
             Step::Idle { until } => {
                 let until = [until, next.until, console.wake_at()]
@@ -100,6 +113,7 @@ pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
                 if let Either3::First(Ok(count)) = event {
                     console.receive(bytes.get(..count).unwrap_or_default(), clock.uptime_ms());
                 }
+                marks.looked();
             }
         }
     }

@@ -10,7 +10,7 @@ use thimble_port_serial::{Address, Client, SerialError, Settings, Watcher, Wish}
 use thimble_serial::{
     ContainerStatus, Declaration, DeviceStatus, LogEntry, LogStream, Reply, Request,
 };
-use thimble_testkit::qemu::{Board, Qemu, Start};
+use thimble_testkit::qemu::{Board, Qemu, Start, Time};
 
 use crate::guests;
 use crate::image::Packed;
@@ -42,8 +42,8 @@ pub struct Setup {
     pub ram: String,
     /// More words for the firmware.
     pub words: Vec<String>,
-    /// A nanosecond for each instruction, and time passes at once while it sleeps.
-    pub counts: bool,
+    /// How its time passes.
+    pub time: Time,
 }
 
 impl Default for Setup {
@@ -52,7 +52,7 @@ impl Default for Setup {
             firmware: None,
             ram: "4M".to_owned(),
             words: Vec::new(),
-            counts: false,
+            time: Time::Ours,
         }
     }
 }
@@ -188,8 +188,18 @@ impl Rig {
     ///
     /// # Errors
     /// No device answers.
-    pub fn power_cycle(mut self) -> Result<Self, SerialError> {
+    pub fn power_cycle(self) -> Result<Self, SerialError> {
+        let time = self.setup.time;
+        self.power_cycle_in(time)
+    }
+
+    /// Cuts the power and starts it again; its time passes so from then on.
+    ///
+    /// # Errors
+    /// No device answers.
+    pub fn power_cycle_in(mut self, time: Time) -> Result<Self, SerialError> {
         let folder = self.folder.take();
+        self.setup.time = time;
         let (board, setup, flash) = (self.board, self.setup.clone(), self.flash.clone());
         drop(self.client);
         self.qemu.kill();
@@ -295,7 +305,7 @@ fn switch_on(
         firmware,
         flash: flash.to_owned(),
         words,
-        counts: setup.counts,
+        time: setup.time,
     };
     let mut qemu = Qemu::start(board, &start);
     qemu.await_console();
