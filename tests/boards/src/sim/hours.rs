@@ -31,10 +31,12 @@ const GATE_MS: u64 = 30 * 60 * 1000;
 const HOUR_MS: u64 = 3_600_000;
 /// Hours between two rows of the table.
 const ROW_HOURS: u64 = 6;
+/// In one of so many half hours those run that wake often.
+const BUSY_ONE_OF: u64 = 8;
 /// The time between two questions whether the gate is open.
 const LOOK_TIME: Duration = Duration::from_millis(20);
 /// The longest time of ours for half an hour of the board's.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// Bytes of the heap that may be in use more than in the first row: a log that is fuller, a record that waits.
 const HEAP_SLACK_BYTES: u32 = 2048;
 /// RAM of the board.
@@ -87,9 +89,11 @@ pub fn run(plan: &Plan, told: &mut dyn FnMut(&Row)) -> Result<Counts> {
     let flash = folder.path().join("flash.img");
     let mut sim = Hours {
         random: Random::new(plan.seed),
-        rig: start(plan.board, &flash)?,
+        rig: start(plan.board, &flash, Pace::Slow)?,
+        members: load::members()?,
         passed_ms: 0,
         gate_ms: 0,
+        is_busy: true,
         kept: 0,
         extra: change::Extra::default(),
         counts: Counts::default(),
@@ -108,11 +112,20 @@ pub fn run(plan: &Plan, told: &mut dyn FnMut(&Row)) -> Result<Counts> {
     Ok(sim.counts)
 }
 
-fn start(board: Board, flash: &Path) -> Result<Rig, SerialError> {
+/// How fast a board's time passes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// As ours.
+    Slow,
+    /// At once, while it sleeps.
+    Fast,
+}
+
+fn start(board: Board, flash: &Path, pace: Pace) -> Result<Rig, SerialError> {
     let setup = Setup {
         ram: RAM.to_owned(),
         words: vec![format!("flash_size={FLASH}")],
-        counts: true,
+        counts: pace == Pace::Fast,
         // A frame in which time jumps is lost.
         timing: Timing {
             repeat_ms: 100,
@@ -126,10 +139,14 @@ fn start(board: Board, flash: &Path) -> Result<Rig, SerialError> {
 struct Hours {
     random: Random,
     rig: Rig,
+    /// What always runs.
+    members: Vec<load::Member>,
     /// Milliseconds of runs that are over.
     passed_ms: u64,
     /// The board's time at which the gate was closed.
     gate_ms: u64,
+    /// Whether those that wake often run; the other times they are held, so that time passes quickly.
+    is_busy: bool,
     /// The last number that was heard of the keeper.
     kept: u32,
     extra: change::Extra,
@@ -139,6 +156,7 @@ struct Hours {
 impl Hours {
     fn pass(&mut self, plan: &Plan, rows: &mut Vec<Row>, told: &mut dyn FnMut(&Row)) -> Result<()> {
         self.load()?;
+        self.start_again()?;
         let mut next_row_ms = 0;
         loop {
             let device = self.await_gate()?;
@@ -146,18 +164,23 @@ impl Hours {
             let now_ms = self.passed_ms + device.uptime_ms;
             if now_ms >= next_row_ms {
                 self.clear()?;
+                self.set_busy(true)?;
                 let row = self.measure(now_ms)?;
                 told(&row);
                 compare(rows.first(), &row)?;
                 rows.push(row);
-                next_row_ms = next_row_ms.max(now_ms - now_ms % (ROW_HOURS * HOUR_MS)) + ROW_HOURS * HOUR_MS;
+                next_row_ms =
+                    next_row_ms.max(now_ms - now_ms % (ROW_HOURS * HOUR_MS)) + ROW_HOURS * HOUR_MS;
             }
             if now_ms >= plan.hours * HOUR_MS {
                 return Ok(());
             }
             self.change()?;
-            self.fail()?;
-            self.close_gate()?;
+            let is_busy = self.random.below(BUSY_ONE_OF) == 0;
+            self.set_busy(is_busy)?;
+            if !self.fail()? {
+                self.close_gate()?;
+            }
         }
     }
 
@@ -171,7 +194,10 @@ impl Hours {
                 return Ok(device);
             }
             if Instant::now() > until {
-                bail!("half an hour of the board takes too long: it has come to {} ms", device.uptime_ms);
+                bail!(
+                    "half an hour of the board takes too long: it has come to {} ms",
+                    device.uptime_ms
+                );
             }
             self.rig.client.idle(LOOK_TIME)?;
         }
@@ -185,22 +211,29 @@ impl Hours {
         Ok(())
     }
 
-    /// Sometimes power goes, or somebody resets the board.
-    fn fail(&mut self) -> Result<()> {
+    /// Sometimes power goes, or somebody resets the board. The gate begins anew then.
+    fn fail(&mut self) -> Result<bool> {
         match self.random.below(24) {
             0 | 1 => self.counts.cuts += 1,
             2 => {
-                self.rig.client.done(&Request::Reboot)?;
                 self.counts.resets += 1;
+                self.passed_ms += self.gate_ms + GATE_MS;
+                self.gate_ms = 0;
+                self.rig.client.done(&Request::Reboot)?;
+                return Ok(true);
             }
-            _ => return Ok(()),
+            _ => return Ok(false),
         }
-        self.passed_ms += self.rig.device().map_or(0, |device| device.uptime_ms);
+        self.passed_ms += self.gate_ms + GATE_MS;
+        self.start_again()?;
+        Ok(true)
+    }
+
+    fn start_again(&mut self) -> Result<()> {
         let flash = self.rig.flash().to_owned();
         let board = self.rig.board;
         self.rig.power_off();
-        self.rig = start(board, &flash)?;
-        // The gate begins anew by itself.
+        self.rig = start(board, &flash, Pace::Fast)?;
         self.gate_ms = 0;
         Ok(())
     }

@@ -30,11 +30,19 @@ impl Extra {
         let is_extra = |status: &&ContainerStatus| status.declaration.name.starts_with("extra-");
         for status in containers.iter().filter(is_extra) {
             let name = &status.declaration.name;
-            ensure!(self.containers.contains(name), "{name} was removed and is there");
-            ensure!(status.state == RunState::Running, "{name} should run: {status:?}");
+            ensure!(
+                self.containers.contains(name),
+                "{name} was removed and is there"
+            );
+            ensure!(
+                status.state == RunState::Running,
+                "{name} should run: {status:?}"
+            );
         }
         for name in &self.containers {
-            let is_there = containers.iter().any(|status| status.declaration.name == *name);
+            let is_there = containers
+                .iter()
+                .any(|status| status.declaration.name == *name);
             ensure!(is_there, "{name} is gone");
         }
         Ok(())
@@ -73,9 +81,14 @@ impl Hours {
         }
         self.extra.next += 1;
         let bytes = usize::try_from(self.random.below(IMAGE_BYTES_MAX))?;
-        let image = guests::image(&guests::idle(self.extra.next, bytes), ImageConfig::default())?;
+        let image = guests::image(
+            &guests::idle(self.extra.next, bytes),
+            ImageConfig::default(),
+        )?;
         let reference = format!("extra:{}", self.extra.next);
-        self.rig.install(&image, &reference).context("installing another image")?;
+        self.rig
+            .install(&image, &reference)
+            .context("installing another image")?;
         self.extra.images.push(reference);
         self.counts.installed += 1;
         Ok(())
@@ -93,7 +106,11 @@ impl Hours {
             ..Declaration::default()
         };
         declaration.limits.stack_bytes = Some(512 + u32::try_from(self.random.below(6000))?);
-        let (name, _) = self.rig.client.create(declaration, false).context("making another container")?;
+        let (name, _) = self
+            .rig
+            .client
+            .create(declaration, false)
+            .context("making another container")?;
         self.extra.containers.push(name);
         self.counts.created += 1;
         Ok(())
@@ -106,7 +123,10 @@ impl Hours {
         let place = self.random.index(self.extra.containers.len());
         let name = self.extra.containers.swap_remove(place);
         let force = true;
-        self.rig.client.done(&Request::Remove { name, force }).context("removing a container")
+        self.rig
+            .client
+            .done(&Request::Remove { name, force })
+            .context("removing a container")
     }
 
     /// Removes an image that nobody uses, or is told that somebody does.

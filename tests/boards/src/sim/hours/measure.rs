@@ -74,7 +74,9 @@ impl Hours {
         for name in RESTLESS {
             let name = name.to_owned();
             // Begins anew and is held, whatever it has grown to.
-            self.rig.client.done(&Request::Restart { name: name.clone() })?;
+            self.rig
+                .client
+                .done(&Request::Restart { name: name.clone() })?;
             self.rig.client.done(&Request::Pause { name })?;
         }
         let largest_pages = self.probe()?;
