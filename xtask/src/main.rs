@@ -58,6 +58,8 @@ Usage: cargo xtask <command>
   firmware [--board NAME]  build the firmware that measures, into <target>/firmware
   firmware build [--board NAME]
                            build the firmware that devices run
+  qemu BOARD [--allow GRANT] [-e NAME=VALUE] [--ram 512K] [--pack] --run FILE [ARG...]
+                           run a guest on a board that QEMU plays, as a container, and end as it ends
   qemu BOARD [--flash FILE] [--ram 32K] [--icount] [--serial unix:PATH] [NAME=VALUE...]
                            run a board's firmware in QEMU, with this terminal as its console
   suite mcu [--board NAME] run the official WebAssembly test suite on those
@@ -96,7 +98,13 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         "fuzz" => launch::fuzz(&workspace, &arguments.finish())?,
         _ if arguments.contains(["-h", "--help"]) => print!("{HELP}"),
         "firmware" => build_firmware(&workspace, arguments)?,
-        "qemu" => match firmware::qemu(&workspace, arguments)? {},
+        "qemu" => {
+            let arguments = arguments.finish();
+            match firmware::split_guest(&arguments) {
+                Some((options, guest)) => match firmware::run_guest(&workspace, options, guest)? {},
+                None => match firmware::qemu(&workspace, Arguments::from_vec(arguments))? {},
+            }
+        }
         "suite" => {
             let boards = Board::chosen(&mut arguments)?;
             match arguments.subcommand()?.as_deref() {

@@ -28,6 +28,8 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
         .step("guests", || guests::build(workspace, &[], WithoutGo::Fail))
         .is_some();
     let is_built = report.step("build", || build(workspace)).is_some();
+    // The tests of boards run what was built here.
+    report.step("devices", || firmware::Device::build_all(workspace));
     // Without the guests or a build there would only be the same complaint again, a hundred times.
     if has_guests && is_built {
         report.counting_step("tests", |tally| tests(workspace, tally));

@@ -130,8 +130,11 @@ impl ImageConfig {
     ///
     /// # Errors
     /// [`ConfigError`] says what is wrong with it.
+    #[inline(never)]
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
-        wire::read(bytes)?.checked()
+        let config = wire::read(bytes)?;
+        config.check()?;
+        Ok(config)
     }
 
     /// Its bytes: always the same for the same configuration.
@@ -144,7 +147,15 @@ impl ImageConfig {
     ///
     /// # Errors
     /// [`ConfigError`] names the first thing that is wrong.
+    #[inline(never)]
     pub fn checked(self) -> Result<Self, ConfigError> {
+        self.check()?;
+        Ok(self)
+    }
+
+    /// The same, where it lies.
+    #[inline(never)]
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let lists = [
             ("environment variables", self.env.len()),
             ("arguments", self.args.len()),
@@ -176,7 +187,7 @@ impl ImageConfig {
         if let Some(path) = self.volumes.iter().find(|path| !is_volume(path)) {
             return Err(ConfigError::Volume { path: path.clone() });
         }
-        Ok(self)
+        Ok(())
     }
 }
 

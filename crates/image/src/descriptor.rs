@@ -2,10 +2,12 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::digest::Digest;
+use crate::json::{Others, Outcome, Reader};
 use crate::media_type;
 
 /// Annotations of a document or descriptor, in the order of their keys.
@@ -107,6 +109,75 @@ impl Platform {
     }
 }
 
+impl Descriptor {
+    /// Reads one of a document.
+    #[inline(never)]
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Outcome<Self> {
+        const FIELDS: &[&str] = &[
+            "mediaType",
+            "digest",
+            "size",
+            "artifactType",
+            "platform",
+            "annotations",
+        ];
+        let mut found = Self::new("", Digest::from_bytes([0; 32]), 0);
+        let seen = reader.object(FIELDS, Others::LeftOut, &mut |reader, field| {
+            match field {
+                0 => found.media_type = well_formed(reader.text()?)?,
+                1 => found.digest = Digest::read(reader)?,
+                2 => found.size = possible(reader.number()?)?,
+                3 => found.artifact_type = reader.optional_text()?,
+                4 if reader.null() => {}
+                4 => found.platform = Some(Platform::read(reader)?),
+                _ => found.annotations = reader.annotations()?,
+            }
+            Ok(())
+        })?;
+        seen.require(3)?;
+        Ok(found)
+    }
+
+    /// Reads one of a document, or `null`.
+    pub(crate) fn read_optional(reader: &mut Reader<'_>) -> Outcome<Option<Self>> {
+        if reader.null() {
+            return Ok(None);
+        }
+        Self::read(reader).map(Some)
+    }
+
+    /// Reads an array of them.
+    pub(crate) fn read_all(reader: &mut Reader<'_>) -> Outcome<Vec<Self>> {
+        let mut all = Vec::new();
+        reader.array(&mut |reader| {
+            all.push(Self::read(reader)?);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+}
+
+impl Platform {
+    fn read(reader: &mut Reader<'_>) -> Outcome<Self> {
+        const FIELDS: &[&str] = &["architecture", "os", "variant"];
+        let mut found = Self {
+            architecture: String::new(),
+            os: String::new(),
+            variant: None,
+        };
+        let seen = reader.object(FIELDS, Others::LeftOut, &mut |reader, field| {
+            match field {
+                0 => found.architecture = reader.text()?,
+                1 => found.os = reader.text()?,
+                _ => found.variant = reader.optional_text()?,
+            }
+            Ok(())
+        })?;
+        seen.require(2)?;
+        Ok(found)
+    }
+}
+
 impl core::fmt::Display for Platform {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(formatter, "{}/{}", self.os, self.architecture)?;
@@ -118,19 +189,25 @@ impl core::fmt::Display for Platform {
 }
 
 fn media_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    if media_type::is_well_formed(&text) {
-        Ok(text)
-    } else {
-        Err(de::Error::custom("a media type has the form type/subtype"))
-    }
+    well_formed(String::deserialize(deserializer)?).map_err(de::Error::custom)
 }
 
 fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let size = u64::deserialize(deserializer)?;
+    possible(u64::deserialize(deserializer)?).map_err(de::Error::custom)
+}
+
+fn well_formed(media_type: String) -> Outcome<String> {
+    if media_type::is_well_formed(&media_type) {
+        Ok(media_type)
+    } else {
+        Err("a media type has the form type/subtype".into())
+    }
+}
+
+fn possible(size: u64) -> Outcome<u64> {
     if size <= BLOB_BYTES_MAX {
         Ok(size)
     } else {
-        Err(de::Error::custom("a blob has at most 1 TiB"))
+        Err("a blob has at most 1 TiB".into())
     }
 }

@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 
+use crate::json::{Outcome, Reader};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
@@ -75,6 +76,16 @@ const fn nibble(digit: u8) -> Option<u8> {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),
         _ => None,
+    }
+}
+
+impl Digest {
+    /// Reads one of a document.
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Outcome<Self> {
+        reader
+            .text()?
+            .parse()
+            .map_err(|error: DigestError| alloc::format!("{error}"))
     }
 }
 

@@ -1,12 +1,14 @@
 //! Manifests and indexes (OCI image specification), Docker's included: read with limits, written canonically.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::descriptor::{Annotations, Descriptor, Platform};
+use crate::digest::Digest;
+use crate::json;
 use crate::media_type;
 
 /// Bytes of a manifest or index at most: what the distribution specification asks registries to accept.
@@ -17,46 +19,46 @@ pub const LAYERS_MAX: usize = 128;
 pub const INDEX_ENTRIES_MAX: usize = 8192;
 
 /// An image manifest: a configuration and layers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
     schema_version: u32,
     /// Its media type, if it says it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
     /// What kind of artifact it is, where that is not an image.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// The configuration.
     pub config: Descriptor,
     /// The layers, lowest first.
     pub layers: Vec<Descriptor>,
     /// The manifest that this one is about, as a signature is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
     /// Anything else.
-    #[serde(default, skip_serializing_if = "Annotations::is_empty")]
+    #[serde(skip_serializing_if = "Annotations::is_empty")]
     pub annotations: Annotations,
 }
 
 /// An image index: a choice of manifests.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Index {
     schema_version: u32,
     /// Its media type, if it says it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
     /// What kind of artifact it is, where that is not an image.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// The manifests.
     pub manifests: Vec<Descriptor>,
     /// The manifest that this index is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
     /// Anything else.
-    #[serde(default, skip_serializing_if = "Annotations::is_empty")]
+    #[serde(skip_serializing_if = "Annotations::is_empty")]
     pub annotations: Annotations,
 }
 
@@ -114,21 +116,50 @@ pub enum DocumentError {
 }
 
 /// The fields that tell what a document is.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Probe<'a> {
-    #[serde(default)]
+#[derive(Default)]
+struct Probe {
     schema_version: Option<u32>,
-    #[serde(default)]
     media_type: Option<String>,
-    #[serde(default, borrow)]
-    layers: Option<&'a serde_json::value::RawValue>,
-    #[serde(default, borrow)]
-    config: Option<&'a serde_json::value::RawValue>,
-    #[serde(default, borrow)]
-    manifests: Option<&'a serde_json::value::RawValue>,
-    #[serde(default, borrow)]
-    fs_layers: Option<&'a serde_json::value::RawValue>,
+    has_layers: bool,
+    has_config: bool,
+    has_manifests: bool,
+    has_fs_layers: bool,
+}
+
+impl Probe {
+    fn read(bytes: &[u8]) -> Result<Self, DocumentError> {
+        const FIELDS: &[&str] = &[
+            "schemaVersion",
+            "mediaType",
+            "layers",
+            "config",
+            "manifests",
+            "fsLayers",
+        ];
+        let mut probe = Self::default();
+        let read = json::read(bytes, FIELDS, &mut |reader, field| {
+            if reader.null() {
+                return Ok(());
+            }
+            match field {
+                0 => {
+                    probe.schema_version = Some(reader.small_number()?);
+                    return Ok(());
+                }
+                1 => {
+                    probe.media_type = Some(reader.text()?);
+                    return Ok(());
+                }
+                2 => probe.has_layers = true,
+                3 => probe.has_config = true,
+                4 => probe.has_manifests = true,
+                _ => probe.has_fs_layers = true,
+            }
+            reader.skip()
+        });
+        read.map_err(malformed)?;
+        Ok(probe)
+    }
 }
 
 impl Document {
@@ -136,6 +167,7 @@ impl Document {
     ///
     /// # Errors
     /// [`DocumentError`] says what is wrong with it.
+    #[inline(never)]
     pub fn parse(bytes: &[u8], announced: Option<&str>) -> Result<Self, DocumentError> {
         if bytes.len() as u64 > DOCUMENT_BYTES_MAX {
             return Err(DocumentError::TooLarge {
@@ -145,18 +177,17 @@ impl Document {
         if bytes.trim_ascii_start().starts_with(b"<") {
             return Err(DocumentError::Html);
         }
-        // Serde would take an array for an object.
         if !bytes.trim_ascii_start().starts_with(b"{") {
             return Err(DocumentError::Malformed {
                 reason: "it is not a JSON object".into(),
             });
         }
-        let probe: Probe<'_> = serde_json::from_slice(bytes).map_err(malformed)?;
-        if probe.fs_layers.is_some() {
+        let probe = Probe::read(bytes)?;
+        if probe.has_fs_layers {
             return Err(DocumentError::SchemaVersion { version: 1 });
         }
-        let has_manifest = probe.layers.is_some() || probe.config.is_some();
-        if has_manifest && probe.manifests.is_some() {
+        let has_manifest = probe.has_layers || probe.has_config;
+        if has_manifest && probe.has_manifests {
             return Err(DocumentError::Ambiguous);
         }
         if let (Some(announced), Some(found)) = (announced, &probe.media_type)
@@ -185,7 +216,7 @@ impl Document {
                     media_type: media_type.into(),
                 });
             }
-            None => probe.manifests.is_some(),
+            None => probe.has_manifests,
         };
         if is_index {
             Index::read(bytes).map(Self::Index)
@@ -235,7 +266,31 @@ impl Manifest {
     }
 
     fn read(bytes: &[u8]) -> Result<Self, DocumentError> {
-        let manifest: Self = serde_json::from_slice(bytes).map_err(malformed)?;
+        const FIELDS: &[&str] = &[
+            "schemaVersion",
+            "config",
+            "layers",
+            "mediaType",
+            "artifactType",
+            "subject",
+            "annotations",
+        ];
+        let nothing = Descriptor::new("", Digest::from_bytes([0; 32]), 0);
+        let mut manifest = Self::new(nothing, Vec::new());
+        manifest.media_type = None;
+        let read = json::read(bytes, FIELDS, &mut |reader, field| {
+            match field {
+                0 => manifest.schema_version = reader.small_number()?,
+                1 => manifest.config = Descriptor::read(reader)?,
+                2 => manifest.layers = Descriptor::read_all(reader)?,
+                3 => manifest.media_type = reader.optional_text()?,
+                4 => manifest.artifact_type = reader.optional_text()?,
+                5 => manifest.subject = Descriptor::read_optional(reader)?,
+                _ => manifest.annotations = reader.annotations()?,
+            }
+            Ok(())
+        });
+        read.and_then(|seen| seen.require(3)).map_err(malformed)?;
         if manifest.layers.len() > LAYERS_MAX {
             return Err(DocumentError::TooMany {
                 what: "layers",
@@ -301,7 +356,28 @@ impl Index {
     }
 
     fn read(bytes: &[u8]) -> Result<Self, DocumentError> {
-        let index: Self = serde_json::from_slice(bytes).map_err(malformed)?;
+        const FIELDS: &[&str] = &[
+            "schemaVersion",
+            "manifests",
+            "mediaType",
+            "artifactType",
+            "subject",
+            "annotations",
+        ];
+        let mut index = Self::new(Vec::new());
+        index.media_type = None;
+        let read = json::read(bytes, FIELDS, &mut |reader, field| {
+            match field {
+                0 => index.schema_version = reader.small_number()?,
+                1 => index.manifests = Descriptor::read_all(reader)?,
+                2 => index.media_type = reader.optional_text()?,
+                3 => index.artifact_type = reader.optional_text()?,
+                4 => index.subject = Descriptor::read_optional(reader)?,
+                _ => index.annotations = reader.annotations()?,
+            }
+            Ok(())
+        });
+        read.and_then(|seen| seen.require(2)).map_err(malformed)?;
         if index.manifests.len() > INDEX_ENTRIES_MAX {
             return Err(DocumentError::TooMany {
                 what: "manifests",
@@ -317,10 +393,8 @@ fn to_json<T: Serialize>(document: &T) -> Vec<u8> {
     serde_json::to_vec(document).unwrap_or_default()
 }
 
-fn malformed(error: serde_json::Error) -> DocumentError {
-    DocumentError::Malformed {
-        reason: error.to_string(),
-    }
+fn malformed(reason: String) -> DocumentError {
+    DocumentError::Malformed { reason }
 }
 
 impl fmt::Display for DocumentError {

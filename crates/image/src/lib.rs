@@ -12,6 +12,7 @@ pub mod config;
 pub mod descriptor;
 pub mod digest;
 pub mod document;
+mod json;
 pub mod layout;
 pub mod media_type;
 pub mod program;

@@ -4,11 +4,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::Deserialize;
-
 use crate::config::{ConfigError, ImageConfig};
-use crate::descriptor::{Descriptor, Platform, TITLE};
+use crate::descriptor::{Annotations, Descriptor, Platform, TITLE};
 use crate::document::Manifest;
+use crate::json::{self, Others, Outcome, Reader};
 use crate::media_type::{
     self, DOCKER_CONFIG, OCI_CONFIG, TAR_GZIP_LAYERS, TAR_LAYERS, WASM_CONFIG,
 };
@@ -85,35 +84,43 @@ impl Program {
     /// [`ProgramError`] says why it cannot be run.
     pub fn find(manifest: &Manifest, config: &[u8]) -> Result<Self, ProgramError> {
         match manifest.config.media_type.as_str() {
-            WASM_CONFIG => {
-                let config = ImageConfig::parse(config).map_err(ProgramError::Config)?;
-                check_platform(&config.platform)?;
-                let code = module_layer(manifest)?;
-                Ok(Self { config, code })
-            }
+            WASM_CONFIG => ours(manifest, config),
             OCI_CONFIG | DOCKER_CONFIG => docker(manifest, config),
-            media_type => {
-                if let Some(artifact_type) = &manifest.artifact_type
-                    && manifest.subject.is_some()
-                {
-                    return Err(ProgramError::Artifact {
-                        artifact_type: artifact_type.clone(),
-                    });
-                }
-                if media_type == media_type::NOTARY_SIGNATURE {
-                    return Err(ProgramError::Artifact {
-                        artifact_type: media_type.into(),
-                    });
-                }
-                // `wasm-to-oci` and `oras push`: the configuration says nothing.
-                let code = module_layer(manifest)?;
-                Ok(Self {
-                    config: ImageConfig::default(),
-                    code,
-                })
-            }
+            _ => theirs(manifest),
         }
     }
+}
+
+#[inline(never)]
+fn ours(manifest: &Manifest, config: &[u8]) -> Result<Program, ProgramError> {
+    let config = ImageConfig::parse(config).map_err(ProgramError::Config)?;
+    check_platform(&config.platform)?;
+    let code = module_layer(manifest)?;
+    Ok(Program { config, code })
+}
+
+/// An artifact of another kind, or what `wasm-to-oci` and `oras` push.
+#[inline(never)]
+fn theirs(manifest: &Manifest) -> Result<Program, ProgramError> {
+    if let Some(artifact_type) = &manifest.artifact_type
+        && manifest.subject.is_some()
+    {
+        return Err(ProgramError::Artifact {
+            artifact_type: artifact_type.clone(),
+        });
+    }
+    let media_type = manifest.config.media_type.as_str();
+    if media_type == media_type::NOTARY_SIGNATURE {
+        return Err(ProgramError::Artifact {
+            artifact_type: media_type.into(),
+        });
+    }
+    // `wasm-to-oci` and `oras push`: the configuration says nothing.
+    let code = module_layer(manifest)?;
+    Ok(Program {
+        config: ImageConfig::default(),
+        code,
+    })
 }
 
 /// Whether the configuration's content matters for what is run.
@@ -136,6 +143,7 @@ fn check_platform(platform: &Platform) -> Result<(), ProgramError> {
 }
 
 /// The one layer that is a module; by its media type, or by its name if the type says nothing.
+#[inline(never)]
 fn module_layer(manifest: &Manifest) -> Result<Code, ProgramError> {
     let is_module = |layer: &&Descriptor| media_type::is_module(&layer.media_type);
     let is_named = |layer: &&Descriptor| {
@@ -164,51 +172,78 @@ fn module_layer(manifest: &Manifest) -> Result<Code, ProgramError> {
 }
 
 /// The fields that count of an ordinary container's configuration.
-#[derive(Deserialize)]
+#[derive(Default)]
 struct OciConfig {
-    #[serde(default)]
     created: Option<String>,
-    #[serde(default)]
     author: Option<String>,
-    #[serde(default)]
     architecture: String,
-    #[serde(default)]
     os: String,
-    #[serde(default)]
-    config: Option<OciRun>,
+    run: OciRun,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Default)]
 struct OciRun {
-    #[serde(default)]
-    env: Option<Vec<String>>,
-    #[serde(default)]
-    entrypoint: Option<Vec<String>>,
-    #[serde(default)]
-    cmd: Option<Vec<String>>,
-    #[serde(default)]
+    env: Vec<String>,
+    entrypoint: Vec<String>,
+    cmd: Vec<String>,
     working_dir: Option<String>,
-    #[serde(default)]
-    labels: Option<alloc::collections::BTreeMap<String, String>>,
+    labels: Annotations,
+}
+
+impl OciConfig {
+    fn read(bytes: &[u8]) -> Outcome<Self> {
+        const FIELDS: &[&str] = &["created", "author", "architecture", "os", "config"];
+        let mut config = Self::default();
+        json::read(bytes, FIELDS, &mut |reader, field| {
+            match field {
+                0 => config.created = reader.optional_text()?,
+                1 => config.author = reader.optional_text()?,
+                2 => config.architecture = reader.text()?,
+                3 => config.os = reader.text()?,
+                _ if reader.null() => {}
+                _ => config.run = OciRun::read(reader)?,
+            }
+            Ok(())
+        })?;
+        Ok(config)
+    }
+}
+
+impl OciRun {
+    fn read(reader: &mut Reader<'_>) -> Outcome<Self> {
+        const FIELDS: &[&str] = &["Env", "Entrypoint", "Cmd", "WorkingDir", "Labels"];
+        let mut run = Self::default();
+        reader.object(FIELDS, Others::LeftOut, &mut |reader, field| {
+            if reader.null() {
+                return Ok(());
+            }
+            match field {
+                0 => run.env = reader.texts()?,
+                1 => run.entrypoint = reader.texts()?,
+                2 => run.cmd = reader.texts()?,
+                3 => run.working_dir = Some(reader.text()?),
+                _ => run.labels = reader.annotations()?,
+            }
+            Ok(())
+        })?;
+        Ok(run)
+    }
 }
 
 /// An image of Docker's kind: a file in layers that are archives, or a layer that is a module after all.
+#[inline(never)]
 fn docker(manifest: &Manifest, config: &[u8]) -> Result<Program, ProgramError> {
-    let config: OciConfig = serde_json::from_slice(config).map_err(|error| {
-        ProgramError::Config(ConfigError::Malformed {
-            reason: error.to_string(),
-        })
-    })?;
+    let config = OciConfig::read(config)
+        .map_err(|reason| ProgramError::Config(ConfigError::Malformed { reason }))?;
     let platform = Platform {
         architecture: config.architecture,
         os: config.os,
         variant: None,
     };
     check_platform(&platform)?;
-    let run = config.config.unwrap_or_default();
-    let mut command = run.entrypoint.unwrap_or_default();
-    command.extend(run.cmd.unwrap_or_default());
+    let run = config.run;
+    let mut command = run.entrypoint;
+    command.extend(run.cmd);
     let code = match module_layer(manifest) {
         Ok(code) => code,
         Err(ProgramError::NoModule { .. }) => Code::File {
@@ -225,15 +260,13 @@ fn docker(manifest: &Manifest, config: &[u8]) -> Result<Program, ProgramError> {
         created: config.created,
         author: config.author,
         platform,
-        env: run.env.unwrap_or_default(),
+        env: run.env,
         args: command.into_iter().skip(1).collect(),
-        labels: run.labels.unwrap_or_default(),
+        labels: run.labels,
         ..ImageConfig::default()
     };
-    Ok(Program {
-        config: config.checked().map_err(ProgramError::Config)?,
-        code,
-    })
+    config.check().map_err(ProgramError::Config)?;
+    Ok(Program { config, code })
 }
 
 fn tar_layers(manifest: &Manifest) -> Result<Vec<TarLayer>, ProgramError> {

@@ -14,6 +14,7 @@ extern crate std;
 pub mod extents;
 pub mod files;
 pub mod flash;
+pub mod heap;
 pub mod images;
 pub mod log;
 pub mod machine;

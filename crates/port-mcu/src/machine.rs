@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use thimble_runtime::bus::{Bus, BusAccess};
 use thimble_runtime::config::{ContainerConfig, ContainerId, ContainerUpdate};
-use thimble_runtime::engine::{InstanceSpec, InstantiateError, LoadedModule};
+use thimble_runtime::engine::{Guest, InstanceSpec, InstantiateError, LoadedModule};
 use thimble_runtime::host::{HostState, Resources};
 use thimble_runtime::kernel::{
     Beginning, Body, Effect, Ended, Kernel, Next, Schedule, State, StateError, Usage,
@@ -46,6 +46,10 @@ pub struct Devices {
     pub observer: Box<dyn Observer + Send>,
 }
 
+/// Hears which container's slice begins, and that it is over. It is called twice for every slice: whoever handles faults
+/// has noted then what ran.
+pub type Watch = fn(Option<(ContainerId, &str)>);
+
 /// Runs containers.
 pub struct Machine {
     kernel: Lock<Kernel>,
@@ -54,6 +58,7 @@ pub struct Machine {
     bells: Lock<Bells>,
     alarm: Arc<Alarm>,
     running: Lock<Option<ContainerId>>,
+    watch: Watch,
 }
 
 struct SharedBus(Lock<Bus>);
@@ -131,6 +136,7 @@ impl Machine {
             bells: Lock::new(Bells::default()),
             alarm,
             running: Lock::new(None),
+            watch: |_| {},
         }
     }
 
@@ -146,7 +152,12 @@ impl Machine {
         &*self.devices.clock
     }
 
-    /// The container whose slice runs now: for handlers of faults.
+    /// Has every slice told.
+    pub const fn set_watch(&mut self, watch: Watch) {
+        self.watch = watch;
+    }
+
+    /// The container whose slice runs now.
     #[must_use]
     pub fn running(&self) -> Option<ContainerId> {
         self.running.take().ok().and_then(|running| *running)
@@ -178,6 +189,7 @@ impl Machine {
     }
 
     /// Runs one slice, or does what else is due.
+    #[inline(never)]
     pub fn step(&self) -> Step {
         self.hear_bells();
         let now = self.now();
@@ -190,7 +202,9 @@ impl Machine {
         match next {
             Next::Run(mut lease) => {
                 self.set_running(Some(lease.id));
+                (self.watch)(Some((lease.id, lease.name())));
                 let yielded = lease.run(&self.ports());
+                (self.watch)(None);
                 self.set_running(None);
                 let now = self.now();
                 if let Ok(mut kernel) = self.kernel() {
@@ -256,6 +270,7 @@ impl Machine {
     ///
     /// # Errors
     /// [`StartError`]; the container stays as it was.
+    #[inline(never)]
     pub fn start(
         &self,
         id: ContainerId,
@@ -279,11 +294,7 @@ impl Machine {
                 .map_err(|NoEntry| StartError::NoEntry)?,
         };
         let guest = module.instantiate(&spec).map_err(StartError::Instantiate)?;
-        let body = Box::new(Body {
-            guest,
-            host: HostState::new(id, config, resources, interface),
-            waker: self.bells.take()?.add(id, &self.alarm),
-        });
+        let body = self.body(id, guest, config, resources, interface)?;
         let (now, realtime_nanos) = (self.now(), self.realtime_nanos());
         let started = self
             .kernel()?
@@ -299,7 +310,25 @@ impl Machine {
         Ok(())
     }
 
+    /// A guest and its host. Apart, so that these are off the stack while the engine makes a guest.
+    #[inline(never)]
+    fn body(
+        &self,
+        id: ContainerId,
+        guest: Box<dyn Guest>,
+        config: Arc<ContainerConfig>,
+        resources: Resources,
+        interface: &Interface,
+    ) -> Result<Box<Body>, Taken> {
+        Ok(Box::new(Body {
+            guest,
+            host: HostState::new(id, config, resources, interface),
+            waker: self.bells.take()?.add(id, &self.alarm),
+        }))
+    }
+
     /// Sees to it that nothing is left of a container's last run.
+    #[inline(never)]
     fn give_back(&self, id: ContainerId) -> Result<(), Taken> {
         let ended = self.kernel()?.take_ended(id);
         if let Some(ended) = ended {
@@ -385,6 +414,7 @@ impl Machine {
             .unwrap_or_default()
     }
 
+    #[inline(never)]
     fn carry_out(&self, effect: Effect) {
         if let Some(interrupt) = effect.interrupt {
             interrupt.interrupt();
@@ -398,6 +428,7 @@ impl Machine {
     }
 
     /// Drops a container that has ended, and tells of it.
+    #[inline(never)]
     fn dispose(&self, ended: Ended) {
         let Ended { mut body, outcome } = ended;
         let id = body.host.id();

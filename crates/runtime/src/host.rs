@@ -154,6 +154,12 @@ impl HostState {
         self.id
     }
 
+    /// The container's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
     /// Binds it to the ports for one slice. `waker` makes the container runnable again.
     pub fn bind<'a>(&'a mut self, ports: &'a Ports<'a>, waker: &'a Waker) -> Context<'a> {
         if core::mem::take(&mut self.bus_is_behind) {

@@ -10,6 +10,7 @@ mod install;
 mod names;
 mod sink;
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -89,7 +90,7 @@ impl Catalog {
 /// An image that something can run of.
 pub(crate) struct Image {
     pub(crate) opened: Arc<Opened>,
-    pub(crate) config: ImageConfig,
+    pub(crate) config: Box<ImageConfig>,
 }
 
 impl Device {
@@ -97,6 +98,7 @@ impl Device {
     ///
     /// # Errors
     /// It is not there, damaged, or nothing that this firmware can run.
+    #[inline(never)]
     pub(crate) fn open_image(
         &mut self,
         digest: &ImageDigest,
@@ -122,22 +124,23 @@ impl Device {
     ///
     /// # Errors
     /// It is not there, damaged, or nothing that this firmware can run.
-    pub(crate) fn image_config(&mut self, digest: &ImageDigest) -> Outcome<ImageConfig> {
+    pub(crate) fn image_config(&mut self, digest: &ImageDigest) -> Outcome<Box<ImageConfig>> {
         let parts = self.checked_parts(digest)?;
         self.config(digest, &parts)
     }
 
-    fn config(&self, digest: &ImageDigest, parts: &Parts) -> Outcome<ImageConfig> {
+    #[inline(never)]
+    fn config(&self, digest: &ImageDigest, parts: &Parts) -> Outcome<Box<ImageConfig>> {
         // Reading a document takes some times its length.
         const TIMES: usize = 6;
         self.require_memory((parts.manifest.len() + parts.config.len()) * TIMES)?;
         let manifest =
             read_manifest(parts.manifest).map_err(|why| damaged(digest, &why.to_string()))?;
-        let program = Program::find(&manifest, parts.config).map_err(Denied::image)?;
-        Ok(program.config)
+        image_config(&manifest, parts.config)
     }
 
     /// The parts of an image whose bytes are those that were written.
+    #[inline(never)]
     fn checked_parts(&mut self, digest: &ImageDigest) -> Outcome<Parts> {
         if let Some(Condition::Unfit(why)) = self.catalog.get(digest) {
             return Err(Denied::image(why));
@@ -164,6 +167,7 @@ impl Device {
     }
 
     /// The parts of an image, unchecked.
+    #[inline(never)]
     fn parts(&mut self, digest: &ImageDigest) -> Outcome<Option<Parts>> {
         let Some(stored) = self.store.image(digest)? else {
             return Ok(None);
@@ -184,16 +188,10 @@ impl Device {
 
     /// Another firmware validated the module: this one does it again, into a new extent that takes the place of the old
     /// one in one moment.
+    #[inline(never)]
     fn prepare_again(&mut self, digest: &ImageDigest, pinned: &[ImageDigest]) -> Outcome<Opened> {
+        self.write_again(digest, pinned)?;
         let parts = self.parts(digest)?.ok_or_else(|| not_there(digest))?;
-        let prepared = self.rewrite(digest, &parts, pinned);
-        let parts = match prepared {
-            Ok(()) => self.parts(digest)?.ok_or_else(|| not_there(digest))?,
-            Err(why) => {
-                self.store.abandon();
-                return Err(self.unfit(digest, why));
-            }
-        };
         self.programs.open(&parts.checked()).map_err(|error| {
             let why = Denied::image(format_args!(
                 "image {} cannot be run by this firmware: {error}",
@@ -204,15 +202,36 @@ impl Device {
     }
 }
 
+impl Device {
+    #[inline(never)]
+    fn write_again(&mut self, digest: &ImageDigest, pinned: &[ImageDigest]) -> Outcome<()> {
+        let parts = self.parts(digest)?.ok_or_else(|| not_there(digest))?;
+        self.rewrite(digest, &parts, pinned).map_err(|why| {
+            self.store.abandon();
+            self.unfit(digest, why)
+        })
+    }
+}
+
 /// Reads a manifest.
-pub(crate) fn read_manifest(bytes: &[u8]) -> Result<Manifest, String> {
+#[inline(never)]
+pub(crate) fn read_manifest(bytes: &[u8]) -> Result<Box<Manifest>, String> {
     match Document::parse(bytes, None) {
-        Ok(Document::Manifest(manifest)) => Ok(manifest),
+        Ok(Document::Manifest(manifest)) => Ok(Box::new(manifest)),
         Ok(Document::Index(_)) => Err("it is an index; send one of its manifests".to_string()),
         Err(error) => Err(error.to_string()),
     }
 }
 
+#[inline(never)]
+fn image_config(manifest: &Manifest, config: &[u8]) -> Outcome<Box<ImageConfig>> {
+    match Program::find(manifest, config) {
+        Ok(program) => Ok(Box::new(program.config)),
+        Err(why) => Err(Denied::image(why)),
+    }
+}
+
+#[inline(never)]
 fn damaged(digest: &ImageDigest, what: &str) -> Denied {
     Denied::image(format_args!(
         "image {} is damaged in flash ({what}); install it again",
@@ -220,6 +239,7 @@ fn damaged(digest: &ImageDigest, what: &str) -> Denied {
     ))
 }
 
+#[inline(never)]
 fn not_there(digest: &ImageDigest) -> Denied {
     Denied::new(
         thimble_serial::RefusalKind::NotFound,

@@ -15,13 +15,13 @@ use thimble_runtime::record::ExitRecord;
 use thimble_serial::{LogStream, RefusalKind};
 
 use crate::batch::Batch;
-use crate::catalog::{Catalog, Image, ImageDigest, Install};
+use crate::catalog::{Catalog, ImageDigest, Install};
 use crate::container::{Entry, Phase, Run};
 use crate::denied::{Denied, Outcome};
 use crate::journal::{Output, Shared, nothing};
 use crate::keys;
 use crate::parts::{DeviceFacts, Settings, SharedRecords, Volumes};
-use crate::programs::Programs;
+use crate::programs::{Opened, Programs};
 use crate::records;
 use crate::saved::{Desired, Saved};
 use crate::settle::{self, Settled};
@@ -51,6 +51,7 @@ impl Device {
     ///
     /// # Errors
     /// There is none.
+    #[inline(never)]
     pub(crate) fn require_memory(&self, bytes: usize) -> Outcome<()> {
         if Vec::<u8>::new().try_reserve_exact(bytes).is_ok() {
             return Ok(());
@@ -84,6 +85,7 @@ impl Device {
     ///
     /// # Errors
     /// It cannot be read.
+    #[inline(never)]
     pub(crate) fn saved(&self, name: &str) -> Outcome<Saved> {
         let value = records::get(&self.records, &keys::container(name))?;
         let value = value.ok_or_else(|| Denied::no_container(name))?;
@@ -99,36 +101,58 @@ impl Device {
     ///
     /// # Errors
     /// What is kept cannot be read.
+    #[inline(never)]
     pub(crate) fn put_desired(
         &self,
         entry: &Entry,
         desired: Desired,
         batch: &mut Batch,
     ) -> Outcome<()> {
-        let before = self.saved(entry.name())?;
-        let after = Saved {
-            desired,
-            host_failures: entry.host_failures,
-            ..before.clone()
-        };
-        if after != before {
-            batch.put(keys::container(entry.name()), after.encode());
+        match &mut self.saved(entry.name()) {
+            Ok(saved) => {
+                if (saved.desired, saved.host_failures) != (desired, entry.host_failures) {
+                    saved.desired = desired;
+                    saved.host_failures = entry.host_failures;
+                    batch.put(keys::container(entry.name()), saved.encode());
+                }
+                Ok(())
+            }
+            Err(why) => Err(why.clone()),
         }
-        Ok(())
     }
 
     /// What a container gets, with its image open.
     ///
     /// # Errors
     /// Its image is not there or damaged, or what was declared makes no sense.
+    #[inline(never)]
     pub(crate) fn settle(
         &mut self,
         saved: &Saved,
         pinned: &[ImageDigest],
-    ) -> Outcome<(Image, Settled)> {
+    ) -> Outcome<(Arc<Opened>, Box<Settled>)> {
         let image = self.open_image(&saved.digest, pinned)?;
         let settled = settle::settle(&self.settings, &saved.declaration, &image.config)?;
-        Ok((image, settled))
+        Ok((image.opened, settled))
+    }
+
+    /// Begins a run of a container as it is kept.
+    ///
+    /// # Errors
+    /// It cannot be started; it stays as it was.
+    #[inline(never)]
+    pub(crate) fn launch_saved(
+        &mut self,
+        entry: &mut Entry,
+        beginning: Beginning,
+        pinned: &[ImageDigest],
+        now: Instant,
+    ) -> Outcome<()> {
+        // Where it is given, not moved: it is large.
+        match &self.saved(entry.name()) {
+            Ok(saved) => self.launch(entry, saved, beginning, pinned, now),
+            Err(why) => Err(why.clone()),
+        }
     }
 
     /// Begins a run. Nothing of the guest runs before the next step.
@@ -143,26 +167,27 @@ impl Device {
         pinned: &[ImageDigest],
         now: Instant,
     ) -> Outcome<()> {
-        let launched = self
-            .settle(saved, pinned)
-            .and_then(|(image, settled)| self.instantiate(entry, image, settled, beginning, now));
+        let launched = self.settle(saved, pinned).and_then(|(opened, settled)| {
+            self.instantiate(entry, &opened, settled, beginning, now)
+        });
         if launched.is_err() && !pinned.contains(&saved.digest) {
             self.catalog.close(&saved.digest);
         }
         launched
     }
 
+    #[inline(never)]
     fn instantiate(
         &mut self,
         entry: &mut Entry,
-        image: Image,
-        settled: Settled,
+        opened: &Opened,
+        settled: Box<Settled>,
         beginning: Beginning,
         now: Instant,
     ) -> Outcome<()> {
         self.require_memory(START_BYTES)?;
         let resources = self.resources(entry, &settled)?;
-        let id = self.machine.create(Arc::new(settled.config))?;
+        let id = self.machine.create(Arc::clone(&settled.config))?;
         self.shared.set_now(now);
         entry.journal.look(|heard| {
             heard.ring.set_capacity(settled.log_bytes);
@@ -177,7 +202,6 @@ impl Device {
         // Before it runs, so that whatever happens to it is heard.
         self.shared.begin(id, &entry.journal);
         self.facts.began(id, entry.name());
-        let Image { opened, .. } = image;
         let started =
             self.machine
                 .start(id, &*opened.module, &opened.interface, resources, beginning);
@@ -202,6 +226,7 @@ impl Device {
         Ok(())
     }
 
+    #[inline(never)]
     fn start_failure(&self, error: thimble_port_mcu::machine::StartError) -> Denied {
         let mut denied = Denied::from(error);
         if denied.kind == RefusalKind::NoRoom {
@@ -213,6 +238,7 @@ impl Device {
         denied
     }
 
+    #[inline(never)]
     fn resources(&mut self, entry: &Entry, settled: &Settled) -> Outcome<Resources> {
         let quota = settled.config.limits.storage_bytes;
         let mut mounts = Vec::new();
@@ -237,6 +263,7 @@ impl Device {
     }
 
     /// Ends a run at once, without anybody hearing of it but who asks.
+    #[inline(never)]
     pub(crate) fn end_run(&mut self, entry: &mut Entry) -> Option<Box<ExitRecord>> {
         let run = entry.run.take()?;
         // One that has ended by itself is told of when it is removed.

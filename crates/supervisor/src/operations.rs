@@ -21,6 +21,7 @@ use crate::supervisor::Supervisor;
 
 impl Supervisor {
     /// Starts a container. One that runs already stays as it is; one that is about to stop begins anew then.
+    #[inline(never)]
     pub(crate) fn start(&mut self, name: &str, now: Instant) -> Outcome<()> {
         let pinned = self.entries.running_images();
         let Self {
@@ -36,13 +37,12 @@ impl Supervisor {
             }
             return Ok(());
         }
-        let saved = device.saved(name)?;
         let before = (entry.phase, entry.restarts.clone(), entry.host_failures);
         // Whoever starts it anew thinks that what was wrong is right now.
         entry.restarts.reset();
         entry.host_failures = 0;
         let started = device
-            .launch(entry, &saved, Beginning::Running, &pinned, now)
+            .launch_saved(entry, Beginning::Running, &pinned, now)
             .and_then(|()| device.declare(entry, Desired::Running));
         match started {
             Ok(()) => entry.total_restarts = 0,
@@ -55,6 +55,7 @@ impl Supervisor {
     }
 
     /// Asks a container to stop, and kills it after its grace. Does not wait for that.
+    #[inline(never)]
     pub(crate) fn stop(&mut self, name: &str, grace_ms: Option<u32>) -> Outcome<()> {
         let Self {
             device, entries, ..
@@ -71,6 +72,7 @@ impl Supervisor {
     }
 
     /// Kills a container.
+    #[inline(never)]
     pub(crate) fn kill(&mut self, name: &str) -> Outcome<()> {
         let Self {
             device, entries, ..
@@ -90,6 +92,7 @@ impl Supervisor {
     }
 
     /// Keeps a container from running.
+    #[inline(never)]
     pub(crate) fn pause(&mut self, name: &str, now: Instant) -> Outcome<()> {
         let Self {
             device, entries, ..
@@ -111,6 +114,7 @@ impl Supervisor {
     }
 
     /// Lets a paused container go on.
+    #[inline(never)]
     pub(crate) fn unpause(&mut self, name: &str, now: Instant) -> Outcome<()> {
         let Self {
             device, entries, ..
@@ -125,6 +129,7 @@ impl Supervisor {
     }
 
     /// Stops a container and starts it again.
+    #[inline(never)]
     pub(crate) fn restart(&mut self, name: &str, now: Instant) -> Outcome<()> {
         let Self {
             device, entries, ..
@@ -152,6 +157,7 @@ impl Device {
     ///
     /// # Errors
     /// Storage is full or failed; nothing has changed.
+    #[inline(never)]
     pub(crate) fn declare(&mut self, entry: &mut Entry, desired: Desired) -> Outcome<()> {
         let mut batch = Batch::default();
         if let Some(end) = &entry.unsaved {
@@ -172,6 +178,7 @@ impl Device {
         self.declare(entry, Desired::Stopped)
     }
 
+    #[inline(never)]
     fn ask_to_stop(&mut self, entry: &mut Entry, grace: Option<Duration>) {
         if entry.phase == Phase::Paused {
             // It could not hear otherwise.
@@ -194,6 +201,7 @@ impl Device {
     }
 
     /// Leaves one that would be started again as its last run ended.
+    #[inline(never)]
     pub(crate) fn rest(&mut self, entry: &mut Entry) -> Outcome<()> {
         if !entry.is_at_rest() {
             entry.phase = phase_after(self.last_end(entry)?.as_ref());
@@ -205,6 +213,7 @@ impl Device {
     ///
     /// # Errors
     /// Storage failed.
+    #[inline(never)]
     pub(crate) fn last_end(&self, entry: &Entry) -> Outcome<Option<NumberedEnd>> {
         if let Some(end) = &entry.unsaved {
             return Ok(Some((**end).clone()));

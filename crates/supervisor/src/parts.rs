@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 
 use thimble_abi::Errno;
 use thimble_port_mcu::images::ImageStore;
-use thimble_port_mcu::machine::Lock;
+use thimble_port_mcu::machine::{Lock, Watch};
 use thimble_port_mcu::records::Records;
 use thimble_runtime::kernel::Schedule;
 use thimble_runtime::lifecycle::BackoffSettings;
@@ -129,10 +129,15 @@ pub trait DeviceFacts: Send {
         None
     }
 
-    /// A run with this id belongs to this container. Who handles a fault knows only the id of whose slice ran
-    /// ([`thimble_port_mcu::machine::Machine::running`]), and can note it for [`DeviceFacts::failed_in`].
+    /// A run of this container is about to begin: what fails from here on until something else happens, fails in it. To be
+    /// noted for [`DeviceFacts::failed_in`], as slices are ([`DeviceFacts::watch`]).
     fn began(&mut self, id: ContainerId, container: &str) {
         let _ = (id, container);
+    }
+
+    /// Who is told of every slice.
+    fn watch(&self) -> Watch {
+        |_| {}
     }
 
     /// The heap.

@@ -29,6 +29,7 @@ const RECOVERED_BYTES_MAX: usize = 400;
 
 impl Supervisor {
     /// Makes the containers that are on storage, and starts what is to run.
+    #[inline(never)]
     pub(crate) fn recover(&mut self, now: Instant) {
         let told = self.device.facts.recovered();
         self.device.recovered = run_end::beginning(told, RECOVERED_BYTES_MAX).into();
@@ -56,6 +57,7 @@ impl Supervisor {
     }
 
     /// What a power cut interrupted.
+    #[inline(never)]
     fn finish_what_was_begun(&mut self) -> Outcome<()> {
         if records::get(&self.device.records, keys::WIPE)?.is_some() {
             self.device.wipe()?;
@@ -73,6 +75,7 @@ impl Supervisor {
     }
 
     /// Makes a container that is on storage; whether it is started even if it was stopped.
+    #[inline(never)]
     fn revive(&mut self, name: &str) -> Outcome<bool> {
         self.entries.reserve()?;
         let device = &mut self.device;
@@ -89,6 +92,7 @@ impl Supervisor {
 
     /// The firmware failed while it ran a container: that is left alone in the end, so that it cannot take the others
     /// down for ever.
+    #[inline(never)]
     fn count_host_failure(&mut self, now: Instant) {
         let Some(name) = self.device.facts.failed_in().map(String::from) else {
             return;
@@ -118,6 +122,7 @@ impl Supervisor {
     }
 
     /// Starts a container that is to run. One that is not to be started again was interrupted.
+    #[inline(never)]
     fn resume(&mut self, name: &str, is_started_anyway: bool, now: Instant) {
         let Ok(entry) = self.entries.find(name) else {
             return;
@@ -150,6 +155,7 @@ impl Supervisor {
 
 impl Device {
     /// The names of the containers that are on storage.
+    #[inline(never)]
     fn declared_names(&mut self) -> Outcome<Vec<String>> {
         let mut names = Vec::new();
         for key in records::keys(&self.records, keys::CONTAINERS)? {

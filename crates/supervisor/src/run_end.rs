@@ -42,6 +42,7 @@ pub(crate) struct NumberedEnd {
 }
 
 /// The end of a run that the runtime tells.
+#[inline(never)]
 pub(crate) fn of_run(record: &ExitRecord, unhealthy: Option<&str>) -> (RunEnd, bool) {
     const NANOS_PER_MILLI: u64 = 1_000_000;
     let (reason, is_success) = match (&record.end, unhealthy) {
@@ -86,6 +87,7 @@ pub(crate) fn interrupted(why: &str, unix_ms: u64) -> RunEnd {
     without_run(why.to_string(), INTERRUPTED, unix_ms)
 }
 
+#[inline(never)]
 fn without_run(reason: String, exit_code: i32, unix_ms: u64) -> RunEnd {
     RunEnd {
         reason: beginning(&reason, REASON_BYTES_MAX).into(),
@@ -125,6 +127,7 @@ impl NumberedEnd {
     }
 
     /// Its bytes.
+    #[inline(never)]
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::new(Vec::new());
         let written = self.write(&mut encoder);
@@ -152,6 +155,7 @@ impl NumberedEnd {
     ///
     /// # Errors
     /// [`Damaged`].
+    #[inline(never)]
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
         let mut decoder = Decoder::new(bytes);
         expect(&mut decoder, ELEMENTS)?;
@@ -185,13 +189,17 @@ impl NumberedEnd {
 ///
 /// # Errors
 /// Storage failed.
+#[inline(never)]
 pub(crate) fn all(records: &SharedRecords, name: &str) -> Outcome<Vec<NumberedEnd>> {
     let mut ends = Vec::new();
     for place in 0..ENDS_MAX {
         let value = records::get(records, &keys::end(name, place))?;
-        ends.extend(value.and_then(|value| NumberedEnd::decode(&value).ok()));
+        let Some(end) = value.and_then(|value| NumberedEnd::decode(&value).ok()) else {
+            continue;
+        };
+        let place = ends.partition_point(|other: &NumberedEnd| other.number > end.number);
+        ends.insert(place, end);
     }
-    ends.sort_unstable_by_key(|end| core::cmp::Reverse(end.number));
     Ok(ends)
 }
 

@@ -70,6 +70,7 @@ type Written = Result<(), minicbor::encode::Error<core::convert::Infallible>>;
 
 impl Saved {
     /// Its bytes.
+    #[inline(never)]
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::new(Vec::new());
         let written = self.write(&mut encoder);
@@ -117,6 +118,7 @@ impl Saved {
     ///
     /// # Errors
     /// [`Damaged`].
+    #[inline(never)]
     pub(crate) fn decode(name: &str, bytes: &[u8]) -> Result<Self, Damaged> {
         let mut decoder = Decoder::new(bytes);
         expect(&mut decoder, ELEMENTS)?;
@@ -132,32 +134,35 @@ impl Saved {
         };
         let host_failures = decoder.u8()?;
         let digest = decoder.bytes()?.try_into().map_err(|_| Damaged)?;
-        let mut declaration = Declaration {
-            name: text(name)?,
-            image: text(decoder.str()?)?,
-            args: if is_null(&mut decoder)? {
-                None
-            } else {
-                Some(texts(&mut decoder)?)
-            },
-            env: texts(&mut decoder)?,
-            grants: texts(&mut decoder)?,
-            limits: limits(&mut decoder)?,
-            ..Declaration::default()
-        };
-        read_rest(&mut decoder, &mut declaration)?;
-        if decoder.position() != bytes.len() {
-            return Err(Damaged);
-        }
-        Ok(Self {
-            declaration,
+        let mut saved = Self {
+            declaration: Declaration::default(),
             digest,
             desired,
             host_failures,
-        })
+        };
+        saved.declaration.name = text(name)?;
+        read_beginning(&mut decoder, &mut saved.declaration)?;
+        read_rest(&mut decoder, &mut saved.declaration)?;
+        if decoder.position() != bytes.len() {
+            return Err(Damaged);
+        }
+        Ok(saved)
     }
 }
 
+#[inline(never)]
+fn read_beginning(decoder: &mut Decoder<'_>, declaration: &mut Declaration) -> Result<(), Damaged> {
+    declaration.image = text(decoder.str()?)?;
+    if !is_null(decoder)? {
+        declaration.args = Some(texts(decoder)?);
+    }
+    declaration.env = texts(decoder)?;
+    declaration.grants = texts(decoder)?;
+    declaration.limits = limits(decoder)?;
+    Ok(())
+}
+
+#[inline(never)]
 fn read_rest(decoder: &mut Decoder<'_>, declaration: &mut Declaration) -> Result<(), Damaged> {
     expect(decoder, 4)?;
     let (policy, tries) = (decoder.u8()?, decoder.u32()?);
@@ -195,6 +200,7 @@ fn write_number(encoder: &mut Encoder<Vec<u8>>, number: Option<u32>) -> Written 
     Ok(())
 }
 
+#[inline(never)]
 fn write_limits(encoder: &mut Encoder<Vec<u8>>, limits: &LimitOverrides) -> Written {
     encoder.array(LIMITS)?;
     let all = [
@@ -215,6 +221,7 @@ fn write_limits(encoder: &mut Encoder<Vec<u8>>, limits: &LimitOverrides) -> Writ
         .try_for_each(|limit| write_number(encoder, limit))
 }
 
+#[inline(never)]
 fn limits(decoder: &mut Decoder<'_>) -> Result<LimitOverrides, Damaged> {
     expect(decoder, LIMITS)?;
     Ok(LimitOverrides {
@@ -265,6 +272,7 @@ pub(crate) fn text(text: &str) -> Result<String, Damaged> {
     Ok(own)
 }
 
+#[inline(never)]
 fn texts(decoder: &mut Decoder<'_>) -> Result<Vec<String>, Damaged> {
     let length = decoder.array()?.ok_or(Damaged)?;
     let length = usize::try_from(length).map_err(|_| Damaged)?;

@@ -3,7 +3,9 @@
 //! An image requests, whoever declares grants: an image may ask for less than the device's limits and gets it; for more,
 //! it must be declared.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::str::FromStr;
 use core::time::Duration;
@@ -26,7 +28,7 @@ const TIME_MS_MAX: u64 = 365 * 24 * 3600 * 1000;
 
 /// What a container gets.
 pub(crate) struct Settled {
-    pub(crate) config: ContainerConfig,
+    pub(crate) config: Arc<ContainerConfig>,
     pub(crate) health: Option<HealthCheck>,
     pub(crate) volumes: Vec<String>,
     pub(crate) log_bytes: u32,
@@ -39,6 +41,7 @@ pub(crate) struct Settled {
 ///
 /// # Errors
 /// What is wrong, and where.
+#[inline(never)]
 pub(crate) fn check(settings: &Settings, declaration: &Declaration) -> Outcome<()> {
     for (field, length) in [
         ("args", declaration.args.as_ref().map_or(0, Vec::len)),
@@ -72,11 +75,12 @@ pub(crate) fn check(settings: &Settings, declaration: &Declaration) -> Outcome<(
 ///
 /// # Errors
 /// What was declared makes no sense, or the image asks for what does not exist.
+#[inline(never)]
 pub(crate) fn settle(
     settings: &Settings,
     declaration: &Declaration,
     image: &ImageConfig,
-) -> Outcome<Settled> {
+) -> Outcome<Box<Settled>> {
     let limits = limits::settle(settings, &image.limits, &declaration.limits)?;
     let mut grants = parse_grants(&declaration.grants)?;
     if !image.volumes.is_empty() && !grants.files() {
@@ -93,7 +97,7 @@ pub(crate) fn settle(
             .cloned(),
     );
     let millis = |ms: u64| Duration::from_millis(ms.min(TIME_MS_MAX));
-    let config = ContainerConfig {
+    let config = Arc::new(ContainerConfig {
         args,
         env: environment(declaration, image),
         grants,
@@ -106,8 +110,8 @@ pub(crate) fn settle(
             .clone()
             .or_else(|| image.entry_point.clone()),
         ..ContainerConfig::new(declaration.name.clone())
-    };
-    Ok(Settled {
+    });
+    Ok(Box::new(Settled {
         config,
         health: image.health.map(|health| HealthCheck {
             start: millis(health.start_ms),
@@ -117,7 +121,7 @@ pub(crate) fn settle(
         log_bytes: limits.log_bytes,
         stack_bytes: limits.stack_bytes,
         refused,
-    })
+    }))
 }
 
 fn parse_grants(texts: &[String]) -> Outcome<Grants> {
@@ -125,6 +129,7 @@ fn parse_grants(texts: &[String]) -> Outcome<Grants> {
 }
 
 /// What the image asks for and is not granted.
+#[inline(never)]
 fn refused(image: &ImageConfig, grants: &Grants) -> Outcome<Vec<String>> {
     let mut refused = Vec::new();
     for text in &image.grants {
@@ -144,6 +149,7 @@ fn variable(text: &str) -> Option<(&str, &str)> {
     text.split_once('=').filter(|(name, _)| !name.is_empty())
 }
 
+#[inline(never)]
 fn environment(declaration: &Declaration, image: &ImageConfig) -> Vec<(String, String)> {
     let declared = || declaration.env.iter().filter_map(|text| variable(text));
     let asked = image.env.iter().filter_map(|text| variable(text));
@@ -155,6 +161,7 @@ fn environment(declaration: &Declaration, image: &ImageConfig) -> Vec<(String, S
 }
 
 /// What the program is told that it is called: the last part of the image's name.
+#[inline(never)]
 fn program_name(declaration: &Declaration) -> String {
     let reference = Reference::from_str(&declaration.image).ok();
     let repository = reference

@@ -38,6 +38,7 @@ impl Supervisor {
         self.status(entry.ok_or_else(|| Denied::no_container(name))?, now)
     }
 
+    #[inline(never)]
     fn status(&self, entry: &Entry, now: Instant) -> Outcome<Reply> {
         let device = &self.device;
         // One whose declaration was damaged meanwhile runs on, and does not hide the others.
@@ -79,6 +80,7 @@ impl Supervisor {
     }
 
     /// What a container wrote.
+    #[inline(never)]
     pub(crate) fn log(&self, name: &str, from: u64) -> Outcome<Reply> {
         let entry = self
             .entries
@@ -100,6 +102,7 @@ impl Supervisor {
     }
 
     /// How a container's runs ended.
+    #[inline(never)]
     pub(crate) fn ends(&self, name: &str) -> Outcome<Reply> {
         let entry = self
             .entries
@@ -116,6 +119,7 @@ impl Supervisor {
     }
 
     /// The device.
+    #[inline(never)]
     pub(crate) fn device_status(&self, _: Instant) -> Reply {
         let device = &self.device;
         let facts = &device.facts;
@@ -138,6 +142,7 @@ impl Supervisor {
     }
 
     /// Storage.
+    #[inline(never)]
     pub(crate) fn storage_status(&mut self) -> Reply {
         let images = self.device.store.room();
         let log = self.device.records.take().map(|records| records.room());
@@ -160,6 +165,7 @@ impl Supervisor {
     }
 
     /// The last fault of the firmware.
+    #[inline(never)]
     pub(crate) fn fault(&self) -> Reply {
         self.device
             .facts
@@ -168,7 +174,7 @@ impl Supervisor {
     }
 }
 
-fn millis(time: core::time::Duration) -> u64 {
+pub(crate) fn millis(time: core::time::Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

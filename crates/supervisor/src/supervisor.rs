@@ -15,8 +15,9 @@ use crate::journal::Shared;
 use crate::observer::Teller;
 use crate::parts::{Parts, Settings, Tap};
 
-/// Memory that any request may take for a moment.
-const REQUEST_BYTES: usize = 1024;
+/// Memory that any request may take for a moment. Fewer bytes than a device keeps back for what is small
+/// ([`thimble_port_mcu::heap`]): a device that is full can still be asked how it is.
+const REQUEST_BYTES: usize = 1000;
 
 /// Keeps the containers of a device as they were declared.
 pub struct Supervisor {
@@ -41,8 +42,16 @@ impl Supervisor {
     /// Brings back what was declared, and starts what is to run. Whatever is damaged is left out, and told by
     /// [`Request::Device`].
     #[must_use]
-    pub fn new(settings: Settings, parts: Parts) -> Self {
+    pub fn new(settings: Settings, parts: Parts) -> Box<Self> {
         let now = parts.clock.now();
+        let mut supervisor = Self::idle(settings, parts, now);
+        supervisor.recover(now);
+        supervisor
+    }
+
+    /// A supervisor without containers. Apart, so that its parts are off the stack when containers are brought back.
+    #[inline(never)]
+    fn idle(settings: Settings, parts: Parts, now: Instant) -> Box<Self> {
         let mut seed = [0; 4];
         // Without randomness, containers that failed together come back together.
         let _ = parts.random.fill(&mut seed);
@@ -55,8 +64,10 @@ impl Supervisor {
             store: parts.store,
             observer: Box::new(Teller(Arc::clone(&shared))),
         };
+        let mut machine = Machine::new(devices, settings.schedule);
+        machine.set_watch(parts.facts.watch());
         let device = Device {
-            machine: Machine::new(devices, settings.schedule),
+            machine,
             settings,
             records: parts.records,
             store: parts.images,
@@ -70,18 +81,17 @@ impl Supervisor {
             random: u32::from_le_bytes(seed) | 1,
             is_rebooting: false,
         };
-        let mut supervisor = Self {
+        Box::new(Self {
             device,
             entries: Entries::default(),
             due: None,
             is_changed: true,
             progress: 0,
-        };
-        supervisor.recover(now);
-        supervisor
+        })
     }
 
     /// Carries out a request. What is answered with anything but [`Reply::Refused`] is on storage.
+    #[inline(never)]
     pub fn handle(&mut self, request: Request, now: Instant) -> Reply {
         self.device.shared.set_now(now);
         self.is_changed = true;
@@ -92,6 +102,7 @@ impl Supervisor {
         outcome.unwrap_or_else(|denied| Reply::Refused(Refusal::from(denied)))
     }
 
+    #[inline(never)]
     fn carry_out(&mut self, request: Request, now: Instant) -> Outcome<Reply> {
         if self.device.is_rebooting {
             return Err(Denied::conflict("the device is about to restart"));
@@ -129,6 +140,7 @@ impl Supervisor {
     }
 
     /// What is not about one container.
+    #[inline(never)]
     fn carry_out_for_device(&mut self, request: Request, now: Instant) -> Outcome<Reply> {
         match request {
             Request::Device => Ok(self.device_status(now)),
@@ -177,6 +189,7 @@ impl Supervisor {
     }
 
     /// Does what is due, and says when to call it again. To be called between steps.
+    #[inline(never)]
     pub fn poll(&mut self, now: Instant) -> Next {
         self.device.shared.set_now(now);
         let is_due = self.due.is_some_and(|due| due <= now);
@@ -192,6 +205,7 @@ impl Supervisor {
     }
 
     /// Runs one slice, or says until when there is nothing to do.
+    #[inline(never)]
     pub fn step(&mut self) -> Step {
         let now = self.device.machine.clock().now();
         self.device.shared.set_now(now);

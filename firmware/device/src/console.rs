@@ -37,6 +37,7 @@ impl Console {
     ///
     /// # Errors
     /// There is no memory for messages of this size.
+    #[inline(never)]
     pub(crate) fn new(message_bytes_max: u32, greeting: &str) -> Result<Self, TryReserveError> {
         let shell = Shell::new();
         let mut text = String::from(greeting);
@@ -51,6 +52,7 @@ impl Console {
     }
 
     /// Takes what came over the line.
+    #[inline(never)]
     pub(crate) fn receive(&mut self, bytes: &[u8], now_ms: u64) {
         for byte in bytes {
             match self.link.receive(*byte, now_ms) {
@@ -80,10 +82,21 @@ impl Console {
 
     /// Has what was asked for done: by a tool, and by whoever types.
     pub(crate) fn carry_out(&mut self, supervisor: &mut Supervisor, clock: &DeviceClock) {
+        self.carry_out_sent(supervisor, clock);
+        self.carry_out_typed(supervisor, clock);
+    }
+
+    // One function each: requests and replies are large, and would lie beside each other on the stack.
+    #[inline(never)]
+    fn carry_out_sent(&mut self, supervisor: &mut Supervisor, clock: &DeviceClock) {
         if let Some(request) = self.request.take() {
             let reply = supervisor.handle(request, clock.now());
             self.link.answer(reply);
         }
+    }
+
+    #[inline(never)]
+    fn carry_out_typed(&mut self, supervisor: &mut Supervisor, clock: &DeviceClock) {
         if let Some(request) = self.shell.next_request(clock.uptime_ms()) {
             let reply = supervisor.handle(request, clock.now());
             self.shell.reply(&reply, clock.uptime_ms(), &mut self.text);

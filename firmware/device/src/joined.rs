@@ -16,7 +16,7 @@ use thimble_port_mcu::records::Records;
 use thimble_port_mcu::shared::SharedRecords;
 use thimble_port_mcu::store::RecordStore;
 use thimble_runtime::port::{Board, Clock as _};
-use thimble_supervisor::{Parts, Supervisor};
+use thimble_supervisor::Parts;
 
 use crate::clock::DeviceClock;
 use crate::facts::Facts;
@@ -36,14 +36,15 @@ pub(crate) struct Device<F, B> {
     pub(crate) words: Words,
 }
 
-/// The supervisor with everything that it needs, and what the console says first.
+/// What the supervisor needs, and what the console says first.
 ///
 /// # Errors
 /// Why there is nothing to keep containers in.
-pub(crate) fn supervisor<F, B>(
+#[inline(never)]
+pub(crate) fn parts<F, B>(
     device: Device<F, B>,
     clock: &DeviceClock,
-) -> Result<(Supervisor, String), String>
+) -> Result<(Box<Parts>, String), String>
 where
     F: MappedFlash + Send + 'static,
     B: Board + Send + 'static,
@@ -60,7 +61,7 @@ where
     }
     let values = RecordStore::new(Arc::clone(&records));
     let now = clock.clone();
-    let parts = Parts {
+    let parts = Box::new(Parts {
         clock: Box::new(clock.clone()),
         random: Box::new(SeededRandom::new(device.seed)),
         network: network(),
@@ -80,14 +81,12 @@ where
             fault: device.fault,
             clock: clock.clone(),
         }),
-    };
-    Ok((
-        Supervisor::new(settings::supervisor(device.words), parts),
-        greeting,
-    ))
+    });
+    Ok((parts, greeting))
 }
 
 /// The log and the images in a flash, and what was found there.
+#[inline(never)]
 fn storage<F: MappedFlash + Send + 'static>(
     flash: F,
     words: Words,

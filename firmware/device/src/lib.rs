@@ -26,7 +26,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_futures::yield_now;
 use embassy_time::{Duration, Timer};
 use embedded_io_async::{Read as _, Write as _};
-use firmware_parts::{Chip, Parts, Watchdog as _};
+use firmware_parts::{Chip, Parts, Watchdog as _, Words};
 use thimble_port_mcu::machine::Step;
 use thimble_runtime::Instant;
 use thimble_runtime::port::Clock as _;
@@ -42,7 +42,7 @@ const WATCHDOG_MS: u32 = 8_000;
 const INPUT_BYTES: usize = 64;
 
 /// Runs forever.
-pub async fn run<C: Chip>(parts: Parts<C>) -> ! {
+pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
     let mut device = match begin::<C>(parts) {
         Ok(device) => device,
         Err(mut failed) => {
@@ -122,7 +122,7 @@ struct Running<C: Chip> {
     output: C::Output,
     watchdog: C::Watchdog,
     clock: DeviceClock,
-    supervisor: Supervisor,
+    supervisor: Box<Supervisor>,
     console: Console,
 }
 
@@ -132,10 +132,37 @@ struct Failed<C: Chip> {
     reason: String,
 }
 
-/// Makes everything ready. Apart from what runs later, so that the stack is free again then.
+/// Everything but the supervisor.
+struct Prepared<C: Chip> {
+    input: C::Input,
+    output: C::Output,
+    watchdog: C::Watchdog,
+    clock: DeviceClock,
+    words: Words,
+    parts: Box<thimble_supervisor::Parts>,
+    console: Console,
+}
+
+/// Makes everything ready. Apart from what runs later, and in two steps, so that the stack is free again when containers
+/// start.
 #[inline(never)]
-fn begin<C: Chip>(parts: Parts<C>) -> Result<Box<Running<C>>, Failed<C>> {
+fn begin<C: Chip>(parts: Box<Parts<C>>) -> Result<Box<Running<C>>, Failed<C>> {
+    let prepared = prepare(parts)?;
+    let supervisor = Supervisor::new(settings::supervisor(prepared.words), *prepared.parts);
+    Ok(Box::new(Running {
+        input: prepared.input,
+        output: prepared.output,
+        watchdog: prepared.watchdog,
+        clock: prepared.clock,
+        supervisor,
+        console: prepared.console,
+    }))
+}
+
+#[inline(never)]
+fn prepare<C: Chip>(parts: Box<Parts<C>>) -> Result<Box<Prepared<C>>, Failed<C>> {
     let clock = DeviceClock::new(parts.clock);
+    let words = parts.words;
     let joined = joined::Device {
         name: C::NAME,
         flash: parts.flash,
@@ -143,26 +170,24 @@ fn begin<C: Chip>(parts: Parts<C>) -> Result<Box<Running<C>>, Failed<C>> {
         seed: parts.seed,
         started_by: parts.started_by,
         fault: parts.fault,
-        words: parts.words,
+        words,
     };
-    let message_bytes_max = settings::message_bytes_max(parts.words);
-    let begun = joined::supervisor(joined, &clock).and_then(|(supervisor, greeting)| {
-        let console = Console::new(message_bytes_max, &greeting);
+    let begun = joined::parts(joined, &clock).and_then(|(parts, greeting)| {
+        let console = Console::new(settings::message_bytes_max(words), &greeting);
         let console = console.map_err(|_| String::from("there is no memory for messages\n"))?;
-        Ok((supervisor, console))
+        Ok((parts, console))
     });
+    let output = parts.output;
     match begun {
-        Ok((supervisor, console)) => Ok(Box::new(Running {
+        Ok((supervised, console)) => Ok(Box::new(Prepared {
             input: parts.input,
-            output: parts.output,
+            output,
             watchdog: parts.watchdog,
             clock,
-            supervisor,
+            words,
+            parts: supervised,
             console,
         })),
-        Err(reason) => Err(Failed {
-            output: parts.output,
-            reason,
-        }),
+        Err(reason) => Err(Failed { output, reason }),
     }
 }

@@ -9,6 +9,7 @@ mod board;
 mod chip;
 mod watchdog;
 
+use alloc::boxed::Box;
 use core::ops::Range;
 
 use embassy_nrf::buffered_uarte::{BufferedUarte, InterruptHandler};
@@ -102,7 +103,7 @@ extern "C" fn on_stack() -> ! {
             spawner,
         };
         // There is room for one, and this is the first.
-        if let Ok(token) = device(parts) {
+        if let Ok(token) = device(Box::new(parts)) {
             spawner.spawn(token);
         }
     })
@@ -114,6 +115,6 @@ fn fill(mut random: Rng<'_, embassy_nrf::mode::Blocking>, seed: &mut [u8]) {
 }
 
 #[embassy_executor::task]
-async fn device(parts: Parts<Nrf52840>) {
+async fn device(parts: Box<Parts<Nrf52840>>) {
     firmware_app::run(parts).await
 }

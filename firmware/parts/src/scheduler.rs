@@ -41,7 +41,7 @@ pub fn run(begin: impl FnOnce(Spawner)) -> ! {
     let executor = raw::Executor::new(ptr::null_mut());
     // SAFETY: this function never returns, so that it lives forever.
     let executor = unsafe { mem::transmute::<&raw::Executor, &'static raw::Executor>(&executor) };
-    begin(executor.spawner());
+    spawn(begin, executor.spawner());
     loop {
         if PENDING.swap(false, Ordering::AcqRel) {
             // SAFETY: it is polled here only, and never from within itself.
@@ -62,6 +62,12 @@ pub fn run(begin: impl FnOnce(Spawner)) -> ! {
             cell.set(sleep);
         });
     }
+}
+
+/// Apart, so that what it needs is off the stack when the tasks run.
+#[inline(never)]
+fn spawn(begin: impl FnOnce(Spawner), spawner: Spawner) {
+    begin(spawner);
 }
 
 /// Embassy calls this when a task is woken, from handlers too.

@@ -8,6 +8,7 @@ extern crate alloc;
 mod chip;
 mod watchdog;
 
+use alloc::boxed::Box;
 use core::ops::Range;
 
 use embassy_rp::flash::{Blocking, Flash};
@@ -97,13 +98,13 @@ extern "C" fn on_stack() -> ! {
             spawner,
         };
         // There is room for one, and this is the first.
-        if let Ok(token) = device(parts) {
+        if let Ok(token) = device(Box::new(parts)) {
             spawner.spawn(token);
         }
     })
 }
 
 #[embassy_executor::task]
-async fn device(parts: Parts<Pico2>) {
+async fn device(parts: Box<Parts<Pico2>>) {
     firmware_app::run(parts).await
 }

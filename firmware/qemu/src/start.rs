@@ -5,6 +5,7 @@ use core::ops::Range;
 use core::str;
 
 use critical_section::Mutex;
+use embassy_executor::Spawner;
 use firmware_parts::{Beginning, ClockFacts, Parts, Words, scheduler, stack};
 
 use crate::chip::Qemu;
@@ -45,6 +46,10 @@ pub fn begin(spawn: Spawn) -> ! {
 }
 
 extern "C" fn on_stack() -> ! {
+    scheduler::run(start)
+}
+
+fn start(spawner: Spawner) {
     let words = words();
     // SAFETY: this runs once; the linker script leaves the memory to the heap.
     let (started_by, fault) = unsafe {
@@ -66,28 +71,26 @@ extern "C" fn on_stack() -> ! {
     let flash = Flash::begin(words, PowerCut::of(words), started_by);
     let Console { input, output } = Console::take();
     processor::interrupts_on();
-    scheduler::run(|spawner| {
-        let parts = Parts {
-            input,
-            output,
-            flash,
-            board: board::simulated(),
-            watchdog: Watchdog::new(),
-            seed,
-            started_by,
-            fault,
-            clock: ClockFacts {
-                unix_seconds_at_start: Some(u64::from(unix_seconds)),
-                resolution_nanos: 1000,
-            },
-            words,
-            spawner,
-        };
-        let spawn = critical_section::with(|section| SPAWN.borrow(section).get());
-        if let Some(spawn) = spawn {
-            spawn(parts);
-        }
-    })
+    let parts = Parts {
+        input,
+        output,
+        flash,
+        board: board::simulated(),
+        watchdog: Watchdog::new(),
+        seed,
+        started_by,
+        fault,
+        clock: ClockFacts {
+            unix_seconds_at_start: Some(u64::from(unix_seconds)),
+            resolution_nanos: 1000,
+        },
+        words,
+        spawner,
+    };
+    let spawn = critical_section::with(|section| SPAWN.borrow(section).get());
+    if let Some(spawn) = spawn {
+        spawn(parts);
+    }
 }
 
 /// The words that QEMU was started with.

@@ -3,6 +3,7 @@
 //! It lies in `<target>/firmware/<board>/device`; the flash of a board that QEMU plays is a file beside it.
 
 mod emulator;
+mod guest;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use object::{Object as _, ObjectSection as _, SectionFlags, elf};
 use pico_args::Arguments;
 
 pub(crate) use self::emulator::qemu;
+pub(crate) use self::guest::{run as run_guest, split as split_guest};
 
 use crate::process;
 use crate::setup::{self, Need, Peer};
@@ -98,6 +100,13 @@ impl Device {
                 let names: Vec<&str> = ALL.iter().map(|device| device.name).collect();
                 format!("there is no board `{name}`; there are {}", names.join(", "))
             })
+    }
+
+    /// Builds the firmware of all of them.
+    pub(crate) fn build_all(workspace: &Workspace) -> Result<()> {
+        const ALL: &[Device] = &DEVICES;
+        ALL.iter()
+            .try_for_each(|device| device.build(workspace).map(drop))
     }
 
     /// The devices that arguments ask for with `--board NAME`, or all.

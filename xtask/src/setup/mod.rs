@@ -119,8 +119,10 @@ impl Need {
         Need::Peer(&OPENSSL),
         Need::Peer(&MOSQUITTO),
         Need::Peer(&PROMTOOL),
-        // Firmware is built and run for the first of its boards; the others install what is theirs.
+        Need::Rust(CORTEX_M33),
         Need::Peer(&QEMU_ARM),
+        Need::Peer(&QEMU_RISCV),
+        // Firmware that measures is built for the first of its boards; the others install what is theirs.
         Need::Peer(&GCC_ARM),
     ];
     /// What the demo runs beside Thimble.

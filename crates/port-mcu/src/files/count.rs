@@ -12,6 +12,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// What the records say.
+    #[inline(never)]
     pub(super) fn count(&mut self) -> Result<(), Errno> {
         self.finish_removal()?;
         let mut used = Usage::default();
@@ -45,6 +46,7 @@ impl Session<'_> {
     }
 
     /// Chunks whose inode was damaged so that not even its number is left must not become part of a new file.
+    #[inline(never)]
     fn skip_lost_chunks(&mut self) -> Result<(), Errno> {
         let chunks = self.keys.all_chunks();
         loop {
@@ -75,6 +77,7 @@ impl Session<'_> {
         self.finish_removal()
     }
 
+    #[inline(never)]
     fn finish_removal(&mut self) -> Result<(), Errno> {
         let mark = self.keys.removing();
         if Cursor::new(mark).next(self.records)?.is_none() {

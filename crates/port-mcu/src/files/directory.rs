@@ -41,6 +41,7 @@ impl RecordDirectory {
         Self { handle, root }
     }
 
+    #[inline(never)]
     fn open(
         &self,
         context: &mut Context<'_>,
@@ -90,6 +91,7 @@ impl RecordDirectory {
     }
 
     /// Carries out what does not open anything.
+    #[inline(never)]
     fn carry_out(
         &self,
         session: &mut Session<'_>,
@@ -227,6 +229,7 @@ impl Session<'_> {
     }
 
     /// Makes a file if there is none and there shall be one.
+    #[inline(never)]
     fn make(&mut self, place: &Place, how: How) -> Result<Option<u32>, Errno> {
         match &place.last {
             Some(last) if how.create && last.slash => Err(Errno::IsDirectory),

@@ -29,6 +29,7 @@ impl File for RecordFile {
     }
 }
 
+#[inline(never)]
 fn carry_out(
     session: &mut Session<'_>,
     inode: u32,

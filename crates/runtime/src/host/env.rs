@@ -67,6 +67,7 @@ impl State {
     }
 }
 
+#[inline(never)]
 pub(super) fn call(
     context: &mut Context<'_>,
     call: EnvCall,

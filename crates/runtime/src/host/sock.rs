@@ -43,6 +43,7 @@ pub(super) struct State {
 }
 
 /// Carries out a call of the socket extension.
+#[inline(never)]
 pub(super) fn call(
     context: &mut Context<'_>,
     call: SockCall,

@@ -32,6 +32,7 @@ enum Answer {
     Blocked,
 }
 
+#[inline(never)]
 pub(super) fn call(
     context: &mut Context<'_>,
     call: ThimbleCall,
@@ -90,6 +91,7 @@ fn number(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
+#[inline(never)]
 fn publish(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,
@@ -120,6 +122,7 @@ fn subscribe(
     messages::subscribe_filter(context, filter).map(number)
 }
 
+#[inline(never)]
 fn health_report(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,
@@ -139,6 +142,7 @@ fn health_report(
     Ok(0)
 }
 
+#[inline(never)]
 fn log(context: &mut Context<'_>, arguments: Arguments<'_>, memory: &[u8]) -> Result<i32, Errno> {
     const LEVEL_MAX: u8 = 4;
     let message = short_text(memory, arguments.u32(1), arguments.u32(2))?;

@@ -80,6 +80,7 @@ pub(super) fn ready<T>(answer: Poll<Result<T, Errno>>) -> Attempt<T> {
     }
 }
 
+#[inline(never)]
 pub(super) fn call(
     context: &mut Context<'_>,
     call: WasiCall,
@@ -98,6 +99,7 @@ pub(super) fn call(
     }
 }
 
+#[inline(never)]
 fn attempt(
     context: &mut Context<'_>,
     call: WasiCall,
@@ -123,6 +125,7 @@ fn attempt(
     }
 }
 
+#[inline(never)]
 fn descriptor(
     context: &mut Context<'_>,
     call: WasiCall,

@@ -43,6 +43,12 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// The container's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.body.host.name()
+    }
+
     /// Runs the slice.
     pub fn run(&mut self, ports: &Ports<'_>) -> Yield {
         let Body { guest, host, waker } = &mut *self.body;

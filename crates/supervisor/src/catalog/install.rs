@@ -70,6 +70,7 @@ impl Device {
     ///
     /// # Errors
     /// It cannot be one, or there is no memory for its documents.
+    #[inline(never)]
     pub(crate) fn begin_install(&mut self, offer: &Offer<'_>) -> Outcome<Reply> {
         self.abandon_install();
         let digest: Digest = offer
@@ -104,6 +105,7 @@ impl Device {
     }
 
     /// Writes all that comes before the module, and notes where that begins.
+    #[inline(never)]
     fn write_documents(
         &mut self,
         writing: &mut Writing,
@@ -142,6 +144,7 @@ impl Device {
     ///
     /// # Errors
     /// There is a gap, too much, or no room, or the documents are wrong.
+    #[inline(never)]
     pub(crate) fn receive(
         &mut self,
         offset: u32,
@@ -223,6 +226,7 @@ impl Device {
     ///
     /// # Errors
     /// What is wrong with it; it has to be sent again.
+    #[inline(never)]
     pub(crate) fn end_install(&mut self) -> Outcome<Reply> {
         let install = self.install.take().ok_or_else(not_begun)?;
         let (module_digest, module_offset) = match install.stage {
@@ -256,6 +260,7 @@ impl Device {
         }
     }
 
+    #[inline(never)]
     fn complete(&mut self, writing: &Writing) -> Outcome<()> {
         self.store.align(UNIT_BYTES_MAX)?;
         let (table_offset, bytes) = self.store.written()?;

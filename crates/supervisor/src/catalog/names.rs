@@ -24,6 +24,7 @@ const REFERENCE_BYTES_MAX: usize = 128;
 ///
 /// # Errors
 /// It is no reference, or one of another image.
+#[inline(never)]
 pub(super) fn normalized(text: &str, digest: Option<&ImageDigest>) -> Outcome<Option<String>> {
     if text.is_empty() {
         return Ok(None);
@@ -75,6 +76,7 @@ impl Device {
     ///
     /// # Errors
     /// There is none, or more than one.
+    #[inline(never)]
     pub(crate) fn resolve(&mut self, text: &str) -> Outcome<ImageDigest> {
         if let Ok(digest) = Digest::from_str(text) {
             let digest = *digest.as_bytes();
@@ -89,6 +91,7 @@ impl Device {
         self.by_beginning(text)
     }
 
+    #[inline(never)]
     fn by_reference(&mut self, text: &str) -> Outcome<Option<ImageDigest>> {
         let Ok(reference) = Reference::from_str(text) else {
             return Ok(None);
@@ -106,6 +109,7 @@ impl Device {
         }
     }
 
+    #[inline(never)]
     fn by_beginning(&mut self, text: &str) -> Outcome<ImageDigest> {
         let digits = text.strip_prefix("sha256:").unwrap_or(text);
         let is_beginning = digits.len() >= DIGITS_MIN
@@ -154,6 +158,7 @@ impl Device {
     ///
     /// # Errors
     /// Storage failed, or `after` is no digest.
+    #[inline(never)]
     pub(crate) fn image_after(
         &mut self,
         after: &str,
@@ -205,6 +210,7 @@ impl Device {
     ///
     /// # Errors
     /// Storage failed.
+    #[inline(never)]
     pub(crate) fn remove_image(&mut self, digest: &ImageDigest) -> Outcome<()> {
         let mut batch = Batch::default();
         batch.delete(keys::image(digest));

@@ -11,6 +11,7 @@ use thimble_serial::{Declaration, RefusalKind, Reply};
 use crate::batch::Batch;
 use crate::container::Entry;
 use crate::denied::{Denied, Outcome};
+use crate::device::Device;
 use crate::identity::check_name;
 use crate::journal::Journal;
 use crate::keys;
@@ -26,6 +27,7 @@ const CREATE_BYTES: usize = 2048;
 impl Supervisor {
     /// Makes a container, and starts it if that is declared. Another one of its name is replaced at the moment when
     /// nothing can fail any more.
+    #[inline(never)]
     pub(crate) fn create(
         &mut self,
         mut declaration: Declaration,
@@ -49,13 +51,12 @@ impl Supervisor {
             declaration,
             host_failures: 0,
         };
-        let image = self.device.image_config(&saved.digest)?;
-        let settled = settle::settle(&self.device.settings, &saved.declaration, &image)?;
+        let refused = self.device.refused(&saved)?;
         self.entries.reserve()?;
         self.make(&saved, now)?;
         Ok(Reply::Created {
             name: saved.declaration.name,
-            refused: settled.refused,
+            refused,
         })
     }
 
@@ -84,6 +85,7 @@ impl Supervisor {
         Ok(())
     }
 
+    #[inline(never)]
     fn make(&mut self, saved: &Saved, now: Instant) -> Outcome<()> {
         let name = saved.declaration.name.as_str();
         let mut batch = Batch::default();
@@ -103,6 +105,7 @@ impl Supervisor {
         made
     }
 
+    #[inline(never)]
     fn put_new(&mut self, saved: &Saved, batch: &mut Batch) -> Outcome<()> {
         let name = saved.declaration.name.as_str();
         let (key, value) = (keys::container(name), saved.encode());
@@ -119,6 +122,7 @@ impl Supervisor {
     }
 
     /// The container in memory; its log and the numbers of its ends go on from those of the one that it replaces.
+    #[inline(never)]
     fn new_entry(&self, saved: &Saved) -> Entry {
         let device = &self.device;
         let name = saved.declaration.name.as_str();
@@ -139,6 +143,7 @@ impl Supervisor {
     }
 
     /// Ends the run of the container that is replaced, so that there is memory; whether it had one.
+    #[inline(never)]
     fn end_old_run(&mut self, name: &str, entry: &mut Entry, batch: &mut Batch) -> bool {
         let Self {
             device, entries, ..
@@ -164,6 +169,7 @@ impl Supervisor {
         was_running
     }
 
+    #[inline(never)]
     fn start_new(
         &mut self,
         entry: &mut Entry,
@@ -177,5 +183,17 @@ impl Supervisor {
                 .launch(entry, saved, Beginning::Running, &pinned, now)?;
         }
         records::apply(&self.device.records, batch)
+    }
+}
+
+impl Device {
+    /// What the image of a container asks for and does not get.
+    ///
+    /// # Errors
+    /// Its image is not there or damaged, or what was declared makes no sense.
+    #[inline(never)]
+    fn refused(&mut self, saved: &Saved) -> Outcome<Vec<String>> {
+        let image = self.image_config(&saved.digest)?;
+        Ok(settle::settle(&self.settings, &saved.declaration, &image)?.refused)
     }
 }

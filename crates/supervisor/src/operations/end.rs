@@ -16,10 +16,12 @@ use crate::device::Device;
 use crate::records;
 use crate::run_end::{self, NumberedEnd};
 use crate::saved::Desired;
+use crate::status::millis;
 use crate::supervisor::Supervisor;
 
 impl Supervisor {
     /// Does all that is due.
+    #[inline(never)]
     pub(crate) fn do_due(&mut self, now: Instant) {
         self.look_at_health(now);
         self.hear(now);
@@ -34,12 +36,14 @@ impl Supervisor {
         }
     }
 
+    #[inline(never)]
     fn first(&self, is_wanted: impl Fn(&Entry) -> bool) -> Option<String> {
         let entry = self.entries.iter().find(|entry| is_wanted(entry))?;
         Some(entry.name().to_string())
     }
 
     /// Looks at all ends that were told.
+    #[inline(never)]
     pub(crate) fn hear(&mut self, now: Instant) {
         if !self.device.shared.take_news() {
             return;
@@ -60,6 +64,7 @@ impl Supervisor {
     }
 
     /// A run has ended.
+    #[inline(never)]
     fn ended(&mut self, name: &str, run: &Run, record: &ExitRecord, now: Instant) {
         let device = &mut self.device;
         device.shared.forget(run.id);
@@ -83,6 +88,7 @@ impl Supervisor {
     }
 
     /// An operator asked for another run.
+    #[inline(never)]
     fn begin_anew(&mut self, name: &str, end: RunEnd, is_success: bool, now: Instant) {
         let Ok(entry) = self.entries.find(name) else {
             return;
@@ -98,6 +104,7 @@ impl Supervisor {
     }
 
     /// Keeps an end and decides what comes after it.
+    #[inline(never)]
     pub(crate) fn settle_end(&mut self, name: &str, end: RunEnd, is_success: bool, now: Instant) {
         let random = self.device.random();
         let Self {
@@ -146,6 +153,7 @@ impl Supervisor {
     }
 
     /// Begins a run that nobody waits for.
+    #[inline(never)]
     pub(crate) fn begin(&mut self, name: &str, now: Instant) {
         let pinned = self.entries.running_images();
         let Self {
@@ -159,15 +167,13 @@ impl Supervisor {
         } else {
             Beginning::Running
         };
-        let begun = device
-            .saved(name)
-            .and_then(|saved| device.launch(entry, &saved, beginning, &pinned, now));
-        if let Err(why) = begun {
+        if let Err(why) = device.launch_saved(entry, beginning, &pinned, now) {
             let end = run_end::cannot_start(&why.message, device.unix_ms());
             self.settle_end(name, end, false, now);
         }
     }
 
+    #[inline(never)]
     fn save_end(&mut self, name: &str, now: Instant) {
         if let Ok(entry) = self.entries.find(name) {
             entry.allowance.take(now);
@@ -219,6 +225,7 @@ impl Device {
         }
     }
 
+    #[inline(never)]
     fn try_flush(&mut self, entry: &mut Entry) -> Outcome<()> {
         let mut batch = Batch::default();
         if let Some(end) = &entry.unsaved {
@@ -243,6 +250,7 @@ impl Entry {
     }
 
     /// Tells an end, and what comes after it, in the container's log.
+    #[inline(never)]
     fn tell_end(&self, end: &RunEnd, decision: Decision) {
         let RunEnd {
             reason, exit_code, ..
@@ -255,7 +263,7 @@ impl Entry {
                 let again = if crash_loop { ", again and again" } else { "" };
                 self.journal.line(format_args!(
                     "{reason}, exit code {exit_code}{again}; starts again in {} ms",
-                    after.as_millis()
+                    millis(after)
                 ));
             }
             Decision::GiveUp { failures } => self.journal.line(format_args!(

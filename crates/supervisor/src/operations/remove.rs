@@ -14,6 +14,7 @@ use crate::supervisor::Supervisor;
 
 impl Supervisor {
     /// Removes a container with its data and records.
+    #[inline(never)]
     pub(crate) fn remove(&mut self, name: &str, force: bool) -> Outcome<()> {
         match self.entries.get(name) {
             None => return self.remove_damaged(name),
@@ -40,6 +41,7 @@ impl Supervisor {
 
     /// Removes a container in whatever state it is. Its declaration goes in one piece with its records and a note of what
     /// is left; the data follow, after a power cut at the next start.
+    #[inline(never)]
     pub(crate) fn forget(&mut self, name: &str) -> Outcome<()> {
         let mut batch = Batch::default();
         batch.delete(keys::container(name));
@@ -70,6 +72,7 @@ impl Supervisor {
     }
 
     /// Removes what a removed container of this name left, and adds to a batch that nothing is left.
+    #[inline(never)]
     pub(crate) fn remove_leftover(&mut self, name: &str, batch: &mut Batch) -> Outcome<()> {
         let key = keys::leftover(name);
         if records::get(&self.device.records, &key)?.is_none() {
@@ -84,6 +87,7 @@ impl Supervisor {
     }
 
     /// Removes an image that no container needs.
+    #[inline(never)]
     pub(crate) fn remove_image(&mut self, image: &str) -> Outcome<thimble_serial::Reply> {
         let digest = self.device.resolve(image)?;
         let mut users = self.entries.iter().filter(|entry| entry.digest == digest);

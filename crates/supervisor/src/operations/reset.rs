@@ -15,6 +15,7 @@ use crate::supervisor::Supervisor;
 
 impl Supervisor {
     /// Removes every container, image and all data; the device is to be restarted then.
+    #[inline(never)]
     pub(crate) fn factory_reset(&mut self) -> Outcome<Reply> {
         let mut batch = Batch::default();
         batch.put(keys::WIPE.to_vec(), alloc::vec![1]);
@@ -42,6 +43,7 @@ impl Device {
     ///
     /// # Errors
     /// Storage failed; it goes on at the next start.
+    #[inline(never)]
     pub(crate) fn wipe(&mut self) -> Outcome<()> {
         self.abandon_install();
         self.catalog = crate::catalog::Catalog::default();

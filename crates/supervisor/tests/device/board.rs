@@ -90,7 +90,7 @@ impl Board {
             ..Settings::default()
         };
         Self {
-            supervisor: Supervisor::new(settings, parts),
+            supervisor: *Supervisor::new(settings, parts),
             flash: start.flash,
             time: start.time,
             volumes: start.volumes,

@@ -7,6 +7,7 @@ use thimble_serial::{Declaration, LogStream, Policy, RefusalKind, Request, RunSt
 
 use crate::board::{Board, declared};
 use crate::guests;
+use crate::parts::TOLD;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -288,6 +289,28 @@ fn everything_comes_back_after_a_reset_as_it_was_declared() {
     });
     board.run(SECOND);
     assert!(board.status("paused").slices > 0);
+}
+
+#[test]
+fn whoever_handles_faults_knows_who_runs() {
+    let mut board = board(guests::IDLE);
+    TOLD.set(Some(Vec::new()));
+    for name in ["one", "two"] {
+        board.create(declared(name, "app:1"));
+    }
+    board.run(Duration::from_millis(20));
+    let told = TOLD.take().unwrap();
+    assert_eq!(told[..2], ["began one", "began two"]);
+    for name in ["runs one", "runs two"] {
+        assert!(told.iter().any(|told| told == name), "{told:?}");
+    }
+    // A slice is over before anything else happens.
+    for pair in told[2..].chunks(2) {
+        assert!(
+            pair[0].starts_with("runs ") && pair[1] == "over",
+            "{told:?}"
+        );
+    }
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! The parts of a board that stand for little.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use thimble_abi::Errno;
+use thimble_port_mcu::machine::Watch;
+use thimble_runtime::ContainerId;
 use thimble_runtime::Instant;
 use thimble_runtime::port::{
     Clock, Directory, DirectoryReply, DirectoryRequest, KeyValue, Lookup, Network, Protocol,
@@ -105,6 +108,19 @@ impl Directory for NoDirectory {
     }
 }
 
+thread_local! {
+    /// What boards are told of who runs, while a test wants to know.
+    pub(crate) static TOLD: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+fn tell(what: impl FnOnce() -> String) {
+    TOLD.with_borrow_mut(|told| {
+        if let Some(told) = told {
+            told.push(what());
+        }
+    });
+}
+
 /// A board, and the container that ran when its firmware failed.
 pub(crate) struct Facts(pub(crate) Option<&'static str>);
 
@@ -123,6 +139,17 @@ impl DeviceFacts for Facts {
 
     fn failed_in(&self) -> Option<&str> {
         self.0
+    }
+
+    fn began(&mut self, _: ContainerId, container: &str) {
+        tell(|| format!("began {container}"));
+    }
+
+    fn watch(&self) -> Watch {
+        |runs| match runs {
+            Some((_, name)) => tell(|| format!("runs {name}")),
+            None => tell(|| "over".to_owned()),
+        }
     }
 
     fn heap(&self) -> Space {

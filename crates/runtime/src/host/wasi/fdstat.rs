@@ -14,6 +14,7 @@ pub(super) fn close(context: &mut Context<'_>, arguments: Arguments<'_>) -> Atte
     Ok(())
 }
 
+#[inline(never)]
 pub(super) fn renumber(context: &mut Context<'_>, arguments: Arguments<'_>) -> Attempt {
     context
         .state
@@ -22,6 +23,7 @@ pub(super) fn renumber(context: &mut Context<'_>, arguments: Arguments<'_>) -> A
     Ok(())
 }
 
+#[inline(never)]
 pub(super) fn get(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,
@@ -55,6 +57,7 @@ pub(super) fn set_flags(context: &mut Context<'_>, arguments: Arguments<'_>) -> 
     Ok(())
 }
 
+#[inline(never)]
 pub(super) fn set_rights(context: &mut Context<'_>, arguments: Arguments<'_>) -> Attempt {
     let (rights, inheriting) = (arguments.u64(1), arguments.u64(2));
     let descriptor = context.state.descriptors.entry(arguments.u32(0))?;
@@ -66,6 +69,7 @@ pub(super) fn set_rights(context: &mut Context<'_>, arguments: Arguments<'_>) ->
     Ok(())
 }
 
+#[inline(never)]
 pub(super) fn prestat_get(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,
@@ -78,6 +82,7 @@ pub(super) fn prestat_get(
     Ok(())
 }
 
+#[inline(never)]
 pub(super) fn prestat_dir_name(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,

@@ -29,6 +29,7 @@ pub(super) fn advise(context: &mut Context<'_>, arguments: Arguments<'_>) -> Att
     Ok(())
 }
 
+#[inline(never)]
 pub(super) fn allocate(context: &mut Context<'_>, arguments: Arguments<'_>) -> Attempt {
     let (offset, len) = (arguments.u64(1), arguments.u64(2));
     let descriptor = context.state.descriptors.entry(arguments.u32(0))?;
@@ -75,6 +76,7 @@ pub(super) fn sync(
     }
 }
 
+#[inline(never)]
 pub(super) fn seek(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,
@@ -120,6 +122,7 @@ pub(super) fn tell(
     Ok(())
 }
 
+#[inline(never)]
 pub(super) fn filestat_get(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,
@@ -177,6 +180,7 @@ pub(super) fn filestat_set_size(context: &mut Context<'_>, arguments: Arguments<
     Ok(())
 }
 
+#[inline(never)]
 pub(super) fn filestat_set_times(context: &mut Context<'_>, arguments: Arguments<'_>) -> Attempt {
     let times = times(
         context,

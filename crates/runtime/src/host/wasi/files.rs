@@ -9,6 +9,7 @@ use thimble_abi::calls::WasiCall;
 use super::{Attempt, file, transfer};
 use crate::host::{Arguments, Context};
 
+#[inline(never)]
 pub(super) fn call(
     context: &mut Context<'_>,
     call: WasiCall,

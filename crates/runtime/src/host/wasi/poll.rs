@@ -38,6 +38,7 @@ enum What {
 /// What happened to a subscription: an error, or how ready it is.
 type Event = Result<Readiness, Errno>;
 
+#[inline(never)]
 pub(super) fn poll_oneoff(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,

@@ -12,6 +12,7 @@ use crate::host::{Arguments, Context};
 use crate::memory;
 use crate::time::Instant;
 
+#[inline(never)]
 pub(super) fn args_get(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,
@@ -30,6 +31,7 @@ pub(super) fn args_sizes_get(
     write_sizes(args, arguments, memory)
 }
 
+#[inline(never)]
 pub(super) fn environ_get(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,
@@ -84,6 +86,7 @@ pub(super) fn sched_yield(context: &mut Context<'_>) -> Attempt {
     Err(Stop::Blocked)
 }
 
+#[inline(never)]
 pub(super) fn random_get(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,

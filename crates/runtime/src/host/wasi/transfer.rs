@@ -27,6 +27,7 @@ const GATHER_BYTES: usize = 64 << 10;
 /// Bytes moved before others get a turn.
 pub(in crate::host) const TURN_BYTES: u32 = 1 << 20;
 
+#[inline(never)]
 pub(super) fn read(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,
@@ -39,6 +40,7 @@ pub(super) fn read(
     Ok(())
 }
 
+#[inline(never)]
 pub(super) fn pread(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,
@@ -52,6 +54,7 @@ pub(super) fn pread(
     Ok(())
 }
 
+#[inline(never)]
 pub(super) fn write(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,
@@ -64,6 +67,7 @@ pub(super) fn write(
     Ok(())
 }
 
+#[inline(never)]
 pub(super) fn pwrite(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,

@@ -23,6 +23,7 @@ struct How {
     flags: FdFlags,
 }
 
+#[inline(never)]
 pub(super) fn open(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,

@@ -18,6 +18,7 @@ use crate::port::{Directory, DirectoryReply, DirectoryRequest};
 /// Bytes of a path, as Linux has it (`PATH_MAX`).
 const PATH_BYTES_MAX: u32 = 4096;
 
+#[inline(never)]
 pub(super) fn call(
     context: &mut Context<'_>,
     call: WasiCall,
@@ -60,6 +61,7 @@ pub(super) fn call(
     }
 }
 
+#[inline(never)]
 fn symlink(context: &mut Context<'_>, arguments: Arguments<'_>, memory: &mut [u8]) -> Attempt {
     let target = &path(memory, arguments.u32(0), arguments.u32(1))?;
     let path = &path(memory, arguments.u32(3), arguments.u32(4))?;
@@ -71,6 +73,7 @@ fn symlink(context: &mut Context<'_>, arguments: Arguments<'_>, memory: &mut [u8
     )
 }
 
+#[inline(never)]
 fn readlink(context: &mut Context<'_>, arguments: Arguments<'_>, memory: &mut [u8]) -> Attempt {
     let (buffer_at, buffer_len, used_at) = (arguments.u32(3), arguments.u32(4), arguments.u32(5));
     check(memory, buffer_at, buffer_len)?;
@@ -98,6 +101,7 @@ fn readlink(context: &mut Context<'_>, arguments: Arguments<'_>, memory: &mut [u
     Ok(())
 }
 
+#[inline(never)]
 fn filestat_get(context: &mut Context<'_>, arguments: Arguments<'_>, memory: &mut [u8]) -> Attempt {
     let stat_at = arguments.u32(4);
     check(memory, stat_at, FILESTAT_BYTES)?;
@@ -120,6 +124,7 @@ fn filestat_get(context: &mut Context<'_>, arguments: Arguments<'_>, memory: &mu
     Ok(())
 }
 
+#[inline(never)]
 fn filestat_set_times(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,
@@ -146,6 +151,7 @@ fn filestat_set_times(
     )
 }
 
+#[inline(never)]
 fn rename(context: &mut Context<'_>, arguments: Arguments<'_>, memory: &mut [u8]) -> Attempt {
     let from = &path(memory, arguments.u32(1), arguments.u32(2))?;
     let to = &path(memory, arguments.u32(4), arguments.u32(5))?;
@@ -164,6 +170,7 @@ fn rename(context: &mut Context<'_>, arguments: Arguments<'_>, memory: &mut [u8]
     })
 }
 
+#[inline(never)]
 fn link(context: &mut Context<'_>, arguments: Arguments<'_>, memory: &mut [u8]) -> Attempt {
     let from = &path(memory, arguments.u32(2), arguments.u32(3))?;
     let to = &path(memory, arguments.u32(5), arguments.u32(6))?;
@@ -222,6 +229,7 @@ fn between(
     Ok(())
 }
 
+#[inline(never)]
 fn change(
     context: &mut Context<'_>,
     number: u32,
@@ -233,6 +241,7 @@ fn change(
     Ok(())
 }
 
+#[inline(never)]
 fn ask(
     context: &mut Context<'_>,
     number: u32,

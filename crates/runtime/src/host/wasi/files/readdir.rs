@@ -16,6 +16,7 @@ use crate::port::{DirectoryReply, DirectoryRequest, Entry};
 const BATCH_MAX: u32 = 512;
 
 /// Fills the buffer with entries; a buffer that is not full tells the guest that there are no more.
+#[inline(never)]
 pub(super) fn readdir(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,
