@@ -19,7 +19,7 @@ use crate::process;
 use crate::setup::{self, Need, Peer, Toolbox};
 use crate::workspace::Workspace;
 
-pub(crate) use self::device::{Device, qemu, run_guest, split_guest};
+pub(crate) use self::device::{Device, qemu, run_guest, simulate, split_guest};
 pub(crate) use self::measure::{measure, smoke};
 pub(crate) use self::suite::replay;
 

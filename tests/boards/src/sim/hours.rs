@@ -32,7 +32,7 @@ const HOUR_MS: u64 = 3_600_000;
 /// Hours between two rows of the table.
 const ROW_HOURS: u64 = 6;
 /// In one of so many half hours those run that wake often.
-const BUSY_ONE_OF: u64 = 8;
+const BUSY_ONE_OF: u64 = 12;
 /// The time between two questions whether the gate is open.
 const LOOK_TIME: Duration = Duration::from_millis(20);
 /// The longest time of ours for half an hour of the board's.
@@ -128,8 +128,8 @@ fn start(board: Board, flash: &Path, pace: Pace) -> Result<Rig, SerialError> {
         counts: pace == Pace::Fast,
         // A frame in which time jumps is lost.
         timing: Timing {
-            repeat_ms: 100,
-            tries_max: 600,
+            repeat_ms: 1000,
+            tries_max: 120,
         },
         ..Setup::default()
     };
@@ -203,6 +203,19 @@ impl Hours {
         }
     }
 
+    /// Waits until a board that was asked to has restarted. Until it has, it refuses what is asked.
+    fn await_restart(&mut self) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            match self.rig.device() {
+                Ok(device) if device.started_by == "restart" => return Ok(()),
+                Ok(_) | Err(SerialError::Refused(_)) => self.rig.client.idle(LOOK_TIME)?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bail!("it does not restart");
+    }
+
     /// Lets time pass.
     fn close_gate(&mut self) -> Result<()> {
         self.gate_ms = self.rig.device()?.uptime_ms;
@@ -220,6 +233,7 @@ impl Hours {
                 self.passed_ms += self.gate_ms + GATE_MS;
                 self.gate_ms = 0;
                 self.rig.client.done(&Request::Reboot)?;
+                self.await_restart()?;
                 return Ok(true);
             }
             _ => return Ok(false),
