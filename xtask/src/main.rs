@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use pico_args::Arguments;
 
-use crate::firmware::{Board, Device, Firmware};
+use crate::firmware::{Board, Device, Firmware, Variant};
 use crate::guests::WithoutGo;
 use crate::report::Report;
 use crate::setup::Need;
@@ -55,6 +55,8 @@ Usage: cargo xtask <command>
   bench [--smoke] [ARG...] measure against benches/budgets.toml
   bench mcu [--smoke] [--board NAME] [KERNEL...]
                            measure the engines on microcontrollers that QEMU plays
+  bench device [--smoke] [--alone] [--board NAME] [FIGURE...]
+                           measure whole devices that QEMU plays
   firmware [--board NAME]  build the firmware that measures, into <target>/firmware
   firmware build [--board NAME]
                            build the firmware that devices run
@@ -94,6 +96,9 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
             let arguments = arguments.finish();
             match arguments.split_first() {
                 Some((first, rest)) if first == "mcu" => firmware::measure(&workspace, rest)?,
+                Some((first, rest)) if first == "device" => {
+                    firmware::measure_devices(&workspace, rest)?;
+                }
                 _ => launch::bench(&workspace, &arguments)?,
             }
         }
@@ -146,7 +151,7 @@ fn build_firmware(workspace: &Workspace, mut arguments: Arguments) -> Result<()>
             let devices = Device::chosen(&mut arguments)?;
             no_more(arguments)?;
             for device in devices {
-                device.build(workspace)?;
+                device.build(workspace, Variant::Usual)?;
             }
         }
         Some(unknown) => bail!("`firmware` knows `build`, and not `{unknown}`"),

@@ -37,6 +37,9 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
     report.step("layers", || layers::check(workspace));
     report.step("bare", || bare::build(workspace));
     report.step("firmware", || firmware::smoke(workspace));
+    if has_guests && is_built {
+        report.step("bench device", || firmware::smoke_device(workspace));
+    }
     report.step("gen --check", || {
         generate::run(workspace, generate::Mode::Check)
     });

@@ -1,5 +1,7 @@
 //! What a figure gives.
 
+use std::borrow::Cow;
+
 /// One line of a figure.
 pub struct Outcome {
     /// What was measured.
@@ -9,7 +11,7 @@ pub struct Outcome {
     /// Its unit.
     pub unit: &'static str,
     /// The budget that it must keep, by its name in `budgets.toml`.
-    pub budget: Option<&'static str>,
+    pub budget: Option<Cow<'static, str>>,
     /// How it was measured, and what else came of it.
     pub note: String,
 }
@@ -41,8 +43,8 @@ impl Outcome {
 
     /// Holds it to a budget.
     #[must_use]
-    pub fn budget(mut self, name: &'static str) -> Self {
-        self.budget = Some(name);
+    pub fn budget(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.budget = Some(name.into());
         self
     }
 

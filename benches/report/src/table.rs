@@ -21,7 +21,7 @@ pub fn print(
         println!("{name} - {about}");
     }
     for outcome in outcomes {
-        let judged = match (outcome.budget, &outcome.value) {
+        let judged = match (&outcome.budget, &outcome.value) {
             (Some(name), Ok(value)) => Some(budgets.judge(name, *value)?),
             _ => None,
         };

@@ -132,9 +132,15 @@ impl ImageConfig {
     /// [`ConfigError`] says what is wrong with it.
     #[inline(never)]
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
-        let config = wire::read(bytes)?;
-        config.check()?;
+        let mut config = Self::default();
+        config.read(bytes)?;
         Ok(config)
+    }
+
+    /// The same, into a default one.
+    pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<(), ConfigError> {
+        wire::read(bytes, self)?;
+        self.check()
     }
 
     /// Its bytes: always the same for the same configuration.

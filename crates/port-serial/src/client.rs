@@ -52,6 +52,7 @@ pub struct Client {
     pub(crate) address: Address,
     settings: Settings,
     line: Line,
+    carried_bytes: u64,
     link: ClientLink,
     began: Instant,
     sink: Option<TextSink>,
@@ -89,6 +90,7 @@ impl Client {
             address: address.clone(),
             settings,
             line,
+            carried_bytes: 0,
             link,
             began: Instant::now(),
             sink,
@@ -120,6 +122,12 @@ impl Client {
         self.link.message_bytes_max()
     }
 
+    /// Bytes that the line has carried so far, both ways.
+    #[must_use]
+    pub const fn carried_bytes(&self) -> u64 {
+        self.carried_bytes
+    }
+
     /// Asks, and waits for the reply. A refusal is an error.
     ///
     /// # Errors
@@ -140,6 +148,7 @@ impl Client {
                 Step::Wait { until_ms } => Duration::from_millis(until_ms.saturating_sub(now_ms)),
                 Step::Transmit(bytes) => {
                     let written = self.line.write_all(bytes, WRITE_LIMIT);
+                    self.carried_bytes += bytes.len() as u64;
                     written.map_err(|error| self.lost(Some(error)))?;
                     continue;
                 }
@@ -248,6 +257,7 @@ impl Client {
             Some(0) => return Err(self.lost(None)),
             Some(count) => count,
         };
+        self.carried_bytes += count as u64;
         let now_ms = self.now_ms();
         let (mut text, mut reply) = (Vec::new(), None);
         for byte in buffer.iter().take(count) {

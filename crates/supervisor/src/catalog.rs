@@ -16,7 +16,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use thimble_image::program::Program;
-use thimble_image::{Digest, Document, ImageConfig, Manifest};
+use thimble_image::{Digest, Document, Manifest};
 
 use crate::denied::{Denied, Outcome};
 use crate::device::Device;
@@ -90,7 +90,7 @@ impl Catalog {
 /// An image that something can run of.
 pub(crate) struct Image {
     pub(crate) opened: Arc<Opened>,
-    pub(crate) config: Box<ImageConfig>,
+    pub(crate) program: Box<Program>,
 }
 
 impl Device {
@@ -105,10 +105,10 @@ impl Device {
         pinned: &[ImageDigest],
     ) -> Outcome<Image> {
         let parts = self.checked_parts(digest)?;
-        let config = self.config(digest, &parts)?;
+        let program = self.program(digest, &parts)?;
         if let Some(Condition::Open(opened)) = self.catalog.get(digest) {
             let opened = Arc::clone(opened);
-            return Ok(Image { opened, config });
+            return Ok(Image { opened, program });
         }
         let opened = match self.programs.open(&parts.checked()) {
             Ok(opened) => opened,
@@ -117,26 +117,26 @@ impl Device {
         let opened = Arc::new(opened);
         self.catalog
             .set(digest, Condition::Open(Arc::clone(&opened)));
-        Ok(Image { opened, config })
+        Ok(Image { opened, program })
     }
 
     /// What the image asks for.
     ///
     /// # Errors
     /// It is not there, damaged, or nothing that this firmware can run.
-    pub(crate) fn image_config(&mut self, digest: &ImageDigest) -> Outcome<Box<ImageConfig>> {
+    pub(crate) fn image_program(&mut self, digest: &ImageDigest) -> Outcome<Box<Program>> {
         let parts = self.checked_parts(digest)?;
-        self.config(digest, &parts)
+        self.program(digest, &parts)
     }
 
     #[inline(never)]
-    fn config(&self, digest: &ImageDigest, parts: &Parts) -> Outcome<Box<ImageConfig>> {
+    fn program(&self, digest: &ImageDigest, parts: &Parts) -> Outcome<Box<Program>> {
         // Reading a document takes some times its length.
         const TIMES: usize = 6;
         self.require_memory((parts.manifest.len() + parts.config.len()) * TIMES)?;
         let manifest =
             read_manifest(parts.manifest).map_err(|why| damaged(digest, &why.to_string()))?;
-        image_config(&manifest, parts.config)
+        read_program(&manifest, parts.config)
     }
 
     /// The parts of an image whose bytes are those that were written.
@@ -223,12 +223,10 @@ pub(crate) fn read_manifest(bytes: &[u8]) -> Result<Box<Manifest>, String> {
     }
 }
 
+/// What is run of an image, and how.
 #[inline(never)]
-fn image_config(manifest: &Manifest, config: &[u8]) -> Outcome<Box<ImageConfig>> {
-    match Program::find(manifest, config) {
-        Ok(program) => Ok(Box::new(program.config)),
-        Err(why) => Err(Denied::image(why)),
-    }
+pub(crate) fn read_program(manifest: &Manifest, config: &[u8]) -> Outcome<Box<Program>> {
+    Program::find(manifest, config).map_err(Denied::image)
 }
 
 #[inline(never)]

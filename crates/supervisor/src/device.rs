@@ -132,7 +132,7 @@ impl Device {
         pinned: &[ImageDigest],
     ) -> Outcome<(Arc<Opened>, Box<Settled>)> {
         let image = self.open_image(&saved.digest, pinned)?;
-        let settled = settle::settle(&self.settings, &saved.declaration, &image.config)?;
+        let settled = settle::settle(&self.settings, &saved.declaration, &image.program.config)?;
         Ok((image.opened, settled))
     }
 

@@ -56,8 +56,21 @@ pub struct Start {
     pub flash: PathBuf,
     /// What the firmware is told: `name=value`.
     pub words: Vec<String>,
-    /// A nanosecond of the board's time for each instruction, and no waiting while it sleeps.
-    pub counts: bool,
+    /// How its time passes.
+    pub time: Time,
+}
+
+/// How a board's time passes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Time {
+    /// As ours does.
+    #[default]
+    Ours,
+    /// A nanosecond for each instruction; while it sleeps, as ours does.
+    Counted,
+    /// A nanosecond for each instruction; while it sleeps, on to what wakes it next. Between two bytes of its console a
+    /// board that waits for nothing else may so lose any time.
+    Hurried,
 }
 
 /// The file with what QEMU says of itself.
@@ -103,8 +116,10 @@ impl Qemu {
         } else {
             words.push(format!("flash={}", start.flash.display()));
         }
-        if start.counts {
-            command.args(["-icount", "shift=0,sleep=off"]);
+        match start.time {
+            Time::Ours => {}
+            Time::Counted => drop(command.args(["-icount", "shift=0"])),
+            Time::Hurried => drop(command.args(["-icount", "shift=0,sleep=off"])),
         }
         let arguments: String = words.iter().map(|word| format!(",arg={word}")).collect();
         command

@@ -11,6 +11,7 @@ use thimble_serial::{Request, ServerEvent, ServerLink};
 use thimble_supervisor::Supervisor;
 
 use crate::clock::DeviceClock;
+use crate::marks::Marks;
 
 const NANOS_PER_MILLISECOND: u64 = 1_000_000;
 
@@ -72,6 +73,18 @@ impl Console {
         self.request.is_some() || self.shell.wake_at_ms().is_some_and(|at_ms| at_ms <= now_ms)
     }
 
+    /// Whether a tool's request waits.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.request.is_some()
+    }
+
+    /// Says what was measured; whether that was anything.
+    pub(crate) fn say(&mut self, marks: &mut Marks) -> bool {
+        let before = self.text.len();
+        marks.told(&mut self.text);
+        self.text.len() > before
+    }
+
     /// When it has, by itself.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
         let at_ms = self.shell.wake_at_ms()?;
@@ -96,8 +109,14 @@ impl Console {
     }
 
     #[inline(never)]
+    fn take_typed(&mut self, clock: &DeviceClock) {
+        self.request = self.shell.next_request(clock.uptime_ms());
+    }
+
+    #[inline(never)]
     fn carry_out_typed(&mut self, supervisor: &mut Supervisor, clock: &DeviceClock) {
-        if let Some(request) = self.shell.next_request(clock.uptime_ms()) {
+        self.take_typed(clock);
+        if let Some(request) = self.request.take() {
             let reply = supervisor.handle(request, clock.now());
             self.shell.reply(&reply, clock.uptime_ms(), &mut self.text);
         }

@@ -15,6 +15,8 @@ mod console;
 mod facts;
 mod flash;
 mod joined;
+#[cfg_attr(not(feature = "marks"), path = "marks_absent.rs")]
+mod marks;
 mod programs;
 mod settings;
 mod volumes;
@@ -26,7 +28,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_futures::yield_now;
 use embassy_time::{Duration, Timer};
 use embedded_io_async::{Read as _, Write as _};
-use firmware_parts::{Chip, Parts, Watchdog as _, Words};
+use firmware_parts::{Chip, Parts, Pause, Watchdog as _, Words, fault};
 use thimble_port_mcu::machine::Step;
 use thimble_runtime::Instant;
 use thimble_runtime::port::Clock as _;
@@ -34,6 +36,7 @@ use thimble_supervisor::Supervisor;
 
 use crate::clock::DeviceClock;
 use crate::console::Console;
+use crate::marks::Marks;
 
 /// The longest time without progress before the watchdog resets the board.
 const WATCHDOG_MS: u32 = 8_000;
@@ -43,6 +46,7 @@ const INPUT_BYTES: usize = 64;
 
 /// Runs forever.
 pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
+    let mut marks = Marks::new(C::instructions);
     let mut device = match begin::<C>(parts) {
         Ok(device) => device,
         Err(mut failed) => {
@@ -62,9 +66,13 @@ pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
     } = &mut *device;
     watchdog.start(WATCHDOG_MS);
     let mut bytes = [0; INPUT_BYTES];
+    marks.happened("ready");
     loop {
         let next = supervisor.poll(clock.now());
+        let is_asked = console.is_asked();
+        marks.requested(is_asked);
         console.carry_out(supervisor, clock);
+        marks.carried_out(is_asked);
         while let Some(piece) = console.outgoing() {
             // A console that fails has nobody behind it.
             let _ = output.write_all(piece).await;
@@ -75,42 +83,54 @@ pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
             let _ = output.flush().await;
             C::restart();
         }
+        // A run that was begun meanwhile has begun.
+        fault::nobody_runs();
+        marks.stepping();
         match supervisor.step() {
             Step::Ran => {
+                marks.ran();
+                console.say(&mut marks);
                 // Whoever was woken by an interrupt, and then whatever was typed meanwhile.
                 yield_now().await;
                 let typed = select(input.read(&mut bytes), core::future::ready(())).await;
                 if let Either::First(Ok(count)) = typed {
                     console.receive(bytes.get(..count).unwrap_or_default(), clock.uptime_ms());
                 }
+                marks.looked();
             }
+            Step::Idle { .. } if console.say(&mut marks) => {}
             Step::Idle { .. } if console.has_work(clock.uptime_ms()) => {}
             Step::Idle { until } => {
                 let until = [until, next.until, console.wake_at()]
                     .into_iter()
                     .flatten()
                     .min();
-                let is_paused = watchdog.pause();
+                let pause = watchdog.pause();
                 let alarm = core::future::poll_fn(|context| supervisor.alarm().poll(context));
-                let event =
-                    select3(input.read(&mut bytes), alarm, deadline(until, is_paused)).await;
+                let event = select3(input.read(&mut bytes), alarm, deadline(until, pause)).await;
+                // It counts again before anything is done that could take too long.
+                watchdog.feed();
                 if let Either3::First(Ok(count)) = event {
                     console.receive(bytes.get(..count).unwrap_or_default(), clock.uptime_ms());
                 }
+                marks.looked();
             }
         }
     }
 }
 
-/// Waits until then, if ever; not for longer than a watchdog that cannot be paused allows.
-async fn deadline(until: Option<Instant>, is_paused: bool) {
+/// Waits until then, if ever; not for longer than the watchdog allows.
+async fn deadline(until: Option<Instant>, pause: Pause) {
     let until = until.map(clock::embassy);
-    let feeding = embassy_time::Instant::now() + Duration::from_millis(u64::from(WATCHDOG_MS / 2));
-    let until = match is_paused {
-        true => until,
-        false => Some(until.map_or(feeding, |until| until.min(feeding))),
+    let timeout_ms = match pause {
+        Pause::None => Some(WATCHDOG_MS),
+        Pause::Millis(millis) => Some(millis),
+        Pause::Unlimited => None,
     };
-    match until {
+    let feeding = timeout_ms.map(|timeout_ms| {
+        embassy_time::Instant::now() + Duration::from_millis(u64::from(timeout_ms / 2))
+    });
+    match [until, feeding].into_iter().flatten().min() {
         Some(until) => Timer::at(until).await,
         None => core::future::pending().await,
     }

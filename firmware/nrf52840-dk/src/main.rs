@@ -48,7 +48,7 @@ extern "C" fn on_stack() -> ! {
     // SAFETY: this runs once; the linker script leaves the memory to the heap.
     let left = unsafe { firmware_parts::begin(Beginning { heap, reset }) };
     let devices = embassy_nrf::init(embassy_nrf::config::Config::default());
-    let (started_by, fault) = watchdog::explain(left);
+    let left = left.with_watchdog(watchdog::has_bitten());
     let console = BufferedUarte::new(
         devices.UARTE0,
         devices.TIMER0,
@@ -93,8 +93,8 @@ extern "C" fn on_stack() -> ! {
             }),
             watchdog: Watchdog::new(devices.WDT),
             seed,
-            started_by,
-            fault,
+            started_by: left.started_by,
+            fault: left.fault,
             clock: ClockFacts {
                 unix_seconds_at_start: None,
                 resolution_nanos: 1_000_000_000 / TICK_HZ,

@@ -60,7 +60,7 @@ extern "C" fn on_stack() -> ! {
     let left = unsafe { firmware_parts::begin(Beginning { heap, reset }) };
     let devices = embassy_rp::init(embassy_rp::config::Config::default());
     let watchdog = Watchdog::new(devices.WATCHDOG);
-    let (started_by, fault) = watchdog.explain(left);
+    let left = left.with_watchdog(watchdog.has_bitten());
     let console = BufferedUart::new(
         devices.UART0,
         devices.PIN_0,
@@ -88,8 +88,8 @@ extern "C" fn on_stack() -> ! {
             board: Pins::new([(LAMP, lamp)], [] as [(PinPlace, Input<'static>); 0]),
             watchdog,
             seed,
-            started_by,
-            fault,
+            started_by: left.started_by,
+            fault: left.fault,
             clock: ClockFacts {
                 unix_seconds_at_start: None,
                 resolution_nanos: 1_000_000_000 / TICK_HZ,

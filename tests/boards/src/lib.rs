@@ -9,4 +9,4 @@ pub mod sim;
 
 pub use image::Packed;
 pub use rig::{NotUp, Outcome, Rig, Setup};
-pub use thimble_testkit::qemu::Board;
+pub use thimble_testkit::qemu::{Board, Time};

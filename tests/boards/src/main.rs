@@ -1,6 +1,8 @@
-//! Runs a guest on a board that QEMU plays, as a container, and ends with its exit code.
+//! Runs a guest on a board that QEMU plays, as a container, and ends with its exit code; or measures the board.
 //!
-//! `cargo xtask qemu BOARD --run FILE [ARG…]` starts this.
+//! `cargo xtask qemu BOARD --run FILE [ARG…]` and `cargo xtask bench device` start this.
+
+mod measure;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +19,8 @@ Boards that QEMU plays: runs guests on them, and lets time pass and power go.
 
 Usage: thimble-tests-boards run --board BOARD [--ram SIZE] [--allow GRANT]... [-e NAME=VALUE]... [--stack BYTES]
            [--memory BYTES] [--pack] FILE [ARG]...
+       thimble-tests-boards measure --board BOARD --plain FIRMWARE [--marks FIRMWARE] [--network FIRMWARE]
+           [--host FIRMWARE --empty FIRMWARE] [--smoke] [--enforce] [--json] [FIGURE]...
        thimble-tests-boards cuts [--board BOARD] [--count N] [--seed N] [--evidence FOLDER]
                   cuts power so many times (1000), and looks whether anything is lost
        thimble-tests-boards hours [--board BOARD] [--hours N] [--seed N]
@@ -37,6 +41,7 @@ fn dispatch() -> Result<ExitCode> {
     let mut arguments = Arguments::from_env();
     match arguments.subcommand()?.as_deref() {
         Some("run") => run(arguments),
+        Some("measure") => measure::run(arguments),
         Some("cuts") => cuts(arguments),
         Some("hours") => hours(arguments),
         _ => {

@@ -11,7 +11,7 @@ use thimble_serial::link::Timing;
 use thimble_serial::{
     ContainerStatus, Declaration, DeviceStatus, LogEntry, LogStream, Reply, Request,
 };
-use thimble_testkit::qemu::{Board, Qemu, Start};
+use thimble_testkit::qemu::{Board, Qemu, Start, Time};
 
 use crate::guests;
 use crate::image::Packed;
@@ -43,8 +43,8 @@ pub struct Setup {
     pub ram: String,
     /// More words for the firmware.
     pub words: Vec<String>,
-    /// A nanosecond for each instruction, and time passes at once while it sleeps.
-    pub counts: bool,
+    /// How its time passes.
+    pub time: Time,
     /// When a request is repeated and given up.
     pub timing: Timing,
 }
@@ -55,7 +55,7 @@ impl Default for Setup {
             firmware: None,
             ram: "4M".to_owned(),
             words: Vec::new(),
-            counts: false,
+            time: Time::Ours,
             timing: Timing::default(),
         }
     }
@@ -142,6 +142,7 @@ impl Rig {
     ///
     /// # Panics
     /// QEMU or the firmware is missing.
+    #[expect(clippy::expect_used, reason = "without a folder there is nothing to be done")]
     pub fn start(board: Board, setup: Setup) -> Result<Self, SerialError> {
         let folder = TempDir::new().expect("a folder for the flash");
         let flash = folder.path().join("flash.img");
@@ -192,8 +193,18 @@ impl Rig {
     ///
     /// # Errors
     /// No device answers.
-    pub fn power_cycle(mut self) -> Result<Self, SerialError> {
+    pub fn power_cycle(self) -> Result<Self, SerialError> {
+        let time = self.setup.time;
+        self.power_cycle_in(time)
+    }
+
+    /// Cuts the power and starts it again; its time passes so from then on.
+    ///
+    /// # Errors
+    /// No device answers.
+    pub fn power_cycle_in(mut self, time: Time) -> Result<Self, SerialError> {
         let folder = self.folder.take();
+        self.setup.time = time;
         let (board, setup, flash) = (self.board, self.setup.clone(), self.flash.clone());
         drop(self.client);
         self.qemu.kill();
@@ -304,7 +315,7 @@ fn switch_on(
         firmware,
         flash: flash.to_owned(),
         words,
-        counts: setup.counts,
+        time: setup.time,
     };
     let mut qemu = Qemu::start(board, &start);
     qemu.await_console();

@@ -108,7 +108,7 @@ impl Device {
     pub(crate) fn build_all(workspace: &Workspace) -> Result<()> {
         const ALL: &[Device] = &DEVICES;
         ALL.iter()
-            .try_for_each(|device| device.build(workspace).map(drop))
+            .try_for_each(|device| device.build(workspace, Variant::Usual).map(drop))
     }
 
     /// The devices that arguments ask for with `--board NAME`, or all.
@@ -125,8 +125,22 @@ impl Device {
         workspace.target.join("firmware").join(self.name)
     }
 
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// QEMU's name for it, if QEMU plays it.
+    pub(super) fn machine(&self) -> Option<&'static str> {
+        Some(self.emulator.as_ref()?.machine)
+    }
+
+    /// Whether its firmware can be built in other ways than the usual one.
+    pub(super) fn has_features(&self) -> bool {
+        self.emulator.is_some()
+    }
+
     /// Builds its firmware, and says how large it is.
-    pub(crate) fn build(&self, workspace: &Workspace) -> Result<PathBuf> {
+    pub(crate) fn build(&self, workspace: &Workspace, variant: Variant) -> Result<PathBuf> {
         let mut needs = vec![Need::Rust(self.triple)];
         needs.extend(
             self.emulator
@@ -141,13 +155,14 @@ impl Device {
             .arg("--message-format=json-render-diagnostics")
             .arg("--manifest-path")
             .arg(workspace.root.join("firmware/Cargo.toml"))
-            .args(["--package", &package]);
+            .args(["--package", &package])
+            .args(variant.arguments());
         let messages = process::capture(command.stderr(Stdio::inherit()))?;
         let made = process::executable(&messages)
             .with_context(|| format!("{package} gives no program"))?;
         let folder = self.folder(workspace);
         fs::create_dir_all(&folder)?;
-        let to = folder.join("device");
+        let to = folder.join(variant.name());
         fs::copy(&made, &to).with_context(|| format!("cannot copy {}", made.display()))?;
         let Size { flash, ram } = Size::of(&to)?;
         println!(
@@ -155,6 +170,35 @@ impl Device {
             workspace.short(&to)
         );
         Ok(to)
+    }
+}
+
+/// A way to build a device's firmware.
+#[derive(Clone, Copy)]
+pub(crate) enum Variant {
+    /// As devices run it.
+    Usual,
+    /// Without sockets.
+    Plain,
+    /// Without sockets, and it says after how many instructions things happen.
+    Marks,
+}
+
+impl Variant {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Usual => "device",
+            Self::Plain => "device-plain",
+            Self::Marks => "device-marks",
+        }
+    }
+
+    const fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Usual => &[],
+            Self::Plain => &["--no-default-features"],
+            Self::Marks => &["--no-default-features", "--features", "marks"],
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod device;
 mod guests;
 mod measure;
 mod suite;
+mod whole;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,9 +20,10 @@ use crate::process;
 use crate::setup::{self, Need, Peer, Toolbox};
 use crate::workspace::Workspace;
 
-pub(crate) use self::device::{Device, qemu, run_guest, simulate, split_guest};
+pub(crate) use self::device::{Device, Variant, qemu, run_guest, simulate, split_guest};
 pub(crate) use self::measure::{measure, smoke};
 pub(crate) use self::suite::replay;
+pub(crate) use self::whole::{measure_devices, smoke_device};
 
 /// A board.
 pub(crate) struct Board {
@@ -142,6 +144,8 @@ impl Firmware {
     pub(crate) const BENCH_WASMI: Self = Self::of("bench-wasmi", "firmware-bench-wasmi", &[]);
     /// Runs the official test suite, twice.
     pub(crate) const SUITE: Self = Self::of("suite", "firmware-suite", &[]);
+    /// Everything that containers need but drivers.
+    pub(crate) const HOST: Self = Self::of("host", "firmware-host", &[]);
     /// What there is without an engine, and with one, to see how much flash that needs.
     pub(crate) const FLASH: [Self; 3] = [
         Self::of("flash-empty", "firmware-flash", &[]),

@@ -4,7 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use thimble_image::program::{Code, Program};
+use thimble_image::program::Code;
 use thimble_image::{Descriptor, Digest, Manifest};
 use thimble_runtime::grant::Grants;
 use thimble_serial::RefusalKind;
@@ -12,7 +12,7 @@ use thimble_serial::RefusalKind;
 use crate::denied::{Denied, Outcome};
 use crate::device::Device;
 
-use super::{ImageDigest, read_manifest};
+use super::{ImageDigest, read_manifest, read_program};
 
 /// Reading documents takes some times their length.
 const READING_TIMES: usize = 6;
@@ -128,7 +128,7 @@ impl Documents {
 /// The layer that is the module, of an image that asks for nothing that does not exist. Apart, for its stack is large.
 #[inline(never)]
 fn installable(manifest: &Manifest, config: &[u8]) -> Outcome<Descriptor> {
-    let program = Program::find(manifest, config).map_err(Denied::image)?;
+    let program = read_program(manifest, config)?;
     let Code::Module(layer) = program.code else {
         return Err(Denied::image(
             "its module lies in an archive, which this device does not unpack; build the image with a layer of type application/wasm",

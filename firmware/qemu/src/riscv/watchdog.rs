@@ -1,6 +1,8 @@
 //! A watchdog made of the timer's interrupt, since the board has none. What turns interrupts off and hangs, it does not
 //! see.
 
+use firmware_parts::Pause;
+
 use super::timer;
 
 /// The board's watchdog.
@@ -24,5 +26,10 @@ impl firmware_parts::Watchdog for Watchdog {
         if let Some(timeout_us) = self.timeout_us {
             timer::set_watchdog(timer::now().saturating_add(timeout_us));
         }
+    }
+
+    fn pause(&mut self) -> Pause {
+        timer::set_watchdog(u64::MAX);
+        Pause::Unlimited
     }
 }

@@ -21,7 +21,7 @@ use thimble_serial::link::Timing;
 use thimble_serial::{DeviceStatus, Request};
 use thimble_testkit::random::Random;
 
-use crate::{Board, Rig, Setup};
+use crate::{Board, Rig, Setup, Time};
 
 pub use measure::Row;
 
@@ -31,8 +31,6 @@ const GATE_MS: u64 = 30 * 60 * 1000;
 const HOUR_MS: u64 = 3_600_000;
 /// Hours between two rows of the table.
 const ROW_HOURS: u64 = 6;
-/// In one of so many half hours those run that wake often.
-const BUSY_ONE_OF: u64 = 12;
 /// The time between two questions whether the gate is open.
 const LOOK_TIME: Duration = Duration::from_millis(20);
 /// The longest time of ours for half an hour of the board's.
@@ -93,7 +91,6 @@ pub fn run(plan: &Plan, told: &mut dyn FnMut(&Row)) -> Result<Counts> {
         members: load::members()?,
         passed_ms: 0,
         gate_ms: 0,
-        is_busy: true,
         kept: 0,
         extra: change::Extra::default(),
         counts: Counts::default(),
@@ -125,7 +122,10 @@ fn start(board: Board, flash: &Path, pace: Pace) -> Result<Rig, SerialError> {
     let setup = Setup {
         ram: RAM.to_owned(),
         words: vec![format!("flash_size={FLASH}")],
-        counts: pace == Pace::Fast,
+        time: match pace {
+            Pace::Fast => Time::Hurried,
+            Pace::Slow => Time::Ours,
+        },
         // A frame in which time jumps is lost.
         timing: Timing {
             repeat_ms: 1000,
@@ -145,8 +145,6 @@ struct Hours {
     passed_ms: u64,
     /// The board's time at which the gate was closed.
     gate_ms: u64,
-    /// Whether those that wake often run; the other times they are held, so that time passes quickly.
-    is_busy: bool,
     /// The last number that was heard of the keeper.
     kept: u32,
     extra: change::Extra,
@@ -164,7 +162,6 @@ impl Hours {
             let now_ms = self.passed_ms + device.uptime_ms;
             if now_ms >= next_row_ms {
                 self.clear()?;
-                self.set_busy(true)?;
                 let row = self.measure(now_ms)?;
                 told(&row);
                 compare(rows.first(), &row)?;
@@ -176,9 +173,8 @@ impl Hours {
                 return Ok(());
             }
             self.change()?;
-            let is_busy = self.random.below(BUSY_ONE_OF) == 0;
-            self.set_busy(is_busy)?;
             if !self.fail()? {
+                self.start_workers()?;
                 self.close_gate()?;
             }
         }
