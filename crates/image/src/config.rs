@@ -132,7 +132,15 @@ impl ImageConfig {
     /// [`ConfigError`] says what is wrong with it.
     #[inline(never)]
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
-        wire::read(bytes)?.checked()
+        let mut config = Self::default();
+        config.read(bytes)?;
+        Ok(config)
+    }
+
+    /// The same, into a default one.
+    pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<(), ConfigError> {
+        wire::read(bytes, self)?;
+        self.check()
     }
 
     /// Its bytes: always the same for the same configuration.
@@ -147,6 +155,13 @@ impl ImageConfig {
     /// [`ConfigError`] names the first thing that is wrong.
     #[inline(never)]
     pub fn checked(self) -> Result<Self, ConfigError> {
+        self.check()?;
+        Ok(self)
+    }
+
+    /// The same, where it lies.
+    #[inline(never)]
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let lists = [
             ("environment variables", self.env.len()),
             ("arguments", self.args.len()),
@@ -178,7 +193,7 @@ impl ImageConfig {
         if let Some(path) = self.volumes.iter().find(|path| !is_volume(path)) {
             return Err(ConfigError::Volume { path: path.clone() });
         }
-        Ok(self)
+        Ok(())
     }
 }
 

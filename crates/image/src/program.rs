@@ -1,5 +1,6 @@
 //! What is run of an image, whoever pushed it: Thimble, `wasm-to-oci`, `oras`, Docker.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -77,43 +78,62 @@ pub enum ProgramError {
 }
 
 impl Program {
+    /// One to be filled in, where it stays: it is large, and a microcontroller's stack is small.
+    #[inline(never)]
+    fn blank() -> Box<Self> {
+        Box::new(Self {
+            config: ImageConfig::default(),
+            code: Code::File {
+                layers: Vec::new(),
+                path: String::new(),
+            },
+        })
+    }
+
     /// Finds what to run. `config` is the content of the configuration's blob; [`needs_config`] tells whether it
     /// is looked at.
     ///
     /// # Errors
     /// [`ProgramError`] says why it cannot be run.
-    #[inline(never)]
-    pub fn find(manifest: &Manifest, config: &[u8]) -> Result<Self, ProgramError> {
+    pub fn find(manifest: &Manifest, config: &[u8]) -> Result<Box<Self>, ProgramError> {
         match manifest.config.media_type.as_str() {
-            WASM_CONFIG => {
-                let config = ImageConfig::parse(config).map_err(ProgramError::Config)?;
-                check_platform(&config.platform)?;
-                let code = module_layer(manifest)?;
-                Ok(Self { config, code })
-            }
+            WASM_CONFIG => ours(manifest, config),
             OCI_CONFIG | DOCKER_CONFIG => docker(manifest, config),
-            media_type => {
-                if let Some(artifact_type) = &manifest.artifact_type
-                    && manifest.subject.is_some()
-                {
-                    return Err(ProgramError::Artifact {
-                        artifact_type: artifact_type.clone(),
-                    });
-                }
-                if media_type == media_type::NOTARY_SIGNATURE {
-                    return Err(ProgramError::Artifact {
-                        artifact_type: media_type.into(),
-                    });
-                }
-                // `wasm-to-oci` and `oras push`: the configuration says nothing.
-                let code = module_layer(manifest)?;
-                Ok(Self {
-                    config: ImageConfig::default(),
-                    code,
-                })
-            }
+            _ => theirs(manifest),
         }
     }
+}
+
+#[inline(never)]
+fn ours(manifest: &Manifest, config: &[u8]) -> Result<Box<Program>, ProgramError> {
+    let mut program = Program::blank();
+    let read = program.config.read(config);
+    read.map_err(ProgramError::Config)?;
+    check_platform(&program.config.platform)?;
+    program.code = module_layer(manifest)?;
+    Ok(program)
+}
+
+/// An artifact of another kind, or what `wasm-to-oci` and `oras` push.
+#[inline(never)]
+fn theirs(manifest: &Manifest) -> Result<Box<Program>, ProgramError> {
+    if let Some(artifact_type) = &manifest.artifact_type
+        && manifest.subject.is_some()
+    {
+        return Err(ProgramError::Artifact {
+            artifact_type: artifact_type.clone(),
+        });
+    }
+    let media_type = manifest.config.media_type.as_str();
+    if media_type == media_type::NOTARY_SIGNATURE {
+        return Err(ProgramError::Artifact {
+            artifact_type: media_type.into(),
+        });
+    }
+    // `wasm-to-oci` and `oras push`: the configuration says nothing.
+    let mut program = Program::blank();
+    program.code = module_layer(manifest)?;
+    Ok(program)
 }
 
 /// Whether the configuration's content matters for what is run.
@@ -225,7 +245,7 @@ impl OciRun {
 
 /// An image of Docker's kind: a file in layers that are archives, or a layer that is a module after all.
 #[inline(never)]
-fn docker(manifest: &Manifest, config: &[u8]) -> Result<Program, ProgramError> {
+fn docker(manifest: &Manifest, config: &[u8]) -> Result<Box<Program>, ProgramError> {
     let config = OciConfig::read(config)
         .map_err(|reason| ProgramError::Config(ConfigError::Malformed { reason }))?;
     let platform = Platform {
@@ -249,19 +269,17 @@ fn docker(manifest: &Manifest, config: &[u8]) -> Result<Program, ProgramError> {
         },
         Err(error) => return Err(error),
     };
-    let config = ImageConfig {
-        created: config.created,
-        author: config.author,
-        platform,
-        env: run.env,
-        args: command.into_iter().skip(1).collect(),
-        labels: run.labels,
-        ..ImageConfig::default()
-    };
-    Ok(Program {
-        config: config.checked().map_err(ProgramError::Config)?,
-        code,
-    })
+    let mut program = Program::blank();
+    program.code = code;
+    let filled = &mut program.config;
+    filled.created = config.created;
+    filled.author = config.author;
+    filled.platform = platform;
+    filled.env = run.env;
+    filled.args = command.into_iter().skip(1).collect();
+    filled.labels = run.labels;
+    filled.check().map_err(ProgramError::Config)?;
+    Ok(program)
 }
 
 fn tar_layers(manifest: &Manifest) -> Result<Vec<TarLayer>, ProgramError> {

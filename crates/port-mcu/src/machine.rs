@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use thimble_runtime::bus::{Bus, BusAccess};
 use thimble_runtime::config::{ContainerConfig, ContainerId, ContainerUpdate};
-use thimble_runtime::engine::{InstanceSpec, InstantiateError, LoadedModule};
+use thimble_runtime::engine::{Guest, InstanceSpec, InstantiateError, LoadedModule};
 use thimble_runtime::host::{HostState, Resources};
 use thimble_runtime::kernel::{
     Beginning, Body, Effect, Ended, Kernel, Next, Schedule, State, StateError, Usage,
@@ -294,11 +294,7 @@ impl Machine {
                 .map_err(|NoEntry| StartError::NoEntry)?,
         };
         let guest = module.instantiate(&spec).map_err(StartError::Instantiate)?;
-        let body = Box::new(Body {
-            guest,
-            host: HostState::new(id, config, resources, interface),
-            waker: self.bells.take()?.add(id, &self.alarm),
-        });
+        let body = self.body(id, guest, config, resources, interface)?;
         let (now, realtime_nanos) = (self.now(), self.realtime_nanos());
         let started = self
             .kernel()?
@@ -312,6 +308,23 @@ impl Machine {
         }
         self.alarm.ring();
         Ok(())
+    }
+
+    /// A guest and its host. Apart, so that these are off the stack while the engine makes a guest.
+    #[inline(never)]
+    fn body(
+        &self,
+        id: ContainerId,
+        guest: Box<dyn Guest>,
+        config: Arc<ContainerConfig>,
+        resources: Resources,
+        interface: &Interface,
+    ) -> Result<Box<Body>, Taken> {
+        Ok(Box::new(Body {
+            guest,
+            host: HostState::new(id, config, resources, interface),
+            waker: self.bells.take()?.add(id, &self.alarm),
+        }))
     }
 
     /// Sees to it that nothing is left of a container's last run.

@@ -96,6 +96,7 @@ impl Shell {
     }
 
     /// Takes the reply to the last request.
+    #[inline(never)]
     pub fn reply(&mut self, reply: &Reply, now_ms: u64, out: &mut dyn Write) {
         self.is_awaiting = false;
         if core::mem::take(&mut self.is_abandoned) {

@@ -10,12 +10,13 @@ mod install;
 mod names;
 mod sink;
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use thimble_image::program::Program;
-use thimble_image::{Digest, Document, ImageConfig, Manifest};
+use thimble_image::{Digest, Document, Manifest};
 
 use crate::denied::{Denied, Outcome};
 use crate::device::Device;
@@ -89,7 +90,7 @@ impl Catalog {
 /// An image that something can run of.
 pub(crate) struct Image {
     pub(crate) opened: Arc<Opened>,
-    pub(crate) config: ImageConfig,
+    pub(crate) program: Box<Program>,
 }
 
 impl Device {
@@ -104,10 +105,10 @@ impl Device {
         pinned: &[ImageDigest],
     ) -> Outcome<Image> {
         let parts = self.checked_parts(digest)?;
-        let config = self.config(digest, &parts)?;
+        let program = self.program(digest, &parts)?;
         if let Some(Condition::Open(opened)) = self.catalog.get(digest) {
             let opened = Arc::clone(opened);
-            return Ok(Image { opened, config });
+            return Ok(Image { opened, program });
         }
         let opened = match self.programs.open(&parts.checked()) {
             Ok(opened) => opened,
@@ -116,27 +117,26 @@ impl Device {
         let opened = Arc::new(opened);
         self.catalog
             .set(digest, Condition::Open(Arc::clone(&opened)));
-        Ok(Image { opened, config })
+        Ok(Image { opened, program })
     }
 
     /// What the image asks for.
     ///
     /// # Errors
     /// It is not there, damaged, or nothing that this firmware can run.
-    pub(crate) fn image_config(&mut self, digest: &ImageDigest) -> Outcome<ImageConfig> {
+    pub(crate) fn image_program(&mut self, digest: &ImageDigest) -> Outcome<Box<Program>> {
         let parts = self.checked_parts(digest)?;
-        self.config(digest, &parts)
+        self.program(digest, &parts)
     }
 
     #[inline(never)]
-    fn config(&self, digest: &ImageDigest, parts: &Parts) -> Outcome<ImageConfig> {
+    fn program(&self, digest: &ImageDigest, parts: &Parts) -> Outcome<Box<Program>> {
         // Reading a document takes some times its length.
         const TIMES: usize = 6;
         self.require_memory((parts.manifest.len() + parts.config.len()) * TIMES)?;
         let manifest =
             read_manifest(parts.manifest).map_err(|why| damaged(digest, &why.to_string()))?;
-        let program = Program::find(&manifest, parts.config).map_err(Denied::image)?;
-        Ok(program.config)
+        read_program(&manifest, parts.config)
     }
 
     /// The parts of an image whose bytes are those that were written.
@@ -190,15 +190,8 @@ impl Device {
     /// one in one moment.
     #[inline(never)]
     fn prepare_again(&mut self, digest: &ImageDigest, pinned: &[ImageDigest]) -> Outcome<Opened> {
+        self.write_again(digest, pinned)?;
         let parts = self.parts(digest)?.ok_or_else(|| not_there(digest))?;
-        let prepared = self.rewrite(digest, &parts, pinned);
-        let parts = match prepared {
-            Ok(()) => self.parts(digest)?.ok_or_else(|| not_there(digest))?,
-            Err(why) => {
-                self.store.abandon();
-                return Err(self.unfit(digest, why));
-            }
-        };
         self.programs.open(&parts.checked()).map_err(|error| {
             let why = Denied::image(format_args!(
                 "image {} cannot be run by this firmware: {error}",
@@ -209,14 +202,31 @@ impl Device {
     }
 }
 
+impl Device {
+    #[inline(never)]
+    fn write_again(&mut self, digest: &ImageDigest, pinned: &[ImageDigest]) -> Outcome<()> {
+        let parts = self.parts(digest)?.ok_or_else(|| not_there(digest))?;
+        self.rewrite(digest, &parts, pinned).map_err(|why| {
+            self.store.abandon();
+            self.unfit(digest, why)
+        })
+    }
+}
+
 /// Reads a manifest.
 #[inline(never)]
-pub(crate) fn read_manifest(bytes: &[u8]) -> Result<Manifest, String> {
+pub(crate) fn read_manifest(bytes: &[u8]) -> Result<Box<Manifest>, String> {
     match Document::parse(bytes, None) {
-        Ok(Document::Manifest(manifest)) => Ok(manifest),
+        Ok(Document::Manifest(manifest)) => Ok(Box::new(manifest)),
         Ok(Document::Index(_)) => Err("it is an index; send one of its manifests".to_string()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// What is run of an image, and how.
+#[inline(never)]
+pub(crate) fn read_program(manifest: &Manifest, config: &[u8]) -> Outcome<Box<Program>> {
+    Program::find(manifest, config).map_err(Denied::image)
 }
 
 #[inline(never)]

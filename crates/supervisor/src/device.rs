@@ -108,13 +108,17 @@ impl Device {
         desired: Desired,
         batch: &mut Batch,
     ) -> Outcome<()> {
-        let mut saved = self.saved(entry.name())?;
-        if (saved.desired, saved.host_failures) != (desired, entry.host_failures) {
-            saved.desired = desired;
-            saved.host_failures = entry.host_failures;
-            batch.put(keys::container(entry.name()), saved.encode());
+        match &mut self.saved(entry.name()) {
+            Ok(saved) => {
+                if (saved.desired, saved.host_failures) != (desired, entry.host_failures) {
+                    saved.desired = desired;
+                    saved.host_failures = entry.host_failures;
+                    batch.put(keys::container(entry.name()), saved.encode());
+                }
+                Ok(())
+            }
+            Err(why) => Err(why.clone()),
         }
-        Ok(())
     }
 
     /// What a container gets, with its image open.
@@ -128,8 +132,27 @@ impl Device {
         pinned: &[ImageDigest],
     ) -> Outcome<(Arc<Opened>, Box<Settled>)> {
         let image = self.open_image(&saved.digest, pinned)?;
-        let settled = settle::settle(&self.settings, &saved.declaration, &image.config)?;
+        let settled = settle::settle(&self.settings, &saved.declaration, &image.program.config)?;
         Ok((image.opened, settled))
+    }
+
+    /// Begins a run of a container as it is kept.
+    ///
+    /// # Errors
+    /// It cannot be started; it stays as it was.
+    #[inline(never)]
+    pub(crate) fn launch_saved(
+        &mut self,
+        entry: &mut Entry,
+        beginning: Beginning,
+        pinned: &[ImageDigest],
+        now: Instant,
+    ) -> Outcome<()> {
+        // Where it is given, not moved: it is large.
+        match &self.saved(entry.name()) {
+            Ok(saved) => self.launch(entry, saved, beginning, pinned, now),
+            Err(why) => Err(why.clone()),
+        }
     }
 
     /// Begins a run. Nothing of the guest runs before the next step.

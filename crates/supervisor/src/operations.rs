@@ -37,13 +37,12 @@ impl Supervisor {
             }
             return Ok(());
         }
-        let saved = device.saved(name)?;
         let before = (entry.phase, entry.restarts.clone(), entry.host_failures);
         // Whoever starts it anew thinks that what was wrong is right now.
         entry.restarts.reset();
         entry.host_failures = 0;
         let started = device
-            .launch(entry, &saved, Beginning::Running, &pinned, now)
+            .launch_saved(entry, Beginning::Running, &pinned, now)
             .and_then(|()| device.declare(entry, Desired::Running));
         match started {
             Ok(()) => entry.total_restarts = 0,

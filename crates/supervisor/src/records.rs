@@ -12,6 +12,7 @@ use crate::parts::SharedRecords;
 ///
 /// # Errors
 /// Storage failed, or there is no memory.
+#[inline(never)]
 pub(crate) fn get(records: &SharedRecords, key: &[u8]) -> Outcome<Option<Vec<u8>>> {
     let mut value = Vec::new();
     let is_there = records.take()?.get(key, &mut value)?;
@@ -35,6 +36,7 @@ pub(crate) fn read<const LENGTH: usize>(
 ///
 /// # Errors
 /// Storage is full or failed; nothing has changed.
+#[inline(never)]
 pub(crate) fn apply(records: &SharedRecords, batch: &Batch) -> Outcome<()> {
     if batch.is_empty() {
         return Ok(());

@@ -134,32 +134,35 @@ impl Saved {
         };
         let host_failures = decoder.u8()?;
         let digest = decoder.bytes()?.try_into().map_err(|_| Damaged)?;
-        let mut declaration = Declaration {
-            name: text(name)?,
-            image: text(decoder.str()?)?,
-            args: if is_null(&mut decoder)? {
-                None
-            } else {
-                Some(texts(&mut decoder)?)
-            },
-            env: texts(&mut decoder)?,
-            grants: texts(&mut decoder)?,
-            limits: limits(&mut decoder)?,
-            ..Declaration::default()
-        };
-        read_rest(&mut decoder, &mut declaration)?;
-        if decoder.position() != bytes.len() {
-            return Err(Damaged);
-        }
-        Ok(Self {
-            declaration,
+        let mut saved = Self {
+            declaration: Declaration::default(),
             digest,
             desired,
             host_failures,
-        })
+        };
+        saved.declaration.name = text(name)?;
+        read_beginning(&mut decoder, &mut saved.declaration)?;
+        read_rest(&mut decoder, &mut saved.declaration)?;
+        if decoder.position() != bytes.len() {
+            return Err(Damaged);
+        }
+        Ok(saved)
     }
 }
 
+#[inline(never)]
+fn read_beginning(decoder: &mut Decoder<'_>, declaration: &mut Declaration) -> Result<(), Damaged> {
+    declaration.image = text(decoder.str()?)?;
+    if !is_null(decoder)? {
+        declaration.args = Some(texts(decoder)?);
+    }
+    declaration.env = texts(decoder)?;
+    declaration.grants = texts(decoder)?;
+    declaration.limits = limits(decoder)?;
+    Ok(())
+}
+
+#[inline(never)]
 fn read_rest(decoder: &mut Decoder<'_>, declaration: &mut Declaration) -> Result<(), Damaged> {
     expect(decoder, 4)?;
     let (policy, tries) = (decoder.u8()?, decoder.u32()?);

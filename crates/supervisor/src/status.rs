@@ -174,7 +174,7 @@ impl Supervisor {
     }
 }
 
-fn millis(time: core::time::Duration) -> u64 {
+pub(crate) fn millis(time: core::time::Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -180,7 +180,8 @@ impl Qemu {
         self.end();
     }
 
-    fn end(&mut self) {
+    /// Cuts the power of a board that is kept.
+    pub fn end(&mut self) {
         // It may have ended by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();

@@ -8,6 +8,7 @@ extern crate alloc;
 
 mod prove;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -18,7 +19,7 @@ use firmware_parts::{Chip, Parts};
 const LINE_BYTES: usize = 128;
 
 /// Runs forever.
-pub async fn run<C: Chip>(mut parts: Parts<C>) -> ! {
+pub async fn run<C: Chip>(mut parts: Box<Parts<C>>) -> ! {
     let mut text = alloc::format!(
         "thimble on {} ({}), started by {}, ready after {} us\n",
         C::NAME,
@@ -26,7 +27,7 @@ pub async fn run<C: Chip>(mut parts: Parts<C>) -> ! {
         parts.started_by,
         embassy_time::Instant::now().as_micros()
     );
-    if let Some(fault) = parts.fault {
+    if let Some(fault) = &parts.fault {
         text.push_str(&alloc::format!("the last run ended: {fault}\n"));
     }
     say::<C>(&mut parts, &text).await;

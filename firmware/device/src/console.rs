@@ -94,13 +94,29 @@ impl Console {
     }
 
     /// Has what was asked for done: by a tool, and by whoever types.
-    #[inline(never)]
     pub(crate) fn carry_out(&mut self, supervisor: &mut Supervisor, clock: &DeviceClock) {
+        self.carry_out_sent(supervisor, clock);
+        self.carry_out_typed(supervisor, clock);
+    }
+
+    // One function each: requests and replies are large, and would lie beside each other on the stack.
+    #[inline(never)]
+    fn carry_out_sent(&mut self, supervisor: &mut Supervisor, clock: &DeviceClock) {
         if let Some(request) = self.request.take() {
             let reply = supervisor.handle(request, clock.now());
             self.link.answer(reply);
         }
-        if let Some(request) = self.shell.next_request(clock.uptime_ms()) {
+    }
+
+    #[inline(never)]
+    fn take_typed(&mut self, clock: &DeviceClock) {
+        self.request = self.shell.next_request(clock.uptime_ms());
+    }
+
+    #[inline(never)]
+    fn carry_out_typed(&mut self, supervisor: &mut Supervisor, clock: &DeviceClock) {
+        self.take_typed(clock);
+        if let Some(request) = self.request.take() {
             let reply = supervisor.handle(request, clock.now());
             self.shell.reply(&reply, clock.uptime_ms(), &mut self.text);
         }

@@ -2,7 +2,9 @@
 
 use alloc::string::String;
 
-use firmware_parts::{Fault, StartedBy, heap, scheduler, stack};
+use firmware_parts::{Fault, StartedBy, fault, heap, scheduler, stack};
+use thimble_port_mcu::machine::Watch;
+use thimble_runtime::ContainerId;
 use thimble_serial::{FaultReport, Space};
 use thimble_supervisor::DeviceFacts;
 
@@ -19,6 +21,18 @@ pub(crate) struct Facts {
 
 fn bytes(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// Notes whose slice it is, where a fault leaves it.
+fn watch(runs: Option<(ContainerId, &str)>) {
+    match runs {
+        // The lower half tells runs apart until there were 4 billion of them.
+        Some((id, name)) => {
+            let [a, b, c, d, ..] = id.number().to_le_bytes();
+            fault::runs(u32::from_le_bytes([a, b, c, d]), name);
+        }
+        None => fault::nobody_runs(),
+    }
 }
 
 impl DeviceFacts for Facts {
@@ -41,6 +55,19 @@ impl DeviceFacts for Facts {
 
     fn recovered(&self) -> &str {
         &self.recovered
+    }
+
+    fn failed_in(&self) -> Option<&str> {
+        let fault = self.fault.as_ref()?;
+        Some(fault.container()).filter(|name| !name.is_empty())
+    }
+
+    fn began(&mut self, id: ContainerId, container: &str) {
+        watch(Some((id, container)));
+    }
+
+    fn watch(&self) -> Watch {
+        watch
     }
 
     fn heap(&self) -> Space {
@@ -78,13 +105,14 @@ impl DeviceFacts for Facts {
             cause: fault.cause,
             address: fault.address,
             uptime_ms: fault.uptime_ms,
-            container: String::new(),
-            count: 1,
+            container: String::from(fault.container()),
+            count: fault.count,
         })
     }
 
     fn clear_fault(&mut self) {
         self.fault = None;
+        fault::clear_count();
     }
 
     fn set_time(&mut self, unix_ms: u64) {

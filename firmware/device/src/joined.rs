@@ -16,7 +16,7 @@ use thimble_port_mcu::records::Records;
 use thimble_port_mcu::shared::SharedRecords;
 use thimble_port_mcu::store::RecordStore;
 use thimble_runtime::port::{Board, Clock as _};
-use thimble_supervisor::{Parts, Supervisor};
+use thimble_supervisor::Parts;
 
 use crate::clock::DeviceClock;
 use crate::facts::Facts;
@@ -36,29 +36,15 @@ pub(crate) struct Device<F, B> {
     pub(crate) words: Words,
 }
 
-/// The supervisor with everything that it needs, and what the console says first.
+/// What the supervisor needs, and what the console says first.
 ///
 /// # Errors
 /// Why there is nothing to keep containers in.
-pub(crate) fn supervisor<F, B>(
+#[inline(never)]
+pub(crate) fn parts<F, B>(
     device: Device<F, B>,
     clock: &DeviceClock,
-) -> Result<(Box<Supervisor>, String), String>
-where
-    F: MappedFlash + Send + 'static,
-    B: Board + Send + 'static,
-{
-    let words = device.words;
-    let (parts, greeting) = parts(device, clock)?;
-    Ok((
-        Supervisor::new(settings::supervisor(words), *parts),
-        greeting,
-    ))
-}
-
-/// What the supervisor needs, and what the console says first. Apart, so that the stack is free when containers start.
-#[inline(never)]
-fn parts<F, B>(device: Device<F, B>, clock: &DeviceClock) -> Result<(Box<Parts>, String), String>
+) -> Result<(Box<Parts>, String), String>
 where
     F: MappedFlash + Send + 'static,
     B: Board + Send + 'static,

@@ -28,7 +28,7 @@ use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_futures::yield_now;
 use embassy_time::{Duration, Timer};
 use embedded_io_async::{Read as _, Write as _};
-use firmware_parts::{Chip, Parts, Watchdog as _};
+use firmware_parts::{Chip, Parts, Pause, Watchdog as _, Words, fault};
 use thimble_port_mcu::machine::Step;
 use thimble_runtime::Instant;
 use thimble_runtime::port::Clock as _;
@@ -45,7 +45,7 @@ const WATCHDOG_MS: u32 = 8_000;
 const INPUT_BYTES: usize = 64;
 
 /// Runs forever.
-pub async fn run<C: Chip>(parts: Parts<C>) -> ! {
+pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
     let mut marks = Marks::new(C::instructions);
     let mut device = match begin::<C>(parts) {
         Ok(device) => device,
@@ -83,6 +83,8 @@ pub async fn run<C: Chip>(parts: Parts<C>) -> ! {
             let _ = output.flush().await;
             C::restart();
         }
+        // A run that was begun meanwhile has begun.
+        fault::nobody_runs();
         marks.stepping();
         match supervisor.step() {
             Step::Ran => {
@@ -103,10 +105,11 @@ pub async fn run<C: Chip>(parts: Parts<C>) -> ! {
                     .into_iter()
                     .flatten()
                     .min();
-                let is_paused = watchdog.pause();
+                let pause = watchdog.pause();
                 let alarm = core::future::poll_fn(|context| supervisor.alarm().poll(context));
-                let event =
-                    select3(input.read(&mut bytes), alarm, deadline(until, is_paused)).await;
+                let event = select3(input.read(&mut bytes), alarm, deadline(until, pause)).await;
+                // It counts again before anything is done that could take too long.
+                watchdog.feed();
                 if let Either3::First(Ok(count)) = event {
                     console.receive(bytes.get(..count).unwrap_or_default(), clock.uptime_ms());
                 }
@@ -116,15 +119,18 @@ pub async fn run<C: Chip>(parts: Parts<C>) -> ! {
     }
 }
 
-/// Waits until then, if ever; not for longer than a watchdog that cannot be paused allows.
-async fn deadline(until: Option<Instant>, is_paused: bool) {
+/// Waits until then, if ever; not for longer than the watchdog allows.
+async fn deadline(until: Option<Instant>, pause: Pause) {
     let until = until.map(clock::embassy);
-    let feeding = embassy_time::Instant::now() + Duration::from_millis(u64::from(WATCHDOG_MS / 2));
-    let until = match is_paused {
-        true => until,
-        false => Some(until.map_or(feeding, |until| until.min(feeding))),
+    let timeout_ms = match pause {
+        Pause::None => Some(WATCHDOG_MS),
+        Pause::Millis(millis) => Some(millis),
+        Pause::Unlimited => None,
     };
-    match until {
+    let feeding = timeout_ms.map(|timeout_ms| {
+        embassy_time::Instant::now() + Duration::from_millis(u64::from(timeout_ms / 2))
+    });
+    match [until, feeding].into_iter().flatten().min() {
         Some(until) => Timer::at(until).await,
         None => core::future::pending().await,
     }
@@ -146,10 +152,37 @@ struct Failed<C: Chip> {
     reason: String,
 }
 
-/// Makes everything ready. Apart from what runs later, so that the stack is free again then.
+/// Everything but the supervisor.
+struct Prepared<C: Chip> {
+    input: C::Input,
+    output: C::Output,
+    watchdog: C::Watchdog,
+    clock: DeviceClock,
+    words: Words,
+    parts: Box<thimble_supervisor::Parts>,
+    console: Console,
+}
+
+/// Makes everything ready. Apart from what runs later, and in two steps, so that the stack is free again when containers
+/// start.
 #[inline(never)]
-fn begin<C: Chip>(parts: Parts<C>) -> Result<Box<Running<C>>, Failed<C>> {
+fn begin<C: Chip>(parts: Box<Parts<C>>) -> Result<Box<Running<C>>, Failed<C>> {
+    let prepared = prepare(parts)?;
+    let supervisor = Supervisor::new(settings::supervisor(prepared.words), *prepared.parts);
+    Ok(Box::new(Running {
+        input: prepared.input,
+        output: prepared.output,
+        watchdog: prepared.watchdog,
+        clock: prepared.clock,
+        supervisor,
+        console: prepared.console,
+    }))
+}
+
+#[inline(never)]
+fn prepare<C: Chip>(parts: Box<Parts<C>>) -> Result<Box<Prepared<C>>, Failed<C>> {
     let clock = DeviceClock::new(parts.clock);
+    let words = parts.words;
     let joined = joined::Device {
         name: C::NAME,
         flash: parts.flash,
@@ -157,26 +190,24 @@ fn begin<C: Chip>(parts: Parts<C>) -> Result<Box<Running<C>>, Failed<C>> {
         seed: parts.seed,
         started_by: parts.started_by,
         fault: parts.fault,
-        words: parts.words,
+        words,
     };
-    let message_bytes_max = settings::message_bytes_max(parts.words);
-    let begun = joined::supervisor(joined, &clock).and_then(|(supervisor, greeting)| {
-        let console = Console::new(message_bytes_max, &greeting);
+    let begun = joined::parts(joined, &clock).and_then(|(parts, greeting)| {
+        let console = Console::new(settings::message_bytes_max(words), &greeting);
         let console = console.map_err(|_| String::from("there is no memory for messages\n"))?;
-        Ok((supervisor, console))
+        Ok((parts, console))
     });
+    let output = parts.output;
     match begun {
-        Ok((supervisor, console)) => Ok(Box::new(Running {
+        Ok((supervised, console)) => Ok(Box::new(Prepared {
             input: parts.input,
-            output: parts.output,
+            output,
             watchdog: parts.watchdog,
             clock,
-            supervisor,
+            words,
+            parts: supervised,
             console,
         })),
-        Err(reason) => Err(Failed {
-            output: parts.output,
-            reason,
-        }),
+        Err(reason) => Err(Failed { output, reason }),
     }
 }

@@ -3,6 +3,10 @@
 #![no_std]
 #![no_main]
 
+extern crate alloc;
+
+use alloc::boxed::Box;
+
 #[cfg(feature = "check")]
 use firmware_app as program;
 #[cfg(not(feature = "check"))]
@@ -15,12 +19,12 @@ firmware_qemu::entry!(spawn);
 fn spawn(parts: Parts<Qemu>) {
     let spawner = parts.spawner;
     // There is room for one, and this is the first.
-    if let Ok(token) = device(parts) {
+    if let Ok(token) = device(Box::new(parts)) {
         spawner.spawn(token);
     }
 }
 
 #[embassy_executor::task]
-async fn device(parts: Parts<Qemu>) {
+async fn device(parts: Box<Parts<Qemu>>) {
     program::run(parts).await
 }

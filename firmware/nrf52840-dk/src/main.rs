@@ -9,6 +9,7 @@ mod board;
 mod chip;
 mod watchdog;
 
+use alloc::boxed::Box;
 use core::ops::Range;
 
 use embassy_nrf::buffered_uarte::{BufferedUarte, InterruptHandler};
@@ -47,7 +48,7 @@ extern "C" fn on_stack() -> ! {
     // SAFETY: this runs once; the linker script leaves the memory to the heap.
     let left = unsafe { firmware_parts::begin(Beginning { heap, reset }) };
     let devices = embassy_nrf::init(embassy_nrf::config::Config::default());
-    let (started_by, fault) = watchdog::explain(left);
+    let left = left.with_watchdog(watchdog::has_bitten());
     let console = BufferedUarte::new(
         devices.UARTE0,
         devices.TIMER0,
@@ -92,8 +93,8 @@ extern "C" fn on_stack() -> ! {
             }),
             watchdog: Watchdog::new(devices.WDT),
             seed,
-            started_by,
-            fault,
+            started_by: left.started_by,
+            fault: left.fault,
             clock: ClockFacts {
                 unix_seconds_at_start: None,
                 resolution_nanos: 1_000_000_000 / TICK_HZ,
@@ -102,7 +103,7 @@ extern "C" fn on_stack() -> ! {
             spawner,
         };
         // There is room for one, and this is the first.
-        if let Ok(token) = device(parts) {
+        if let Ok(token) = device(Box::new(parts)) {
             spawner.spawn(token);
         }
     })
@@ -114,6 +115,6 @@ fn fill(mut random: Rng<'_, embassy_nrf::mode::Blocking>, seed: &mut [u8]) {
 }
 
 #[embassy_executor::task]
-async fn device(parts: Parts<Nrf52840>) {
+async fn device(parts: Box<Parts<Nrf52840>>) {
     firmware_app::run(parts).await
 }

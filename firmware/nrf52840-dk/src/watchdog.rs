@@ -1,10 +1,11 @@
-//! The chip's watchdog. It cannot be stopped, and its timeout cannot be changed.
+//! The chip's watchdog. It cannot be stopped, and its timeout cannot be changed; it pauses by itself while the processor
+//! sleeps.
 
 use embassy_nrf::Peri;
 use embassy_nrf::pac::POWER;
 use embassy_nrf::peripherals::WDT;
-use embassy_nrf::wdt::{Config, WatchdogHandle};
-use firmware_parts::{Fault, FaultKind, StartedBy};
+use embassy_nrf::wdt::{Config, SleepConfig, WatchdogHandle};
+use firmware_parts::Pause;
 
 /// The watchdog's clock.
 const TICKS_PER_SECOND: u64 = 32_768;
@@ -13,6 +14,7 @@ const TICKS_PER_SECOND: u64 = 32_768;
 pub(crate) struct Watchdog {
     device: Option<Peri<'static, WDT>>,
     handle: Option<WatchdogHandle>,
+    sleeps: bool,
 }
 
 impl Watchdog {
@@ -20,6 +22,7 @@ impl Watchdog {
         Self {
             device: Some(device),
             handle: None,
+            sleeps: true,
         }
     }
 }
@@ -32,10 +35,13 @@ impl firmware_parts::Watchdog for Watchdog {
         let ticks = u64::from(timeout_ms) * TICKS_PER_SECOND / 1000;
         let mut config = Config::default();
         config.timeout_ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
+        config.action_during_sleep = SleepConfig::Pause;
         match embassy_nrf::wdt::Watchdog::try_new(device, config) {
             Ok((_, [handle])) => self.handle = Some(handle),
-            // It runs already, with another timeout: all that can be done is to feed it.
-            Err(_) => {
+            // It runs already, otherwise than it should: all that can be done is to feed it.
+            Err(device) => {
+                self.sleeps = Config::try_new(&device)
+                    .is_some_and(|config| config.action_during_sleep == SleepConfig::Pause);
                 // SAFETY: the watchdog runs, and its first handle is always in use.
                 self.handle = Some(unsafe { WatchdogHandle::steal::<WDT>(0) });
             }
@@ -47,17 +53,19 @@ impl firmware_parts::Watchdog for Watchdog {
             handle.pet();
         }
     }
+
+    fn pause(&mut self) -> Pause {
+        match self.sleeps {
+            true => Pause::Unlimited,
+            false => Pause::None,
+        }
+    }
 }
 
-/// What the chip itself knows about the reset: a watchdog leaves no other trace.
-pub(crate) fn explain(left: (StartedBy, Option<Fault>)) -> (StartedBy, Option<Fault>) {
+/// Whether the watchdog ended the run before: it leaves no other trace.
+pub(crate) fn has_bitten() -> bool {
     let reasons = POWER.resetreas().read();
     // The register collects until it is cleared, by ones.
     POWER.resetreas().write_value(reasons);
-    match left {
-        (StartedBy::Reset, None) if reasons.dog() => {
-            (StartedBy::Fault, Some(Fault::new(FaultKind::Watchdog)))
-        }
-        left => left,
-    }
+    reasons.dog()
 }

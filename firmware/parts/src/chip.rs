@@ -58,11 +58,22 @@ pub trait Watchdog {
     /// Feeds it. Before [`Watchdog::start`] it does nothing.
     fn feed(&mut self);
 
-    /// Stops counting until it is fed again: nothing is to be done, and the processor is about to sleep for as long as
-    /// that lasts. Whether the chip can do that; if not, it must be fed meanwhile.
-    fn pause(&mut self) -> bool {
-        false
+    /// Waits for as long as it can until it is fed again: nothing is to be done, and the processor is about to sleep for
+    /// as long as that lasts. What hangs in an interrupt's handler while it does not count, it does not see.
+    fn pause(&mut self) -> Pause {
+        Pause::None
     }
+}
+
+/// For how long a watchdog lets the processor sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// It counts as ever.
+    None,
+    /// It must be fed after so many milliseconds at the latest.
+    Millis(u32),
+    /// It does not count.
+    Unlimited,
 }
 
 /// Everything that a board hands to the program, once, at the start.

@@ -1,5 +1,6 @@
 //! What ended a run, kept in memory that a reset leaves alone, and told at the next start.
 
+mod name;
 mod record;
 
 use core::cell::Cell;
@@ -9,6 +10,9 @@ use core::str;
 
 use critical_section::Mutex;
 use embassy_time::Instant;
+
+use name::Name;
+pub use name::{NAME_BYTES, nobody_runs, runs};
 
 /// Bytes of a fault's message that are kept.
 pub const MESSAGE_BYTES: usize = 160;
@@ -106,6 +110,9 @@ pub struct Fault {
     pub address: u32,
     /// How long the run had lasted.
     pub uptime_ms: u64,
+    /// Faults since somebody cleared them, this one among them; known at the start after it.
+    pub count: u32,
+    container: Name,
     message: Message,
 }
 
@@ -161,6 +168,8 @@ impl Fault {
             cause: 0,
             address: 0,
             uptime_ms: Instant::now().as_millis(),
+            count: 0,
+            container: Name::NONE,
             message: Message::EMPTY,
         }
     }
@@ -170,11 +179,20 @@ impl Fault {
     pub fn message(&self) -> &str {
         self.message.text()
     }
+
+    /// The container whose slice it was, empty if it was none's; known at the start after it.
+    #[must_use]
+    pub fn container(&self) -> &str {
+        self.container.text()
+    }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} after {} ms", self.kind, self.uptime_ms)?;
+        if !self.container().is_empty() {
+            write!(formatter, " in {}", self.container())?;
+        }
         if !self.message().is_empty() {
             write!(formatter, ": {}", self.message())?;
         }
@@ -201,16 +219,64 @@ pub(crate) fn set_reset(reset: Reset) {
     critical_section::with(|section| RESET.borrow(section).set(Some(reset)));
 }
 
-/// What the last run left behind; from here on, a reset that nobody announced is one from outside.
-pub(crate) fn take() -> (StartedBy, Option<Fault>) {
-    let left = record::load();
-    record::store_running();
-    match left {
-        None => (StartedBy::PowerOn, None),
-        Some(record::Note::Running) => (StartedBy::Reset, None),
-        Some(record::Note::Restart) => (StartedBy::Restart, None),
-        Some(record::Note::Ended(fault)) => (StartedBy::Fault, Some(fault)),
+/// What the last run left behind.
+#[derive(Clone, Copy, Debug)]
+pub struct Left {
+    /// Why the board started.
+    pub started_by: StartedBy,
+    /// What ended the run, if it was a fault. It is told once.
+    pub fault: Option<Fault>,
+    /// The container that ran.
+    container: Name,
+}
+
+impl Left {
+    /// The same, if the chip says that its watchdog reset it: where that leaves no other trace, this is a fault.
+    #[must_use]
+    pub fn with_watchdog(self, was_watchdog: bool) -> Self {
+        if !was_watchdog || self.started_by != StartedBy::Reset {
+            return self;
+        }
+        let count = record::count().saturating_add(1);
+        record::store_running(count);
+        Self {
+            started_by: StartedBy::Fault,
+            fault: Some(Fault {
+                // Nobody looked at the clock.
+                uptime_ms: 0,
+                count,
+                container: self.container,
+                ..Fault::new(FaultKind::Watchdog)
+            }),
+            ..self
+        }
     }
+}
+
+/// What the last run left behind; from here on, a reset that nobody announced is one from outside.
+pub(crate) fn take() -> Left {
+    let container = name::take();
+    let left = record::load();
+    record::store_running(left.as_ref().map_or(0, |note| note.count));
+    let (started_by, fault) = match left.map(|note| note.state) {
+        None => (StartedBy::PowerOn, None),
+        Some(record::State::Running) => (StartedBy::Reset, None),
+        Some(record::State::Restart) => (StartedBy::Restart, None),
+        Some(record::State::Ended(fault)) => {
+            let fault = Fault { container, ..fault };
+            (StartedBy::Fault, Some(fault))
+        }
+    };
+    Left {
+        started_by,
+        fault,
+        container,
+    }
+}
+
+/// Begins to count faults anew.
+pub fn clear_count() {
+    record::store_running(0);
 }
 
 /// Records a fault, and resets the chip.

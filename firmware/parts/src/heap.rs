@@ -3,6 +3,9 @@
 //! First fit in the order of addresses, with freed blocks joined at once, and no header: that keeps fragmentation low
 //! for as long as a device runs, and an allocation costs what it asks for, in steps of 8 bytes. Interrupts are off
 //! while it searches, since a handler may drop the last handle of something.
+//!
+//! What is large is refused before it takes the last of it ([`is_too_much`]): whoever asks for much can be told so, and
+//! what is small goes on.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::RefCell;
@@ -11,6 +14,7 @@ use core::ptr::{self, NonNull};
 
 use critical_section::Mutex;
 use linked_list_allocator::Heap;
+use thimble_port_mcu::heap::is_too_much;
 
 struct Counted(Mutex<RefCell<State>>);
 
@@ -79,7 +83,12 @@ pub fn reset_peak() -> usize {
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         with(|state| {
-            let Ok(block) = state.heap.allocate_first_fit(layout) else {
+            let (used_bytes, total_bytes) = (state.heap.used(), state.heap.size());
+            let block = match is_too_much(layout.size(), used_bytes, total_bytes) {
+                true => Err(()),
+                false => state.heap.allocate_first_fit(layout),
+            };
+            let Ok(block) = block else {
                 state.refused = state.refused.wrapping_add(1);
                 return ptr::null_mut();
             };

@@ -22,8 +22,8 @@ mod processor;
 
 use core::ops::Range;
 
-pub use chip::{Chip, ClockFacts, MappedFlash, Parts, Watchdog};
-pub use fault::{Fault, FaultKind, StartedBy};
+pub use chip::{Chip, ClockFacts, MappedFlash, Parts, Pause, Watchdog};
+pub use fault::{Fault, FaultKind, Left, StartedBy};
 #[cfg(target_arch = "riscv32")]
 pub use processor::Trapped;
 pub use region::{Region, RegionError};
@@ -41,7 +41,7 @@ pub struct Beginning {
 ///
 /// # Safety
 /// It is called once, before anything is allocated, and the heap's memory is in nobody's use.
-pub unsafe fn begin(beginning: Beginning) -> (StartedBy, Option<Fault>) {
+pub unsafe fn begin(beginning: Beginning) -> Left {
     fault::set_reset(beginning.reset);
     stack::paint();
     // SAFETY: the caller says that the memory is free and that this happens once.

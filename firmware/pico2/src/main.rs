@@ -8,6 +8,7 @@ extern crate alloc;
 mod chip;
 mod watchdog;
 
+use alloc::boxed::Box;
 use core::ops::Range;
 
 use embassy_rp::flash::{Blocking, Flash};
@@ -59,7 +60,7 @@ extern "C" fn on_stack() -> ! {
     let left = unsafe { firmware_parts::begin(Beginning { heap, reset }) };
     let devices = embassy_rp::init(embassy_rp::config::Config::default());
     let watchdog = Watchdog::new(devices.WATCHDOG);
-    let (started_by, fault) = watchdog.explain(left);
+    let left = left.with_watchdog(watchdog.has_bitten());
     let console = BufferedUart::new(
         devices.UART0,
         devices.PIN_0,
@@ -87,8 +88,8 @@ extern "C" fn on_stack() -> ! {
             board: Pins::new([(LAMP, lamp)], [] as [(PinPlace, Input<'static>); 0]),
             watchdog,
             seed,
-            started_by,
-            fault,
+            started_by: left.started_by,
+            fault: left.fault,
             clock: ClockFacts {
                 unix_seconds_at_start: None,
                 resolution_nanos: 1_000_000_000 / TICK_HZ,
@@ -97,13 +98,13 @@ extern "C" fn on_stack() -> ! {
             spawner,
         };
         // There is room for one, and this is the first.
-        if let Ok(token) = device(parts) {
+        if let Ok(token) = device(Box::new(parts)) {
             spawner.spawn(token);
         }
     })
 }
 
 #[embassy_executor::task]
-async fn device(parts: Parts<Pico2>) {
+async fn device(parts: Box<Parts<Pico2>>) {
     firmware_app::run(parts).await
 }

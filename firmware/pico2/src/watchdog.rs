@@ -4,7 +4,7 @@ use embassy_rp::Peri;
 use embassy_rp::peripherals::WATCHDOG;
 use embassy_rp::watchdog::ResetReason;
 use embassy_time::Duration;
-use firmware_parts::{Fault, FaultKind, StartedBy};
+use firmware_parts::Pause;
 
 /// The longest time that it can wait: 24 bits of microseconds.
 const TIMEOUT_MAX: Duration = Duration::from_micros(0xff_ffff);
@@ -13,6 +13,7 @@ const TIMEOUT_MAX: Duration = Duration::from_micros(0xff_ffff);
 pub(crate) struct Watchdog {
     device: embassy_rp::watchdog::Watchdog,
     timeout: Option<Duration>,
+    is_paused: bool,
 }
 
 impl Watchdog {
@@ -20,17 +21,13 @@ impl Watchdog {
         Self {
             device: embassy_rp::watchdog::Watchdog::new(device),
             timeout: None,
+            is_paused: false,
         }
     }
 
-    /// What the chip itself knows about the reset: a watchdog leaves no other trace.
-    pub(crate) fn explain(&self, left: (StartedBy, Option<Fault>)) -> (StartedBy, Option<Fault>) {
-        match (left, self.device.reset_reason()) {
-            ((StartedBy::Reset, None), Some(ResetReason::TimedOut)) => {
-                (StartedBy::Fault, Some(Fault::new(FaultKind::Watchdog)))
-            }
-            (left, _) => left,
-        }
+    /// Whether it ended the run before: it leaves no other trace.
+    pub(crate) fn has_bitten(&self) -> bool {
+        matches!(self.device.reset_reason(), Some(ResetReason::TimedOut))
     }
 }
 
@@ -42,8 +39,19 @@ impl firmware_parts::Watchdog for Watchdog {
     }
 
     fn feed(&mut self) {
-        if let Some(timeout) = self.timeout {
-            self.device.feed(timeout);
+        let Some(timeout) = self.timeout else {
+            return;
+        };
+        match self.is_paused {
+            true => self.device.start(timeout),
+            false => self.device.feed(timeout),
         }
+        self.is_paused = false;
+    }
+
+    fn pause(&mut self) -> Pause {
+        self.device.stop();
+        self.is_paused = true;
+        Pause::Unlimited
     }
 }

@@ -52,7 +52,7 @@ extern "C" fn on_stack() -> ! {
 fn start(spawner: Spawner) {
     let words = words();
     // SAFETY: this runs once; the linker script leaves the memory to the heap.
-    let (started_by, fault) = unsafe {
+    let left = unsafe {
         firmware_parts::begin(Beginning {
             heap: heap(words),
             reset: processor::reset,
@@ -68,7 +68,7 @@ fn start(spawner: Spawner) {
     {
         panic!("the host gives no randomness");
     }
-    let flash = Flash::begin(words, PowerCut::of(words), started_by);
+    let flash = Flash::begin(words, PowerCut::of(words), left.started_by);
     let Console { input, output } = Console::take();
     processor::interrupts_on();
     let parts = Parts {
@@ -78,8 +78,8 @@ fn start(spawner: Spawner) {
         board: board::simulated(),
         watchdog: Watchdog::new(),
         seed,
-        started_by,
-        fault,
+        started_by: left.started_by,
+        fault: left.fault,
         clock: ClockFacts {
             unix_seconds_at_start: Some(u64::from(unix_seconds)),
             resolution_nanos: 1000,

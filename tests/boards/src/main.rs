@@ -6,6 +6,7 @@ mod measure;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use pico_args::Arguments;
@@ -22,6 +23,8 @@ Usage: thimble-tests-boards run --board BOARD [--ram SIZE] [--allow GRANT]... [-
            [--host FIRMWARE --empty FIRMWARE] [--smoke] [--enforce] [--json] [FIGURE]...
        thimble-tests-boards cuts [--board BOARD] [--count N] [--seed N] [--evidence FOLDER]
                   cuts power so many times (1000), and looks whether anything is lost
+       thimble-tests-boards hours [--board BOARD] [--hours N] [--seed N]
+                  lets so many hours (72) of a board's time pass, with load and faults
 ";
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn dispatch() -> Result<ExitCode> {
         Some("run") => run(arguments),
         Some("measure") => measure::run(arguments),
         Some("cuts") => cuts(arguments),
+        Some("hours") => hours(arguments),
         _ => {
             print!("{HELP}");
             Ok(ExitCode::FAILURE)
@@ -102,6 +106,26 @@ fn cuts(mut arguments: Arguments) -> Result<ExitCode> {
         }
     }
     println!("{}, seed {seed}: {sum}", board.name());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn hours(mut arguments: Arguments) -> Result<ExitCode> {
+    let plan = sim::hours::Plan {
+        board: chosen(&mut arguments)?.unwrap_or(Board::M4f),
+        hours: arguments.opt_value_from_str("--hours")?.unwrap_or(72),
+        seed: arguments.opt_value_from_str("--seed")?.unwrap_or(1),
+    };
+    no_more(arguments)?;
+    let began = Instant::now();
+    println!("{}", sim::hours::Row::HEAD);
+    let counts = sim::hours::run(&plan, &mut |row| println!("{row}"))?;
+    println!(
+        "{}, seed {}: {} hours in {} s; {counts}",
+        plan.board.name(),
+        plan.seed,
+        plan.hours,
+        began.elapsed().as_secs()
+    );
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use thimble_port_serial::{Address, Client, SerialError, Settings, Watcher, Wish};
+use thimble_serial::link::Timing;
 use thimble_serial::{
     ContainerStatus, Declaration, DeviceStatus, LogEntry, LogStream, Reply, Request,
 };
@@ -44,6 +45,8 @@ pub struct Setup {
     pub words: Vec<String>,
     /// How its time passes.
     pub time: Time,
+    /// When a request is repeated and given up.
+    pub timing: Timing,
 }
 
 impl Default for Setup {
@@ -53,6 +56,7 @@ impl Default for Setup {
             ram: "4M".to_owned(),
             words: Vec::new(),
             time: Time::Ours,
+            timing: Timing::default(),
         }
     }
 }
@@ -208,6 +212,11 @@ impl Rig {
         Ok(rig)
     }
 
+    /// Cuts the power.
+    pub fn power_off(&mut self) {
+        self.qemu.end();
+    }
+
     /// The file behind its flash.
     #[must_use]
     pub fn flash(&self) -> &Path {
@@ -310,24 +319,28 @@ fn switch_on(
     let mut qemu = Qemu::start(board, &start);
     qemu.await_console();
     let heard = Heard::default();
-    let mut client = connect(&qemu, &heard);
+    let mut client = connect(&qemu, setup, &heard);
     // The socket is there a moment before somebody listens at it.
     for _ in 0..CONNECTIONS_MAX {
         if !matches!(client, Err(SerialError::Open { .. })) {
             break;
         }
         std::thread::sleep(CONNECTION_TIME);
-        client = connect(&qemu, &heard);
+        client = connect(&qemu, setup, &heard);
     }
     (qemu, heard, client)
 }
 
-fn connect(qemu: &Qemu, heard: &Heard) -> Result<Client, SerialError> {
+fn connect(qemu: &Qemu, setup: &Setup, heard: &Heard) -> Result<Client, SerialError> {
     let ear = heard.clone();
     let sink = move |bytes: &[u8]| {
         let mut heard = ear.0.lock().unwrap_or_else(PoisonError::into_inner);
         heard.extend_from_slice(bytes);
     };
     let address = Address::Unix(qemu.socket().to_owned());
-    Client::open(&address, Settings::default(), Some(Box::new(sink)))
+    let settings = Settings {
+        timing: setup.timing,
+        ..Settings::default()
+    };
+    Client::open(&address, settings, Some(Box::new(sink)))
 }

@@ -5,6 +5,7 @@
 mod boot;
 pub mod cuts;
 pub mod guests;
+pub mod hours;
 mod model;
 
 pub use boot::{Begun, begin};

@@ -81,7 +81,8 @@ pub(crate) fn program(store: &ImageStore, manifest: &Manifest) -> Result<Program
     } else {
         Vec::new()
     };
-    Program::find(manifest, &config).map_err(|error| error.to_string())
+    let program = Program::find(manifest, &config).map_err(|error| error.to_string())?;
+    Ok(*program)
 }
 
 impl Row {

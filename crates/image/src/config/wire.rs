@@ -116,7 +116,7 @@ impl Limits {
 }
 
 #[inline(never)]
-pub(super) fn read(bytes: &[u8]) -> Result<ImageConfig, ConfigError> {
+pub(super) fn read(bytes: &[u8], config: &mut ImageConfig) -> Result<(), ConfigError> {
     const FIELDS: &[&str] = &[
         "created",
         "author",
@@ -130,7 +130,6 @@ pub(super) fn read(bytes: &[u8]) -> Result<ImageConfig, ConfigError> {
     if bytes.len() as u64 > CONFIG_BYTES_MAX {
         return Err(ConfigError::TooLarge);
     }
-    let mut config = ImageConfig::default();
     let read = json::read(bytes, FIELDS, &mut |reader, field| {
         match field {
             0 => config.created = reader.optional_text()?,
@@ -141,14 +140,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<ImageConfig, ConfigError> {
                 config.layer_digests.push(Digest::read(reader)?);
                 Ok(())
             })?,
-            5 => read_module(reader, &mut config)?,
-            6 => read_run(reader, &mut config)?,
-            _ => read_thimble(reader, &mut config)?,
+            5 => read_module(reader, config)?,
+            6 => read_run(reader, config)?,
+            _ => read_thimble(reader, config)?,
         }
         Ok(())
     });
     match read {
-        Ok(_) => Ok(config),
+        Ok(_) => Ok(()),
         Err(reason) => Err(ConfigError::Malformed { reason }),
     }
 }

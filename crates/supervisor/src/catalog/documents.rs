@@ -4,15 +4,15 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use thimble_image::program::{Code, Program};
-use thimble_image::{Descriptor, Digest};
+use thimble_image::program::Code;
+use thimble_image::{Descriptor, Digest, Manifest};
 use thimble_runtime::grant::Grants;
 use thimble_serial::RefusalKind;
 
 use crate::denied::{Denied, Outcome};
 use crate::device::Device;
 
-use super::{ImageDigest, read_manifest};
+use super::{ImageDigest, read_manifest, read_program};
 
 /// Reading documents takes some times their length.
 const READING_TIMES: usize = 6;
@@ -89,6 +89,7 @@ impl Documents {
     ///
     /// # Errors
     /// What is wrong with them.
+    #[inline(never)]
     pub(super) fn examine(
         &self,
         device: &Device,
@@ -113,23 +114,30 @@ impl Documents {
                 config.digest, manifest.config.digest
             )));
         }
-        let program = Program::find(&manifest, config_bytes).map_err(Denied::image)?;
-        let Code::Module(layer) = program.code else {
-            return Err(Denied::image(
-                "its module lies in an archive, which this device does not unpack; build the image with a layer of type application/wasm",
-            ));
-        };
+        let layer = installable(&manifest, config_bytes)?;
         if layer.size != u64::from(layer_bytes) {
             return Err(Denied::image(format_args!(
                 "the layer has {layer_bytes} bytes, the manifest says {}",
                 layer.size
             )));
         }
-        Grants::parse(program.config.grants.iter().map(String::as_str)).map_err(|error| {
-            Denied::image(format_args!(
-                "the image asks for what cannot be granted: {error}"
-            ))
-        })?;
         Ok(layer.digest)
     }
+}
+
+/// The layer that is the module, of an image that asks for nothing that does not exist. Apart, for its stack is large.
+#[inline(never)]
+fn installable(manifest: &Manifest, config: &[u8]) -> Outcome<Descriptor> {
+    let program = read_program(manifest, config)?;
+    let Code::Module(layer) = program.code else {
+        return Err(Denied::image(
+            "its module lies in an archive, which this device does not unpack; build the image with a layer of type application/wasm",
+        ));
+    };
+    Grants::parse(program.config.grants.iter().map(String::as_str)).map_err(|error| {
+        Denied::image(format_args!(
+            "the image asks for what cannot be granted: {error}"
+        ))
+    })?;
+    Ok(layer)
 }

@@ -162,6 +162,7 @@ impl Parts {
     ///
     /// # Errors
     /// What differs.
+    #[inline(never)]
     pub(super) fn check(&self, digest: &ImageDigest) -> Result<(), &'static str> {
         let facts = &self.facts;
         let expected = head(

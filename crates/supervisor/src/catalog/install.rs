@@ -292,6 +292,7 @@ impl Device {
     }
 
     /// Writes the side table, and keeps all of the image.
+    #[inline(never)]
     fn prepare(
         &mut self,
         digest: &ImageDigest,
@@ -327,6 +328,7 @@ impl Device {
     }
 
     /// Writes an image anew, with the side table of this firmware.
+    #[inline(never)]
     pub(super) fn rewrite(
         &mut self,
         digest: &ImageDigest,

@@ -193,7 +193,7 @@ impl Device {
     /// Its image is not there or damaged, or what was declared makes no sense.
     #[inline(never)]
     fn refused(&mut self, saved: &Saved) -> Outcome<Vec<String>> {
-        let image = self.image_config(&saved.digest)?;
-        Ok(settle::settle(&self.settings, &saved.declaration, &image)?.refused)
+        let program = self.image_program(&saved.digest)?;
+        Ok(settle::settle(&self.settings, &saved.declaration, &program.config)?.refused)
     }
 }

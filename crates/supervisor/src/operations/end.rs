@@ -16,6 +16,7 @@ use crate::device::Device;
 use crate::records;
 use crate::run_end::{self, NumberedEnd};
 use crate::saved::Desired;
+use crate::status::millis;
 use crate::supervisor::Supervisor;
 
 impl Supervisor {
@@ -35,6 +36,7 @@ impl Supervisor {
         }
     }
 
+    #[inline(never)]
     fn first(&self, is_wanted: impl Fn(&Entry) -> bool) -> Option<String> {
         let entry = self.entries.iter().find(|entry| is_wanted(entry))?;
         Some(entry.name().to_string())
@@ -165,10 +167,7 @@ impl Supervisor {
         } else {
             Beginning::Running
         };
-        let begun = device
-            .saved(name)
-            .and_then(|saved| device.launch(entry, &saved, beginning, &pinned, now));
-        if let Err(why) = begun {
+        if let Err(why) = device.launch_saved(entry, beginning, &pinned, now) {
             let end = run_end::cannot_start(&why.message, device.unix_ms());
             self.settle_end(name, end, false, now);
         }
@@ -264,7 +263,7 @@ impl Entry {
                 let again = if crash_loop { ", again and again" } else { "" };
                 self.journal.line(format_args!(
                     "{reason}, exit code {exit_code}{again}; starts again in {} ms",
-                    after.as_millis()
+                    millis(after)
                 ));
             }
             Decision::GiveUp { failures } => self.journal.line(format_args!(

@@ -4,12 +4,13 @@ use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr;
 
+use super::name::Name;
 use super::{Fault, FaultKind, MESSAGE_BYTES, Message};
 
 /// "thim", and the version of the layout.
-const MAGIC: u32 = 0x7468_6901;
-/// Words of a note: magic and sum, kind, five numbers, uptime, the message's length, the message.
-const WORDS: usize = BODY + 1 + 5 + 2 + 1 + MESSAGE_BYTES / 4;
+const MAGIC: u32 = 0x7468_6902;
+/// Words of a note: magic and sum, the count of faults, kind, five numbers, uptime, the message's length, the message.
+const WORDS: usize = BODY + 2 + 5 + 2 + 1 + MESSAGE_BYTES / 4;
 /// Where the body begins, behind magic and sum.
 const BODY: usize = 2;
 const RUNNING: u32 = 0;
@@ -17,7 +18,14 @@ const RESTART: u32 = 1;
 const FIRST_FAULT: u32 = 2;
 
 /// What a run leaves for the next one.
-pub(super) enum Note {
+pub(super) struct Note {
+    /// Faults since somebody cleared them.
+    pub(super) count: u32,
+    pub(super) state: State,
+}
+
+/// How a run is.
+pub(super) enum State {
     /// It runs.
     Running,
     /// It wanted to start anew.
@@ -52,6 +60,7 @@ pub(super) fn load() -> Option<Note> {
         return None;
     }
     let [
+        count,
         kind,
         pc,
         lr,
@@ -64,9 +73,15 @@ pub(super) fn load() -> Option<Note> {
         text @ ..,
     ] = body;
     let number = match kind {
-        RUNNING => return Some(Note::Running),
-        RESTART => return Some(Note::Restart),
-        fault => fault - FIRST_FAULT,
+        RUNNING => {
+            let state = State::Running;
+            return Some(Note { count, state });
+        }
+        RESTART => {
+            let state = State::Restart;
+            return Some(Note { count, state });
+        }
+        fault => fault.checked_sub(FIRST_FAULT)?,
     };
     let mut message = Message {
         bytes: [0; MESSAGE_BYTES],
@@ -75,7 +90,7 @@ pub(super) fn load() -> Option<Note> {
     for (bytes, word) in message.bytes.chunks_exact_mut(4).zip(text) {
         bytes.copy_from_slice(&word.to_le_bytes());
     }
-    Some(Note::Ended(Fault {
+    let fault = Fault {
         kind: *FaultKind::ALL.get(usize::try_from(number).ok()?)?,
         pc,
         lr,
@@ -83,18 +98,28 @@ pub(super) fn load() -> Option<Note> {
         cause,
         address,
         uptime_ms: u64::from(uptime_high) << 32 | u64::from(uptime_low),
+        container: Name::NONE,
+        count,
         message,
-    }))
+    };
+    let state = State::Ended(fault);
+    Some(Note { count, state })
+}
+
+/// The count of the note, which is there from the start on.
+pub(super) fn count() -> u32 {
+    // SAFETY: within the note; whatever the memory holds, it is a number.
+    unsafe { ptr::read_volatile(place(BODY)) }
 }
 
 /// Notes that it runs.
-pub(super) fn store_running() {
-    store(&[RUNNING], &[]);
+pub(super) fn store_running(count: u32) {
+    store(&[count, RUNNING], &[]);
 }
 
 /// Notes that it wanted to start anew.
 pub(super) fn store_restart() {
-    store(&[RESTART], &[]);
+    store(&[count(), RESTART], &[]);
 }
 
 /// Notes what ended it. Handlers call this, on a stack that is small.
@@ -106,6 +131,7 @@ pub(super) fn store_fault(fault: &Fault) {
         .unwrap_or(0);
     let [uptime_low, uptime_high] = halves(fault.uptime_ms);
     let numbers = [
+        count().saturating_add(1),
         FIRST_FAULT + number,
         fault.pc,
         fault.lr,

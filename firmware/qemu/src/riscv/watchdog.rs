@@ -1,6 +1,8 @@
 //! A watchdog made of the timer's interrupt, since the board has none. What turns interrupts off and hangs, it does not
 //! see.
 
+use firmware_parts::Pause;
+
 use super::timer;
 
 /// The board's watchdog.
@@ -26,8 +28,8 @@ impl firmware_parts::Watchdog for Watchdog {
         }
     }
 
-    fn pause(&mut self) -> bool {
+    fn pause(&mut self) -> Pause {
         timer::set_watchdog(u64::MAX);
-        true
+        Pause::Unlimited
     }
 }

@@ -84,7 +84,7 @@ fn foreign_bytes_are_told_and_overwritten(board: Board) {
     let cases = [
         random.bytes(FLASH_BYTES),
         file_system(),
-        vec![0; FLASH_BYTES],
+        vec![0x55; FLASH_BYTES],
     ];
     for bytes in cases {
         fs::write(&flash, &bytes).unwrap();
