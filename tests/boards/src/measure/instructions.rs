@@ -1,5 +1,7 @@
 //! How many instructions it takes from a request, or from the reset, to its effect.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 use thimble_bench_report::Outcome;
 use thimble_serial::{Request, RunState};
@@ -8,9 +10,12 @@ use thimble_tests_boards::Rig;
 use super::Board;
 use super::guests::{SPIN, TICKER};
 use super::marks::{Mark, Reader, first};
+use super::passing::pass;
 
 /// How often each request is made.
 const TRIES: u32 = 5;
+/// Milliseconds of the board's time that a container computes before something is asked.
+const STEADY_MS: u64 = 300;
 
 /// From the reset to the console, and to the first container that starts by itself.
 pub(super) fn boot(board: &Board) -> Result<Vec<Outcome>> {
@@ -47,6 +52,8 @@ pub(super) fn requests(board: &Board) -> Result<Vec<Outcome>> {
         create.add(&observe(&mut rig, "slice", |rig| {
             Ok(rig.client.create(declaration, false).map(drop)?)
         })?)?;
+        // The kernel learns from slices how long they are.
+        pass(&mut rig, STEADY_MS)?;
         let request = Request::Pause { name: name.clone() };
         pause.add(&observe(&mut rig, "done", |rig| {
             Ok(rig.client.done(&request)?)
@@ -57,6 +64,7 @@ pub(super) fn requests(board: &Board) -> Result<Vec<Outcome>> {
             Ok(rig.client.done(&request)?)
         })?)?;
         check(&mut rig, RunState::Running)?;
+        pass(&mut rig, STEADY_MS)?;
         let request = Request::Kill { name: name.clone() };
         kill.add(&observe(&mut rig, "done", |rig| {
             Ok(rig.client.done(&request)?)
@@ -117,7 +125,7 @@ fn observe<'a>(
     // What is still to be said of the request before comes before this one's reply.
     rig.device()?;
     let mut reader = Reader::default();
-    rig.client.idle(std::time::Duration::from_millis(200))?;
+    rig.client.idle(Duration::from_millis(200))?;
     reader.skip(rig);
     ask(rig)?;
     Ok((reader.until(rig, effect)?, effect))

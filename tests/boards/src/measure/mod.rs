@@ -164,7 +164,7 @@ fn figures<'a>(
     figures.push((
         "wakes",
         "of a processor whose containers wait",
-        Box::new(move || wakes::wakes(board, is_smoke)),
+        Box::new(move || wakes::wakes(board)),
     ));
     figures.push((
         "isolation",
