@@ -2,7 +2,7 @@
 //! in one place, everything runs.
 //!
 //! QEMU counts instructions, a nanosecond each, and time passes at once while the board sleeps. Nobody could talk to it
-//! then: minutes pass between two bytes. So one container, the gate, sleeps for half an hour of the board's time and keeps
+//! then: minutes pass between two bytes. So one container, the gate, sleeps for an hour of the board's time and keeps
 //! the board busy afterwards, until it is started again. While it does, the board's time passes about as ours, or more
 //! slowly, and whoever operates the board looks at everything and changes something.
 
@@ -26,14 +26,14 @@ use crate::{Board, Rig, Setup, Time};
 pub use measure::Row;
 
 /// Milliseconds of the board's time between two looks.
-const GATE_MS: u64 = 30 * 60 * 1000;
+const GATE_MS: u64 = HOUR_MS;
 /// Milliseconds of an hour.
 const HOUR_MS: u64 = 3_600_000;
 /// Hours between two rows of the table.
 const ROW_HOURS: u64 = 6;
 /// The time between two questions whether the gate is open.
 const LOOK_TIME: Duration = Duration::from_millis(20);
-/// The longest time of ours for half an hour of the board's.
+/// The longest time of ours for an hour of the board's.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Bytes of the heap that may be in use more than in the first row: the logs of all containers, 1 KiB each, were empty then.
 /// What leaks with each run, message or request comes to more in a few hours.
@@ -129,7 +129,7 @@ fn start(board: Board, flash: &Path, pace: Pace) -> Result<Rig, SerialError> {
         },
         // A frame in which time jumps is lost.
         timing: Timing {
-            repeat_ms: 1000,
+            repeat_ms: 500,
             tries_max: 120,
         },
         ..Setup::default()
@@ -192,7 +192,7 @@ impl Hours {
             }
             if Instant::now() > until {
                 bail!(
-                    "half an hour of the board takes too long: it has come to {} ms",
+                    "an hour of the board takes too long: it has come to {} ms",
                     device.uptime_ms
                 );
             }

@@ -33,7 +33,7 @@ pub(super) struct Member {
 }
 
 /// Rounds of the publisher, a tenth of a second each, and of the blinky.
-const ROUNDS: u32 = 1000;
+const ROUNDS: u32 = 400;
 const MINUTE_MS: u64 = 60_000;
 
 /// All that runs, with its images.
@@ -136,7 +136,7 @@ impl Hours {
         Ok(())
     }
 
-    /// Lets those work that wake some times a second, for two minutes: much longer would be real minutes.
+    /// Lets those work that wake some times a second, for less than a minute: much longer would be real minutes.
     pub(super) fn start_workers(&mut self) -> Result<()> {
         let works = |member: &&Member| member.expected == Expected::Ends;
         for member in self.members.iter().filter(works) {
