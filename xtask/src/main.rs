@@ -64,6 +64,8 @@ Usage: cargo xtask <command>
                            run a guest on a board that QEMU plays, as a container, and end as it ends
   qemu BOARD [--flash FILE] [--ram 32K] [--icount] [--serial unix:PATH] [NAME=VALUE...]
                            run a board's firmware in QEMU, with this terminal as its console
+  sim mcu [--board NAME] [--cuts N] [--hours N] [--seed N]
+                           cut a board's power 1,000 times, and let 72 hours of its time pass
   suite mcu [--board NAME] run the official WebAssembly test suite on those
   fuzz [--smoke] [TARGET] [--seconds N]
                            feed the decoders what nobody would send
@@ -110,6 +112,10 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
                 None => match firmware::qemu(&workspace, Arguments::from_vec(arguments))? {},
             }
         }
+        "sim" => match arguments.subcommand()?.as_deref() {
+            Some("mcu") => firmware::simulate(&workspace, arguments)?,
+            _ => bail!("`sim` plays microcontrollers: `cargo xtask sim mcu`"),
+        },
         "suite" => {
             let boards = Board::chosen(&mut arguments)?;
             match arguments.subcommand()?.as_deref() {

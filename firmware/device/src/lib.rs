@@ -1,7 +1,7 @@
 //! The program on a board: containers, kept as they were declared, with a console.
 //!
 //! It joins what the board gives ([`Parts`]) with the engine, the log and the image store in its flash, and the
-//! supervisor, and then does one thing after the other: what is due, what was asked for, one slice of a container. When
+//! supervisor, and then does one thing after the other: what was asked for, what is due, one slice of a container. When
 //! nothing is left it waits for the console, a container's waker, or the next deadline; the processor sleeps meanwhile.
 //!
 //! Never: knowledge of a chip. What a chip has stands in its own package.
@@ -68,7 +68,6 @@ pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
     let mut bytes = [0; INPUT_BYTES];
     marks.happened("ready");
     loop {
-        let next = supervisor.poll(clock.now());
         let is_asked = console.is_asked();
         marks.requested(is_asked);
         console.carry_out(supervisor, clock);
@@ -78,6 +77,8 @@ pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
             let _ = output.write_all(piece).await;
             console.sent();
         }
+        // Behind what was asked for, which may have made something due: a restart of a container, or of the device.
+        let next = supervisor.poll(clock.now());
         watchdog.feed();
         if next.is_reboot_due {
             let _ = output.flush().await;

@@ -30,11 +30,11 @@ pub(crate) struct Nowhere;
 
 impl Clock for Nowhere {
     fn now(&self) -> Instant {
-        Instant::from_nanos(u64::from(firmware_boards::instructions()))
+        Instant::from_nanos(firmware_boards::instructions())
     }
 
     fn realtime_nanos(&self) -> u64 {
-        u64::from(firmware_boards::instructions())
+        firmware_boards::instructions()
     }
 
     fn resolution_nanos(&self) -> u64 {

@@ -142,6 +142,10 @@ impl Rig {
     ///
     /// # Panics
     /// QEMU or the firmware is missing.
+    #[expect(
+        clippy::expect_used,
+        reason = "without a folder there is nothing to be done"
+    )]
     pub fn start(board: Board, setup: Setup) -> Result<Self, SerialError> {
         let folder = TempDir::new().expect("a folder for the flash");
         let flash = folder.path().join("flash.img");

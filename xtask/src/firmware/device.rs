@@ -4,6 +4,7 @@
 
 mod emulator;
 mod guest;
+mod sim;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use pico_args::Arguments;
 
 pub(crate) use self::emulator::qemu;
 pub(crate) use self::guest::{run as run_guest, split as split_guest};
+pub(crate) use self::sim::run as simulate;
 
 use crate::process;
 use crate::setup::{self, Need, Peer};

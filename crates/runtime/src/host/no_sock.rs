@@ -16,7 +16,7 @@ const REFUSED: Stop = Stop::Failed(Errno::NotSupported);
 
 /// What this module keeps between calls.
 #[derive(Default)]
-pub(super) struct State;
+pub(super) struct State {}
 
 /// An open socket, which nobody can make.
 pub(super) struct OpenSocket {

@@ -93,9 +93,9 @@ pub(super) fn of(spec: &CallSpec, size: usize, u: &mut Unstructured<'_>) -> Resu
                 f64::to_bits(*u.choose(&[0.0, -1.0, 1e300, f64::NAN, f64::INFINITY])?)
             }
         };
-        arguments.push(match (spec.name, parameter.name) {
+        arguments.push(match spec.name {
             // Room that is set aside for real, and not to fill the disk of who runs this.
-            ("fd_allocate", _) if value < 1 << 62 => value & 0xf_ffff,
+            "fd_allocate" if value < 1 << 62 => value & 0xf_ffff,
             _ => value,
         });
     }

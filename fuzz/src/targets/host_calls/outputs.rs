@@ -9,19 +9,20 @@ use thimble_runtime::memory;
 /// The ranges of the memory that a call with these arguments may change.
 pub(super) fn ranges(spec: &CallSpec, arguments: &[u64], memory: &[u8]) -> Vec<Range<u64>> {
     let mut ranges = Vec::new();
-    for (position, parameter) in spec.parameters.iter().enumerate() {
+    let names = spec.call.description().parameters;
+    for (position, (parameter, name)) in spec.parameters.iter().zip(names).enumerate() {
         if *parameter != ParameterKind::Pointer {
             continue;
         }
         let argument =
             |position: usize| arguments.get(position).copied().unwrap_or(0) & 0xffff_ffff;
         let (start, next) = (argument(position), argument(position + 1));
-        match (spec.name, parameter.name) {
+        match (spec.name, *name) {
             ("fd_read" | "fd_pread" | "sock_recv" | "sock_recv_from", "iovs") => {
                 ranges.extend(buffers(memory, start, next));
             }
             _ => {
-                let bytes = output_bytes(spec.name, parameter.name, next, argument(2));
+                let bytes = output_bytes(spec.name, name, next, argument(2));
                 ranges.push(start..start.saturating_add(bytes));
             }
         }

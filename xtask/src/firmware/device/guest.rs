@@ -11,7 +11,7 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// The package that operates boards.
-const OPERATOR: &str = "thimble-tests-boards";
+pub(super) const OPERATOR: &str = "thimble-tests-boards";
 
 /// What stands before the guest and its arguments.
 const RUN: &str = "--run";

@@ -18,8 +18,8 @@ const KEEPER: &str = "keeper";
 enum Expected {
     /// It never ends.
     Runs,
-    /// It wakes some times a second: it runs, or is held.
-    Often,
+    /// It is started by hand, and has ended well.
+    Ends,
     /// It ends again and again, and is started again.
     Returns,
 }
@@ -32,6 +32,8 @@ pub(super) struct Member {
     expected: Expected,
 }
 
+/// Rounds of the publisher, a tenth of a second each, and of the blinky.
+const ROUNDS: u32 = 1000;
 const MINUTE_MS: u64 = 60_000;
 
 /// All that runs, with its images.
@@ -50,17 +52,17 @@ pub(super) fn members() -> Result<Vec<Member>> {
         Member {
             grants: &["timer", "bus.pub:demo/#"],
             memory_bytes: 256 << 10,
-            ..member("publisher", file("publisher-rust")?, Expected::Often)
+            ..member("publisher", file("publisher-rust")?, Expected::Ends)
         },
         Member {
             grants: &["bus.sub:demo/#"],
             memory_bytes: 256 << 10,
-            ..member("subscriber", file("subscriber-rust")?, Expected::Often)
+            ..member("subscriber", file("subscriber-rust")?, Expected::Runs)
         },
         Member {
             grants: &["timer", "gpio:led0"],
             memory_bytes: 256 << 10,
-            ..member("blinky", file("blinky-rust")?, Expected::Often)
+            ..member("blinky", file("blinky-rust")?, Expected::Ends)
         },
         member(
             "crasher",
@@ -115,7 +117,12 @@ impl Hours {
                     .iter()
                     .map(|&grant| grant.to_owned())
                     .collect(),
-                restart: Policy::Always,
+                env: vec![format!("ROUNDS={ROUNDS}")],
+                restart: match member.expected {
+                    Expected::Ends => Policy::No,
+                    _ => Policy::Always,
+                },
+                is_stopped: member.expected == Expected::Ends,
                 ..Declaration::default()
             };
             declaration.limits.memory_bytes = Some(member.memory_bytes);
@@ -129,21 +136,12 @@ impl Hours {
         Ok(())
     }
 
-    /// Lets those run that wake often, or holds them.
-    pub(super) fn set_busy(&mut self, is_busy: bool) -> Result<()> {
-        let is_changed = std::mem::replace(&mut self.is_busy, is_busy) != is_busy;
-        let often = self
-            .members
-            .iter()
-            .filter(|member| member.expected == Expected::Often);
-        for name in often
-            .filter(|_| is_changed)
-            .map(|member| member.name.to_owned())
-        {
-            self.rig.client.done(&match is_busy {
-                true => Request::Unpause { name },
-                false => Request::Pause { name },
-            })?;
+    /// Lets those work that wake some times a second, for two minutes: much longer would be real minutes.
+    pub(super) fn start_workers(&mut self) -> Result<()> {
+        let works = |member: &&Member| member.expected == Expected::Ends;
+        for member in self.members.iter().filter(works) {
+            let name = member.name.to_owned();
+            self.rig.client.done(&Request::Start { name })?;
         }
         Ok(())
     }
@@ -155,7 +153,7 @@ impl Hours {
         for Member { name, expected, .. } in &self.members {
             let found = containers.iter().find(|it| it.declaration.name == *name);
             let status = found.with_context(|| format!("{name} is gone; {}", device.recovered))?;
-            check(status, *expected, self.is_busy)?;
+            check(status, *expected)?;
         }
         self.extra.check(&containers)?;
         let heard = self.rig.log(KEEPER)?;
@@ -178,11 +176,14 @@ impl Hours {
     }
 }
 
-fn check(status: &ContainerStatus, expected: Expected, is_busy: bool) -> Result<()> {
+fn check(status: &ContainerStatus, expected: Expected) -> Result<()> {
     let is_well = match expected {
         Expected::Runs => status.state == RunState::Running && status.restarts == 0,
-        Expected::Often if !is_busy => status.state == RunState::Paused,
-        Expected::Often => status.state == RunState::Running && status.restarts == 0,
+        Expected::Ends => match (status.state, &status.end) {
+            (RunState::Created, _) => true,
+            (RunState::Exited, Some(end)) => end.exit_code == 0,
+            _ => false,
+        },
         Expected::Returns => matches!(status.state, RunState::Running | RunState::Restarting),
     };
     ensure!(
