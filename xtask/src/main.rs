@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use pico_args::Arguments;
 
-use crate::firmware::{Board, Device, Firmware, Variant};
+use crate::firmware::{Board, Device, Firmware};
 use crate::guests::WithoutGo;
 use crate::report::Report;
 use crate::setup::Need;
@@ -151,7 +151,7 @@ fn build_firmware(workspace: &Workspace, mut arguments: Arguments) -> Result<()>
             let devices = Device::chosen(&mut arguments)?;
             no_more(arguments)?;
             for device in devices {
-                device.build(workspace, Variant::Usual)?;
+                device.build(workspace)?;
             }
         }
         Some(unknown) => bail!("`firmware` knows `build`, and not `{unknown}`"),

@@ -40,6 +40,12 @@ impl Budgets {
         Ok(Self(budgets))
     }
 
+    /// Whether something is promised under this name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// The goal of this name, with its sign, and whether `value` keeps it.
     ///
     /// # Errors

@@ -108,7 +108,7 @@ impl Device {
     pub(crate) fn build_all(workspace: &Workspace) -> Result<()> {
         const ALL: &[Device] = &DEVICES;
         ALL.iter()
-            .try_for_each(|device| device.build(workspace, Variant::Usual).map(drop))
+            .try_for_each(|device| device.build(workspace).map(drop))
     }
 
     /// The devices that arguments ask for with `--board NAME`, or all.
@@ -139,8 +139,13 @@ impl Device {
         self.emulator.is_some()
     }
 
-    /// Builds its firmware, and says how large it is.
-    pub(crate) fn build(&self, workspace: &Workspace, variant: Variant) -> Result<PathBuf> {
+    /// Builds its firmware as devices run it, and says how large it is.
+    pub(crate) fn build(&self, workspace: &Workspace) -> Result<PathBuf> {
+        self.build_as(workspace, Variant::Usual)
+    }
+
+    /// Builds its firmware in some way.
+    pub(super) fn build_as(&self, workspace: &Workspace, variant: Variant) -> Result<PathBuf> {
         let mut needs = vec![Need::Rust(self.triple)];
         needs.extend(
             self.emulator
@@ -175,7 +180,7 @@ impl Device {
 
 /// A way to build a device's firmware.
 #[derive(Clone, Copy)]
-pub(crate) enum Variant {
+pub(super) enum Variant {
     /// As devices run it.
     Usual,
     /// Without sockets.

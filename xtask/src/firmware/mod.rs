@@ -20,7 +20,7 @@ use crate::process;
 use crate::setup::{self, Need, Peer, Toolbox};
 use crate::workspace::Workspace;
 
-pub(crate) use self::device::{Device, Variant, qemu, run_guest, simulate, split_guest};
+pub(crate) use self::device::{Device, qemu, run_guest, simulate, split_guest};
 pub(crate) use self::measure::{measure, smoke};
 pub(crate) use self::suite::replay;
 pub(crate) use self::whole::{measure_devices, smoke_device};

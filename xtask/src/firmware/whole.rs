@@ -87,18 +87,18 @@ fn carry_out(workspace: &Workspace, mut arguments: Arguments, mut wish: Wish) ->
 fn measure(workspace: &Workspace, device: &Device, wish: &Wish) -> Result<()> {
     let mut programs: Vec<(&str, PathBuf)> = Vec::new();
     if wish.is_smoke() {
-        programs.push(("--plain", device.build(workspace, Variant::Plain)?));
+        programs.push(("--plain", device.build_as(workspace, Variant::Plain)?));
     } else if device.has_features() {
-        let network = device.build(workspace, Variant::Usual)?;
-        let plain = device.build(workspace, Variant::Plain)?;
-        let marks = device.build(workspace, Variant::Marks)?;
+        let network = device.build(workspace)?;
+        let plain = device.build_as(workspace, Variant::Plain)?;
+        let marks = device.build_as(workspace, Variant::Marks)?;
         programs.extend([
             ("--network", network),
             ("--plain", plain),
             ("--marks", marks),
         ]);
     } else {
-        programs.push(("--plain", device.build(workspace, Variant::Usual)?));
+        programs.push(("--plain", device.build(workspace)?));
     }
     if let Some(board) = device.board().filter(|_| !wish.is_alone) {
         let [empty, ..] = Firmware::FLASH;

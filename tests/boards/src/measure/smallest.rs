@@ -45,7 +45,7 @@ pub(super) const OURS: Three = Three {
         Part {
             guest: "publisher-rust",
             grants: &["timer", "bus.pub:demo/#"],
-            stack_bytes: 512,
+            stack_bytes: 256,
             says: None,
         },
         Part {
@@ -65,19 +65,19 @@ pub(super) const OCRES: Three = Three {
         Part {
             guest: "blinky-ocre",
             grants: &["timer", "gpio:led0"],
-            stack_bytes: 1280,
+            stack_bytes: 896,
             says: Some((": led0 is ", 2000)),
         },
         Part {
             guest: "publisher-ocre",
             grants: &["timer", "bus.pub:temperature/#"],
-            stack_bytes: 1280,
+            stack_bytes: 1152,
             says: Some(("Published: topic=temperature/room1", 3000)),
         },
         Part {
             guest: "subscriber-ocre",
             grants: &["bus.sub:temperature/#"],
-            stack_bytes: 1280,
+            stack_bytes: 1152,
             says: Some((
                 "topic=temperature/room1, content_type=text/plain, payload=reading ",
                 3000,

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use pico_args::Arguments;
 
-use super::{Device, FlashFile, Variant};
+use super::{Device, FlashFile};
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -29,7 +29,7 @@ struct Wish {
 /// Builds the firmware of the board that the arguments name, and becomes QEMU that runs it.
 pub(crate) fn qemu(workspace: &Workspace, mut arguments: Arguments) -> Result<Infallible> {
     let wish = parse(&mut arguments)?;
-    let program = wish.device.build(workspace, Variant::Usual)?;
+    let program = wish.device.build(workspace)?;
     let flash = match &wish.flash {
         Some(path) => std::path::absolute(path)?,
         None => wish.device.folder(workspace).join("flash.img"),

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Device, Variant};
+use super::Device;
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -40,7 +40,7 @@ pub(crate) fn run(
     if device.emulator.is_none() {
         bail!("nobody plays {name}; it needs the real board");
     }
-    device.build(workspace, Variant::Usual)?;
+    device.build(workspace)?;
     let mut command = workspace.cargo("run");
     command
         .args([

@@ -3,8 +3,8 @@
 use anyhow::{Result, bail};
 use pico_args::Arguments;
 
+use super::Device;
 use super::guest::OPERATOR;
-use super::{Device, Variant};
 use crate::guests::{self, WithoutGo};
 use crate::process;
 use crate::workspace::Workspace;
@@ -32,7 +32,7 @@ pub(crate) fn run(workspace: &Workspace, mut arguments: Arguments) -> Result<()>
     }
     guests::build(workspace, &[], WithoutGo::Skip)?;
     for device in wish.devices {
-        device.build(workspace, Variant::Usual)?;
+        device.build(workspace)?;
         if let Some(cuts) = wish.cuts {
             let count = ["--count".to_owned(), cuts.to_string()];
             simulate(workspace, device, "cuts", &count, wish.seed)?;
