@@ -22,7 +22,7 @@ fn no_pointer_or_length_does_harm() {
         0xffff_ffff,
     ];
     for spec in calls::all().filter(|spec| matches!(spec.call, Call::Wasi(_))) {
-        let kinds: Vec<ParameterKind> = spec.parameters.iter().copied().collect();
+        let kinds: Vec<ParameterKind> = spec.parameters.to_vec();
         for fd in [0, 1, MOUNT, 77] {
             for len in [0, 1, 8] {
                 for (position, kind) in kinds.iter().enumerate() {

@@ -77,7 +77,7 @@ pub(super) struct Slot {
     pub(super) doom: Option<Box<End>>,
     pub(super) record: Option<Box<ExitRecord>>,
     usage: Usage,
-    /// Fuel that lasts about a microsecond, learned from its slices.
+    /// Fuel that lasts about a microsecond, learned from its slices; 0 until then.
     fuel_per_microsecond: u64,
     started_nanos: u64,
 }
@@ -93,7 +93,9 @@ pub(super) struct Ending {
     pub(super) stop: Option<Duration>,
 }
 
-/// What a slow interpreter burns in a microsecond: a cautious beginning.
+/// Fuel of slices before anything is known of the processor: some milliseconds of a slow one. And no more than an
+/// interpreter burns in a microsecond.
+const FUEL_FIRST: u64 = 20_000;
 const FUEL_PER_MICROSECOND: u64 = 200;
 
 impl Slot {
@@ -113,7 +115,7 @@ impl Slot {
             doom: None,
             record: None,
             usage: Usage::default(),
-            fuel_per_microsecond: FUEL_PER_MICROSECOND,
+            fuel_per_microsecond: 0,
             started_nanos: 0,
         }
     }
@@ -177,7 +179,11 @@ impl Slot {
         }
         body.host.set_cpu_used(self.usage.cpu);
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
-        Some((body, micros.saturating_mul(self.fuel_per_microsecond)))
+        let fuel = match self.fuel_per_microsecond {
+            0 => FUEL_FIRST.min(micros.saturating_mul(FUEL_PER_MICROSECOND)),
+            per_microsecond => micros.saturating_mul(per_microsecond),
+        };
+        Some((body, fuel))
     }
 
     /// Books a slice.
@@ -191,11 +197,16 @@ impl Slot {
         self.usage.slices += 1;
         self.usage.memory_bytes = body.guest.memory_bytes();
         self.usage.memory_bytes_max = self.usage.memory_bytes_max.max(self.usage.memory_bytes);
-        if matches!(yielded, Yield::Preempted) && nanos > 10_000 {
-            // A slice that was cut short burnt less than its budget, so one measurement counts for little.
-            let measured =
-                (budget.fuel.saturating_mul(1000) / nanos).clamp(1, self.fuel_per_microsecond * 2);
-            self.fuel_per_microsecond = (self.fuel_per_microsecond * 3 + measured) / 4;
+        let known = self.fuel_per_microsecond;
+        if matches!(yielded, Yield::Preempted) && (nanos > 10_000 || known == 0) {
+            let measured = (budget.fuel.saturating_mul(1000) / nanos).max(1);
+            self.fuel_per_microsecond = match known {
+                0 => measured.min(FUEL_PER_MICROSECOND),
+                // The next slice would be too long as well.
+                known if measured < known => known.midpoint(measured),
+                // A slice that was cut short burnt less than its budget, so one measurement counts for little.
+                known => (known * 3 + measured.min(known * 2)).div_ceil(4),
+            };
         }
     }
 
