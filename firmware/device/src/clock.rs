@@ -11,9 +11,6 @@ use thimble_runtime::port::Clock;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 const NANOS_PER_MILLISECOND: u64 = 1_000_000;
 
-/// Nanoseconds of one tick of Embassy's clock, which divides a second for every chip of ours.
-const NANOS_PER_TICK: u64 = NANOS_PER_SECOND / TICK_HZ;
-
 /// The device's clocks. Clones are the same.
 #[derive(Clone)]
 pub(crate) struct DeviceClock {
@@ -47,11 +44,7 @@ impl DeviceClock {
 
 impl Clock for DeviceClock {
     fn now(&self) -> Instant {
-        Instant::from_nanos(
-            embassy_time::Instant::now()
-                .as_ticks()
-                .saturating_mul(NANOS_PER_TICK),
-        )
+        Instant::from_nanos(nanos(embassy_time::Instant::now().as_ticks()))
     }
 
     fn realtime_nanos(&self) -> u64 {
@@ -70,7 +63,32 @@ impl Clock for DeviceClock {
     }
 }
 
+/// Whole nanoseconds of a tick, on chips that have such: there is nothing to divide.
+const NANOS_PER_TICK: Option<u64> = if NANOS_PER_SECOND.is_multiple_of(TICK_HZ) {
+    Some(NANOS_PER_SECOND / TICK_HZ)
+} else {
+    None
+};
+
+/// Nanoseconds of so many ticks.
+fn nanos(ticks: u64) -> u64 {
+    if let Some(nanos) = NANOS_PER_TICK {
+        return ticks.saturating_mul(nanos);
+    }
+    let (seconds, rest) = (ticks / TICK_HZ, ticks % TICK_HZ);
+    let nanos = seconds.saturating_mul(NANOS_PER_SECOND);
+    nanos.saturating_add(rest * NANOS_PER_SECOND / TICK_HZ)
+}
+
 /// The same moment by Embassy's clock, or the tick after it.
 pub(crate) fn embassy(instant: Instant) -> embassy_time::Instant {
-    embassy_time::Instant::from_ticks(instant.nanos().div_ceil(NANOS_PER_TICK))
+    let nanos = instant.nanos();
+    if let Some(tick) = NANOS_PER_TICK {
+        return embassy_time::Instant::from_ticks(nanos.div_ceil(tick));
+    }
+    let (seconds, rest) = (nanos / NANOS_PER_SECOND, nanos % NANOS_PER_SECOND);
+    let ticks = seconds.saturating_mul(TICK_HZ);
+    embassy_time::Instant::from_ticks(
+        ticks.saturating_add((rest * TICK_HZ).div_ceil(NANOS_PER_SECOND)),
+    )
 }

@@ -68,11 +68,13 @@ pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
     let mut bytes = [0; INPUT_BYTES];
     marks.happened("ready");
     loop {
-        let is_asked = console.is_asked();
-        marks.requested(is_asked);
-        console.carry_out(supervisor, clock);
-        marks.carried_out(is_asked);
-        while let Some(piece) = console.outgoing() {
+        if !console.is_sending() {
+            let is_asked = console.is_asked();
+            marks.requested(is_asked);
+            console.carry_out(supervisor, clock);
+            marks.carried_out(is_asked);
+        }
+        if let Some(piece) = console.outgoing() {
             // A console that fails has nobody behind it.
             let _ = output.write_all(piece).await;
             console.sent();
@@ -80,7 +82,7 @@ pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
         // Behind what was asked for, which may have made something due: a restart of a container, or of the device.
         let next = supervisor.poll(clock.now());
         watchdog.feed();
-        if next.is_reboot_due {
+        if next.is_reboot_due && !console.is_sending() {
             let _ = output.flush().await;
             C::restart();
         }
@@ -93,14 +95,16 @@ pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
                 console.say(&mut marks);
                 // Whoever was woken by an interrupt, and then whatever was typed meanwhile.
                 yield_now().await;
-                let typed = select(input.read(&mut bytes), core::future::ready(())).await;
-                if let Either::First(Ok(count)) = typed {
-                    console.receive(bytes.get(..count).unwrap_or_default(), clock.uptime_ms());
+                if !console.is_sending() {
+                    let typed = select(input.read(&mut bytes), core::future::ready(())).await;
+                    if let Either::First(Ok(count)) = typed {
+                        console.receive(bytes.get(..count).unwrap_or_default(), clock.uptime_ms());
+                    }
                 }
                 marks.looked();
             }
             Step::Idle { .. } if console.say(&mut marks) => {}
-            Step::Idle { .. } if console.has_work(clock.uptime_ms()) => {}
+            Step::Idle { .. } if console.is_sending() || console.has_work(clock.uptime_ms()) => {}
             Step::Idle { until } => {
                 let until = [until, next.until, console.wake_at()]
                     .into_iter()

@@ -17,13 +17,17 @@ use embassy_nrf::nvmc::Nvmc;
 use embassy_nrf::rng::Rng;
 use embassy_nrf::{bind_interrupts, peripherals, uarte};
 use embassy_time::TICK_HZ;
+#[cfg(feature = "check")]
+use firmware_app as program;
+#[cfg(not(feature = "check"))]
+use firmware_device as program;
 use firmware_parts::{Beginning, ClockFacts, Parts, Region, Words, scheduler, stack};
 
 use crate::chip::Nrf52840;
 use crate::watchdog::Watchdog;
 
 /// The part of flash that is not the firmware's; see memory.x. Flash begins at address 0.
-const STORAGE: Range<u32> = 384 * 1024..1024 * 1024;
+const STORAGE: Range<u32> = 512 * 1024..1024 * 1024;
 const RECEIVED_BYTES: usize = 1024;
 const SENDING_BYTES: usize = 256;
 
@@ -116,5 +120,5 @@ fn fill(mut random: Rng<'_, embassy_nrf::mode::Blocking>, seed: &mut [u8]) {
 
 #[embassy_executor::task]
 async fn device(parts: Box<Parts<Nrf52840>>) {
-    firmware_app::run(parts).await
+    program::run(parts).await
 }

@@ -17,6 +17,10 @@ use embassy_rp::trng::{self, Trng};
 use embassy_rp::uart::{self, BufferedInterruptHandler, BufferedUart};
 use embassy_rp::{bind_interrupts, peripherals};
 use embassy_time::TICK_HZ;
+#[cfg(feature = "check")]
+use firmware_app as program;
+#[cfg(not(feature = "check"))]
+use firmware_device as program;
 use firmware_parts::{Beginning, ClockFacts, Parts, Region, Words, scheduler, stack};
 use thimble_port_mcu::pins::{PinPlace, Pins, Polarity};
 
@@ -106,5 +110,5 @@ extern "C" fn on_stack() -> ! {
 
 #[embassy_executor::task]
 async fn device(parts: Box<Parts<Pico2>>) {
-    firmware_app::run(parts).await
+    program::run(parts).await
 }
