@@ -104,6 +104,11 @@ impl Client {
             else {
                 return Err(SerialError::OtherReply);
             };
+            // Who is overtaken by a container that writes without end would never be done.
+            let is_overtaken = !follow && from > 0 && lost_bytes > 0;
+            if is_overtaken {
+                return Ok(true);
+            }
             if watcher.wrote(&entries, lost_bytes).is_break() {
                 return Ok(false);
             }
