@@ -14,6 +14,8 @@ use super::passing::pass;
 
 /// How often each request is made.
 const TRIES: u32 = 5;
+/// When nothing was said for so long, everything is said: a line waits for the end of a slice or two.
+const QUIET_TIME: Duration = Duration::from_millis(500);
 /// Milliseconds of the board's time that a container computes before something is asked.
 const STEADY_MS: u64 = 300;
 
@@ -122,13 +124,13 @@ fn observe<'a>(
     effect: &'a str,
     ask: impl FnOnce(&mut Rig) -> Result<()>,
 ) -> Result<(Vec<Mark>, &'a str)> {
-    // What is still to be said of the request before comes before this one's reply.
-    rig.device()?;
     let mut reader = Reader::default();
-    rig.client.idle(Duration::from_millis(200))?;
-    reader.skip(rig);
+    // What is still to be said of earlier requests is said before.
+    while reader.skip(rig) > 0 {
+        rig.client.idle(QUIET_TIME)?;
+    }
     ask(rig)?;
-    Ok((reader.until(rig, effect)?, effect))
+    Ok((reader.until_requested(rig, effect)?, effect))
 }
 
 fn check(rig: &mut Rig, state: RunState) -> Result<()> {

@@ -40,20 +40,40 @@ impl Mark {
 pub(super) struct Reader(usize);
 
 impl Reader {
-    /// Forgets what was said so far.
-    pub(super) fn skip(&mut self, rig: &Rig) {
+    /// Forgets what was said so far; how much of it was new.
+    pub(super) fn skip(&mut self, rig: &Rig) -> usize {
+        let known = self.0;
         self.0 = rig.heard.text().len();
+        self.0 - known
     }
 
     /// The marks that came since, as soon as one of this name is among them.
     pub(super) fn until(&mut self, rig: &mut Rig, name: &str) -> Result<Vec<Mark>> {
+        self.await_marks(rig, name, |marks| marks)
+    }
+
+    /// The same of a request: what is said before it is not its own.
+    pub(super) fn until_requested(&mut self, rig: &mut Rig, name: &str) -> Result<Vec<Mark>> {
+        self.await_marks(rig, name, |marks| {
+            let others = marks.iter().take_while(|mark| mark.name != "incomplete");
+            let others = others.count();
+            marks.into_iter().skip(others).collect()
+        })
+    }
+
+    fn await_marks(
+        &mut self,
+        rig: &mut Rig,
+        name: &str,
+        choose: impl Fn(Vec<Mark>) -> Vec<Mark>,
+    ) -> Result<Vec<Mark>> {
         until(rig, |rig| {
             let text = rig.heard.text();
             let new = text.get(self.0..).unwrap_or_default();
             // The last line may not be whole yet.
             let whole = new.rfind('\n').map_or(0, |end| end + 1);
             let lines = new.get(..whole).unwrap_or_default().lines();
-            let marks: Vec<Mark> = lines.filter_map(Mark::parse).collect();
+            let marks = choose(lines.filter_map(Mark::parse).collect());
             if !marks.iter().any(|mark| mark.name == name) {
                 return Ok(None);
             }
