@@ -55,10 +55,6 @@ impl Memory {
         let place = offset % BYTES;
         if let Some(byte) = state.bytes.get_mut(place) {
             *byte ^= bits;
-            let dirty = *byte != 0xff;
-            if let Some(written) = state.written.get_mut(place) {
-                *written |= dirty;
-            }
         }
     }
 
@@ -119,7 +115,8 @@ impl<const WRITE: usize> NorFlash for Flash<WRITE> {
         } = &mut *state;
         let places = stored.iter_mut().zip(written).skip(offset as usize);
         for (from, (to, written)) in bytes.iter().zip(places) {
-            *twice |= *written;
+            // What damage left there counts too, unless it undid itself.
+            *twice |= *written || *to != 0xff;
             *written = true;
             *to &= from;
         }
