@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use thimble_abi::Errno;
-use thimble_runtime::port::{Board, Direction, Level, PinEdge, PinName, SensorReading};
+use thimble_runtime::port::{
+    Board, Direction, EDGE_BACKLOG, Level, PinEdge, PinName, Pulses, SensorReading,
+};
 use thimble_runtime::{ContainerId, Instant};
 
 pub use file::BoardError;
@@ -22,9 +24,6 @@ pub use thimble_runtime::port::NoBoard;
 
 /// Changes of outputs that are kept for [`Simulated::changes`].
 const CHANGES_MAX: usize = 1024;
-/// Edges of one pin that wait to be received; earlier ones are forgotten.
-const EDGE_BACKLOG: u64 = 32;
-
 /// A board made of a file.
 pub struct Simulated {
     pins: Vec<PinSpec>,
@@ -50,13 +49,9 @@ pub struct Change {
 struct PinSpec {
     name: PinName,
     direction: Direction,
-    pulses: Pulses,
-}
-
-/// When an input changes, counted from the moment it is taken. It begins high, by its pull-up.
-#[derive(Clone, Debug, Default)]
-struct Pulses {
+    /// Times of changes of an input.
     times: Vec<Duration>,
+    /// After how long they begin anew.
     repeat: Option<Duration>,
 }
 
@@ -235,7 +230,9 @@ impl Board for Simulated {
             .ok_or(Errno::Permission)?;
         Ok(match spec.direction {
             Direction::Output => held.level,
-            Direction::Input => after(spec.pulses.edges_until(now.since(held.since))),
+            Direction::Input => {
+                Pulses::level_after(spec.pulses().edges_until(now.since(held.since)))
+            }
         })
     }
 
@@ -259,7 +256,7 @@ impl Board for Simulated {
         if !on {
             held.next_edge = None;
         } else if held.next_edge.is_none() {
-            held.next_edge = Some(spec.pulses.edges_until(now.since(held.since)));
+            held.next_edge = Some(spec.pulses().edges_until(now.since(held.since)));
         }
         Ok(())
     }
@@ -280,9 +277,9 @@ impl Board for Simulated {
             let (Some(next), Some(spec)) = (held.next_edge, self.pins.get(*index)) else {
                 continue;
             };
-            let happened = spec.pulses.edges_until(now.since(held.since));
+            let happened = spec.pulses().edges_until(now.since(held.since));
             let edge = next.max(happened.saturating_sub(EDGE_BACKLOG));
-            let Some(time) = spec.pulses.time_of(edge) else {
+            let Some(time) = spec.pulses().time_of(edge) else {
                 continue;
             };
             let at = held.since + time;
@@ -297,7 +294,7 @@ impl Board for Simulated {
                 Ok(PinEdge {
                     port: spec.name.port,
                     pin: spec.name.pin,
-                    level: after(count),
+                    level: Pulses::level_after(count),
                     at,
                 })
             }
@@ -344,48 +341,12 @@ impl Board for Simulated {
     }
 }
 
-impl Pulses {
-    /// How many edges happen within this time, its end included.
-    fn edges_until(&self, elapsed: Duration) -> u64 {
-        let within = |elapsed: Duration| {
-            self.times
-                .iter()
-                .take_while(|time| **time <= elapsed)
-                .count()
-        };
-        let count = |edges: usize| u64::try_from(edges).unwrap_or(u64::MAX);
-        match self.repeat {
-            Some(repeat) if !repeat.is_zero() => {
-                let rounds =
-                    u64::try_from(elapsed.as_nanos() / repeat.as_nanos()).unwrap_or(u64::MAX);
-                let rest = u64::try_from(elapsed.as_nanos() % repeat.as_nanos()).unwrap_or(0);
-                rounds
-                    .saturating_mul(count(self.times.len()))
-                    .saturating_add(count(within(Duration::from_nanos(rest))))
-            }
-            _ => count(within(elapsed)),
+impl PinSpec {
+    fn pulses(&self) -> Pulses<'_> {
+        Pulses {
+            times: &self.times,
+            repeat: self.repeat,
         }
-    }
-
-    /// When the edge of this number, counted from 0, happens.
-    fn time_of(&self, edge: u64) -> Option<Duration> {
-        let each = u64::try_from(self.times.len()).ok()?;
-        let (round, place) = (edge.checked_div(each)?, edge.checked_rem(each)?);
-        let time = *self.times.get(usize::try_from(place).ok()?)?;
-        match self.repeat {
-            None if round > 0 => None,
-            None => Some(time),
-            Some(repeat) => time.checked_add(repeat.checked_mul(u32::try_from(round).ok()?)?),
-        }
-    }
-}
-
-/// The level of an input after so many edges.
-const fn after(edges: u64) -> Level {
-    if edges.is_multiple_of(2) {
-        Level::High
-    } else {
-        Level::Low
     }
 }
 

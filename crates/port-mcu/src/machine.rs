@@ -57,7 +57,6 @@ pub struct Machine {
     devices: Devices,
     bells: Lock<Bells>,
     alarm: Arc<Alarm>,
-    running: Lock<Option<ContainerId>>,
     watch: Watch,
 }
 
@@ -135,7 +134,6 @@ impl Machine {
             devices,
             bells: Lock::new(Bells::default()),
             alarm,
-            running: Lock::new(None),
             watch: |_| {},
         }
     }
@@ -155,12 +153,6 @@ impl Machine {
     /// Has every slice told.
     pub const fn set_watch(&mut self, watch: Watch) {
         self.watch = watch;
-    }
-
-    /// The container whose slice runs now.
-    #[must_use]
-    pub fn running(&self) -> Option<ContainerId> {
-        self.running.take().ok().and_then(|running| *running)
     }
 
     fn ports(&self) -> Ports<'_> {
@@ -201,11 +193,9 @@ impl Machine {
         };
         match next {
             Next::Run(mut lease) => {
-                self.set_running(Some(lease.id));
                 (self.watch)(Some((lease.id, lease.name())));
                 let yielded = lease.run(&self.ports());
                 (self.watch)(None);
-                self.set_running(None);
                 let now = self.now();
                 if let Ok(mut kernel) = self.kernel() {
                     kernel.finish(lease, yielded, now, || self.realtime_nanos());
@@ -217,12 +207,6 @@ impl Machine {
                 Step::Ran
             }
             Next::Idle { until } => Step::Idle { until },
-        }
-    }
-
-    fn set_running(&self, id: Option<ContainerId>) {
-        if let Ok(mut running) = self.running.take() {
-            *running = id;
         }
     }
 

@@ -11,18 +11,18 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::task::Waker;
-use core::time::Duration;
 
 use spin::MutexGuard;
 use thimble_abi::Errno;
 use thimble_runtime::config::ContainerId;
-use thimble_runtime::port::{Board, Direction, Level, PinEdge, PinName, SensorReading};
+use thimble_runtime::port::{
+    Board, Direction, EDGE_BACKLOG, Level, PinEdge, PinName, SensorReading,
+};
 use thimble_runtime::time::Instant;
 
 use crate::machine::Lock;
 
-/// Edges of one pin that wait to be received; earlier ones are forgotten.
-const EDGE_BACKLOG: u64 = 32;
+pub use thimble_runtime::port::Pulses;
 
 /// A pin.
 #[derive(Clone, Copy, Debug)]
@@ -36,16 +36,7 @@ pub struct Pin {
     /// What it is.
     pub direction: Direction,
     /// When it changes, if it is an input.
-    pub pulses: Pulses,
-}
-
-/// When an input changes, counted from the moment it is taken. It begins high, by its pull-up.
-#[derive(Clone, Copy, Debug)]
-pub struct Pulses {
-    /// Times of changes, increasing.
-    pub times: &'static [Duration],
-    /// After how long they begin anew; longer than the last of them.
-    pub repeat: Option<Duration>,
+    pub pulses: Pulses<'static>,
 }
 
 /// A sensor.
@@ -182,7 +173,7 @@ impl Board for Simulated {
             .ok_or(Errno::Permission)?;
         Ok(match pin.direction {
             Direction::Output => held.level,
-            Direction::Input => after(pin.pulses.edges_until(now.since(held.since))),
+            Direction::Input => Pulses::level_after(pin.pulses.edges_until(now.since(held.since))),
         })
     }
 
@@ -241,7 +232,7 @@ impl Board for Simulated {
                 Ok(PinEdge {
                     port: pin.port,
                     pin: pin.pin,
-                    level: after(count),
+                    level: Pulses::level_after(count),
                     at,
                 })
             }
@@ -277,56 +268,5 @@ impl Board for Simulated {
         let value = values.get(*taken).copied().ok_or(Errno::Io)?;
         *taken = (*taken + 1) % values.len().max(1);
         Ok(value)
-    }
-}
-
-impl Pulses {
-    /// None.
-    pub const NONE: Self = Self {
-        times: &[],
-        repeat: None,
-    };
-
-    /// How many edges happen within this time, its end included.
-    fn edges_until(&self, elapsed: Duration) -> u64 {
-        let within = |elapsed: Duration| {
-            self.times
-                .iter()
-                .take_while(|time| **time <= elapsed)
-                .count()
-        };
-        let count = |edges: usize| u64::try_from(edges).unwrap_or(u64::MAX);
-        match self.repeat {
-            Some(repeat) if !repeat.is_zero() => {
-                let rounds =
-                    u64::try_from(elapsed.as_nanos() / repeat.as_nanos()).unwrap_or(u64::MAX);
-                let rest = u64::try_from(elapsed.as_nanos() % repeat.as_nanos()).unwrap_or(0);
-                rounds
-                    .saturating_mul(count(self.times.len()))
-                    .saturating_add(count(within(Duration::from_nanos(rest))))
-            }
-            _ => count(within(elapsed)),
-        }
-    }
-
-    /// When the edge of this number, counted from 0, happens.
-    fn time_of(&self, edge: u64) -> Option<Duration> {
-        let each = u64::try_from(self.times.len()).ok()?;
-        let (round, place) = (edge.checked_div(each)?, edge.checked_rem(each)?);
-        let time = *self.times.get(usize::try_from(place).ok()?)?;
-        match self.repeat {
-            None if round > 0 => None,
-            None => Some(time),
-            Some(repeat) => time.checked_add(repeat.checked_mul(u32::try_from(round).ok()?)?),
-        }
-    }
-}
-
-/// The level of an input after so many edges.
-const fn after(edges: u64) -> Level {
-    if edges.is_multiple_of(2) {
-        Level::High
-    } else {
-        Level::Low
     }
 }

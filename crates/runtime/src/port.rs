@@ -8,6 +8,7 @@
 mod board;
 mod files;
 mod network;
+mod pulses;
 mod store;
 mod streams;
 
@@ -19,6 +20,7 @@ pub use files::{
     Opened, Position, Times,
 };
 pub use network::{Group, Lookup, Network, Protocol, Received, Socket, SocketOption};
+pub use pulses::{EDGE_BACKLOG, Pulses};
 pub use store::{KeyValue, StoreReply, StoreRequest};
 pub use streams::{Interest, Readiness, Stream};
 

@@ -1,12 +1,11 @@
 //! What firmware gives to the supervisor.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 
 use thimble_abi::Errno;
 use thimble_port_mcu::images::ImageStore;
-use thimble_port_mcu::machine::{Lock, Watch};
-use thimble_port_mcu::records::Records;
+use thimble_port_mcu::machine::Watch;
+pub use thimble_port_mcu::shared::SharedRecords;
 use thimble_runtime::kernel::Schedule;
 use thimble_runtime::lifecycle::BackoffSettings;
 use thimble_runtime::port::{Board, Clock, Directory, KeyValue, Network, Random};
@@ -15,9 +14,6 @@ use thimble_serial::{FaultReport, LogStream, Space};
 
 use crate::limits;
 use crate::programs::Programs;
-
-/// The records, which the key-value store and the file system use too.
-pub type SharedRecords = Arc<Lock<Box<dyn Records>>>;
 
 /// What a device allows.
 #[derive(Clone, Debug)]

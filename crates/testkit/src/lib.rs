@@ -14,6 +14,7 @@
 
 pub mod blobs;
 pub mod engine_conformance;
+pub mod guests;
 pub mod mosquitto;
 pub mod ports;
 pub mod qemu;

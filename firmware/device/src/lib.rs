@@ -50,7 +50,7 @@ pub async fn run<C: Chip>(parts: Box<Parts<C>>) -> ! {
     let mut device = match begin::<C>(parts) {
         Ok(device) => device,
         Err(mut failed) => {
-            // Without flash there is nothing to keep: say so, and try again as long as somebody looks.
+            // Without flash there is nothing to keep.
             let _ = failed.output.write_all(failed.reason.as_bytes()).await;
             let _ = failed.output.flush().await;
             C::exit(1)

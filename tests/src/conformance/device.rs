@@ -225,11 +225,7 @@ impl Device {
 
 /// What a guest prints last when it has passed all checks that its source has.
 pub(crate) fn last_line(guest: &str) -> String {
-    let source = repository().join(format!("tests/guests/{guest}/main.c"));
-    let source = std::fs::read_to_string(source).unwrap();
-    let checks = source.matches("    RUN(").count();
-    assert!(checks > 0, "{guest} has no checks");
-    format!("\n{checks} passed\n")
+    thimble_testkit::guests::last_line(&repository(), guest)
 }
 
 fn engine(name: &str, place: &Place) -> Box<dyn Engine> {

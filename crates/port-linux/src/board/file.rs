@@ -9,7 +9,7 @@ use thimble_abi::env::SENSOR_NAME_BYTES;
 use thimble_runtime::port::{Direction, PinName, SensorReading};
 use toml::Spanned;
 
-use super::{PinSpec, Pulses, SensorSpec, Simulated};
+use super::{PinSpec, SensorSpec, Simulated};
 
 /// Pins or sensors of one board.
 const PARTS_MAX: usize = 256;
@@ -206,14 +206,12 @@ fn pin(gpio: Gpio, others: &[PinSpec]) -> Result<PinSpec, (String, &'static str)
             PinUse::Input => Direction::Input,
             PinUse::Output => Direction::Output,
         },
-        pulses: Pulses {
-            times: gpio
-                .pulses_ms
-                .into_iter()
-                .map(Duration::from_millis)
-                .collect(),
-            repeat: gpio.repeat_ms.map(Duration::from_millis),
-        },
+        times: gpio
+            .pulses_ms
+            .into_iter()
+            .map(Duration::from_millis)
+            .collect(),
+        repeat: gpio.repeat_ms.map(Duration::from_millis),
     })
 }
 

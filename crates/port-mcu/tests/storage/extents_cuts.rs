@@ -5,8 +5,9 @@ use thimble_port_mcu::records::{Change, Records};
 use thimble_testkit::random::Random;
 
 use crate::extents::{Device, Model, images, install, open};
-use crate::flash::{Shape, TORN, Torn, flash};
+use crate::flash::{Shape, Torn, flash};
 use crate::log::shape;
+use crate::log_cuts::at_every_cut;
 
 /// What a script does. Each install and each removal also sets the name `n` in the same moment.
 #[derive(Clone, Copy)]
@@ -130,13 +131,7 @@ fn play(shape: Shape, script: &[Act], cut: u64, torn: Torn) -> bool {
 
 fn check(shape: Shape, step: u64) {
     let script = script();
-    for torn in TORN {
-        let mut cut = 1;
-        while play(shape, &script, cut, torn) {
-            cut += step;
-        }
-        assert!(cut > 100);
-    }
+    at_every_cut(step, 100, |cut, torn| play(shape, &script, cut, torn));
 }
 
 #[test]

@@ -91,15 +91,21 @@ fn play(shape: Shape, script: &[Act], cut: u64, torn: Torn) -> bool {
     false
 }
 
-fn check(shape: Shape, step: u64) {
-    let script = script();
+/// Plays a script with a cut in every operation, or in every `step`th, and with all that a cut can leave, until it gets
+/// through: there must be more cuts than `least`.
+pub(crate) fn at_every_cut(step: u64, least: u64, play: impl Fn(u64, Torn) -> bool) {
     for torn in TORN {
         let mut cut = 1;
-        while play(shape, &script, cut, torn) {
+        while play(cut, torn) {
             cut += step;
         }
-        assert!(cut > 50);
+        assert!(cut > least);
     }
+}
+
+fn check(shape: Shape, step: u64) {
+    let script = script();
+    at_every_cut(step, 50, |cut, torn| play(shape, &script, cut, torn));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use thimble_image::ImageConfig;
 use thimble_serial::{Declaration, LimitOverrides};
+use thimble_testkit::guests::last_line;
 use thimble_tests_boards::{Board, Outcome, Packed, Rig, Setup, guests};
 
 /// Makes tests on each board of a function that takes one.
@@ -177,15 +178,6 @@ fn run(rig: &mut Rig, group: &Group) -> Outcome {
     rig.run(declaration).unwrap()
 }
 
-/// What a guest prints last when it has passed all checks that its source has.
-fn last_line(guest: &str) -> String {
-    let source = guests::repository().join(format!("tests/guests/{guest}/main.c"));
-    let source = std::fs::read_to_string(source).unwrap();
-    let checks = source.matches("    RUN(").count();
-    assert!(checks > 0, "{guest} has no checks");
-    format!("\n{checks} passed\n")
-}
-
 fn every_group_passes(board: Board) {
     // One group writes a file of 300,000 bytes.
     let setup = Setup {
@@ -198,7 +190,9 @@ fn every_group_passes(board: Board) {
         let name = group.name;
         assert_eq!(outcome.code(), 0, "{name}: {outcome:#?}");
         assert!(
-            outcome.output.ends_with(&last_line(name)),
+            outcome
+                .output
+                .ends_with(&last_line(&guests::repository(), name)),
             "{name}: {outcome:#?}"
         );
         for line in group.told {
