@@ -180,7 +180,7 @@ fn figures<'a>(
     figures.push((
         "line",
         "an image over the console",
-        Box::new(move || line::install(board)),
+        Box::new(move || line::install(board, is_smoke)),
     ));
     figures
 }
