@@ -1,0 +1,6 @@
+//! agent.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;

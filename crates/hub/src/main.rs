@@ -1,0 +1,3 @@
+//! The hub.
+
+fn main() {}

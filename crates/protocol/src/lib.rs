@@ -1,0 +1,24 @@
+//! What a device and the hub say to each other: desired states, manifests, reports, enrolment.
+//!
+//! Pure: no I/O and no clock. Both ends ship at different times, so a published message never changes meaning; a new field
+//! gets a new number, and a reader passes over numbers that it does not know. Bytes are hostile until a constructor here
+//! has accepted them. What changes a device is signed (COSE_Sign1, RFC 9052); TLS only keeps it private.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod capabilities;
+pub mod enrol;
+pub mod ids;
+pub mod manifest;
+pub mod report;
+pub mod state;
+
+pub use capabilities::Capabilities;
+pub use enrol::{EnrolReply, EnrolRequest};
+pub use ids::{DeploymentId, DeviceId, StateVersion, UnixSeconds};
+pub use manifest::Manifest;
+pub use report::{Report, ReportReply};
+pub use state::{DesiredState, Item};

@@ -1,0 +1,6 @@
+//! rollout.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
