@@ -10,12 +10,15 @@ use crate::setup::{self, BARE_TARGETS, Need};
 use crate::workspace::Workspace;
 
 /// What a microcontroller runs; each must build with its default features off.
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 11] = [
     "thimble-abi",
     "thimble-image",
     "thimble-runtime",
     "thimble-engine-wasmi",
     "thimble-engine-inplace",
+    "thimble-protocol",
+    "thimble-agent",
+    "thimble-rollout",
     "thimble-serial",
     "thimble-port-mcu",
     "thimble-supervisor",

@@ -1,1 +1,10 @@
-//! hub.
+//! The hub: keeps a fleet of devices in the state that its operators declared.
+//!
+//! Owns what joins the parts: the operators' listener (`api`), the devices' listener (`device`), who may do what
+//! (`identity`), certificates and keys (`authority`), what each device is to have (`publish`), the executor of rollouts
+//! (`rollouts`), the registry, webhooks and backups. Nodes keep nothing that another node would need: everything that was
+//! acknowledged is in the store or among the blobs.
+
+pub mod hub;
+
+pub use hub::Hub;

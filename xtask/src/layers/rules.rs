@@ -30,8 +30,10 @@ pub(super) enum EdgeKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Abi,
-    /// `protocol`, `image`, `serial`: what two ends share.
+    /// `image`, `serial`: what two ends share.
     Contract,
+    /// `protocol`: what device and hub share, and of `image` what a digest is.
+    Protocol,
     /// `hub-api`, `device-api`: what the operator's side shares; needs std.
     HubApi,
     Runtime,
@@ -41,6 +43,8 @@ enum Role {
     Port,
     /// `builder`: makes images, on a developer's machine.
     Builder,
+    /// `hub-store`, `hub-blobs`: what the hub keeps, and with what it is kept.
+    HubKeeper,
     /// `daemon`, `supervisor`: what a program is beside its command line or board; it is given engines and images.
     Daemon,
     Program,
@@ -63,16 +67,18 @@ fn role(name: &str) -> Option<Role> {
     }
     Some(match name.strip_prefix("thimble-")? {
         "abi" => Role::Abi,
-        "protocol" | "image" | "serial" => Role::Contract,
+        "image" | "serial" => Role::Contract,
+        "protocol" => Role::Protocol,
         "hub-api" | "device-api" => Role::HubApi,
         "runtime" => Role::Runtime,
         "agent" => Role::Agent,
         "rollout" => Role::Rollout,
         "builder" => Role::Builder,
+        "hub-store" | "hub-blobs" => Role::HubKeeper,
         "daemon" | "supervisor" => Role::Daemon,
         "hub" | "cli" | "capi" => Role::Program,
         "testkit" => Role::Testkit,
-        "tests" | "tests-boards" | "bench" | "bench-mcu" | "fuzz" => Role::Judge,
+        "tests" | "tests-boards" | "tests-fleet" | "bench" | "bench-mcu" | "fuzz" => Role::Judge,
         "bench-report" => Role::Report,
         other if other.starts_with("engine-") => Role::Engine,
         other if other.starts_with("port-") => Role::Port,
@@ -83,19 +89,25 @@ fn role(name: &str) -> Option<Role> {
 /// The arrows: what a crate of one role may link.
 fn may_link(from: Role, to: Role) -> bool {
     use Role::{
-        Abi, Agent, Builder, Contract, Daemon, Engine, HubApi, Judge, Port, Program, Report,
-        Rollout, Runtime, Testkit, Xtask,
+        Abi, Agent, Builder, Contract, Daemon, Engine, HubApi, HubKeeper, Judge, Port, Program,
+        Protocol, Report, Rollout, Runtime, Testkit, Xtask,
     };
     match from {
         Abi | Report | Rollout => false,
         Contract | Runtime => to == Abi,
-        HubApi => matches!(to, Contract | Abi),
-        Agent => matches!(to, Runtime | Contract | Abi),
+        Protocol | HubApi | HubKeeper => matches!(to, Contract | Abi),
+        Agent => matches!(to, Runtime | Protocol | Contract | Abi),
         Builder => matches!(to, Runtime | Contract | Abi),
-        Engine | Port => matches!(to, Agent | Runtime | Contract | Abi),
-        Daemon => matches!(to, Port | HubApi | Agent | Runtime | Contract | Abi),
+        Engine | Port => matches!(to, Agent | Runtime | Protocol | Contract | Abi),
+        Daemon => matches!(
+            to,
+            Port | HubApi | Agent | Runtime | Protocol | Contract | Abi
+        ),
         Program => !matches!(to, Program | Testkit | Judge | Report | Xtask),
-        Testkit => matches!(to, Agent | Runtime | Contract | Abi | HubApi | Rollout),
+        Testkit => matches!(
+            to,
+            Agent | Runtime | Protocol | Contract | Abi | HubApi | Rollout
+        ),
         Judge => !matches!(to, Judge | Xtask),
         // It must be ready in seconds, and generates the contract from its source.
         Xtask => to == Abi,
@@ -105,7 +117,12 @@ fn may_link(from: Role, to: Role) -> bool {
 /// Whether the role's library must do without std, and whether without unsafe code.
 fn purity(role: Role) -> (bool, bool) {
     match role {
-        Role::Abi | Role::Contract | Role::Runtime | Role::Agent | Role::Rollout => (true, true),
+        Role::Abi
+        | Role::Contract
+        | Role::Protocol
+        | Role::Runtime
+        | Role::Agent
+        | Role::Rollout => (true, true),
         Role::HubApi => (false, true),
         _ => (false, false),
     }

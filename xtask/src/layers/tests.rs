@@ -43,9 +43,9 @@ fn check(package: Crate, words: &[&str]) {
 fn the_design_is_as_drawn() {
     let crates = [
         package("thimble-abi", &[], &[]),
-        package("thimble-protocol", &["thimble-abi"], &[]),
+        package("thimble-protocol", &["thimble-abi", "thimble-image"], &[]),
         package("thimble-image", &["thimble-abi"], &["thimble-testkit"]),
-        package("thimble-hub-api", &["thimble-protocol"], &[]),
+        package("thimble-hub-api", &["thimble-image"], &[]),
         package("thimble-runtime", &["thimble-abi"], &["thimble-testkit"]),
         package(
             "thimble-agent",
