@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+pub mod bundle;
 pub mod capabilities;
 mod codec;
 pub mod enrol;
