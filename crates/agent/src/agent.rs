@@ -15,7 +15,7 @@ mod work;
 use alloc::vec::Vec;
 
 use thimble_image::Digest;
-use thimble_protocol::StateVersion;
+use thimble_protocol::ETag;
 use thimble_protocol::report::Phase;
 
 use crate::action::{Action, Ticket};
@@ -83,7 +83,9 @@ impl Agent {
     pub fn restore(settings: Settings, saved: &[u8], now: Now) -> Result<Self, RestoreError> {
         let kept = saved::read(saved)?;
         if kept.device != settings.device {
-            return Err(RestoreError::OtherDevice { device: kept.device });
+            return Err(RestoreError::OtherDevice {
+                device: kept.device,
+            });
         }
         Ok(Self::with(settings, kept, now))
     }
@@ -94,7 +96,11 @@ impl Agent {
             work: Work::Idle,
             pending: None,
             ticket: Ticket(0),
-            contact: Contact { began_ms: now.ms, answered_ms: None, is_failing: false },
+            contact: Contact {
+                began_ms: now.ms,
+                answered_ms: None,
+                is_failing: false,
+            },
             reporting: Reporting::new(kept.sequence_end, now.ms),
             delay_until_ms: 0,
             has_begun: false,
@@ -107,8 +113,18 @@ impl Agent {
     /// Takes an event, and appends what is to be done.
     ///
     /// Send [`Event::Tick`] also when the wall clock was set, so that windows are looked at anew.
-    pub fn handle(&mut self, now: Now, event: Event<'_>, trust: &dyn Trust, actions: &mut Vec<Action>) {
-        let mut turn = Turn { now, trust, actions };
+    pub fn handle(
+        &mut self,
+        now: Now,
+        event: Event<'_>,
+        trust: &dyn Trust,
+        actions: &mut Vec<Action>,
+    ) {
+        let mut turn = Turn {
+            now,
+            trust,
+            actions,
+        };
         if !self.has_begun {
             self.begin(&mut turn);
         }
@@ -131,17 +147,19 @@ impl Agent {
         let work = match &self.work {
             Work::Idle => self.plan_deadline(),
             Work::Preparing(preparing) if self.pending.is_none() => preparing.wake_ms,
-            Work::Executing(executing) if self.pending.is_none() => self.execution_deadline(executing),
+            Work::Executing(executing) if self.pending.is_none() => {
+                self.execution_deadline(executing)
+            }
             Work::Preparing(_) | Work::Executing(_) => None,
         };
         let all = [asking, work, self.rung_deadline(), self.report_deadline()];
         all.into_iter().flatten().min()
     }
 
-    /// Returns the version and the tag by which the session asks for states; absent before the first.
+    /// Returns the entity tag by which the session asks for states; absent before the first.
     #[must_use]
-    pub fn tag(&self) -> Option<(StateVersion, [u8; 9])> {
-        (self.kept.adopted.0 > 0).then_some((self.kept.adopted, self.kept.tag))
+    pub const fn tag(&self) -> Option<ETag> {
+        self.kept.tag
     }
 
     /// Returns how the agent is.
@@ -149,14 +167,21 @@ impl Agent {
     pub fn status(&self, now: Now) -> Status {
         let is_held_by_hub = held(now, &self.kept.policy, false).is_some();
         let name = |app: &str| (!app.is_empty()).then(|| app.into());
-        let deployments = self.kept.entries.iter().map(|entry| (name(&entry.app), report::status_of(entry)));
+        let deployments = self
+            .kept
+            .entries
+            .iter()
+            .map(|entry| (name(&entry.app), report::status_of(entry)));
         Status {
             adopted: self.kept.adopted,
             committed: self.kept.committed,
             phase: self.phase(),
             is_held_here: self.kept.is_held_here,
             is_held_by_hub,
-            hub_answered_ms_ago: self.contact.answered_ms.map(|answered_ms| now.ms.saturating_sub(answered_ms)),
+            hub_answered_ms_ago: self
+                .contact
+                .answered_ms
+                .map(|answered_ms| now.ms.saturating_sub(answered_ms)),
             deployments: deployments.collect(),
         }
     }
@@ -177,7 +202,8 @@ impl Agent {
         self.describe_restored();
         self.keep(turn);
         if !self.kept.recovery_urls.is_empty() {
-            turn.actions.push(Action::RecoveryUrls(self.kept.recovery_urls.clone()));
+            turn.actions
+                .push(Action::RecoveryUrls(self.kept.recovery_urls.clone()));
         }
         if self.kept.adopted.0 > 0 {
             turn.actions.push(Action::TagChanged);
@@ -188,7 +214,10 @@ impl Agent {
     fn take(&mut self, turn: &mut Turn<'_>, event: Event<'_>) {
         match event {
             Event::Tick => {}
-            Event::StateReceived { envelope, delay_apply_s } => {
+            Event::StateReceived {
+                envelope,
+                delay_apply_s,
+            } => {
                 self.hub_answered(turn);
                 self.accept(turn, envelope, Some(delay_apply_s));
             }
@@ -212,7 +241,10 @@ impl Agent {
                     self.answered(turn, deployment, consent);
                 }
             }
-            Event::AppStatus { deployment, containers } => self.observed(turn, deployment, containers),
+            Event::AppStatus {
+                deployment,
+                containers,
+            } => self.observed(turn, deployment, containers),
             Event::LocalHold { is_held } => {
                 if self.kept.is_held_here != is_held {
                     self.kept.is_held_here = is_held;
@@ -240,7 +272,9 @@ impl Agent {
 
     /// Gives back what a ticket stands for, if it is the open one and of the kind that the event answers.
     fn settle(&mut self, ticket: Ticket) -> Option<Doing> {
-        self.pending.take_if(|pending| pending.ticket == ticket).map(|pending| pending.doing)
+        self.pending
+            .take_if(|pending| pending.ticket == ticket)
+            .map(|pending| pending.doing)
     }
 
     fn done(&mut self, turn: &mut Turn<'_>, ticket: Ticket) {
@@ -258,7 +292,11 @@ impl Agent {
         match self.settle(ticket) {
             Some(Doing::Fetch { deployment }) => self.not_fetched(turn, deployment, failure),
             Some(Doing::Verify { deployment }) => self.not_verified(turn, deployment, failure),
-            Some(Doing::Stop { deployment } | Doing::Remove { deployment } | Doing::Apply { deployment }) => {
+            Some(
+                Doing::Stop { deployment }
+                | Doing::Remove { deployment }
+                | Doing::Apply { deployment },
+            ) => {
                 self.not_done(turn, deployment, failure);
             }
             Some(Doing::Load { deployment, digest }) => self.loaded(turn, deployment, digest, None),
@@ -271,7 +309,11 @@ impl Agent {
     /// Opens a ticket.
     const fn open_ticket(&mut self, doing: Doing, until_ms: Option<u64>) -> Ticket {
         self.ticket = Ticket(self.ticket.0.wrapping_add(1));
-        self.pending = Some(Pending { ticket: self.ticket, doing, until_ms });
+        self.pending = Some(Pending {
+            ticket: self.ticket,
+            doing,
+            until_ms,
+        });
         self.ticket
     }
 
@@ -306,7 +348,11 @@ impl Agent {
     const fn backoff_ms(&mut self, failures: u32) -> u64 {
         let doublings = if failures > 8 { 8 } else { failures };
         let longest_ms = 5_000_u64 << doublings;
-        let longest_ms = if longest_ms > 900_000 { 900_000 } else { longest_ms };
+        let longest_ms = if longest_ms > 900_000 {
+            900_000
+        } else {
+            longest_ms
+        };
         longest_ms / 2 + self.next_random() % (longest_ms / 2 + 1)
     }
 }

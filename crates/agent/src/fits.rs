@@ -30,10 +30,16 @@ pub(crate) struct Misfit {
 /// Returns the first that does not fit beside those before it, if everything that changes is stopped first.
 pub(crate) fn misfit(coming: &[Coming<'_>], capacity: &Capacity) -> Option<Misfit> {
     let mut room = Room::new(coming, capacity);
-    let arriving = coming.iter().filter_map(|one| one.manifest.map(|manifest| (one.deployment, manifest)));
+    let arriving = coming
+        .iter()
+        .filter_map(|one| one.manifest.map(|manifest| (one.deployment, manifest)));
     for (deployment, manifest) in arriving {
         if let Some((code, text)) = room.take(manifest, capacity) {
-            return Some(Misfit { deployment, code, text });
+            return Some(Misfit {
+                deployment,
+                code,
+                text,
+            });
         }
     }
     None
@@ -42,9 +48,18 @@ pub(crate) fn misfit(coming: &[Coming<'_>], capacity: &Capacity) -> Option<Misfi
 /// The blobs of an image, its signatures too.
 pub(crate) fn blobs(image: &Image) -> impl Iterator<Item = Blob> + '_ {
     let own = [
-        Blob { digest: image.manifest, bytes: image.manifest_bytes },
-        Blob { digest: image.config, bytes: image.config_bytes },
-        Blob { digest: image.layer, bytes: image.layer_bytes },
+        Blob {
+            digest: image.manifest,
+            bytes: image.manifest_bytes,
+        },
+        Blob {
+            digest: image.config,
+            bytes: image.config_bytes,
+        },
+        Blob {
+            digest: image.layer,
+            bytes: image.layer_bytes,
+        },
     ];
     own.into_iter().chain(image.referrers.iter().copied())
 }
@@ -66,7 +81,11 @@ impl Room {
             containers: u64::from(capacity.containers),
             counted: Vec::new(),
         };
-        for freed in capacity.freed.iter().filter(|freed| changes(freed.deployment)) {
+        for freed in capacity
+            .freed
+            .iter()
+            .filter(|freed| changes(freed.deployment))
+        {
             room.ram_bytes = room.ram_bytes.saturating_add(freed.ram_bytes);
             room.containers = room.containers.saturating_add(u64::from(freed.containers));
         }
@@ -75,27 +94,45 @@ impl Room {
 
     fn take(&mut self, manifest: &Manifest, capacity: &Capacity) -> Option<(ReasonCode, String)> {
         if let Some(offered) = &capacity.grants {
-            let mut grants = manifest.containers.iter().flat_map(|container| &container.grants);
+            let mut grants = manifest
+                .containers
+                .iter()
+                .flat_map(|container| &container.grants);
             if let Some(grant) = grants.find(|grant| !is_offered(grant, offered)) {
-                return Some((ReasonCode::Unsupported, format!("this device cannot give the grant `{grant}`")));
+                return Some((
+                    ReasonCode::Unsupported,
+                    format!("this device cannot give the grant `{grant}`"),
+                ));
             }
         }
         let containers = manifest.containers.len() as u64;
         if containers > self.containers {
-            let text = format!("it needs {containers} containers, and {} could still be made", self.containers);
+            let text = format!(
+                "it needs {containers} containers, and {} could still be made",
+                self.containers
+            );
             return Some((ReasonCode::DoesNotFit, text));
         }
-        let memory = manifest.containers.iter().map(|container| container.limits.memory_bytes);
+        let memory = manifest
+            .containers
+            .iter()
+            .map(|container| container.limits.memory_bytes);
         let ram_bytes = memory
             .map(|bytes| bytes.unwrap_or(capacity.ram_default_bytes))
             .fold(0_u64, u64::saturating_add);
         if ram_bytes > self.ram_bytes {
-            let text = format!("it needs {ram_bytes} bytes of memory, and {} would be free", self.ram_bytes);
+            let text = format!(
+                "it needs {ram_bytes} bytes of memory, and {} would be free",
+                self.ram_bytes
+            );
             return Some((ReasonCode::DoesNotFit, text));
         }
         let storage_bytes = self.count_missing(manifest, capacity);
         if storage_bytes > self.storage_bytes {
-            let text = format!("it needs {storage_bytes} bytes of storage, and {} are free", self.storage_bytes);
+            let text = format!(
+                "it needs {storage_bytes} bytes of storage, and {} are free",
+                self.storage_bytes
+            );
             return Some((ReasonCode::DoesNotFit, text));
         }
         self.containers -= containers;
@@ -107,7 +144,11 @@ impl Room {
     /// Bytes of blobs that are not here, each counted once.
     fn count_missing(&mut self, manifest: &Manifest, capacity: &Capacity) -> u64 {
         let mut bytes = 0_u64;
-        for blob in manifest.containers.iter().flat_map(|container| blobs(&container.image)) {
+        for blob in manifest
+            .containers
+            .iter()
+            .flat_map(|container| blobs(&container.image))
+        {
             if capacity.missing.contains(&blob.digest) && !self.counted.contains(&blob.digest) {
                 self.counted.push(blob.digest);
                 bytes = bytes.saturating_add(u64::from(blob.bytes));

@@ -6,7 +6,9 @@ use thimble_protocol::DeploymentId;
 
 /// Sorts so that each comes after those it depends on, else as they were. Dependencies on others than these do not count.
 /// The second list are those that cannot be sorted: they depend on themselves, or on one that does.
-pub(crate) fn sort(nodes: &[(DeploymentId, &[DeploymentId])]) -> (Vec<DeploymentId>, Vec<DeploymentId>) {
+pub(crate) fn sort(
+    nodes: &[(DeploymentId, &[DeploymentId])],
+) -> (Vec<DeploymentId>, Vec<DeploymentId>) {
     let mut sorted: Vec<DeploymentId> = Vec::with_capacity(nodes.len());
     let is_one = |id: &DeploymentId| nodes.iter().any(|(node, _)| node == id);
     loop {
@@ -19,7 +21,11 @@ pub(crate) fn sort(nodes: &[(DeploymentId, &[DeploymentId])]) -> (Vec<Deployment
             None => break,
         }
     }
-    let stuck = nodes.iter().map(|(node, _)| *node).filter(|node| !sorted.contains(node)).collect();
+    let stuck = nodes
+        .iter()
+        .map(|(node, _)| *node)
+        .filter(|node| !sorted.contains(node))
+        .collect();
     (sorted, stuck)
 }
 

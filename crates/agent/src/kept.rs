@@ -6,10 +6,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use thimble_image::Digest;
-use thimble_protocol::manifest::UpdateRules;
+use thimble_protocol::manifest::{Blob, UpdateRules};
 use thimble_protocol::report::{ContainerStatus, DeploymentState, Phase, Reason, ReasonCode};
 use thimble_protocol::state::{Rung, SealedSecret, SigningKey, UpdatePolicy};
-use thimble_protocol::{DeploymentId, DeviceId, StateVersion};
+use thimble_protocol::{DeploymentId, DeviceId, ETag, StateVersion};
 
 /// Failures that are remembered: each is a manifest that is refused. The oldest goes first.
 pub(crate) const FAILURES_MAX: usize = 16;
@@ -22,8 +22,8 @@ pub(crate) const TRIAL_STARTS_MAX: u32 = 5;
 pub(crate) struct Kept {
     pub(crate) device: DeviceId,
     pub(crate) adopted: StateVersion,
-    /// The first bytes of the digest of the adopted state's payload.
-    pub(crate) tag: [u8; 9],
+    /// The entity tag of the adopted state.
+    pub(crate) tag: Option<ETag>,
     pub(crate) committed: StateVersion,
     /// The adopted state came on a bundle.
     pub(crate) is_imported: bool,
@@ -57,7 +57,7 @@ impl Kept {
         Self {
             device,
             adopted: StateVersion(0),
-            tag: [0; 9],
+            tag: None,
             committed: StateVersion(0),
             is_imported: false,
             is_rejected: false,
@@ -84,25 +84,34 @@ impl Kept {
     }
 
     pub(crate) fn entry(&self, deployment: DeploymentId) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.deployment == deployment)
+        self.entries
+            .iter()
+            .find(|entry| entry.deployment == deployment)
     }
 
     pub(crate) fn entry_mut(&mut self, deployment: DeploymentId) -> Option<&mut Entry> {
-        self.entries.iter_mut().find(|entry| entry.deployment == deployment)
+        self.entries
+            .iter_mut()
+            .find(|entry| entry.deployment == deployment)
     }
 
     /// The present revision of a secret.
     pub(crate) fn secret_revision(&self, name: &str) -> Option<u32> {
         let mut present = self.secrets.iter().filter(|kept| kept.is_present);
-        present.find(|kept| kept.sealed.name == name).map(|kept| kept.sealed.revision)
+        present
+            .find(|kept| kept.sealed.name == name)
+            .map(|kept| kept.sealed.revision)
     }
 
     /// The sealed secrets that a version uses.
     pub(crate) fn secrets_of(&self, version: &Version) -> Vec<SealedSecret> {
-        let used = |kept: &&KeptSecret| {
-            version.secrets.iter().any(|secret| secret.is(&kept.sealed))
-        };
-        self.secrets.iter().filter(used).map(|kept| kept.sealed.clone()).collect()
+        let used =
+            |kept: &&KeptSecret| version.secrets.iter().any(|secret| secret.is(&kept.sealed));
+        self.secrets
+            .iter()
+            .filter(used)
+            .map(|kept| kept.sealed.clone())
+            .collect()
     }
 
     /// Whether what runs is not what was declared.
@@ -122,7 +131,9 @@ impl Kept {
     /// Returns why a version failed here, if it did.
     pub(crate) fn failure_of(&self, version: &Version) -> Option<ReasonCode> {
         let mut failed = self.failed.iter();
-        failed.find(|failed| failed.is(version)).map(|failed| failed.code)
+        failed
+            .find(|failed| failed.is(version))
+            .map(|failed| failed.code)
     }
 
     /// Remembers that a version failed.
@@ -133,17 +144,24 @@ impl Kept {
         if self.failed.len() >= FAILURES_MAX {
             self.failed.remove(0);
         }
-        self.failed.push(FailedTry { manifest: version.manifest, secrets: version.secrets_stamp(), code });
+        self.failed.push(FailedTry {
+            manifest: version.manifest,
+            secrets: version.secrets_stamp(),
+            code,
+        });
     }
 
     /// Drops what nothing names any more.
     pub(crate) fn tidy(&mut self) {
-        let Self { entries, secrets, .. } = self;
+        let Self {
+            entries, secrets, ..
+        } = self;
         secrets.retain(|kept| {
             kept.is_present
-                || entries.iter().flat_map(Entry::versions).any(|version| {
-                    version.secrets.iter().any(|secret| secret.is(&kept.sealed))
-                })
+                || entries
+                    .iter()
+                    .flat_map(Entry::versions)
+                    .any(|version| version.secrets.iter().any(|secret| secret.is(&kept.sealed)))
         });
     }
 
@@ -256,6 +274,14 @@ pub(crate) struct Version {
 }
 
 impl Version {
+    /// The blob of its manifest.
+    pub(crate) const fn blob(&self) -> Blob {
+        Blob {
+            digest: self.manifest,
+            bytes: self.manifest_bytes,
+        }
+    }
+
     /// Tells sets of secrets apart: FNV-1a over names and revisions.
     pub(crate) fn secrets_stamp(&self) -> u32 {
         let mut stamp: u32 = 0x811c_9dc5;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use thimble_protocol::report::{DeploymentState, Phase, Reason, ReasonCode};
 use thimble_protocol::state::SealedSecret;
-use thimble_protocol::{DesiredState, Item};
+use thimble_protocol::{DesiredState, ETag, Item};
 
 use super::work::Work;
 use super::{Agent, Turn};
@@ -16,8 +16,15 @@ use crate::trust::{OpenedState, Refusal, RefusalCause};
 
 impl Agent {
     /// Takes a state of the hub with its delay, or one of a bundle.
-    pub(super) fn accept(&mut self, turn: &mut Turn<'_>, envelope: &[u8], delay_apply_s: Option<u32>) {
-        let opened = turn.trust.open_state(envelope, self.kept.device, &self.kept.next_keys);
+    pub(super) fn accept(
+        &mut self,
+        turn: &mut Turn<'_>,
+        envelope: &[u8],
+        delay_apply_s: Option<u32>,
+    ) {
+        let opened = turn
+            .trust
+            .open_state(envelope, self.kept.device, &self.kept.next_keys);
         match opened.and_then(|opened| self.compare(opened)) {
             Ok(Some(OpenedState { state, tag })) => {
                 self.kept.is_imported = delay_apply_s.is_none();
@@ -39,7 +46,7 @@ impl Agent {
             let text = format!("version {version} came, and {taken} was taken already");
             return refuse(RefusalCause::Downgrade { taken }, text);
         }
-        if version == taken && opened.tag == self.kept.tag {
+        if version == taken && Some(opened.tag) == self.kept.tag {
             return Ok(None);
         }
         if version == taken {
@@ -48,10 +55,16 @@ impl Agent {
         }
         let items = &opened.state.items;
         let is_twice = |(place, item): (usize, &Item)| {
-            items.iter().take(place).any(|other| other.deployment == item.deployment)
+            items
+                .iter()
+                .take(place)
+                .any(|other| other.deployment == item.deployment)
         };
         if items.iter().enumerate().any(is_twice) {
-            return refuse(RefusalCause::Malformed, format!("version {version} names a deployment twice"));
+            return refuse(
+                RefusalCause::Malformed,
+                format!("version {version} names a deployment twice"),
+            );
         }
         Ok(Some(opened))
     }
@@ -71,13 +84,13 @@ impl Agent {
         self.hurry();
     }
 
-    fn adopt(&mut self, turn: &mut Turn<'_>, state: DesiredState, tag: [u8; 9]) {
+    fn adopt(&mut self, turn: &mut Turn<'_>, state: DesiredState, tag: ETag) {
         if matches!(self.work, Work::Preparing(_)) {
             self.give_up(turn);
         }
         let has_new_urls = self.kept.recovery_urls != state.recovery_urls;
         self.kept.adopted = state.version;
-        self.kept.tag = tag;
+        self.kept.tag = Some(tag);
         self.kept.is_rejected = false;
         self.kept.policy = state.policy;
         self.kept.ladder = state.ladder;
@@ -91,7 +104,8 @@ impl Agent {
         self.save(turn);
         turn.actions.push(Action::TagChanged);
         if has_new_urls {
-            turn.actions.push(Action::RecoveryUrls(self.kept.recovery_urls.clone()));
+            turn.actions
+                .push(Action::RecoveryUrls(self.kept.recovery_urls.clone()));
         }
     }
 
@@ -99,11 +113,16 @@ impl Agent {
         let is_same = |kept: &KeptSecret, sealed: &SealedSecret| {
             kept.sealed.name == sealed.name && kept.sealed.revision == sealed.revision
         };
-        self.kept.secrets.retain(|kept| !secrets.iter().any(|sealed| is_same(kept, sealed)));
+        self.kept
+            .secrets
+            .retain(|kept| !secrets.iter().any(|sealed| is_same(kept, sealed)));
         for kept in &mut self.kept.secrets {
             kept.is_present = false;
         }
-        let present = secrets.into_iter().map(|sealed| KeptSecret { sealed, is_present: true });
+        let present = secrets.into_iter().map(|sealed| KeptSecret {
+            sealed,
+            is_present: true,
+        });
         self.kept.secrets.extend(present);
     }
 
@@ -112,10 +131,16 @@ impl Agent {
         let mut former = core::mem::take(&mut self.kept.entries);
         let mut entries = Vec::with_capacity(items.len());
         for item in items {
-            let place = former.iter().position(|entry| entry.deployment == item.deployment);
-            let mut entry = place.map_or_else(|| Entry::new(item.deployment), |place| former.remove(place));
-            let wanted =
-                Wanted { manifest: item.manifest, manifest_bytes: item.manifest_bytes, override_reason: item.override_reason };
+            let place = former
+                .iter()
+                .position(|entry| entry.deployment == item.deployment);
+            let mut entry =
+                place.map_or_else(|| Entry::new(item.deployment), |place| former.remove(place));
+            let wanted = Wanted {
+                manifest: item.manifest,
+                manifest_bytes: item.manifest_bytes,
+                override_reason: item.override_reason,
+            };
             entry.removed = None;
             entry.begin_anew(Some(wanted));
             entries.push(entry);
@@ -140,7 +165,12 @@ impl Agent {
     fn describe(&mut self) {
         let is_rejected = self.kept.is_rejected;
         let mut conditions = Vec::new();
-        for entry in self.kept.entries.iter().filter(|entry| entry.trial.is_none() && !entry.is_broken) {
+        for entry in self
+            .kept
+            .entries
+            .iter()
+            .filter(|entry| entry.trial.is_none() && !entry.is_broken)
+        {
             let differs = self.kept.differs(entry);
             let condition = &entry.condition;
             let is_told = condition.reason.is_some() && condition.not_before_ms > 0;
@@ -148,8 +178,13 @@ impl Agent {
                 (Some(_), _) if !differs => (DeploymentState::Installed, Phase::Idle, None),
                 (None, None) => (DeploymentState::Removed, Phase::Idle, None),
                 _ if is_rejected => {
-                    let text = String::from("the hub was not reached since this was installed; a newer state is waited for");
-                    let reason = Reason { code: ReasonCode::HubNotReached, text };
+                    let text = String::from(
+                        "the hub was not reached since this was installed; a newer state is waited for",
+                    );
+                    let reason = Reason {
+                        code: ReasonCode::HubNotReached,
+                        text,
+                    };
                     (DeploymentState::Failed, Phase::RolledBack, Some(reason))
                 }
                 _ if is_told => continue,
@@ -189,7 +224,10 @@ impl Entry {
         }
         let containers = core::mem::take(&mut self.condition.containers);
         self.condition = if is_same {
-            Condition { not_before_ms: 0, ..self.condition.clone() }
+            Condition {
+                not_before_ms: 0,
+                ..self.condition.clone()
+            }
         } else {
             Condition::NEW
         };

@@ -44,7 +44,10 @@ impl Agent {
         let rung = *self.kept.ladder.get(taken)?;
         let since_ms = self.contact.answered_ms.unwrap_or(self.contact.began_ms);
         let left_s = rung.after_s.saturating_sub(self.kept.outage_s);
-        Some((rung, since_ms.saturating_add(u64::from(left_s).saturating_mul(1000))))
+        Some((
+            rung,
+            since_ms.saturating_add(u64::from(left_s).saturating_mul(1000)),
+        ))
     }
 
     pub(super) fn rung_deadline(&self) -> Option<u64> {
@@ -53,11 +56,17 @@ impl Agent {
 
     /// Takes the next rung if it is due. Returns whether it did.
     pub(super) fn take_rung(&mut self, turn: &mut Turn<'_>) -> bool {
-        let Some((rung, _)) = self.next_rung().filter(|(_, due_ms)| turn.now.ms >= *due_ms) else {
+        let Some((rung, _)) = self
+            .next_rung()
+            .filter(|(_, due_ms)| turn.now.ms >= *due_ms)
+        else {
             return false;
         };
         self.kept.rungs_taken = self.kept.rungs_taken.saturating_add(1);
-        let text = format!("the hub has not answered for {} s: {:?}", rung.after_s, rung.step);
+        let text = format!(
+            "the hub has not answered for {} s: {:?}",
+            rung.after_s, rung.step
+        );
         self.note(turn, "escalated", text);
         match rung.step {
             Escalation::RollBack => self.roll_back_state(turn, rung.after_s),
@@ -96,7 +105,10 @@ impl Agent {
             };
             if fallback != entry.running {
                 let tried = core::mem::replace(&mut entry.running, fallback);
-                entry.trial = Some(Trial { target: tried, is_rolling_back: true });
+                entry.trial = Some(Trial {
+                    target: tried,
+                    is_rolling_back: true,
+                });
                 entry.removed = None;
                 changed.push(entry.deployment);
             }
@@ -106,8 +118,16 @@ impl Agent {
         }
         for deployment in changed {
             let text = String::from("the hub was not reached since this was installed");
-            let reason = Reason { code: ReasonCode::HubNotReached, text };
-            self.set(deployment, DeploymentState::Failed, Phase::RollingBack, Some(reason));
+            let reason = Reason {
+                code: ReasonCode::HubNotReached,
+                text,
+            };
+            self.set(
+                deployment,
+                DeploymentState::Failed,
+                Phase::RollingBack,
+                Some(reason),
+            );
         }
         self.kept.is_confirmed = true;
         self.save(turn);

@@ -23,11 +23,19 @@ impl Agent {
         if self.kept.is_rejected {
             return self.put_back_state(turn);
         }
-        let is_due = |entry: &&Entry| entry.condition.not_before_ms <= turn.now.ms && self.kept.differs(entry);
+        let is_due = |entry: &&Entry| {
+            entry.condition.not_before_ms <= turn.now.ms && self.kept.differs(entry)
+        };
         if !self.kept.entries.iter().any(|entry| is_due(&entry)) {
             return false;
         }
-        let mut changes: Vec<Change> = self.kept.entries.iter().filter(is_due).map(change).collect();
+        let mut changes: Vec<Change> = self
+            .kept
+            .entries
+            .iter()
+            .filter(is_due)
+            .map(change)
+            .collect();
         changes.sort_by_key(|change| change.target.is_none());
         self.work = Work::Preparing(Box::new(Preparing {
             step: Step::Open,
@@ -46,19 +54,30 @@ impl Agent {
         };
         let waiting = self.kept.entries.iter().filter(is_waiting);
         let times = waiting.map(|entry| entry.condition.not_before_ms);
-        times.filter(|not_before_ms| *not_before_ms != u64::MAX).min()
+        times
+            .filter(|not_before_ms| *not_before_ms != u64::MAX)
+            .min()
     }
 
     /// Puts back what could not be put back before.
     fn repair(&mut self, turn: &mut Turn<'_>) -> bool {
-        let is_due = |entry: &Entry| entry.is_broken && entry.condition.not_before_ms <= turn.now.ms;
-        let mut due = self.kept.entries.iter_mut().filter(|entry| is_due(entry)).peekable();
+        let is_due =
+            |entry: &Entry| entry.is_broken && entry.condition.not_before_ms <= turn.now.ms;
+        let mut due = self
+            .kept
+            .entries
+            .iter_mut()
+            .filter(|entry| is_due(entry))
+            .peekable();
         if due.peek().is_none() {
             return false;
         }
         for entry in due {
             let target = entry.running.clone();
-            entry.trial = Some(crate::kept::Trial { target, is_rolling_back: true });
+            entry.trial = Some(crate::kept::Trial {
+                target,
+                is_rolling_back: true,
+            });
         }
         self.save(turn);
         self.execute_kept();
@@ -80,7 +99,12 @@ impl Agent {
 
     /// Leaves a change out of the round, and whatever depends on it.
     pub(super) fn leave_out(&mut self, deployment: DeploymentId, why: Left) {
-        let Left { state, phase, reason, not_before_ms } = why;
+        let Left {
+            state,
+            phase,
+            reason,
+            not_before_ms,
+        } = why;
         self.set(deployment, state, phase, Some(reason));
         if let Some(entry) = self.kept.entry_mut(deployment) {
             entry.condition.not_before_ms = not_before_ms;
@@ -88,14 +112,23 @@ impl Agent {
         let Work::Preparing(preparing) = &mut self.work else {
             return;
         };
-        preparing.changes.retain(|change| change.deployment != deployment);
+        preparing
+            .changes
+            .retain(|change| change.deployment != deployment);
         preparing.blobs.retain(|(of, _)| *of != deployment);
         let depends = |change: &&Change| {
-            let manifest = change.target.as_ref().and_then(|target| target.opened.as_ref());
+            let manifest = change
+                .target
+                .as_ref()
+                .and_then(|target| target.opened.as_ref());
             manifest.is_some_and(|(manifest, _)| manifest.depends_on.contains(&deployment))
         };
-        let dependents: Vec<DeploymentId> =
-            preparing.changes.iter().filter(depends).map(|change| change.deployment).collect();
+        let dependents: Vec<DeploymentId> = preparing
+            .changes
+            .iter()
+            .filter(depends)
+            .map(|change| change.deployment)
+            .collect();
         for dependent in dependents {
             self.leave_out(dependent, Left::dependency(deployment, not_before_ms));
         }
@@ -123,7 +156,12 @@ impl Agent {
 
     /// Says how far the preparations of a deployment are, unless it failed or was refused before: then nothing is said
     /// until that has changed, so that trying again does not cost a report each time.
-    pub(super) fn progress(&mut self, deployment: DeploymentId, phase: Phase, reason: Option<Reason>) {
+    pub(super) fn progress(
+        &mut self,
+        deployment: DeploymentId,
+        phase: Phase,
+        reason: Option<Reason>,
+    ) {
         let Some(entry) = self.kept.entry(deployment) else {
             return;
         };
@@ -133,7 +171,11 @@ impl Agent {
         if (is_failed && is_early) || (is_vetoed && (is_early || phase == Phase::Asking)) {
             return;
         }
-        let state = if entry.wanted.is_none() { DeploymentState::Removing } else { DeploymentState::Pending };
+        let state = if entry.wanted.is_none() {
+            DeploymentState::Removing
+        } else {
+            DeploymentState::Pending
+        };
         self.set(deployment, state, phase, reason);
     }
 }
@@ -150,22 +192,42 @@ pub(super) struct Left {
 impl Left {
     /// It failed, and is tried again at that time.
     pub(super) const fn failed(code: ReasonCode, text: String, not_before_ms: u64) -> Self {
-        Self { state: DeploymentState::Failed, phase: Phase::Idle, reason: Reason { code, text }, not_before_ms }
+        Self {
+            state: DeploymentState::Failed,
+            phase: Phase::Idle,
+            reason: Reason { code, text },
+            not_before_ms,
+        }
     }
 
     /// It waits for another one.
     pub(super) fn dependency(on: DeploymentId, not_before_ms: u64) -> Self {
-        let reason = Reason { code: ReasonCode::Dependency, text: format!("it waits for {on}, on which it depends") };
-        Self { state: DeploymentState::Pending, phase: Phase::Waiting, reason, not_before_ms }
+        let reason = Reason {
+            code: ReasonCode::Dependency,
+            text: format!("it waits for {on}, on which it depends"),
+        };
+        Self {
+            state: DeploymentState::Pending,
+            phase: Phase::Waiting,
+            reason,
+            not_before_ms,
+        }
     }
 }
 
 fn change(entry: &Entry) -> Change {
     let target = entry.wanted.as_ref().map(|wanted| Target {
-        blob: Blob { digest: wanted.manifest, bytes: wanted.manifest_bytes },
+        blob: Blob {
+            digest: wanted.manifest,
+            bytes: wanted.manifest_bytes,
+        },
         was_fetched: false,
         opened: None,
         is_verified: false,
     });
-    Change { deployment: entry.deployment, target, is_agreed: false }
+    Change {
+        deployment: entry.deployment,
+        target,
+        is_agreed: false,
+    }
 }

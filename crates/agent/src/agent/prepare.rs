@@ -1,18 +1,16 @@
 //! Makes a round of changes ready: opens, sorts, measures, fetches, verifies, waits, asks. Nothing is stopped here, and nothing
 //! of it is kept: a restart begins the round anew, with the blobs that are there by then.
 
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use thimble_image::Digest;
 use thimble_protocol::manifest::Blob;
 use thimble_protocol::report::{DeploymentState, Phase, Reason, ReasonCode};
 use thimble_protocol::{DeploymentId, Manifest};
 
 use super::plan::Left;
-use super::work::{Change, Doing, Preparing, Step, Target, Work};
+use super::work::{Change, Doing, Pending, Preparing, Step, Work};
 use super::{Agent, Turn};
 use crate::action::Action;
 use crate::event::{Capacity, Consent, Failure};
@@ -70,10 +68,12 @@ impl Agent {
 
     /// Drops the round.
     pub(super) fn give_up(&mut self, turn: &mut Turn<'_>) {
-        if let Some(pending) = self.pending.take() {
-            if matches!(pending.doing, Doing::Ask { .. }) {
-                turn.actions.push(Action::StopAsking { ticket: pending.ticket });
-            }
+        let pending = self.pending.take();
+        let is_question = |pending: &Pending| matches!(pending.doing, Doing::Ask { .. });
+        if let Some(question) = pending.filter(is_question) {
+            turn.actions.push(Action::StopAsking {
+                ticket: question.ticket,
+            });
         }
         self.work = Work::Idle;
     }
@@ -98,14 +98,25 @@ impl Agent {
         let nodes: Vec<(DeploymentId, &[DeploymentId])> = preparing
             .changes
             .iter()
-            .map(|change| (change.deployment, change.manifest().map_or(none, |manifest| &manifest.depends_on)))
+            .map(|change| {
+                (
+                    change.deployment,
+                    change
+                        .manifest()
+                        .map_or(none, |manifest| &manifest.depends_on),
+                )
+            })
             .collect();
         let (sorted, stuck) = sort(&nodes);
         let place = |change: &Change| sorted.iter().position(|one| *one == change.deployment);
         preparing.changes.sort_by_key(place);
         for deployment in stuck {
             let text = String::from("deployments depend on each other in a circle: break it");
-            let left = Left::failed(ReasonCode::Invalid, text, turn.now.ms.saturating_add(REFUSED_RETRY_MS));
+            let left = Left::failed(
+                ReasonCode::Invalid,
+                text,
+                turn.now.ms.saturating_add(REFUSED_RETRY_MS),
+            );
             self.leave_out(deployment, left);
         }
         self.go_to(Step::Measure);
@@ -119,7 +130,12 @@ impl Agent {
             return None;
         };
         let later_ms = turn.now.ms.saturating_add(REFUSED_RETRY_MS);
-        let changes = |one: DeploymentId| preparing.changes.iter().find(|change| change.deployment == one);
+        let changes = |one: DeploymentId| {
+            preparing
+                .changes
+                .iter()
+                .find(|change| change.deployment == one)
+        };
         for change in &preparing.changes {
             let Some(manifest) = change.manifest() else {
                 continue;
@@ -129,32 +145,58 @@ impl Agent {
                     Some(entry) if entry.wanted.is_some() => {
                         if kept.differs(entry) && changes(*need).is_none() {
                             let not_before_ms = entry.condition.not_before_ms;
-                            return Some((change.deployment, Left::dependency(*need, not_before_ms)));
+                            return Some((
+                                change.deployment,
+                                Left::dependency(*need, not_before_ms),
+                            ));
                         }
                     }
                     Some(_) | None => {
-                        let text = format!("it depends on {need}, which this device is not to have: deploy that too");
-                        return Some((change.deployment, Left::failed(ReasonCode::Dependency, text, later_ms)));
+                        let text = format!(
+                            "it depends on {need}, which this device is not to have: deploy that too"
+                        );
+                        return Some((
+                            change.deployment,
+                            Left::failed(ReasonCode::Dependency, text, later_ms),
+                        ));
                     }
                 }
             }
             let is_other = |deployment: DeploymentId| deployment != change.deployment;
             let holder = kept.entries.iter().find(|entry| {
                 let goes = changes(entry.deployment).is_some_and(|change| change.target.is_none());
-                is_other(entry.deployment) && entry.app == manifest.app && entry.running.is_some() && !goes
+                is_other(entry.deployment)
+                    && entry.app == manifest.app
+                    && entry.running.is_some()
+                    && !goes
             });
             let rival = preparing.changes.iter().find(|rival| {
-                let is_same = rival.manifest().is_some_and(|other| other.app == manifest.app);
+                let is_same = rival
+                    .manifest()
+                    .is_some_and(|other| other.app == manifest.app);
                 is_other(rival.deployment) && is_same
             });
             if let Some(holder) = holder {
-                let text = format!("the app `{}` is {}'s here: remove that first", manifest.app, holder.deployment);
-                let not_before_ms = later_ms.min(holder.condition.not_before_ms.max(turn.now.ms + 1));
-                return Some((change.deployment, Left::failed(ReasonCode::Invalid, text, not_before_ms)));
+                let text = format!(
+                    "the app `{}` is {}'s here: remove that first",
+                    manifest.app, holder.deployment
+                );
+                let not_before_ms =
+                    later_ms.min(holder.condition.not_before_ms.max(turn.now.ms + 1));
+                return Some((
+                    change.deployment,
+                    Left::failed(ReasonCode::Invalid, text, not_before_ms),
+                ));
             }
             if let Some(rival) = rival {
-                let text = format!("{} and {} are both called `{}`", change.deployment, rival.deployment, manifest.app);
-                return Some((change.deployment, Left::failed(ReasonCode::Invalid, text, later_ms)));
+                let text = format!(
+                    "{} and {} are both called `{}`",
+                    change.deployment, rival.deployment, manifest.app
+                );
+                return Some((
+                    change.deployment,
+                    Left::failed(ReasonCode::Invalid, text, later_ms),
+                ));
             }
         }
         None
@@ -165,7 +207,9 @@ impl Agent {
             return false;
         };
         let manifests = preparing.changes.iter().filter_map(Change::manifest);
-        let images = manifests.flat_map(|manifest| &manifest.containers).map(|container| &container.image);
+        let images = manifests
+            .flat_map(|manifest| &manifest.containers)
+            .map(|container| &container.image);
         let mut needed: Vec<Blob> = images.flat_map(blobs).collect();
         needed.sort_unstable_by_key(|blob| blob.digest);
         needed.dedup_by_key(|blob| blob.digest);
@@ -175,7 +219,10 @@ impl Agent {
             return true;
         }
         let ticket = self.open_ticket(Doing::Measure, None);
-        turn.actions.push(Action::Measure { ticket, blobs: needed });
+        turn.actions.push(Action::Measure {
+            ticket,
+            blobs: needed,
+        });
         false
     }
 
@@ -187,13 +234,19 @@ impl Agent {
             let coming: Vec<Coming<'_>> = preparing
                 .changes
                 .iter()
-                .map(|change| Coming { deployment: change.deployment, manifest: change.manifest() })
+                .map(|change| Coming {
+                    deployment: change.deployment,
+                    manifest: change.manifest(),
+                })
                 .collect();
             let Some(misfit) = misfit(&coming, capacity) else {
                 break;
             };
             let not_before_ms = turn.now.ms.saturating_add(MISFIT_RETRY_MS);
-            self.leave_out(misfit.deployment, Left::failed(misfit.code, misfit.text, not_before_ms));
+            self.leave_out(
+                misfit.deployment,
+                Left::failed(misfit.code, misfit.text, not_before_ms),
+            );
         }
         let Some(preparing) = self.preparing() else {
             return;
@@ -204,7 +257,10 @@ impl Agent {
         }
         let mut missing: Vec<(DeploymentId, Blob)> = Vec::new();
         for change in &preparing.changes {
-            let images = change.manifest().into_iter().flat_map(|manifest| &manifest.containers);
+            let images = change
+                .manifest()
+                .into_iter()
+                .flat_map(|manifest| &manifest.containers);
             for blob in images.flat_map(|container| blobs(&container.image)) {
                 let is_new = !missing.iter().any(|(_, other)| other.digest == blob.digest);
                 if is_new && capacity.missing.contains(&blob.digest) {
@@ -240,7 +296,10 @@ impl Agent {
             return false;
         };
         let next = preparing.changes.iter().find_map(|change| {
-            let target = change.target.as_ref().filter(|target| !target.is_verified)?;
+            let target = change
+                .target
+                .as_ref()
+                .filter(|target| !target.is_verified)?;
             let (manifest, _) = target.opened.as_ref()?;
             Some((change.deployment, manifest.clone()))
         });
@@ -255,7 +314,10 @@ impl Agent {
     }
 
     pub(super) fn verified(&mut self, deployment: DeploymentId) {
-        let changes = self.preparing().into_iter().flat_map(|preparing| &mut preparing.changes);
+        let changes = self
+            .preparing()
+            .into_iter()
+            .flat_map(|preparing| &mut preparing.changes);
         for change in changes.filter(|change| change.deployment == deployment) {
             if let Some(target) = &mut change.target {
                 target.is_verified = true;
@@ -263,29 +325,50 @@ impl Agent {
         }
     }
 
-    pub(super) fn not_verified(&mut self, turn: &Turn<'_>, deployment: DeploymentId, failure: Failure) {
+    pub(super) fn not_verified(
+        &mut self,
+        turn: &Turn<'_>,
+        deployment: DeploymentId,
+        failure: Failure,
+    ) {
         if failure.is_passing {
             self.rest(turn);
             return;
         }
         let not_before_ms = turn.now.ms.saturating_add(REFUSED_RETRY_MS);
-        self.leave_out(deployment, Left::failed(failure.code, failure.text, not_before_ms));
+        self.leave_out(
+            deployment,
+            Left::failed(failure.code, failure.text, not_before_ms),
+        );
     }
 
     /// Whether the round may begin: holds, windows, delay, and a hub to be reached by those that have to reach it.
     fn gate(&self, turn: &Turn<'_>) -> Gate {
-        let open = gate(turn.now, &self.kept.policy, self.kept.is_held_here, self.delay_until_ms);
+        let open = gate(
+            turn.now,
+            &self.kept.policy,
+            self.kept.is_held_here,
+            self.delay_until_ms,
+        );
         let Work::Preparing(preparing) = &self.work else {
             return open;
         };
-        let asks_for_hub = |change: &Change| change.rules().is_some_and(|rules| rules.hub_within_s > 0);
+        let asks_for_hub =
+            |change: &Change| change.rules().is_some_and(|rules| rules.hub_within_s > 0);
         let is_reachable = self.contact.answered_ms.is_some() && !self.contact.is_failing;
         let is_bound = !self.kept.is_imported && preparing.changes.iter().any(asks_for_hub);
         if open != Gate::Open || !is_bound || is_reachable {
             return open;
         }
-        let text = String::from("the hub must be reached once this runs, and it is not reached now");
-        Gate::Closed { reason: Some(Reason { code: ReasonCode::HubNotReached, text }), wake_ms: None }
+        let text =
+            String::from("the hub must be reached once this runs, and it is not reached now");
+        Gate::Closed {
+            reason: Some(Reason {
+                code: ReasonCode::HubNotReached,
+                text,
+            }),
+            wake_ms: None,
+        }
     }
 
     fn wait(&mut self, turn: &Turn<'_>) -> bool {
@@ -299,11 +382,14 @@ impl Agent {
                     return false;
                 };
                 preparing.wake_ms = wake_ms;
-                let waiting: Vec<DeploymentId> =
-                    preparing.changes.iter_mut().map(|change| {
+                let waiting: Vec<DeploymentId> = preparing
+                    .changes
+                    .iter_mut()
+                    .map(|change| {
                         change.is_agreed = false;
                         change.deployment
-                    }).collect();
+                    })
+                    .collect();
                 for deployment in waiting {
                     self.progress(deployment, Phase::Waiting, reason.clone());
                 }
@@ -316,11 +402,17 @@ impl Agent {
         let Work::Preparing(preparing) = &mut self.work else {
             return false;
         };
-        for change in preparing.changes.iter_mut().filter(|change| !change.is_agreed) {
+        for change in preparing
+            .changes
+            .iter_mut()
+            .filter(|change| !change.is_agreed)
+        {
             let deployment = change.deployment;
             let entry = self.kept.entry(deployment);
             let running = entry.and_then(|entry| entry.running.as_ref());
-            let rules = change.rules().or_else(|| running.map(|version| version.rules));
+            let rules = change
+                .rules()
+                .or_else(|| running.map(|version| version.rules));
             let within_ms = rules.map_or(0, |rules| rules.consent_ms);
             let wanted = entry.and_then(|entry| entry.wanted.as_ref());
             let is_overridden = wanted.is_some_and(|wanted| wanted.override_reason.is_some());
@@ -330,10 +422,19 @@ impl Agent {
                 continue;
             }
             let app = entry.map(|entry| entry.app.clone()).unwrap_or_default();
-            let until_ms = turn.now.ms.saturating_add(u64::from(within_ms)).saturating_add(ASK_GRACE_MS);
+            let until_ms = turn
+                .now
+                .ms
+                .saturating_add(u64::from(within_ms))
+                .saturating_add(ASK_GRACE_MS);
             self.progress(deployment, Phase::Asking, None);
             let ticket = self.open_ticket(Doing::Ask { deployment }, Some(until_ms));
-            turn.actions.push(Action::Ask { ticket, deployment, app, within_ms });
+            turn.actions.push(Action::Ask {
+                ticket,
+                deployment,
+                app,
+                within_ms,
+            });
             return false;
         }
         self.go_to(Step::MeasureAgain);
@@ -344,16 +445,21 @@ impl Agent {
     fn watch_question(&mut self, turn: &mut Turn<'_>) -> bool {
         if self.gate(turn) != Gate::Open {
             if let Some(pending) = self.pending.take() {
-                turn.actions.push(Action::StopAsking { ticket: pending.ticket });
+                turn.actions.push(Action::StopAsking {
+                    ticket: pending.ticket,
+                });
             }
             self.go_to(Step::Wait);
             return true;
         }
-        let is_late = |until_ms: Option<u64>| until_ms.is_some_and(|until_ms| turn.now.ms >= until_ms);
+        let is_late =
+            |until_ms: Option<u64>| until_ms.is_some_and(|until_ms| turn.now.ms >= until_ms);
         let Some(pending) = self.pending.take_if(|pending| is_late(pending.until_ms)) else {
             return false;
         };
-        turn.actions.push(Action::StopAsking { ticket: pending.ticket });
+        turn.actions.push(Action::StopAsking {
+            ticket: pending.ticket,
+        });
         if let Doing::Ask { deployment } = pending.doing {
             self.answered(turn, deployment, Consent::Silent);
         }
@@ -362,12 +468,18 @@ impl Agent {
 
     pub(super) fn answered(&mut self, turn: &Turn<'_>, deployment: DeploymentId, consent: Consent) {
         let entry = self.kept.entry(deployment);
-        let running = entry.and_then(|entry| entry.running.as_ref()).map(|version| version.rules);
+        let running = entry
+            .and_then(|entry| entry.running.as_ref())
+            .map(|version| version.rules);
         let app = entry.map(|entry| entry.app.clone()).unwrap_or_default();
         let Some(preparing) = self.preparing() else {
             return;
         };
-        let Some(change) = preparing.changes.iter_mut().find(|change| change.deployment == deployment) else {
+        let Some(change) = preparing
+            .changes
+            .iter_mut()
+            .find(|change| change.deployment == deployment)
+        else {
             return;
         };
         change.is_agreed = true;
@@ -376,15 +488,25 @@ impl Agent {
         match consent {
             Consent::Yes | Consent::NotAsked => {}
             Consent::Silent => {
-                let text = format!("`{app}` was asked and said nothing within {} ms: the change goes on", rules.consent_ms);
+                let text = format!(
+                    "`{app}` was asked and said nothing within {} ms: the change goes on",
+                    rules.consent_ms
+                );
                 self.note(turn, "app-silent", text);
             }
             Consent::No(text) => {
                 let wait_ms = u64::from(rules.ask_again_s.max(1)).saturating_mul(1000);
                 let left = Left {
-                    state: if is_removal { DeploymentState::Removing } else { DeploymentState::Pending },
+                    state: if is_removal {
+                        DeploymentState::Removing
+                    } else {
+                        DeploymentState::Pending
+                    },
                     phase: Phase::Vetoed,
-                    reason: Reason { code: ReasonCode::Vetoed, text: text.chars().take(200).collect::<String>().to_string() },
+                    reason: Reason {
+                        code: ReasonCode::Vetoed,
+                        text: text.chars().take(200).collect::<String>().to_string(),
+                    },
                     not_before_ms: turn.now.ms.saturating_add(wait_ms),
                 };
                 self.leave_out(deployment, left);
@@ -406,10 +528,8 @@ impl Agent {
 
     /// The hub answers again: what failed for want of it is tried now.
     pub(super) fn hurry(&mut self) {
-        if let Some(preparing) = self.preparing() {
-            if preparing.failures > 0 {
-                preparing.wake_ms = None;
-            }
+        if let Some(preparing) = self.preparing().filter(|preparing| preparing.failures > 0) {
+            preparing.wake_ms = None;
         }
     }
 }

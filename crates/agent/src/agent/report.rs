@@ -97,12 +97,17 @@ impl Agent {
         if self.contact.is_failing || self.kept.adopted.0 == 0 && reporting.notes.is_empty() {
             return None;
         }
-        let next_ms = reporting.sent_at_ms.map_or(0, |sent_at_ms| sent_at_ms.saturating_add(u64::from(every_ms)));
+        let next_ms = reporting.sent_at_ms.map_or(0, |sent_at_ms| {
+            sent_at_ms.saturating_add(u64::from(every_ms))
+        });
         Some(next_ms.max(reporting.retry_at_ms.unwrap_or(0)))
     }
 
     pub(super) fn report_if_due(&mut self, turn: &mut Turn<'_>) {
-        if self.report_deadline().is_none_or(|due_ms| turn.now.ms < due_ms) {
+        if self
+            .report_deadline()
+            .is_none_or(|due_ms| turn.now.ms < due_ms)
+        {
             return;
         }
         if self.reporting.in_flight.is_some() {
@@ -118,7 +123,8 @@ impl Agent {
         }
         let notes = core::mem::take(&mut self.reporting.notes);
         for entry in &mut self.kept.entries {
-            entry.condition.is_told = entry.condition.state == DeploymentState::Removed && entry.removed.is_some();
+            entry.condition.is_told =
+                entry.condition.state == DeploymentState::Removed && entry.removed.is_some();
         }
         let deployments = self.kept.entries.iter().map(status_of).collect();
         let report = Report {
@@ -132,14 +138,21 @@ impl Agent {
             ..Report::default()
         };
         let until_ms = turn.now.ms.saturating_add(ANSWER_MS);
-        self.reporting.in_flight = Some(InFlight { sequence, until_ms, notes });
+        self.reporting.in_flight = Some(InFlight {
+            sequence,
+            until_ms,
+            notes,
+        });
         self.reporting.sent_at_ms = Some(turn.now.ms);
         self.reporting.is_dirty = false;
         self.reporting.has_new_containers = false;
         self.reporting.is_wanted = false;
         self.reporting.retry_at_ms = None;
         let wants_capabilities = self.reporting.wants_capabilities;
-        turn.actions.push(Action::Report { report: Box::new(report), wants_capabilities });
+        turn.actions.push(Action::Report {
+            report: Box::new(report),
+            wants_capabilities,
+        });
     }
 
     /// The hub has a report.
@@ -186,7 +199,11 @@ impl Agent {
         while text.len() > NOTE_BYTES_MAX {
             text.pop();
         }
-        self.reporting.notes.push(Note { at: turn.now.clock, code: code.to_string(), text });
+        self.reporting.notes.push(Note {
+            at: turn.now.clock,
+            code: code.to_string(),
+            text,
+        });
     }
 
     /// Notes a cause at most once an hour.
@@ -204,7 +221,11 @@ impl Agent {
 /// How a deployment is, in the protocol's words.
 pub(super) fn status_of(entry: &Entry) -> DeploymentStatus {
     let running = entry.running.as_ref().map(|version| version.manifest);
-    let tried = entry.trial.as_ref().and_then(|trial| trial.target.as_ref()).map(|version| version.manifest);
+    let tried = entry
+        .trial
+        .as_ref()
+        .and_then(|trial| trial.target.as_ref())
+        .map(|version| version.manifest);
     let wanted = entry.wanted.as_ref().map(|wanted| wanted.manifest);
     let about = tried.or(wanted).or(running).or(entry.removed);
     let manifest = about.unwrap_or(Digest::from_bytes([0; 32]));

@@ -33,14 +33,29 @@ pub(super) struct Pending {
 /// What a ticket stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doing {
-    Load { deployment: DeploymentId, digest: Digest },
-    Fetch { deployment: DeploymentId },
+    Load {
+        deployment: DeploymentId,
+        digest: Digest,
+    },
+    Fetch {
+        deployment: DeploymentId,
+    },
     Measure,
-    Verify { deployment: DeploymentId },
-    Ask { deployment: DeploymentId },
-    Stop { deployment: DeploymentId },
-    Remove { deployment: DeploymentId },
-    Apply { deployment: DeploymentId },
+    Verify {
+        deployment: DeploymentId,
+    },
+    Ask {
+        deployment: DeploymentId,
+    },
+    Stop {
+        deployment: DeploymentId,
+    },
+    Remove {
+        deployment: DeploymentId,
+    },
+    Apply {
+        deployment: DeploymentId,
+    },
 }
 
 /// A round of changes that is made ready.

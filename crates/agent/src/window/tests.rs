@@ -9,11 +9,20 @@ const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 
 const fn window(days: u8, begin_minute: u16, minutes: u16, utc_offset_minutes: i16) -> Window {
-    Window { days, begin_minute, minutes, utc_offset_minutes }
+    Window {
+        days,
+        begin_minute,
+        minutes,
+        utc_offset_minutes,
+    }
 }
 
 fn check(windows: &[Window], at: u64, expected: Opening) {
-    assert_eq!(opening(windows, UnixSeconds(at)), expected, "{windows:?} at {at}");
+    assert_eq!(
+        opening(windows, UnixSeconds(at)),
+        expected,
+        "{windows:?} at {at}"
+    );
 }
 
 const fn closed(s: u64) -> Opening {
@@ -62,8 +71,16 @@ fn the_nearest_of_several_counts() {
 
 #[test]
 fn what_never_opens_says_so() {
-    check(&[window(0, 0, 1440, 0)], MONDAY, Opening::Closed { for_s: None });
-    check(&[window(1, 0, 1, 0)], u64::MAX, Opening::Closed { for_s: None });
+    check(
+        &[window(0, 0, 1440, 0)],
+        MONDAY,
+        Opening::Closed { for_s: None },
+    );
+    check(
+        &[window(1, 0, 1, 0)],
+        u64::MAX,
+        Opening::Closed { for_s: None },
+    );
 }
 
 #[test]

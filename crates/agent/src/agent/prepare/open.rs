@@ -6,7 +6,6 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use thimble_image::Digest;
-use thimble_protocol::manifest::Blob;
 use thimble_protocol::report::{DeploymentState, Phase, Reason, ReasonCode};
 use thimble_protocol::{DeploymentId, Manifest};
 
@@ -26,7 +25,10 @@ impl Agent {
             return false;
         };
         let next = preparing.changes.iter().find_map(|change| {
-            let target = change.target.as_ref().filter(|target| target.opened.is_none())?;
+            let target = change
+                .target
+                .as_ref()
+                .filter(|target| target.opened.is_none())?;
             Some((change.deployment, target.blob.digest))
         });
         let Some((deployment, digest)) = next else {
@@ -67,7 +69,10 @@ impl Agent {
 
     fn target_mut(&mut self, deployment: DeploymentId) -> Option<&mut Target> {
         let preparing = self.preparing()?;
-        let change = preparing.changes.iter_mut().find(|change| change.deployment == deployment)?;
+        let change = preparing
+            .changes
+            .iter_mut()
+            .find(|change| change.deployment == deployment)?;
         change.target.as_mut()
     }
 
@@ -79,8 +84,15 @@ impl Agent {
         if core::mem::replace(&mut target.was_fetched, true) {
             // It was fetched and is not here: the device's storage is at fault.
             target.was_fetched = false;
-            let text = format!("{blob:?} was fetched and is gone: see the device's storage");
-            let failure = Failure { code: ReasonCode::Unavailable, text, is_passing: true };
+            let text = format!(
+                "the manifest {} was fetched and is gone: see the device's storage",
+                blob.digest
+            );
+            let failure = Failure {
+                code: ReasonCode::Unavailable,
+                text,
+                is_passing: true,
+            };
             self.not_fetched(turn, deployment, failure);
             return;
         }
@@ -99,32 +111,61 @@ impl Agent {
     ) -> Result<(Box<Manifest>, Version), Box<Left>> {
         let later_ms = turn.now.ms.saturating_add(REFUSED_RETRY_MS);
         let refuse = |code, text| Box::new(Left::failed(code, text, later_ms));
-        let manifest = turn.trust.open_manifest(envelope, digest, &self.kept.next_keys).map_err(|refusal| {
-            let is_untrusted = refusal.cause == RefusalCause::Untrusted;
-            refuse(if is_untrusted { ReasonCode::Untrusted } else { ReasonCode::Invalid }, refusal.text)
-        })?;
+        let manifest = turn
+            .trust
+            .open_manifest(envelope, digest, &self.kept.next_keys)
+            .map_err(|refusal| {
+                let is_untrusted = refusal.cause == RefusalCause::Untrusted;
+                refuse(
+                    if is_untrusted {
+                        ReasonCode::Untrusted
+                    } else {
+                        ReasonCode::Invalid
+                    },
+                    refusal.text,
+                )
+            })?;
         if manifest.deployment != deployment {
             let text = format!("its manifest is {}'s", manifest.deployment);
             return Err(refuse(ReasonCode::Invalid, text));
         }
         let Some(entry) = self.kept.entry(deployment) else {
-            return Err(refuse(ReasonCode::Invalid, String::from("it is not declared")));
+            return Err(refuse(
+                ReasonCode::Invalid,
+                String::from("it is not declared"),
+            ));
         };
         if !entry.app.is_empty() && entry.running.is_some() && entry.app != manifest.app {
-            let text = format!("its app is `{}` here and cannot become `{}`: make another deployment", entry.app, manifest.app);
+            let text = format!(
+                "its app is `{}` here and cannot become `{}`: make another deployment",
+                entry.app, manifest.app
+            );
             return Err(refuse(ReasonCode::Invalid, text));
         }
         let manifest_bytes = u32::try_from(envelope.len()).unwrap_or(u32::MAX);
         let secrets = self.secrets_used(&manifest).map_err(|name| {
-            refuse(ReasonCode::Secret, format!("the state has no secret `{name}` for this device"))
+            refuse(
+                ReasonCode::Secret,
+                format!("the state has no secret `{name}` for this device"),
+            )
         })?;
-        let version = Version { manifest: digest, manifest_bytes, rules: manifest.update, secrets };
+        let version = Version {
+            manifest: digest,
+            manifest_bytes,
+            rules: manifest.update,
+            secrets,
+        };
         if let Some(code) = self.kept.failure_of(&version) {
-            let text = format!("it failed here before ({code:?}), and is refused until it or a secret of it changes");
+            let text = format!(
+                "it failed here before ({code:?}), and is refused until it or a secret of it changes"
+            );
             return Err(Box::new(Left {
                 state: DeploymentState::Failed,
                 phase: Phase::RolledBack,
-                reason: Reason { code: ReasonCode::FailedBefore, text },
+                reason: Reason {
+                    code: ReasonCode::FailedBefore,
+                    text,
+                },
                 not_before_ms: u64::MAX,
             }));
         }
@@ -137,10 +178,20 @@ impl Agent {
     /// The secrets that a manifest uses, or the name of one that is not there.
     fn secrets_used(&self, manifest: &Manifest) -> Result<Vec<SecretUse>, String> {
         let mut uses: Vec<SecretUse> = Vec::new();
-        for variable in manifest.containers.iter().flat_map(|container| &container.secret_env) {
+        for variable in manifest
+            .containers
+            .iter()
+            .flat_map(|container| &container.secret_env)
+        {
             let name = &variable.secret;
-            let revision = self.kept.secret_revision(name).ok_or_else(|| name.clone())?;
-            uses.push(SecretUse { name: name.clone(), revision });
+            let revision = self
+                .kept
+                .secret_revision(name)
+                .ok_or_else(|| name.clone())?;
+            uses.push(SecretUse {
+                name: name.clone(),
+                revision,
+            });
         }
         uses.sort_unstable();
         uses.dedup();
@@ -158,12 +209,21 @@ impl Agent {
         }
     }
 
-    pub(in super::super) fn not_fetched(&mut self, turn: &Turn<'_>, deployment: DeploymentId, failure: Failure) {
+    pub(in super::super) fn not_fetched(
+        &mut self,
+        turn: &mut Turn<'_>,
+        deployment: DeploymentId,
+        failure: Failure,
+    ) {
         if matches!(self.work, Work::Executing(_)) {
             self.not_done(turn, deployment, failure);
             return;
         }
-        let Failure { code, text, is_passing } = failure;
+        let Failure {
+            code,
+            text,
+            is_passing,
+        } = failure;
         if let Some(target) = self.target_mut(deployment) {
             target.was_fetched = false;
         }
@@ -173,11 +233,9 @@ impl Agent {
             return;
         }
         let not_before_ms = turn.now.ms.saturating_add(REFUSED_RETRY_MS);
-        self.leave_out(deployment, Left::failed(code, text.to_string(), not_before_ms));
+        self.leave_out(
+            deployment,
+            Left::failed(code, text.to_string(), not_before_ms),
+        );
     }
-}
-
-/// The blob of a version's manifest.
-pub(in super::super) const fn manifest_blob(version: &Version) -> Blob {
-    Blob { digest: version.manifest, bytes: version.manifest_bytes }
 }
