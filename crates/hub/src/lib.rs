@@ -6,6 +6,7 @@
 //! acknowledged is in the store or among the blobs.
 
 pub mod authority;
+pub mod device;
 pub mod hub;
 
 pub use hub::Hub;

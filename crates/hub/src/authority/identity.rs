@@ -76,7 +76,10 @@ impl DeviceIdentity {
     /// The URI that certificates carry.
     #[must_use]
     pub fn uri(&self, trust: &TrustDomain) -> String {
-        format!("spiffe://{}/thimble/{}/{}", trust.0, self.tenant, self.device)
+        format!(
+            "spiffe://{}/thimble/{}/{}",
+            trust.0, self.tenant, self.device
+        )
     }
 
     /// Reads the URI; nothing if it is another one or of another trust domain. Only the form that [`Self::uri`] writes is

@@ -87,14 +87,21 @@ impl core::fmt::Display for MasterError {
                 "the master key file {} has {bytes} bytes, not {KEY_BYTES}: put back the one from the backup",
                 path.display()
             ),
-            Self::Malformed { bytes } => write!(formatter, "{bytes} bytes that nothing here sealed"),
-            Self::OtherKey { sealed_with, present } => write!(
+            Self::Malformed { bytes } => {
+                write!(formatter, "{bytes} bytes that nothing here sealed")
+            }
+            Self::OtherKey {
+                sealed_with,
+                present,
+            } => write!(
                 formatter,
                 "sealed with master key {:08x}, but this is {:08x}: give the hub the key file that belongs to its database",
                 u32::from_be_bytes(*sealed_with),
                 u32::from_be_bytes(*present)
             ),
-            Self::Damaged => formatter.write_str("sealed bytes are damaged or are not where they belong"),
+            Self::Damaged => {
+                formatter.write_str("sealed bytes are damaged or are not where they belong")
+            }
             Self::NoRandomness => formatter.write_str("the system gives no random numbers"),
         }
     }
@@ -135,7 +142,10 @@ impl MasterKey {
             .map_err(file_error)?;
         file.write_all(&bytes).map_err(file_error)?;
         file.sync_all().map_err(file_error)?;
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        if let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
             let folder = File::open(folder).map_err(file_error)?;
             folder.sync_all().map_err(file_error)?;
         }
@@ -217,7 +227,9 @@ impl MasterKey {
     /// # Errors
     /// It was sealed with another key or for another context, or is damaged.
     pub fn open(&self, context: &str, sealed: &[u8]) -> Result<Vec<u8>, MasterError> {
-        let malformed = MasterError::Malformed { bytes: sealed.len() };
+        let malformed = MasterError::Malformed {
+            bytes: sealed.len(),
+        };
         let Some((&FORMAT, rest)) = sealed.split_first() else {
             return Err(malformed);
         };

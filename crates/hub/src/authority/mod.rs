@@ -19,4 +19,3 @@ pub use request::DeviceKey;
 pub use server::ServerCertificate;
 pub use signing::{TenantKeys, TenantSigner};
 pub use verifier::{DeviceVerifier, ExternalAuthority, Standing, Standings};
-

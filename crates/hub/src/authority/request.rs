@@ -38,9 +38,15 @@ impl core::fmt::Display for RequestError {
                 formatter,
                 "the certification request has {bytes} bytes; {REQUEST_BYTES_MAX} are taken: leave out its attributes"
             ),
-            Self::Malformed => formatter.write_str("the certification request is not PKCS #10 in DER"),
-            Self::OtherKey => formatter.write_str("the certification request's key is not one of P-256"),
-            Self::Signature => formatter.write_str("the certification request was not signed with its key"),
+            Self::Malformed => {
+                formatter.write_str("the certification request is not PKCS #10 in DER")
+            }
+            Self::OtherKey => {
+                formatter.write_str("the certification request's key is not one of P-256")
+            }
+            Self::Signature => {
+                formatter.write_str("the certification request was not signed with its key")
+            }
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use core::fmt;
 
-use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use thimble_protocol::keyring::KeyId;
+use thimble_protocol::sign::{Signer, SignerError};
 use thimble_protocol::state::SigningKey;
 
 use super::devices::AuthorityError;
@@ -71,21 +72,20 @@ impl TenantSigner {
     pub fn public(&self) -> &SigningKey {
         &self.public
     }
+}
 
-    /// Signs these bytes: R and S, 32 bytes each (RFC 9053, 2.1).
-    ///
-    /// # Errors
-    /// The system gives no random numbers.
-    pub fn sign_bytes(&self, bytes: &[u8]) -> Result<[u8; 64], AuthorityError> {
-        let signature = self
-            .pair
-            .sign(&self.random, bytes)
-            .map_err(|_| AuthorityError::NoRandomness)?;
-        let mut fixed = [0; 64];
-        for (to, from) in fixed.iter_mut().zip(signature.as_ref()) {
-            *to = *from;
-        }
-        Ok(fixed)
+impl Signer for TenantSigner {
+    fn key_id(&self) -> KeyId {
+        self.public.id
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignerError> {
+        let signature = self.pair.sign(&self.random, message);
+        let signature = signature.map_err(|_| SignerError::Failed)?;
+        signature
+            .as_ref()
+            .try_into()
+            .map_err(|_| SignerError::Failed)
     }
 }
 
@@ -101,14 +101,7 @@ fn signing_key(point: &[u8]) -> Result<SigningKey, AuthorityError> {
     let mut compressed = Vec::with_capacity(33);
     compressed.push(2 | (last & 1));
     compressed.extend_from_slice(x);
-    let mut id = [0; 8];
-    for (to, from) in id.iter_mut().zip(digest(&SHA256, &compressed).as_ref()) {
-        *to = *from;
-    }
-    Ok(SigningKey {
-        id,
-        point: compressed,
-    })
+    SigningKey::of_point(&compressed).map_err(|_| AuthorityError::Sealed(MasterError::Damaged))
 }
 
 /// The keys of a tenant. A rotation first tells devices of the next key, in every state that is signed; when all took such a
@@ -141,7 +134,10 @@ impl TenantKeys {
     /// What states say in `next_keys`.
     #[must_use]
     pub fn next_keys(&self) -> Vec<SigningKey> {
-        self.next.iter().map(|signer| signer.public.clone()).collect()
+        self.next
+            .iter()
+            .map(|signer| signer.public.clone())
+            .collect()
     }
 
     /// What a device is given when it enrols: both, since its first state may be signed with either.

@@ -85,7 +85,10 @@ impl fmt::Display for AnchorError {
             Self::Empty { .. } => "has no certificate",
         };
         match tenant {
-            Some(tenant) => write!(formatter, "the external authority of tenant {tenant} {problem}"),
+            Some(tenant) => write!(
+                formatter,
+                "the external authority of tenant {tenant} {problem}"
+            ),
             None => write!(formatter, "the hub's own authority {problem}"),
         }
     }
@@ -301,7 +304,9 @@ impl ClientCertVerifier for DeviceVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let is_too_big = end_entity.len() > CERTIFICATE_BYTES_MAX
-            || intermediates.iter().any(|der| der.len() > CERTIFICATE_BYTES_MAX);
+            || intermediates
+                .iter()
+                .any(|der| der.len() > CERTIFICATE_BYTES_MAX);
         if intermediates.len() > INTERMEDIATES_MAX || is_too_big {
             return Err(Error::InvalidCertificate(CertificateError::BadEncoding));
         }
@@ -318,7 +323,10 @@ impl ClientCertVerifier for DeviceVerifier {
             }
             match check(&*group.verifier, end_entity, intermediates, now) {
                 Ok(verified) => {
-                    return match self.standings.standing(&presented.identity, &presented.serial) {
+                    return match self
+                        .standings
+                        .standing(&presented.identity, &presented.serial)
+                    {
                         Standing::Revoked => {
                             Err(Error::InvalidCertificate(CertificateError::Revoked))
                         }

@@ -12,9 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::Stream;
 use thimble_image::Digest;
-use thimble_protocol::{
-    Capabilities, DeviceId, Report, ReportReply, StateVersion, UnixSeconds,
-};
+use thimble_protocol::{Capabilities, DeviceId, Report, ReportReply, StateVersion, UnixSeconds};
 
 use super::versions::KnownDevice;
 use crate::authority::{DeviceIdentity, DeviceKey, IssuedCertificate, TenantId, TenantKeys};

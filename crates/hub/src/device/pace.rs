@@ -22,7 +22,10 @@ impl Jitter {
     /// A number below `bound`; 0 if that is 0. SplitMix64.
     pub fn below(&self, bound: u32) -> u32 {
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut number = self.state.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
+        let mut number = self
+            .state
+            .fetch_add(STEP, Ordering::Relaxed)
+            .wrapping_add(STEP);
         number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         number ^= number >> 31;
@@ -41,12 +44,17 @@ pub struct Load(pub u32);
 pub fn next_poll_s(settings: &Settings, devices: usize, load: Load, jitter: &Jitter) -> u32 {
     let devices = u32::try_from(devices).unwrap_or(u32::MAX);
     let even = (devices / settings.polls_per_s.max(1)).max(settings.next_poll_min_s);
-    let pause = even.saturating_mul(slowdown(load)).min(settings.next_poll_max_s);
+    let pause = even
+        .saturating_mul(slowdown(load))
+        .min(settings.next_poll_max_s);
     // From three quarters of it to five quarters.
     let spread = (pause / 2).max(1);
     (pause - pause / 4)
         .saturating_add(jitter.below(spread))
-        .clamp(settings.next_poll_min_s.min(settings.next_poll_max_s), settings.next_poll_max_s)
+        .clamp(
+            settings.next_poll_min_s.min(settings.next_poll_max_s),
+            settings.next_poll_max_s,
+        )
 }
 
 /// Seconds until a device that waited at the hub should ask again: at once, but not all at once.
@@ -65,7 +73,10 @@ pub fn next_wait_s(settings: &Settings, load: Load, jitter: &Jitter) -> u32 {
 /// Seconds after which a device that was sent away may come back: the busier, the later, each at another time.
 #[must_use]
 pub fn retry_after_s(settings: &Settings, load: Load, jitter: &Jitter) -> u32 {
-    let base = settings.next_poll_min_s.max(1).saturating_mul(slowdown(load));
+    let base = settings
+        .next_poll_min_s
+        .max(1)
+        .saturating_mul(slowdown(load));
     base.saturating_add(jitter.below(base.saturating_mul(3).max(1)))
         .min(settings.next_poll_max_s.max(1))
 }
