@@ -56,12 +56,10 @@ impl Lifetime {
 pub struct IssuedCertificate {
     /// The certificate, DER.
     pub der: Vec<u8>,
-    /// The certificate of whoever issued it, DER.
-    pub issuer: Vec<u8>,
     /// Its serial number.
     pub serial: [u8; 16],
-    /// Its last second.
-    pub not_after: UnixSeconds,
+    /// When it is valid.
+    pub lifetime: Lifetime,
 }
 
 /// Why the authority cannot be used.
@@ -305,6 +303,19 @@ impl DeviceAuthority {
         self.intermediates.iter().map(|holder| &holder.certificate)
     }
 
+    /// The certificate of the intermediate that issued this one, DER; nothing if it is none of these.
+    #[must_use]
+    pub fn issuer_of(&self, certificate: &[u8]) -> Option<Vec<u8>> {
+        let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+        let issuer = certificate.issuer().as_raw();
+        let mut anchors = self.anchors();
+        let issued_by = anchors.find(|anchor| {
+            x509_parser::parse_x509_certificate(anchor)
+                .is_ok_and(|(_, anchor)| anchor.subject().as_raw() == issuer)
+        })?;
+        Some(issued_by.to_vec())
+    }
+
     /// Issues a certificate for a device's key.
     ///
     /// # Errors
@@ -333,9 +344,8 @@ impl DeviceAuthority {
         let certificate = params.signed_by(key, &issuer.issuer)?;
         Ok(IssuedCertificate {
             der: certificate.der().to_vec(),
-            issuer: issuer.certificate.to_vec(),
             serial,
-            not_after: end,
+            lifetime: Lifetime { end, ..lifetime },
         })
     }
 }

@@ -5,7 +5,6 @@
 
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
-use ring::digest::{SHA256, digest};
 use thimble_protocol::enrol::Issued;
 use thimble_protocol::limits::ENROL_REQUEST_BYTES_MAX;
 use thimble_protocol::{EnrolReply, EnrolRequest};
@@ -38,28 +37,31 @@ pub(super) async fn answer(
         Some(_) => Some(peer.device().await?.0.identity),
     };
     let enrolment = read_enrolment(peer, request, present).await?;
+    let authority = side.authority();
+    let lifetime = Lifetime::from_now(now, side.settings.certificate_s);
+    let issue =
+        |identity: &DeviceIdentity| authority.issue(&enrolment.key, identity, lifetime, now);
     let permit = side.enter().await?;
-    let decision = side.fleet.enrol(&enrolment).await;
-    let decision = decision.map_err(|error| side.failed("deciding about an enrolment", &error))?;
-    let (identity, chain) = match decision {
-        EnrolDecision::Pending => return Ok(pending(peer, &enrolment)),
-        EnrolDecision::Refused(refused) => {
+    let decision = side.fleet.enrol(&enrolment, &issue).await;
+    drop(permit);
+    let (device, der) = match decision {
+        Err(error) => return Err(side.failed("deciding about an enrolment", &error)),
+        Ok(EnrolDecision::Pending) => return Ok(pending(peer, &enrolment)),
+        Ok(EnrolDecision::Refused(refused)) => {
             side.failures.add(peer.address, now);
             return Err(refusal(&refused));
         }
-        EnrolDecision::Issued {
-            identity,
-            der,
-            issuer,
-        } => (identity, vec![der, issuer]),
-        EnrolDecision::Issue(identity) => (identity, issue(peer, identity, &enrolment).await?),
+        Ok(EnrolDecision::Issued { device, der }) => (device, der),
     };
-    drop(permit);
+    side.versions.set(&device);
+    let identity = device.identity;
+    let issuer = authority.issuer_of(&der);
+    let chain = core::iter::once(der).chain(issuer).collect();
     let keys = side.keys(identity.tenant).await?;
     let reply = EnrolReply::Issued(Issued {
         device: identity.device,
         chain,
-        authorities: vec![side.authority().root().to_vec()],
+        authorities: vec![authority.root().to_vec()],
         keys: keys.all(),
         hub: side.settings.public_url.clone(),
     });
@@ -85,40 +87,15 @@ async fn read_enrolment(
             error.to_string(),
         )
     })?;
-    let mut request_digest = [0; 32];
-    request_digest.copy_from_slice(digest(&SHA256, &request.csr).as_ref());
     Ok(Enrolment {
         key,
-        request: request_digest,
+        csr: request.csr,
         claim_code: request.claim_code,
         capabilities: request.capabilities,
         present,
         now: side.now(),
+        renew_left_s: side.settings.renew_left_s,
     })
-}
-
-async fn issue(
-    peer: &Peer,
-    identity: DeviceIdentity,
-    enrolment: &Enrolment,
-) -> Result<Vec<Vec<u8>>, Problem> {
-    let side = &peer.side;
-    let lifetime = Lifetime::from_now(enrolment.now, side.settings.certificate_s);
-    let certificate = side
-        .authority()
-        .issue(&enrolment.key, &identity, lifetime, enrolment.now)
-        .map_err(|error| {
-            tracing::error!(
-                device = %identity.device,
-                error = &error as &dyn std::error::Error,
-                "cannot issue a certificate"
-            );
-            side.internal()
-        })?;
-    let device = side.fleet.issued(identity, enrolment, &certificate).await;
-    let device = device.map_err(|error| side.failed("keeping a certificate", &error))?;
-    side.versions.set(&device);
-    Ok(vec![certificate.der, certificate.issuer])
 }
 
 fn pending(peer: &Peer, enrolment: &Enrolment) -> Response<Payload> {

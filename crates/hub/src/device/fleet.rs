@@ -15,6 +15,7 @@ use thimble_image::Digest;
 use thimble_protocol::{Capabilities, DeviceId, Report, ReportReply, StateVersion, UnixSeconds};
 
 use super::versions::KnownDevice;
+use crate::authority::devices::AuthorityError;
 use crate::authority::{DeviceIdentity, DeviceKey, IssuedCertificate, TenantId, TenantKeys};
 
 /// An answer that takes a while.
@@ -31,6 +32,8 @@ pub enum FleetError {
     Unavailable(Box<dyn core::error::Error + Send + Sync>),
     /// The device is not there, or not any more.
     NoSuchDevice,
+    /// No certificate can be issued.
+    Authority(AuthorityError),
     /// What is kept of the device cannot be read.
     Damaged {
         /// What.
@@ -42,6 +45,7 @@ impl fmt::Display for FleetError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unavailable(_) => formatter.write_str("the store cannot be asked"),
+            Self::Authority(_) => formatter.write_str("no certificate can be issued"),
             Self::NoSuchDevice => formatter.write_str("no such device"),
             Self::Damaged { what } => write!(formatter, "what is kept as {what} cannot be read"),
         }
@@ -52,6 +56,7 @@ impl core::error::Error for FleetError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Unavailable(source) => Some(&**source),
+            Self::Authority(source) => Some(source),
             _ => None,
         }
     }
@@ -71,8 +76,8 @@ pub struct StoredState {
 pub struct Enrolment {
     /// Its key, which it proved to have.
     pub key: DeviceKey,
-    /// The SHA-256 of the certification request.
-    pub request: [u8; 32],
+    /// The certification request, DER.
+    pub csr: Vec<u8>,
     /// The code that it was given.
     pub claim_code: Option<String>,
     /// What it is.
@@ -81,21 +86,23 @@ pub struct Enrolment {
     pub present: Option<DeviceIdentity>,
     /// When.
     pub now: UnixSeconds,
+    /// A certificate of which less than this is left is replaced, also if it was asked for with the same request.
+    pub renew_left_s: u64,
 }
+
+/// Issues a certificate for the device of an enrolment, once it is known who that is.
+pub type Issue<'a> =
+    &'a (dyn Fn(&DeviceIdentity) -> Result<IssuedCertificate, AuthorityError> + Sync);
 
 /// What becomes of an enrolment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EnrolDecision {
-    /// The device gets a certificate.
-    Issue(DeviceIdentity),
-    /// It has one for exactly this request: the same again.
+    /// The device is one of the fleet, and has this certificate: a new one, or the one that it got for the same request.
     Issued {
-        /// Who it is.
-        identity: DeviceIdentity,
+        /// The device.
+        device: KnownDevice,
         /// The certificate, DER.
         der: Vec<u8>,
-        /// The certificate of whoever issued it, DER.
-        issuer: Vec<u8>,
     },
     /// Somebody has to approve it first.
     Pending,
@@ -165,16 +172,9 @@ pub trait Fleet: Send + Sync {
     /// Keeps when devices were last heard of.
     fn seen<'a>(&'a self, devices: &'a [(DeviceIdentity, UnixSeconds)]) -> Answer<'a, ()>;
 
-    /// Decides about an enrolment. Takes a use of the code if it gives one.
-    fn enrol<'a>(&'a self, enrolment: &'a Enrolment) -> Answer<'a, EnrolDecision>;
-
-    /// Keeps a certificate that was issued; the device is active from then on.
-    fn issued<'a>(
-        &'a self,
-        identity: DeviceIdentity,
-        enrolment: &'a Enrolment,
-        certificate: &'a IssuedCertificate,
-    ) -> Answer<'a, KnownDevice>;
+    /// Decides about an enrolment, and keeps what comes of it, the certificate too, in one piece.
+    fn enrol<'a>(&'a self, enrolment: &'a Enrolment, issue: Issue<'a>)
+    -> Answer<'a, EnrolDecision>;
 
     /// The keys of a tenant.
     fn keys(&self, tenant: TenantId) -> Answer<'_, Arc<TenantKeys>>;

@@ -197,11 +197,11 @@ impl DeviceSide {
                 );
                 self.busy("the hub cannot reach its store: come again later".to_owned())
             }
-            FleetError::Damaged { .. } => {
+            FleetError::Authority(_) | FleetError::Damaged { .. } => {
                 tracing::error!(
                     doing,
                     error = error as &dyn std::error::Error,
-                    "something kept is damaged"
+                    "something that is needed cannot be used"
                 );
                 self.internal()
             }

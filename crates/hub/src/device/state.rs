@@ -77,8 +77,8 @@ enum Compared {
 }
 
 fn compare(has: Option<ETag>, known: &Known) -> Compared {
-    let Some(has) = has else {
-        // Nothing was ever declared for it: there is nothing to send.
+    // Nothing was ever declared for it here: it keeps what it has, whatever that is.
+    let (Some(has), true) = (has, known.version > StateVersion(0)) else {
         return match known.version {
             StateVersion(0) => Compared::Same,
             _ => Compared::Newer,
@@ -90,7 +90,7 @@ fn compare(has: Option<ETag>, known: &Known) -> Compared {
     if has.version() < known.version {
         return Compared::Newer;
     }
-    if has.digest() == &known.digest || known.version == StateVersion(0) {
+    if has.digest() == &known.digest {
         Compared::Same
     } else {
         Compared::Ahead(has.version())
