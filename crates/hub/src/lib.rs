@@ -5,6 +5,8 @@
 //! (`rollouts`), the registry, webhooks and backups. Nodes keep nothing that another node would need: everything that was
 //! acknowledged is in the store or among the blobs.
 
+pub mod authority;
+pub mod device;
 pub mod hub;
 
 pub use hub::Hub;

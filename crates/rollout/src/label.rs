@@ -119,10 +119,7 @@ pub fn check_key(key: &str) -> Result<(), LabelError> {
     if key.len() > KEY_BYTES_MAX {
         return Err(LabelError::KeyTooLong { bytes: key.len() });
     }
-    match key
-        .chars()
-        .find(|character| !is_word_character(*character))
-    {
+    match key.chars().find(|character| !is_word_character(*character)) {
         Some(character) => Err(LabelError::KeyCharacter {
             key: key.to_owned(),
             character,

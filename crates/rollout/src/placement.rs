@@ -173,11 +173,7 @@ impl<'a> Placer<'a> {
 
     /// Says what comes of each deployment that picks a device; the others are [`Verdict::NotSelected`].
     #[must_use]
-    pub fn place(
-        &self,
-        labels: &Labels,
-        offer: Option<&Offer>,
-    ) -> BTreeMap<DeploymentId, Verdict> {
+    pub fn place(&self, labels: &Labels, offer: Option<&Offer>) -> BTreeMap<DeploymentId, Verdict> {
         let selected: Vec<&Deployment> = self
             .ordered
             .iter()
@@ -216,10 +212,7 @@ fn rivalry(deployment: &Deployment, selected: &[&Deployment]) -> Option<Verdict>
 }
 
 /// Says whether something that it depends on was not placed; all of it was looked at before.
-fn missing(
-    deployment: &Deployment,
-    verdicts: &BTreeMap<DeploymentId, Verdict>,
-) -> Option<Verdict> {
+fn missing(deployment: &Deployment, verdicts: &BTreeMap<DeploymentId, Verdict>) -> Option<Verdict> {
     deployment
         .depends_on
         .iter()

@@ -16,6 +16,7 @@ mod back;
 mod budget;
 mod choice;
 mod device;
+mod join;
 mod wave;
 
 /// What is to be done about a rollout now.
@@ -220,7 +221,7 @@ pub fn plan(policy: &Policy, snapshot: &Snapshot, now: UnixMs) -> Plan {
         next_look: None,
     };
     let mut rows = device::rows(policy, snapshot, &mut watch);
-    wave::join(waves, snapshot, &mut rows);
+    join::join(waves, snapshot, &mut rows);
     let wave::Steps {
         progress,
         transitions,
@@ -241,7 +242,9 @@ pub fn plan(policy: &Policy, snapshot: &Snapshot, now: UnixMs) -> Plan {
     }
     plan.places.reserve(rows.len());
     for row in rows {
-        if row.is_closed_now && let Some(outcome) = row.outcome {
+        if row.is_closed_now
+            && let Some(outcome) = row.outcome
+        {
             plan.closed.push(Closed {
                 device: row.device.id,
                 outcome,

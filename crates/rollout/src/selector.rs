@@ -104,9 +104,7 @@ impl Requirement {
             Test::Exists => value.is_some(),
             Test::Absent => value.is_none(),
             Test::In(values) => value.is_some_and(|value| values.iter().any(|one| one == value)),
-            Test::NotIn(values) => {
-                value.is_none_or(|value| values.iter().all(|one| one != value))
-            }
+            Test::NotIn(values) => value.is_none_or(|value| values.iter().all(|one| one != value)),
         }
     }
 }
@@ -124,9 +122,7 @@ impl Selector {
     /// Says whether it picks a device with these labels.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.0
-            .iter()
-            .all(|requirement| requirement.matches(labels))
+        self.0.iter().all(|requirement| requirement.matches(labels))
     }
 
     /// Returns what must hold, all of it.

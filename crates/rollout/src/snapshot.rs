@@ -318,7 +318,10 @@ impl Progress {
                 self.state = State::Paused;
                 Ok(())
             }
-            state => Err(WrongState { step: "pause", state }),
+            state => Err(WrongState {
+                step: "pause",
+                state,
+            }),
         }
     }
 
@@ -334,7 +337,10 @@ impl Progress {
                 self.forgiven_before = now;
                 Ok(())
             }
-            state => Err(WrongState { step: "resume", state }),
+            state => Err(WrongState {
+                step: "resume",
+                state,
+            }),
         }
     }
 

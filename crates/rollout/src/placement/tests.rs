@@ -152,15 +152,24 @@ fn nothing_is_placed_where_it_does_not_fit() {
     check(grants("gpios"), "the device does not offer gpios");
     let architectures = vec!["x86_64".to_owned()];
     check(
-        Needs { architectures, ..none() },
+        Needs {
+            architectures,
+            ..none()
+        },
         "not built for the architecture thumbv7em",
     );
     check(
-        Needs { storage_bytes: 1001, ..none() },
+        Needs {
+            storage_bytes: 1001,
+            ..none()
+        },
         "needs 1001 bytes of storage, 1000 are left",
     );
     check(
-        Needs { containers: 4, ..none() },
+        Needs {
+            containers: 4,
+            ..none()
+        },
         "needs 4 containers, 3 are left",
     );
     assert_eq!(

@@ -27,13 +27,12 @@ pub(super) fn choose<'a>(
             continue;
         }
         match (&row.device.attempt, &row.outcome) {
-            (Some(attempt), Some(outcome)) if attempt.direction == Direction::Back => {
-                match outcome {
-                    Outcome::Open => left += 1,
-                    Outcome::Succeeded { .. } => devices += 1,
-                    _ => failed += 1,
-                }
-            }
+            (Some(attempt), Some(outcome)) if attempt.direction == Direction::Back => match outcome
+            {
+                Outcome::Open => left += 1,
+                Outcome::Succeeded { .. } => devices += 1,
+                _ => failed += 1,
+            },
             _ if row.change.is_some() => row.standing = Standing::NotReached,
             _ => {}
         }
@@ -78,10 +77,7 @@ fn previous(row: &Row<'_>) -> Option<(Option<Assigned>, UnixMs)> {
 /// Says whether a device may go back now. One that has not changed yet, or cannot be reached, is told at once.
 fn admit<'a>(choice: &mut Choice<'a>, row: &Row<'a>, watch: &mut Watch) -> Result<(), Standing> {
     let device = row.device;
-    let is_pending = matches!(
-        row.outcome,
-        Some(Outcome::Open | Outcome::TimedOut { .. })
-    );
+    let is_pending = matches!(row.outcome, Some(Outcome::Open | Outcome::TimedOut { .. }));
     if !is_pending {
         if device.hold.binds(watch.now) {
             let until = match device.hold {

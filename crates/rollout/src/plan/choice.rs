@@ -114,10 +114,7 @@ pub(super) fn choose<'a>(
     plan: &mut Plan,
     watch: &mut Watch,
 ) {
-    let mut order: Vec<&mut Row<'_>> = rows
-        .iter_mut()
-        .filter(|row| row.change.is_some())
-        .collect();
+    let mut order: Vec<&mut Row<'_>> = rows.iter_mut().filter(|row| row.change.is_some()).collect();
     order.sort_unstable_by_key(|row| (row.wave.unwrap_or(u16::MAX), row.shuffle, row.device.id));
     for row in order {
         let Some(to) = row.change else { continue };

@@ -67,10 +67,7 @@ fn row<'a>(
         .and_then(|attempt| close(policy, device, attempt, watch));
     let is_closed_now = closed.is_some();
     let outcome = closed.or_else(|| Some(device.attempt.as_ref()?.outcome.clone()));
-    let is_pending = matches!(
-        outcome,
-        Some(Outcome::Open | Outcome::TimedOut { .. })
-    );
+    let is_pending = matches!(outcome, Some(Outcome::Open | Outcome::TimedOut { .. }));
     let is_offline = is_offline(policy, device.last_seen, now);
     let mut row = Row {
         device,
@@ -161,7 +158,11 @@ fn goal(snapshot: &Snapshot, device: &Device) -> Result<Option<Assigned>, Standi
         .assigned
         .is_some_and(|assigned| assigned.deployment == snapshot.deployment);
     let Some(revision) = snapshot.revision else {
-        return if has_it { Ok(None) } else { Err(Standing::NotSelected) };
+        return if has_it {
+            Ok(None)
+        } else {
+            Err(Standing::NotSelected)
+        };
     };
     match &device.verdict {
         Verdict::Placed => Ok(Some(Assigned {

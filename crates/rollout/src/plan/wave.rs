@@ -1,73 +1,16 @@
-//! Waves: who is in which, how far they are, and whether the next may begin.
+//! Waves: how far they are, and whether the next may begin.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::ids::UnixMs;
-use crate::policy::{Amount, ApprovalRule, OnFailures, Policy, Wave, part_of};
-use crate::snapshot::{Hold, Progress, Snapshot, State};
+use crate::policy::{ApprovalRule, OnFailures, Policy, Wave};
+use crate::snapshot::{Progress, Snapshot, State};
 use crate::standing::Standing;
 
 use super::device::{Class, Row, goes_on};
-use super::{Stop, Transition, WaveTally, Watch};
-
-/// Puts devices that take part and have no wave into one: the first that is not over, picks them, and has room.
-///
-/// A wave keeps its devices. Devices that can be reached come first, so that a small first wave tells something.
-pub(super) fn join(waves: &[Wave], snapshot: &Snapshot, rows: &mut [Row<'_>]) {
-    let picks = |wave: &Wave, row: &Row<'_>| {
-        wave.selector
-            .as_ref()
-            .is_none_or(|selector| selector.matches(&row.device.labels))
-    };
-    let mut room: Vec<u32> = waves
-        .iter()
-        .enumerate()
-        .map(|(index, wave)| {
-            let part = rows
-                .iter()
-                .filter(|row| row.class != Class::Outside && picks(wave, row));
-            let taken = rows
-                .iter()
-                .filter(|row| row.wave.map(usize::from) == Some(index));
-            let amount = match wave.amount {
-                Amount::All => u32::MAX,
-                Amount::Count(count) => count,
-                Amount::Percent(percent) => part_of(number(part.count()), percent).max(1),
-            };
-            amount.saturating_sub(number(taken.count()))
-        })
-        .collect();
-    let mut joining: Vec<&mut Row<'_>> = rows
-        .iter_mut()
-        .filter(|row| row.class != Class::Outside && row.wave.is_none())
-        .collect();
-    joining.sort_unstable_by_key(|row| {
-        let is_away = row.class == Class::Aside || row.device.hold != Hold::Free;
-        (is_away, row.shuffle, row.device.id)
-    });
-    let current = usize::from(snapshot.progress.wave);
-    for row in joining {
-        let is_late = waves.iter().take(current).any(|wave| picks(wave, row));
-        let place = waves
-            .iter()
-            .zip(&room)
-            .enumerate()
-            .skip(current)
-            .find(|(_, (wave, room))| **room > 0 && picks(wave, row))
-            .map(|(index, _)| index)
-            .or(is_late.then_some(current));
-        if let Some(room) = place.and_then(|index| room.get_mut(index)) {
-            *room = room.saturating_sub(1);
-        }
-        row.wave = place.and_then(|index| u16::try_from(index).ok());
-    }
-}
-
-fn number(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
-}
+use super::{Stop, Transition, Watch, WaveTally};
 
 /// Which waves may begin.
 pub(super) enum Gate {
@@ -220,18 +163,34 @@ impl Stepper<'_> {
         loop {
             let now = self.progress.wave;
             let Some(wave) = self.waves.get(usize::from(now)) else {
-                return Gate::Before { wave: now, reason: None, now };
+                return Gate::Before {
+                    wave: now,
+                    reason: None,
+                    now,
+                };
             };
-            let open = Gate::Before { wave: now.saturating_add(1), reason: None, now };
+            let open = Gate::Before {
+                wave: now.saturating_add(1),
+                reason: None,
+                now,
+            };
             if self.progress.state == State::Finished {
                 return open;
             }
             if let Some((approved, needed)) = self.missing_approval(wave, now) {
                 if self.progress.state != State::WaitingApproval {
                     self.progress.state = State::WaitingApproval;
-                    self.transitions.push(Transition::NeedsApproval { wave: now, approved, needed });
+                    self.transitions.push(Transition::NeedsApproval {
+                        wave: now,
+                        approved,
+                        needed,
+                    });
                 }
-                return Gate::Before { wave: now, reason: Some((approved, needed)), now };
+                return Gate::Before {
+                    wave: now,
+                    reason: Some((approved, needed)),
+                    now,
+                };
             }
             if self.progress.state == State::WaitingApproval {
                 self.progress.state = State::Running;
@@ -249,7 +208,8 @@ impl Stepper<'_> {
                 return open;
             }
             self.progress.wave += 1;
-            self.transitions.push(Transition::WaveBegan { wave: now + 1 });
+            self.transitions
+                .push(Transition::WaveBegan { wave: now + 1 });
         }
     }
 
@@ -262,7 +222,11 @@ impl Stepper<'_> {
             None if self.succeeded(wave, index)? => {
                 let is_empty = tally.members == 0 && tally.aside == 0;
                 let soak_until = watch.now.plus_ms(if is_empty { 0 } else { soak_ms });
-                self.transitions.push(Transition::WavePassed { wave: index, tally, soak_until });
+                self.transitions.push(Transition::WavePassed {
+                    wave: index,
+                    tally,
+                    soak_until,
+                });
                 if is_empty {
                     return Ok(true);
                 }
@@ -280,11 +244,27 @@ impl Stepper<'_> {
     fn succeeded(&self, wave: &Wave, index: u16) -> Result<bool, Stop> {
         let tally = self.tally(index);
         let is_last = usize::from(index) + 1 >= self.waves.len();
+        // Without one success, what comes later would be the first to try.
+        let has_told = is_last || tally.succeeded > 0 || tally.members + tally.aside == 0;
+        if is_last
+            && self
+                .counts
+                .iter()
+                .any(|count| count.tally.open + count.tally.ready > 0)
+        {
+            return self.needed(wave, index).map(|_| false);
+        }
+        let needed = self.needed(wave, index)?;
+        let is_through = tally.open + tally.ready == 0;
+        Ok(has_told && needed.map_or(is_through, |needed| tally.succeeded >= needed))
+    }
+
+    /// Returns how many of a wave's devices must succeed, if the policy says so, or why they never will.
+    fn needed(&self, wave: &Wave, index: u16) -> Result<Option<u32>, Stop> {
         let Some(percent) = wave.success_percent else {
-            // Without one success, what comes later would be the first to try.
-            let has_told = is_last || tally.succeeded > 0 || tally.members + tally.aside == 0;
-            return Ok(tally.open + tally.ready == 0 && has_told);
+            return Ok(None);
         };
+        let tally = self.tally(index);
         let share = u64::from(tally.members) * u64::from(percent.min(100));
         let needed = u32::try_from(share.div_ceil(100)).unwrap_or(u32::MAX);
         let possible = tally.succeeded + tally.open + tally.ready;
@@ -296,18 +276,28 @@ impl Stepper<'_> {
                 members: tally.members,
             });
         }
-        let has_told = is_last || tally.succeeded > 0 || tally.members + tally.aside == 0;
-        Ok(tally.succeeded >= needed && has_told && (!is_last || tally.open + tally.ready == 0))
+        Ok(Some(needed))
     }
 
     /// Says which wave that began has too many failures.
     fn failures(&self) -> Option<Stop> {
-        let began = self.waves.iter().zip(self.counts).zip(0..=self.progress.wave);
+        let began = self
+            .waves
+            .iter()
+            .zip(self.counts)
+            .zip(0..=self.progress.wave);
         for ((wave, count), index) in began {
-            let WaveTally { failed, members, .. } = count.tally;
+            let WaveTally {
+                failed, members, ..
+            } = count.tally;
             let max = wave.failures_max;
             if failed > 0 && max.is_exceeded(failed, members) {
-                return Some(Stop::Failures { wave: index, failed, members, max });
+                return Some(Stop::Failures {
+                    wave: index,
+                    failed,
+                    members,
+                    max,
+                });
             }
             let max = wave.hardware_failures_max;
             for (hardware, (failed, members)) in &count.hardware {
@@ -344,7 +334,9 @@ impl Stepper<'_> {
     }
 
     const fn shut(&self) -> Gate {
-        Gate::Shut(Standing::Stopped { state: self.progress.state })
+        Gate::Shut(Standing::Stopped {
+            state: self.progress.state,
+        })
     }
 }
 

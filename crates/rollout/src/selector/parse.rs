@@ -167,11 +167,7 @@ impl Reader<'_> {
         self.word(KEY_BYTES_MAX, "a label's key")
     }
 
-    fn word(
-        &mut self,
-        bytes_max: usize,
-        expected: &'static str,
-    ) -> Result<String, SelectorError> {
+    fn word(&mut self, bytes_max: usize, expected: &'static str) -> Result<String, SelectorError> {
         let begin = self.position;
         let mut word = String::new();
         while let Some(character) = self.peek().filter(|one| is_word_character(*one)) {
@@ -185,7 +181,12 @@ impl Reader<'_> {
     }
 
     #[expect(clippy::unused_self, reason = "it reads as the other steps do")]
-    fn sized(&self, word: String, position: usize, bytes_max: usize) -> Result<String, SelectorError> {
+    fn sized(
+        &self,
+        word: String,
+        position: usize,
+        bytes_max: usize,
+    ) -> Result<String, SelectorError> {
         if word.len() > bytes_max {
             let bytes = word.len();
             return Err(SelectorError {

@@ -60,22 +60,50 @@ fn a_wrong_selector_says_where_and_what() {
     let values = format!("a in (b{})", ",b".repeat(64));
     let cases: [(&str, &str); 14] = [
         (",", "at character 1: expected a label's key, found ','"),
-        ("line=", "at character 6: expected a value, but the selector ends"),
-        ("line=1,", "at character 8: expected a label's key, but the selector ends"),
-        ("line=1 site=a", "at character 8: expected a comma or the end, found 's'"),
-        ("line ~ 1", "at character 6: expected =, !=, in, notin, a comma or the end, found '~'"),
-        ("site inn (a)", "at character 6: expected =, !=, in, notin, a comma or the end, found 'i'"),
-        ("site in a", "at character 9: expected ( and values, found 'a'"),
-        ("site in (a", "at character 11: expected a comma or ), but the selector ends"),
+        (
+            "line=",
+            "at character 6: expected a value, but the selector ends",
+        ),
+        (
+            "line=1,",
+            "at character 8: expected a label's key, but the selector ends",
+        ),
+        (
+            "line=1 site=a",
+            "at character 8: expected a comma or the end, found 's'",
+        ),
+        (
+            "line ~ 1",
+            "at character 6: expected =, !=, in, notin, a comma or the end, found '~'",
+        ),
+        (
+            "site inn (a)",
+            "at character 6: expected =, !=, in, notin, a comma or the end, found 'i'",
+        ),
+        (
+            "site in a",
+            "at character 9: expected ( and values, found 'a'",
+        ),
+        (
+            "site in (a",
+            "at character 11: expected a comma or ), but the selector ends",
+        ),
         ("a!b", "at character 3: expected = after !, found 'b'"),
         ("model=\"x", "at character 7: this quote has no end"),
-        (&long, "at character 1: a selector of 4097 bytes is too long: 4096 at most"),
+        (
+            &long,
+            "at character 1: a selector of 4097 bytes is too long: 4096 at most",
+        ),
         (&word, "at character 1: 65 bytes are too long: 64 at most"),
         (&many, "at character 33: more than 16 requirements"),
         (&values, "at character 135: more than 64 values"),
     ];
     for (text, expected) in cases {
-        assert_eq!(Selector::parse(text).unwrap_err().to_string(), expected, "{text}");
+        assert_eq!(
+            Selector::parse(text).unwrap_err().to_string(),
+            expected,
+            "{text}"
+        );
     }
 }
 

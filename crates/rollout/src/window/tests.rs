@@ -26,9 +26,15 @@ fn windows_open_when_the_calendar_says() {
     let sunday = 0b100_0000;
     for (window, expected) in [
         (window(monday, 120, 60, 0), Some("2026-11-30T02:00:00Z")),
-        (window(sunday, 22 * 60, 120, 0), Some("2026-11-29T23:00:00Z")),
+        (
+            window(sunday, 22 * 60, 120, 0),
+            Some("2026-11-29T23:00:00Z"),
+        ),
         (window(sunday, 22 * 60, 60, 0), Some("2026-12-06T22:00:00Z")),
-        (window(saturday, 23 * 60 + 30, 1440, 0), Some("2026-11-29T23:00:00Z")),
+        (
+            window(saturday, 23 * 60 + 30, 1440, 0),
+            Some("2026-11-29T23:00:00Z"),
+        ),
         (window(monday, 0, 60, 60), Some("2026-11-29T23:00:00Z")),
         (window(monday, 0, 60, -60), Some("2026-11-30T01:00:00Z")),
         (window(0, 0, 60, 0), None),
