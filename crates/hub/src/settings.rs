@@ -303,7 +303,11 @@ impl fmt::Display for SettingsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { path, .. } => {
-                write!(formatter, "the settings in {} cannot be read", path.display())
+                write!(
+                    formatter,
+                    "the settings in {} cannot be read",
+                    path.display()
+                )
             }
             Self::TooLarge { path } => write!(
                 formatter,

@@ -64,7 +64,12 @@ async fn list(
         .store
         .read()
         .await?
-        .audit_entries(&caller.scope(), caller.tenant(), filter.about.as_deref(), &page)
+        .audit_entries(
+            &caller.scope(),
+            caller.tenant(),
+            filter.about.as_deref(),
+            &page,
+        )
         .await?;
     let is_full = entries.len() >= items as usize;
     let next = entries
@@ -160,7 +165,10 @@ async fn chunk(
         .audit_entries(scope, tenant, None, &page)
         .await?;
     let is_full = entries.len() >= CHUNK as usize;
-    let last = entries.last().filter(|_| is_full).map(|entry| entry.sequence);
+    let last = entries
+        .last()
+        .filter(|_| is_full)
+        .map(|entry| entry.sequence);
     let mut lines = Vec::new();
     for entry in entries {
         let line = serde_json::to_vec(&view(entry))

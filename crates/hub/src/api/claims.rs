@@ -6,9 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use thimble_hub_api::enrolment::{
-    ClaimCode as CodeView, Imported, IssuedClaimCode, NewClaimCode,
-};
+use thimble_hub_api::enrolment::{ClaimCode as CodeView, Imported, IssuedClaimCode, NewClaimCode};
 use thimble_hub_api::problem::FieldError;
 use thimble_hub_api::{Page, Problem, ProblemKind};
 use thimble_hub_store::{ClaimCode, ClaimCodeId, ExpectedDevice, Id as _, Match};
@@ -90,7 +88,10 @@ async fn create(
     if new.lifetime_s == 0 || new.lifetime_s > LIFETIME_S_MAX {
         return Err(Fault::new(
             ProblemKind::Invalid,
-            format_args!("`lifetime_s` is {}: 1 to {LIFETIME_S_MAX} are possible", new.lifetime_s),
+            format_args!(
+                "`lifetime_s` is {}: 1 to {LIFETIME_S_MAX} are possible",
+                new.lifetime_s
+            ),
         ));
     }
     check_labels(&new.labels)?;
@@ -110,7 +111,11 @@ async fn create(
         revoked_ms: None,
     };
     let audit = caller
-        .audit(now_ms, "claim-code.create", format!("claim-code/{}", code.id))
+        .audit(
+            now_ms,
+            "claim-code.create",
+            format!("claim-code/{}", code.id),
+        )
         .with(serde_json::json!({ "name": code.name, "uses": new.uses, "labels": code.labels }));
     let mut write = hub.store.write().await?;
     write.insert(&caller.scope(), &code, &audit).await?;
@@ -127,7 +132,11 @@ fn check_labels(labels: &BTreeMap<String, String>) -> Answer<()> {
     if labels.len() > names::LABELS_MAX {
         return Err(Fault::new(
             ProblemKind::Invalid,
-            format_args!("{} labels: {} are possible", labels.len(), names::LABELS_MAX),
+            format_args!(
+                "{} labels: {} are possible",
+                labels.len(),
+                names::LABELS_MAX
+            ),
         ));
     }
     for (key, value) in labels {
@@ -152,7 +161,11 @@ async fn remove(
     let mut code = by_id::<ClaimCode>(&mut write, &caller.scope(), &id).await?;
     if code.revoked_ms.is_none() {
         code.revoked_ms = Some(now_ms);
-        let audit = caller.audit(now_ms, "claim-code.remove", format!("claim-code/{}", code.id));
+        let audit = caller.audit(
+            now_ms,
+            "claim-code.remove",
+            format!("claim-code/{}", code.id),
+        );
         write.update(&caller.scope(), &code, &audit).await?;
         write.commit().await?;
     }
@@ -184,7 +197,9 @@ async fn expect(
             .collect();
         Problem::new(
             ProblemKind::Invalid,
-            format_args!("{count} lines are wrong, and nothing was imported: correct them and send all again"),
+            format_args!(
+                "{count} lines are wrong, and nothing was imported: correct them and send all again"
+            ),
         )
         .because(errors)
     })?;

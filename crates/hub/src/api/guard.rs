@@ -24,7 +24,10 @@ pub(super) fn guarded(router: Router<Arc<Hub>>, hub: &Hub) -> Router<Arc<Hub>> {
                 Ok(response) => response,
                 Err(_) => Fault::new(
                     ProblemKind::Timeout,
-                    format_args!("the request took longer than {} s: send it faster, or ask for less", time.as_secs()),
+                    format_args!(
+                        "the request took longer than {} s: send it faster, or ask for less",
+                        time.as_secs()
+                    ),
                 )
                 .into_response(),
             }

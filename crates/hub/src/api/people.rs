@@ -179,7 +179,9 @@ async fn remove(
     let audit = caller
         .audit(hub.now_ms(), "user.remove", format!("user/{}", user.id))
         .with(serde_json::json!({ "name": user.name }));
-    write.remove::<User>(&caller.reach(), user.id, &audit).await?;
+    write
+        .remove::<User>(&caller.reach(), user.id, &audit)
+        .await?;
     write.wake(Topic::Identity, Some(user.tenant), None);
     write.commit().await?;
     Ok(StatusCode::NO_CONTENT)
@@ -248,12 +250,7 @@ async fn require_lesser(read: &mut Read, caller: &Caller, user: &User) -> Answer
     ))
 }
 
-async fn end_tokens(
-    write: &mut Write,
-    caller: &Caller,
-    user: &User,
-    now_ms: i64,
-) -> Answer<()> {
+async fn end_tokens(write: &mut Write, caller: &Caller, user: &User, now_ms: i64) -> Answer<()> {
     let scope = caller.reach();
     let tokens: Vec<Token> = write
         .all(

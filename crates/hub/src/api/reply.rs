@@ -192,7 +192,9 @@ pub(crate) fn unchanged(headers: &HeaderMap, edition: u64) -> Answer<()> {
     }
     Err(Fault::new(
         ProblemKind::Changed,
-        format_args!("it is now {present} and not what `If-Match` says: read it again, and decide anew"),
+        format_args!(
+            "it is now {present} and not what `If-Match` says: read it again, and decide anew"
+        ),
     ))
 }
 

@@ -236,7 +236,9 @@ pub(super) fn reason(text: &str) -> Answer<String> {
     if characters > REASON_CHARACTERS_MAX {
         return Err(Fault::new(
             ProblemKind::Invalid,
-            format_args!("the reason has {characters} characters: {REASON_CHARACTERS_MAX} are possible"),
+            format_args!(
+                "the reason has {characters} characters: {REASON_CHARACTERS_MAX} are possible"
+            ),
         ));
     }
     Ok(text.to_owned())

@@ -85,7 +85,10 @@ pub async fn serve(
     }
     drop(listener);
     if timeout(LAST_TIME, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests of operators were cut off after {} s", LAST_TIME.as_secs());
+        tracing::warn!(
+            "requests of operators were cut off after {} s",
+            LAST_TIME.as_secs()
+        );
     }
 }
 

@@ -80,7 +80,10 @@ async fn create(
     if new.lifetime_s == 0 || new.lifetime_s > most_s {
         return Err(Fault::new(
             ProblemKind::Invalid,
-            format_args!("`lifetime_s` is {}: 1 to {most_s} are possible", new.lifetime_s),
+            format_args!(
+                "`lifetime_s` is {}: 1 to {most_s} are possible",
+                new.lifetime_s
+            ),
         ));
     }
     let scope = thimble_hub_store::Scope::whole_hub_for_its_own_work();
@@ -120,7 +123,8 @@ fn exceeds(caller: &Allowed<ToRead>, own: &Token, role: Option<Role>) -> Option<
     let refusal = |words: String| Some(Fault::new(ProblemKind::Forbidden, words));
     match role {
         None if own.role.is_some() => refusal(
-            "a token that is limited to a role can only make tokens with a role: name one".to_owned(),
+            "a token that is limited to a role can only make tokens with a role: name one"
+                .to_owned(),
         ),
         Some(role) if !Permissions::of(role).are_within(caller.permissions()) => refusal(format!(
             "a token of the role {} would do more than you may: name a lesser role",

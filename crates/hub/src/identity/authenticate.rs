@@ -8,7 +8,9 @@ use thimble_hub_store::{
     Error as StoreError, Match, Read, RoleBinding, Scope, Tenant, TenantId, Token, User,
 };
 
-use super::{Caller, OpenIdError, PasswordError, Permission, Permissions, TokenHash, TooManyAttempts};
+use super::{
+    Caller, OpenIdError, PasswordError, Permission, Permissions, TokenHash, TooManyAttempts,
+};
 use crate::hub::Hub;
 
 /// Tenants above a tenant at most.

@@ -62,11 +62,7 @@ pub async fn begin_openid(
 ///
 /// # Errors
 /// [`IdentityError`]: nothing was begun, the provider's word is not valid or gives no role, or the store's.
-pub async fn finish_openid(
-    hub: &Hub,
-    state: &str,
-    code: &str,
-) -> Result<SignedIn, IdentityError> {
+pub async fn finish_openid(hub: &Hub, state: &str, code: &str) -> Result<SignedIn, IdentityError> {
     let now_ms = hub.now_ms();
     let not_begun = || IdentityError::OpenId(OpenIdError::NotBegun);
     if state.len() > TEXT_BYTES_MAX || code.len() > TEXT_BYTES_MAX {
@@ -91,7 +87,10 @@ pub async fn finish_openid(
 /// The state itself is not kept: who reads the store cannot finish somebody's sign-in.
 fn key(state: &str) -> String {
     let hash = digest::digest(&digest::SHA256, state.as_bytes());
-    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Makes or updates the user and the roles.
@@ -125,7 +124,17 @@ async fn keep(hub: &Hub, identified: &Identified) -> Result<User, IdentityError>
     };
     let scope = Scope::authenticated(tenant.id);
     let audit = Audit::new(now_ms, actor, "user.roles", user.id.to_string());
-    if set_roles(&mut write, &scope, tenant, user.id, &identified.roles, &audit, now_ms).await? {
+    if set_roles(
+        &mut write,
+        &scope,
+        tenant,
+        user.id,
+        &identified.roles,
+        &audit,
+        now_ms,
+    )
+    .await?
+    {
         write.wake(Topic::Identity, Some(tenant.id), None);
     }
     write.commit().await?;
@@ -182,17 +191,20 @@ pub async fn set_roles(
     now_ms: i64,
 ) -> Result<bool, IdentityError> {
     let only = Scope::authenticated(tenant.id);
-    let present: Vec<RoleBinding> = write
-        .all(&only, &[Match::equals("account", &user)])
-        .await?;
+    let present: Vec<RoleBinding> = write.all(&only, &[Match::equals("account", &user)]).await?;
     let wanted: BTreeSet<&str> = roles.iter().map(|role| role.name()).collect();
-    let has: BTreeSet<&str> = present.iter().map(|binding| binding.role.as_str()).collect();
+    let has: BTreeSet<&str> = present
+        .iter()
+        .map(|binding| binding.role.as_str())
+        .collect();
     if wanted == has {
         return Ok(false);
     }
     for binding in &present {
         if !wanted.contains(binding.role.as_str()) {
-            write.remove::<RoleBinding>(&only, binding.id, &Audit::part()).await?;
+            write
+                .remove::<RoleBinding>(&only, binding.id, &Audit::part())
+                .await?;
         }
     }
     for role in wanted.difference(&has) {
@@ -207,6 +219,8 @@ pub async fn set_roles(
         write.insert(scope, &binding, &Audit::part()).await?;
     }
     let detail = serde_json::json!({ "roles": wanted });
-    write.audit(&only, tenant.id, &audit.clone().with(detail)).await?;
+    write
+        .audit(&only, tenant.id, &audit.clone().with(detail))
+        .await?;
     Ok(true)
 }

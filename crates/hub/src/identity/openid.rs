@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use openidconnect::core::{CoreJsonWebKey, CoreProviderMetadata};
-use openidconnect::{ClientId, ClientSecret, IssuerUrl, JsonWebKeySet};
+use openidconnect::core::CoreProviderMetadata;
+use openidconnect::{ClientId, ClientSecret, IssuerUrl};
 use parking_lot::Mutex;
 
 use crate::settings::OpenIdSettings;
@@ -111,13 +111,20 @@ impl fmt::Display for OpenIdError {
                 "this sign-in was not begun here, has ended, or is finished already: begin again",
             ),
             Self::Provider { name, reason } => {
-                write!(formatter, "the provider {name} did not answer as it should: {reason}")
+                write!(
+                    formatter,
+                    "the provider {name} did not answer as it should: {reason}"
+                )
             }
             Self::Refused { name, reason } => write!(
                 formatter,
                 "what the provider {name} says is not valid: {reason}; sign in again, and compare the clocks"
             ),
-            Self::NoRole { name, claim, values } => write!(
+            Self::NoRole {
+                name,
+                claim,
+                values,
+            } => write!(
                 formatter,
                 "the provider {name} says `{claim}` = [{}], which gives no role here: an administrator can add one \
                  of them to `roles` of the provider in the hub's settings",
@@ -199,7 +206,10 @@ impl Provider {
             .map_err(|error| wrong(format!("`issuer` is not a URL: {error}")))?;
         let is_protected = issuer.url().scheme() == "https" || is_own_machine(&issuer);
         if !is_protected {
-            return Err(wrong(format!("`issuer` must begin with https://: {}", settings.issuer)));
+            return Err(wrong(format!(
+                "`issuer` must begin with https://: {}",
+                settings.issuer
+            )));
         }
         let secret = match &settings.client_secret {
             None => None,
@@ -248,9 +258,6 @@ impl Provider {
         *self.metadata.lock() = None;
     }
 }
-
-/// Keys of a provider.
-type Keys = JsonWebKeySet<CoreJsonWebKey>;
 
 fn is_own_machine(issuer: &IssuerUrl) -> bool {
     match issuer.url().host() {

@@ -13,9 +13,9 @@ use tokio::time::timeout;
 use crate::settings::PasswordSettings;
 
 /// Characters of a new password at least (NIST SP 800-63B asks for 8).
-pub const CHARACTERS_MIN: usize = 12;
+pub(super) const CHARACTERS_MIN: usize = 12;
 /// Bytes of a password at most.
-pub const BYTES_MAX: usize = 1024;
+pub(super) const BYTES_MAX: usize = 1024;
 /// Time that somebody waits for their turn.
 const TURN_TIME: Duration = Duration::from_secs(10);
 

@@ -64,9 +64,7 @@ impl Permissions {
     /// What a role allows.
     #[must_use]
     pub const fn of(role: Role) -> Self {
-        use Permission::{
-            Administer, Approve, Apps, Deployments, Devices, Holds, Read, Rollouts,
-        };
+        use Permission::{Administer, Approve, Apps, Deployments, Devices, Holds, Read, Rollouts};
         let read = Self(bit(Read));
         match role {
             Role::Viewer => read,

@@ -56,8 +56,8 @@ pub async fn sign_in(
 /// Makes a token that lasts as long as signing in does.
 pub(super) async fn begin_session(hub: &Hub, user: &User) -> Result<SignedIn, IdentityError> {
     let now_ms = hub.now_ms();
-    let lasts_ms = i64::try_from(hub.settings.identity.session_s.saturating_mul(1000))
-        .unwrap_or(i64::MAX);
+    let lasts_ms =
+        i64::try_from(hub.settings.identity.session_s.saturating_mul(1000)).unwrap_or(i64::MAX);
     let expires_ms = now_ms.saturating_add(lasts_ms);
     let secret = NewSecret::token().map_err(|_| IdentityError::NoRandomness)?;
     let token = Token {

@@ -42,8 +42,12 @@ pub fn read_expected(
     for record in reader.records() {
         if devices.len() >= DEVICES_MAX {
             return Err(vec![WrongLine {
-                line: u64::try_from(DEVICES_MAX).unwrap_or(u64::MAX).saturating_add(2),
-                reason: format!("a table has at most {DEVICES_MAX} devices: send the rest by itself"),
+                line: u64::try_from(DEVICES_MAX)
+                    .unwrap_or(u64::MAX)
+                    .saturating_add(2),
+                reason: format!(
+                    "a table has at most {DEVICES_MAX} devices: send the rest by itself"
+                ),
             }]);
         }
         let read = match &record {
@@ -54,7 +58,10 @@ pub fn read_expected(
                         if seen.insert(device.serial.clone()) {
                             Ok(device)
                         } else {
-                            Err(format!("the serial number `{}` is there twice", device.serial))
+                            Err(format!(
+                                "the serial number `{}` is there twice",
+                                device.serial
+                            ))
                         }
                     })
                     .map_err(|reason| WrongLine { line, reason })
@@ -66,7 +73,11 @@ pub fn read_expected(
             Err(line) => wrong.push(line),
         }
     }
-    if wrong.is_empty() { Ok(devices) } else { Err(wrong) }
+    if wrong.is_empty() {
+        Ok(devices)
+    } else {
+        Err(wrong)
+    }
 }
 
 fn malformed(error: &csv::Error) -> WrongLine {
@@ -141,7 +152,11 @@ fn device(
 /// `line=1;site=a`.
 fn labels(text: &str) -> Result<BTreeMap<&str, &str>, String> {
     let mut labels = BTreeMap::new();
-    for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
+    for part in text
+        .split(';')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+    {
         let (key, value) = part
             .split_once('=')
             .ok_or_else(|| format!("`{part}` is not a label: write KEY=VALUE;KEY=VALUE"))?;

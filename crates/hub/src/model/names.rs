@@ -61,7 +61,9 @@ pub fn name(what: &'static str, text: &str) -> Result<(), WrongName> {
     Err(WrongName::new(
         what,
         text,
-        format!("it has 1 to {NAME_CHARACTERS_MAX} of a-z, 0-9 and `-`, begins and ends with a letter or digit, and is not an id"),
+        format!(
+            "it has 1 to {NAME_CHARACTERS_MAX} of a-z, 0-9 and `-`, begins and ends with a letter or digit, and is not an id"
+        ),
     ))
 }
 
@@ -79,7 +81,9 @@ pub fn user(text: &str) -> Result<(), WrongName> {
     Err(WrongName::new(
         "the user's name",
         text,
-        format!("it has 1 to {USER_CHARACTERS_MAX} printable characters without spaces, `:`, `/`, `?` and `#`"),
+        format!(
+            "it has 1 to {USER_CHARACTERS_MAX} printable characters without spaces, `:`, `/`, `?` and `#`"
+        ),
     ))
 }
 
@@ -114,7 +118,9 @@ pub fn device(text: &str) -> Result<(), WrongName> {
     Err(WrongName::new(
         "the device's name",
         text,
-        format!("it has 1 to {USER_CHARACTERS_MAX} printable characters, no `/`, and no space at its ends"),
+        format!(
+            "it has 1 to {USER_CHARACTERS_MAX} printable characters, no `/`, and no space at its ends"
+        ),
     ))
 }
 
@@ -130,7 +136,8 @@ pub fn label(key: &str, value: &str) -> Result<(), WrongName> {
             "`device/…` is what devices say of themselves",
         ));
     }
-    let is_key = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/');
+    let is_key =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/');
     if !(1..=LABEL_CHARACTERS_MAX).contains(&key.len()) || !key.bytes().all(is_key) {
         return Err(WrongName::new(
             "the label's key",
@@ -138,12 +145,17 @@ pub fn label(key: &str, value: &str) -> Result<(), WrongName> {
             format!("it has 1 to {LABEL_CHARACTERS_MAX} of a-z, A-Z, 0-9, `-`, `_`, `.` and `/`"),
         ));
     }
-    let is_value = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b'@' | b'+');
+    let is_value = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b'@' | b'+')
+    };
     if value.len() > LABEL_CHARACTERS_MAX || !value.bytes().all(is_value) {
         return Err(WrongName::new(
             "the label's value",
             value,
-            format!("it has at most {LABEL_CHARACTERS_MAX} of a-z, A-Z, 0-9, `-`, `_`, `.`, `/`, `:`, `@` and `+`"),
+            format!(
+                "it has at most {LABEL_CHARACTERS_MAX} of a-z, A-Z, 0-9, `-`, `_`, `.`, `/`, `:`, `@` and `+`"
+            ),
         ));
     }
     Ok(())

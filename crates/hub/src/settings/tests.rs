@@ -16,7 +16,10 @@ fn nothing_has_to_be_set() {
 #[test]
 fn what_is_wrong_is_said() {
     for (text, words) in [
-        ("[operators]\nlisten = \"0.0.0.0:443\"", "needs a certificate"),
+        (
+            "[operators]\nlisten = \"0.0.0.0:443\"",
+            "needs a certificate",
+        ),
         ("[operators]\ncertificate = \"/a\"", "operators.key"),
         ("[devices]\nkey = \"/a\"", "devices.key"),
         ("[identity.passwords]\nmemory_kib = 8", "too cheap"),

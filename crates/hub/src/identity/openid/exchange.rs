@@ -188,7 +188,9 @@ impl Provider {
                     AccessTokenHash::from_token(answer.access_token(), algorithm, key).ok()
                 });
             if actual.as_ref() != Some(expected) {
-                return Err(refused("the access token is not the one that was signed".to_owned()));
+                return Err(refused(
+                    "the access token is not the one that was signed".to_owned(),
+                ));
             }
         }
         self.identified(name, claims)

@@ -34,7 +34,10 @@ impl fmt::Display for HttpError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(_) => formatter.write_str("it was not reached"),
-            Self::TooLong => write!(formatter, "its answer has more than {ANSWER_BYTES_MAX} bytes"),
+            Self::TooLong => write!(
+                formatter,
+                "its answer has more than {ANSWER_BYTES_MAX} bytes"
+            ),
             Self::Malformed => formatter.write_str("its answer is not HTTP"),
         }
     }
