@@ -6,8 +6,10 @@ mod clock;
 use std::fmt;
 use std::sync::Arc;
 
+use thimble_hub_blobs::Blobs;
 use thimble_hub_store::Store;
 
+use crate::authority::Vault;
 use crate::identity::{Attempts, OpenId, Passwords};
 use crate::settings::Settings;
 
@@ -18,6 +20,10 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub struct Hub {
     /// What the hub knows.
     pub store: Store,
+    /// Images and other content.
+    pub blobs: Blobs,
+    /// Keys and authorities.
+    pub vault: Vault,
     /// What an administrator set.
     pub settings: Settings,
     /// Passwords of local users.
@@ -43,6 +49,12 @@ impl Hub {
     #[must_use]
     pub fn builder(settings: Settings) -> Builder {
         Builder::new(settings)
+    }
+
+    /// What has the time of this hub.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.

@@ -6,6 +6,8 @@
 //! acknowledged is in the store or among the blobs.
 
 pub mod api;
+pub mod authority;
+pub mod device;
 pub mod hub;
 pub mod identity;
 pub mod model;

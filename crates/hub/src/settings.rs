@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use thimble_hub_api::identity::Role;
+use thimble_hub_blobs::Storage;
 
 pub use place::state_folder;
 
@@ -23,6 +24,8 @@ const BYTES_MAX: u64 = 1 << 20;
 pub struct Settings {
     /// Where keys, the SQLite database and blobs lie unless their settings say otherwise.
     pub folder: Option<PathBuf>,
+    /// The file of the master key, which seals every secret of the hub: `master.key` in the folder if nothing is said.
+    pub master_key: Option<PathBuf>,
     /// The database.
     pub store: StoreSettings,
     /// The operators' listener.
@@ -158,15 +161,25 @@ pub struct BlobSettings {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct S3Settings {
-    /// Its address: `https://…`.
-    pub url: String,
-    /// The bucket.
+    /// Its address: `https://HOST[:PORT]`.
+    pub endpoint: String,
+    /// The bucket, which exists.
     pub bucket: String,
     /// The region.
-    #[serde(default)]
-    pub region: Option<String>,
-    /// A file with the access key's id in its first line and the key in its second.
+    #[serde(default = "region")]
+    pub region: String,
+    /// A file with the access key's id in its first line and the secret key in its second.
     pub credentials: PathBuf,
+    /// What stands before all names in the bucket.
+    #[serde(default)]
+    pub prefix: String,
+    /// Whether `http://` will do.
+    #[serde(default)]
+    pub allow_http: bool,
+}
+
+fn region() -> String {
+    "us-east-1".to_owned()
 }
 
 /// Users and sign-in.
@@ -434,6 +447,53 @@ impl Settings {
             Some(folder) => Ok(folder.clone()),
             None => state_folder().ok_or(SettingsError::NoFolder),
         }
+    }
+
+    /// The file of the master key.
+    ///
+    /// # Errors
+    /// [`SettingsError::NoFolder`].
+    pub fn master_key(&self) -> Result<PathBuf, SettingsError> {
+        match &self.master_key {
+            Some(path) => Ok(path.clone()),
+            None => Ok(self.place()?.join("master.key")),
+        }
+    }
+
+    /// Where blobs are.
+    ///
+    /// # Errors
+    /// [`SettingsError::NoFolder`], and if the credentials cannot be read.
+    pub fn storage(&self) -> Result<Storage, SettingsError> {
+        let Some(s3) = &self.blobs.s3 else {
+            return Ok(Storage::Folder(match &self.blobs.folder {
+                Some(folder) => folder.clone(),
+                None => self.place()?.join("blobs"),
+            }));
+        };
+        let text = std::fs::read_to_string(&s3.credentials).map_err(|source| {
+            SettingsError::Unreadable {
+                path: s3.credentials.clone(),
+                source,
+            }
+        })?;
+        let mut lines = text.lines().map(str::trim);
+        let (Some(id), Some(secret)) = (lines.next(), lines.next()) else {
+            return Err(SettingsError::Malformed {
+                path: s3.credentials.clone(),
+                reason: "it should hold the access key's id and, in the next line, the secret key"
+                    .to_owned(),
+            });
+        };
+        Ok(Storage::S3(thimble_hub_blobs::S3Settings {
+            endpoint: s3.endpoint.clone(),
+            bucket: s3.bucket.clone(),
+            region: s3.region.clone(),
+            access_key_id: id.to_owned(),
+            secret_access_key: secret.to_owned(),
+            prefix: s3.prefix.clone(),
+            is_http_allowed: s3.allow_http,
+        }))
     }
 
     /// The database's address.

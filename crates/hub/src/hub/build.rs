@@ -6,9 +6,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use thimble_hub_blobs::{Blobs, Limits, OpenError};
 use thimble_hub_store::{Options, Store};
 
 use super::{Clock, Hub, SystemClock};
+use crate::authority::identity::NoTrustDomain;
+use crate::authority::master::MasterError;
+use crate::authority::{MasterKey, TrustDomain, Vault};
 use crate::identity::{Attempts, OpenId, OpenIdError, PasswordError, Passwords};
 use crate::settings::{Settings, SettingsError};
 
@@ -17,6 +21,8 @@ pub struct Builder {
     settings: Settings,
     clock: Arc<dyn Clock>,
     store: Option<Store>,
+    blobs: Option<Blobs>,
+    master: Option<MasterKey>,
 }
 
 impl fmt::Debug for Builder {
@@ -40,6 +46,12 @@ pub enum BuildError {
     },
     /// The store cannot be opened.
     Store(thimble_hub_store::Error),
+    /// The blobs cannot be opened.
+    Blobs(OpenError),
+    /// The master key cannot be used.
+    Master(MasterError),
+    /// The trust domain cannot be one.
+    TrustDomain(NoTrustDomain),
     /// Passwords cannot be hashed with these costs.
     Passwords(PasswordError),
     /// A provider cannot be used as it is set.
@@ -56,6 +68,11 @@ impl fmt::Display for BuildError {
                 path.display()
             ),
             Self::Store(_) => formatter.write_str("the store cannot be opened"),
+            Self::Blobs(_) => formatter.write_str("the blobs cannot be opened"),
+            Self::Master(_) => formatter.write_str(
+                "the master key cannot be used; a new hub begins with `thimble-hub init`",
+            ),
+            Self::TrustDomain(_) => formatter.write_str("devices.trust_domain cannot be used"),
             Self::Passwords(_) => formatter.write_str("identity.passwords cannot be used"),
             Self::OpenId(_) => formatter.write_str("identity.openid cannot be used"),
         }
@@ -68,6 +85,9 @@ impl std::error::Error for BuildError {
             Self::Settings(error) => Some(error),
             Self::Folder { source, .. } => Some(source),
             Self::Store(error) => Some(error),
+            Self::Blobs(error) => Some(error),
+            Self::Master(error) => Some(error),
+            Self::TrustDomain(error) => Some(error),
             Self::Passwords(error) => Some(error),
             Self::OpenId(error) => Some(error),
         }
@@ -80,6 +100,8 @@ impl Builder {
             settings,
             clock: Arc::new(SystemClock),
             store: None,
+            blobs: None,
+            master: None,
         }
     }
 
@@ -97,6 +119,20 @@ impl Builder {
         self
     }
 
+    /// Blobs that are open already.
+    #[must_use]
+    pub fn blobs(mut self, blobs: Blobs) -> Self {
+        self.blobs = Some(blobs);
+        self
+    }
+
+    /// A master key instead of the one in the file.
+    #[must_use]
+    pub fn master(mut self, master: MasterKey) -> Self {
+        self.master = Some(master);
+        self
+    }
+
     /// Opens what is to be opened.
     ///
     /// # Errors
@@ -108,11 +144,29 @@ impl Builder {
             Some(store) => store,
             None => open(&settings).await?,
         };
+        let master = match self.master {
+            Some(master) => master,
+            None => MasterKey::read(&settings.master_key().map_err(BuildError::Settings)?)
+                .map_err(BuildError::Master)?,
+        };
+        let blobs = match self.blobs {
+            Some(blobs) => blobs,
+            None => Blobs::open(
+                &settings.storage().map_err(BuildError::Settings)?,
+                Limits::default(),
+            )
+            .await
+            .map_err(BuildError::Blobs)?,
+        };
+        let trust =
+            TrustDomain::new(&settings.devices.trust_domain).map_err(BuildError::TrustDomain)?;
         let passwords =
             Passwords::new(&settings.identity.passwords).map_err(BuildError::Passwords)?;
         let openid = OpenId::new(&settings.identity.openid).map_err(BuildError::OpenId)?;
         Ok(Arc::new(Hub {
+            vault: Vault::new(store.clone(), master, trust),
             store,
+            blobs,
             settings,
             passwords,
             attempts: Attempts::default(),
