@@ -176,8 +176,11 @@ pub trait Fleet: Send + Sync {
     fn enrol<'a>(&'a self, enrolment: &'a Enrolment, issue: Issue<'a>)
     -> Answer<'a, EnrolDecision>;
 
+    /// Serial numbers of certificates that were revoked though their device was not.
+    fn revoked_serials(&self) -> Answer<'_, Vec<(DeviceId, Vec<u8>)>>;
+
     /// The keys of a tenant.
-    fn keys(&self, tenant: TenantId) -> Answer<'_, Arc<TenantKeys>>;
+    fn keys(&self, tenant: TenantId, now: UnixSeconds) -> Answer<'_, Arc<TenantKeys>>;
 
     /// A blob of a tenant from an offset on, with its whole size; nothing if there is none.
     fn blob(
