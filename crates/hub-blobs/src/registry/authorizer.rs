@@ -1,0 +1,72 @@
+//! Who may do what with which repository: the question, and the answers.
+
+use axum::http::HeaderMap;
+use futures_util::future::BoxFuture;
+
+use crate::names::{NameSpace, Repository};
+
+/// What someone wants to do with a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// Read.
+    Pull,
+    /// Add blobs, manifests and tags.
+    Push,
+    /// Delete manifests and tags.
+    Delete,
+}
+
+/// What someone asks for.
+#[derive(Clone, Copy, Debug)]
+pub enum Access<'a> {
+    /// Whether they are known at all, as `docker login` does.
+    Base,
+    /// To do something with a repository.
+    Repository {
+        /// Its name as it stands in the URL.
+        name: &'a Repository,
+        /// What.
+        action: Action,
+    },
+}
+
+/// What someone may do it with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// Whose content it is.
+    pub name_space: NameSpace,
+    /// The repository inside the name space.
+    pub repository: Repository,
+    /// Bytes that the name space may hold.
+    pub bytes_max: Option<u64>,
+}
+
+/// Why someone may not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Nobody knows who asks: they are to sign in.
+    Unknown {
+        /// How: the value of `WWW-Authenticate`.
+        challenge: String,
+    },
+    /// They may not. Whether there is such a repository is not said.
+    Denied,
+    /// They tried too often.
+    TooMany {
+        /// When they may try again.
+        retry_after_s: u32,
+    },
+    /// It cannot be found out now.
+    Unavailable,
+}
+
+/// Says who may do what.
+pub trait Authorizer: Send + Sync + 'static {
+    /// What the sender of these headers may use for it. For [`Access::Base`] nothing is granted.
+    fn authorize<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+        access: Access<'a>,
+    ) -> BoxFuture<'a, Result<Option<Granted>, Refusal>>;
+}
