@@ -7,7 +7,9 @@ use core::fmt;
 
 use ring::digest::{SHA256, digest};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use thimble_hub_store::{Audit, Error as StoreError, Id as _, Key, KeyId, Match, Scope, Store, Topic};
+use thimble_hub_store::{
+    Audit, Error as StoreError, Id as _, Key, KeyId, Match, Scope, Store, Topic,
+};
 use thimble_protocol::UnixSeconds;
 
 use super::devices::{AuthorityError, DeviceAuthority, Holder, Kept, Root};
@@ -125,7 +127,11 @@ impl Vault {
             }
         }
         let root = CertificateDer::from(root.public);
-        Ok(DeviceAuthority::new(self.trust.clone(), root, intermediates))
+        Ok(DeviceAuthority::new(
+            self.trust.clone(),
+            root,
+            intermediates,
+        ))
     }
 
     /// Makes another intermediate, which issues from now on; those before are still believed until they end.
@@ -199,13 +205,17 @@ impl Vault {
         let rows = self.keys(hub(), &purpose).await?;
         let generation = rows.len();
         let is_good = |row: &&Key| {
-            row.not_after_ms.is_some_and(|end| end >= ms(UnixSeconds(now.0.saturating_add(SERVER_LEFT_S))))
+            row.not_after_ms
+                .is_some_and(|end| end >= ms(UnixSeconds(now.0.saturating_add(SERVER_LEFT_S))))
         };
         if let Some(row) = rows.iter().rev().find(is_good)
             && let Some(sealed) = &row.ciphertext
         {
             let key = self.master.open(&context(row.id), sealed)?;
-            return Ok((CertificateDer::from(row.public.clone()), PrivatePkcs8KeyDer::from(key)));
+            return Ok((
+                CertificateDer::from(row.public.clone()),
+                PrivatePkcs8KeyDer::from(key),
+            ));
         }
         let root = self.root(now).await?;
         let (certificate, key) = root.make_server_certificate(names, now)?;
@@ -262,7 +272,8 @@ impl Vault {
         let keys = self.tenant_keys(tenant, now).await?;
         if keys.next().is_none() {
             let generation = self.keys(tenant, SIGNING).await?.len();
-            self.make_signer(tenant, generation, NEXT, actor, now).await?;
+            self.make_signer(tenant, generation, NEXT, actor, now)
+                .await?;
         }
         Ok(())
     }
@@ -470,5 +481,9 @@ fn key_id(tenant: TenantId, purpose: &str, generation: usize) -> KeyId {
     for (to, from) in id.iter_mut().zip(digest(&SHA256, &named).as_ref()) {
         *to = *from;
     }
-    KeyId::from_bytes(uuid::Builder::from_custom_bytes(id).into_uuid().into_bytes())
+    KeyId::from_bytes(
+        uuid::Builder::from_custom_bytes(id)
+            .into_uuid()
+            .into_bytes(),
+    )
 }

@@ -6,8 +6,8 @@
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use thimble_hub_store::{
-    Audit, CertId, Device, DeviceCert, DeviceState, Error, Event, EventId, ExpectedDevice,
-    Id as _, Match, Page, Scope, Topic, Write,
+    Audit, CertId, Device, DeviceCert, DeviceState, Error, Event, EventId, ExpectedDevice, Id as _,
+    Match, Page, Scope, Topic, Write,
 };
 use thimble_hub_store::{ClaimCodeId, DeviceId, TenantId};
 
@@ -53,7 +53,9 @@ impl StoredFleet {
         for _ in 0..TRIES {
             match self.try_enrol(enrolment, issue).await {
                 // Two of one key at once: the second finds what the first made.
-                Err(Stopped::Store(Error::Retry | Error::Conflict { .. } | Error::Exists { .. })) => {}
+                Err(Stopped::Store(
+                    Error::Retry | Error::Conflict { .. } | Error::Exists { .. },
+                )) => {}
                 Err(Stopped::Store(error)) => return Err(error.into()),
                 Err(Stopped::Fleet(error)) => return Err(error),
                 Err(Stopped::Refused(refused)) => return Ok(EnrolDecision::Refused(refused)),
@@ -77,7 +79,10 @@ impl StoredFleet {
             write.commit().await?;
             return Ok(EnrolDecision::Pending);
         }
-        let version = write.device_versions_of(&everything(), &[device.id]).await?.pop();
+        let version = write
+            .device_versions_of(&everything(), &[device.id])
+            .await?
+            .pop();
         let told = match version {
             Some(version) => known(&version, true),
             None => KnownDevice {
@@ -120,7 +125,9 @@ impl StoredFleet {
                 let audit = audit(enrolment, "device.claim", device.id);
                 device.edition = write.update(&scope, &device, &audit).await?;
                 if !admission.labels.is_empty() {
-                    write.set_labels(&scope, device.id, &admission.labels, &Audit::part()).await?;
+                    write
+                        .set_labels(&scope, device.id, &admission.labels, &Audit::part())
+                        .await?;
                 }
                 tell(write, &device, "device.enrolled", enrolment).await?;
                 Ok(device)
@@ -137,7 +144,10 @@ impl StoredFleet {
         let capabilities = &enrolment.capabilities;
         refuse_taken_serial(write, &scope, enrolment).await?;
         let id = DeviceId::fresh();
-        let expected_name = admission.expected.as_ref().and_then(|expected| expected.name.clone());
+        let expected_name = admission
+            .expected
+            .as_ref()
+            .and_then(|expected| expected.name.clone());
         let device = Device {
             id,
             tenant: admission.tenant,
@@ -159,9 +169,15 @@ impl StoredFleet {
             override_reason: None,
             failures: 0,
         };
-        write.insert(&scope, &device, &audit(enrolment, "device.enrol", id)).await?;
-        write.set_labels(&scope, id, &admission.labels, &Audit::part()).await?;
-        write.set_own_labels(&scope, id, &own_labels(capabilities)).await?;
+        write
+            .insert(&scope, &device, &audit(enrolment, "device.enrol", id))
+            .await?;
+        write
+            .set_labels(&scope, id, &admission.labels, &Audit::part())
+            .await?;
+        write
+            .set_own_labels(&scope, id, &own_labels(capabilities))
+            .await?;
         if let Some(mut expected) = admission.expected {
             expected.device = Some(id);
             write.update(&scope, &expected, &Audit::part()).await?;
@@ -171,7 +187,10 @@ impl StoredFleet {
             _ => "device.enrolled",
         };
         tell(write, &device, kind, enrolment).await?;
-        Ok(Device { edition: 1, ..device })
+        Ok(Device {
+            edition: 1,
+            ..device
+        })
     }
 
     /// By what a new device comes in: a code that somebody expected of it, a claim code, its expected serial number, or not
@@ -184,7 +203,8 @@ impl StoredFleet {
         let serial = &enrolment.capabilities.serial;
         let code = enrolment.claim_code.as_ref();
         let hash = code.map(|code| digest(&SHA256, code.as_bytes()).as_ref().to_vec());
-        let expected = expected(write, serial, &enrolment.capabilities.model, hash.as_ref()).await?;
+        let expected =
+            expected(write, serial, &enrolment.capabilities.model, hash.as_ref()).await?;
         if let Some(expected) = expected {
             return Ok(Admission {
                 tenant: expected.tenant,
@@ -195,8 +215,15 @@ impl StoredFleet {
             });
         }
         if let Some(hash) = hash {
-            let audit = Audit::new(ms(enrolment.now), actor(enrolment), "claim-code.use", hex(&hash));
-            let used = write.use_claim_code(&everything(), &hash, ms(enrolment.now), &audit).await;
+            let audit = Audit::new(
+                ms(enrolment.now),
+                actor(enrolment),
+                "claim-code.use",
+                hex(&hash),
+            );
+            let used = write
+                .use_claim_code(&everything(), &hash, ms(enrolment.now), &audit)
+                .await;
             return match used {
                 Ok(code) => Ok(Admission {
                     tenant: code.tenant,
@@ -209,7 +236,9 @@ impl StoredFleet {
                 Err(error) => Err(error.into()),
             };
         }
-        let tenant = self.pending_tenant.ok_or(Stopped::Refused(EnrolRefused::NoTenant))?;
+        let tenant = self
+            .pending_tenant
+            .ok_or(Stopped::Refused(EnrolRefused::NoTenant))?;
         Ok(Admission {
             tenant: TenantId::from_bytes(tenant.0),
             state: DeviceState::Pending,
@@ -221,10 +250,7 @@ impl StoredFleet {
 }
 
 /// The device that came with a certificate, or one with this key; the latest if there were several.
-async fn known_device(
-    write: &mut Write,
-    enrolment: &Enrolment,
-) -> Result<Option<Device>, Stopped> {
+async fn known_device(write: &mut Write, enrolment: &Enrolment) -> Result<Option<Device>, Stopped> {
     if let Some(present) = enrolment.present {
         let scope = super::scope(present);
         return Ok(Some(write.one(&scope, super::device_id(present)).await?));
@@ -235,7 +261,9 @@ async fn known_device(
         ..Page::first(1)
     };
     let matches = [Match::equals("fingerprint", &fingerprint)];
-    let found = write.page::<Device>(&everything(), &matches, &newest).await?;
+    let found = write
+        .page::<Device>(&everything(), &matches, &newest)
+        .await?;
     let device = found.items.into_iter().next();
     // One that was retired may come back as another device, if somebody gives it a code.
     let is_done = |device: &Device| device.state == DeviceState::Retired;
@@ -262,7 +290,10 @@ async fn expected(
         code,
     ];
     let page = Page::first(2);
-    let mut found = write.page::<ExpectedDevice>(&everything(), &matches, &page).await?.items;
+    let mut found = write
+        .page::<ExpectedDevice>(&everything(), &matches, &page)
+        .await?
+        .items;
     found.retain(|expected| expected.model.as_ref().is_none_or(|only| only == model));
     // Two tenants that expect one serial number: it needs a code to tell whose it is.
     Ok(if found.len() == 1 { found.pop() } else { None })
@@ -300,9 +331,16 @@ async fn free_name(
     id: DeviceId,
 ) -> Result<String, Stopped> {
     let serial = Some(capabilities.serial.clone()).filter(|serial| !serial.is_empty());
-    let states = [DeviceState::Pending, DeviceState::Active, DeviceState::Revoked];
+    let states = [
+        DeviceState::Pending,
+        DeviceState::Active,
+        DeviceState::Revoked,
+    ];
     for name in expected.into_iter().chain(serial) {
-        let matches = [Match::equals("name", &name), Match::any_of("state", &states)];
+        let matches = [
+            Match::equals("name", &name),
+            Match::any_of("state", &states),
+        ];
         if write.find::<Device>(scope, &matches).await?.is_none() {
             return Ok(name);
         }
@@ -323,7 +361,10 @@ async fn same_again(
         is_backwards: true,
         ..Page::first(1)
     };
-    let matches = [Match::equals("device", &device.id), Match::null("revoked_ms")];
+    let matches = [
+        Match::equals("device", &device.id),
+        Match::null("revoked_ms"),
+    ];
     let scope = Scope::authenticated(device.tenant);
     let certificates = write.page::<DeviceCert>(&scope, &matches, &newest).await?;
     let certificate = certificates.items.into_iter().next();
@@ -331,7 +372,9 @@ async fn same_again(
     let is_good = |certificate: &DeviceCert| {
         certificate.not_after_ms >= ms(thimble_protocol::UnixSeconds(until))
     };
-    Ok(certificate.filter(is_good).map(|certificate| certificate.der))
+    Ok(certificate
+        .filter(is_good)
+        .map(|certificate| certificate.der))
 }
 
 async fn give_certificate(
@@ -365,7 +408,11 @@ async fn give_certificate(
         device.public_key = rcgen::PublicKeyData::subject_public_key_info(&enrolment.key);
         write.update(&scope, &device, &Audit::part()).await?;
         // Its secrets are sealed anew for another key.
-        write.wake(Topic::Device, Some(device.tenant), Some(device.id.to_string()));
+        write.wake(
+            Topic::Device,
+            Some(device.tenant),
+            Some(device.id.to_string()),
+        );
     }
     Ok(certificate.der)
 }
@@ -386,8 +433,14 @@ async fn tell(
         subject: Some(device.name.clone()),
         detail: json!({ "model": device.model, "serial": device.serial }),
     };
-    write.note(&Scope::authenticated(device.tenant), &[event]).await?;
-    write.wake(Topic::Device, Some(device.tenant), Some(device.id.to_string()));
+    write
+        .note(&Scope::authenticated(device.tenant), &[event])
+        .await?;
+    write.wake(
+        Topic::Device,
+        Some(device.tenant),
+        Some(device.id.to_string()),
+    );
     Ok(())
 }
 
@@ -396,7 +449,12 @@ fn actor(enrolment: &Enrolment) -> String {
 }
 
 fn audit(enrolment: &Enrolment, action: &str, device: DeviceId) -> Audit {
-    Audit::new(ms(enrolment.now), actor(enrolment), action, device.to_string())
+    Audit::new(
+        ms(enrolment.now),
+        actor(enrolment),
+        action,
+        device.to_string(),
+    )
 }
 
 /// Labels of a document: `{"line": "1"}`.

@@ -1,10 +1,12 @@
 //! The fleet as the store and the blobs keep it.
 
+mod blobs;
 mod enrol;
 mod report;
 mod wake;
 
 use core::fmt;
+use core::ops::Range;
 use std::sync::Arc;
 
 use thimble_hub_store::{
@@ -27,12 +29,12 @@ const TRIES: u32 = 8;
 
 /// Where blobs are, as the devices' side needs them.
 pub trait BlobSource: Send + Sync {
-    /// A blob of a tenant from an offset on, with its whole size; nothing if there is none.
+    /// These bytes of a blob of a tenant, as [`Fleet::blob`] has it.
     fn read(
         &self,
         tenant: TenantId,
         digest: Digest,
-        offset: u64,
+        range: Range<u64>,
     ) -> Answer<'_, Option<(u64, ByteStream)>>;
 }
 
@@ -72,7 +74,11 @@ impl StoredFleet {
         let everything = Scope::whole_hub_for_its_own_work();
         let mut read = self.store.read().await?;
         // Those that may not come in, of which there are few, first: nobody gets in between.
-        let states = [DeviceState::Pending, DeviceState::Revoked, DeviceState::Retired];
+        let states = [
+            DeviceState::Pending,
+            DeviceState::Revoked,
+            DeviceState::Retired,
+        ];
         let others: Vec<Device> = read
             .all(&everything, &[Match::any_of("state", &states)])
             .await?;
@@ -170,9 +176,16 @@ impl StoredFleet {
             payload,
             at_ms: ms(now),
         };
-        let audit = Audit::new(ms(now), format!("device:{device}"), "device.state-advance", device.to_string())
-            .because("the device has a version that this hub never gave it: it was restored from a backup")
-            .with(serde_json::json!({ "from": stored.version.version, "to": version.version }));
+        let audit = Audit::new(
+            ms(now),
+            format!("device:{device}"),
+            "device.state-advance",
+            device.to_string(),
+        )
+        .because(
+            "the device has a version that this hub never gave it: it was restored from a backup",
+        )
+        .with(serde_json::json!({ "from": stored.version.version, "to": version.version }));
         write.publish_states(&scope, vec![new], &audit)?;
         write.commit().await?;
         Ok(Some(known(&version, true)))
@@ -269,9 +282,9 @@ impl Fleet for StoredFleet {
         &self,
         tenant: TenantId,
         digest: Digest,
-        offset: u64,
+        range: Range<u64>,
     ) -> Answer<'_, Option<(u64, ByteStream)>> {
-        self.blobs.read(tenant, digest, offset)
+        self.blobs.read(tenant, digest, range)
     }
 }
 
@@ -280,7 +293,10 @@ impl From<Error> for FleetError {
         match error {
             Error::NotFound { .. } => Self::NoSuchDevice,
             Error::Corrupt { .. } => {
-                tracing::error!(error = &error as &dyn std::error::Error, "the store holds what cannot be read");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the store holds what cannot be read"
+                );
                 Self::Damaged { what: "a row" }
             }
             error => Self::Unavailable(Box::new(error)),

@@ -44,7 +44,9 @@ impl StoredFleet {
         let (scope, device) = (scope(identity), device_id(identity));
         let mut read = self.store.read_for_device().await?;
         let before = read.status(&scope, device).await?;
-        let kept = before.as_ref().and_then(|status| Report::decode(&status.report).ok());
+        let kept = before
+            .as_ref()
+            .and_then(|status| Report::decode(&status.report).ok());
         let sequence = before.as_ref().map_or(0, |status| status.sequence);
         let mut reply = ReportReply {
             sequence: report.sequence.max(sequence),
@@ -68,7 +70,8 @@ impl StoredFleet {
         let page = Page::first(REQUESTS_MAX);
         let mut requests = read.page::<LogRequest>(&scope, &open, &page).await?.items;
         drop(read);
-        let has_more = report.capabilities.is_some() || report.logs.is_some() || !report.notes.is_empty();
+        let has_more =
+            report.capabilities.is_some() || report.logs.is_some() || !report.notes.is_empty();
         if is_new || has_more {
             let mut write = self.store.write_for_device().await?;
             write.put_statuses(&scope, &[status]).await?;
@@ -82,7 +85,11 @@ impl StoredFleet {
             keep_notes(&mut write, identity, report, now).await?;
             if is_new {
                 // Rollouts that wait for this device go on.
-                write.wake(Topic::Rollout, Some(thimble_hub_store::TenantId::from_bytes(identity.tenant.0)), None);
+                write.wake(
+                    Topic::Rollout,
+                    Some(thimble_hub_store::TenantId::from_bytes(identity.tenant.0)),
+                    None,
+                );
             }
             write.commit().await?;
         }
@@ -107,9 +114,15 @@ impl StoredFleet {
     ) -> Result<Vec<Vec<u8>>, FleetError> {
         let everything = thimble_hub_store::Scope::whole_hub_for_its_own_work();
         let mut read = self.store.read().await?;
-        let matches = [Match::equals("device", &device), Match::not_null("revoked_ms")];
+        let matches = [
+            Match::equals("device", &device),
+            Match::not_null("revoked_ms"),
+        ];
         let revoked: Vec<DeviceCert> = read.all(&everything, &matches).await?;
-        Ok(revoked.iter().filter_map(|cert| unhex(&cert.serial)).collect())
+        Ok(revoked
+            .iter()
+            .filter_map(|cert| unhex(&cert.serial))
+            .collect())
     }
 }
 
@@ -119,7 +132,11 @@ fn merge(report: &Report, kept: Option<&Report>) -> Report {
     let is_once = !report.notes.is_empty() || report.logs.is_some();
     let before = |of: fn(&Report) -> u64| kept.map_or(0, of);
     Report {
-        sequence: if is_once { report.sequence } else { before(|kept| kept.sequence) },
+        sequence: if is_once {
+            report.sequence
+        } else {
+            before(|kept| kept.sequence)
+        },
         adopted: report.adopted,
         committed: report.committed,
         now: None,
@@ -183,9 +200,10 @@ fn health_of(deployments: &[DeploymentStatus]) -> &'static str {
     let has_failed = deployments.iter().any(|status| {
         status.state == DeploymentState::Failed
             || status.phase == Phase::RolledBack
-            || status.containers.iter().any(|container| {
-                container.state == "failed" || container.health == "unhealthy"
-            })
+            || status
+                .containers
+                .iter()
+                .any(|container| container.state == "failed" || container.health == "unhealthy")
     });
     let is_degraded = || {
         let mut containers = deployments.iter().flat_map(|status| &status.containers);
@@ -214,9 +232,16 @@ async fn keep_capabilities(
     }
     // Model and serial are what was approved: a device does not become another one by saying so.
     device.capabilities = Some(encoded);
-    let audit = Audit::new(ms(now), format!("device:{id}"), "device.capabilities", id.to_string());
+    let audit = Audit::new(
+        ms(now),
+        format!("device:{id}"),
+        "device.capabilities",
+        id.to_string(),
+    );
     write.update(&scope, &device, &audit).await?;
-    write.set_own_labels(&scope, id, &own_labels(capabilities)).await?;
+    write
+        .set_own_labels(&scope, id, &own_labels(capabilities))
+        .await?;
     write.wake(Topic::Device, Some(device.tenant), Some(id.to_string()));
     Ok(())
 }
@@ -250,7 +275,12 @@ async fn keep_logs(
     request.answered_ms = Some(ms(now));
     let told = json!({ "lines": answer.lines, "error": answer.error });
     request.answer = Some(told.to_string().into_bytes());
-    let audit = Audit::new(ms(now), format!("device:{device}"), "logs.answer", request.id.to_string());
+    let audit = Audit::new(
+        ms(now),
+        format!("device:{device}"),
+        "logs.answer",
+        request.id.to_string(),
+    );
     write.update(&scope, &request, &audit).await.map(drop)
 }
 

@@ -103,7 +103,10 @@ async fn look_again(
 /// Fills the map until that works: a node whose map is old would tell devices that nothing is new.
 async fn fill_again(side: &DeviceSide, stopping: &CancellationToken) {
     while let Err(error) = side.fill().await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "cannot read which states devices are to have");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "cannot read which states devices are to have"
+        );
         tokio::select! {
             () = tokio::time::sleep(core::time::Duration::from_secs(1)) => {}
             () = stopping.cancelled() => return,
