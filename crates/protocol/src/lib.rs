@@ -10,15 +10,24 @@
 extern crate alloc;
 
 pub mod capabilities;
+mod codec;
 pub mod enrol;
+mod etag;
 pub mod ids;
+pub mod keyring;
+pub mod limits;
 pub mod manifest;
 pub mod report;
+pub mod seal;
+pub mod sign;
 pub mod state;
 
 pub use capabilities::Capabilities;
+pub use codec::DecodeError;
 pub use enrol::{EnrolReply, EnrolRequest};
+pub use etag::{ETag, ETagError};
 pub use ids::{DeploymentId, DeviceId, StateVersion, UnixSeconds};
+pub use keyring::{KeyId, Keyring};
 pub use manifest::Manifest;
 pub use report::{Report, ReportReply};
 pub use state::{DesiredState, Item};

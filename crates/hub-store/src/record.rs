@@ -1,0 +1,620 @@
+//! Rows with an id and a tenant, and the functions that all of them share.
+
+use std::collections::BTreeSet;
+
+use crate::sql::{Arg, Column, Row, Statement};
+use crate::{Audit, Error, Event, Id, Read, Scope, TenantId, Write};
+
+/// Rows of a page at most.
+pub(crate) const PAGE_ROWS_MAX: u32 = 1000;
+/// Values of one [`Match::any_of`] at most.
+const VALUES_MAX: usize = 1000;
+
+/// A kind of row with an id, a tenant and an edition.
+///
+/// The edition rises with each change; a change of an older edition is a conflict. Only types of this crate are records.
+pub trait Record: Sized + Send + Sync + 'static {
+    /// Its id.
+    type Id: Id + Column;
+    /// What people call it: `device`.
+    const WHAT: &'static str;
+    #[doc(hidden)]
+    const TABLE: &'static str;
+    /// The columns by which it can be looked up; the first four are `id`, `tenant`, `edition` and `created_ms`.
+    const COLUMNS: &'static [&'static str];
+    /// The columns that never change.
+    #[doc(hidden)]
+    const FIXED: &'static [&'static str];
+
+    /// Its id.
+    fn id(&self) -> Self::Id;
+    /// Whose it is.
+    fn tenant(&self) -> TenantId;
+    /// Which edition this is.
+    fn edition(&self) -> u64;
+    /// The tenant that must be in scope for it to be made.
+    #[doc(hidden)]
+    fn home(&self) -> TenantId;
+    #[doc(hidden)]
+    fn args(&self) -> Vec<Arg>;
+    #[doc(hidden)]
+    fn read(row: &Row, first: usize) -> Result<Self, Error>;
+    /// The rows of others that it names: kind, table, id.
+    #[doc(hidden)]
+    fn references(&self) -> Vec<(&'static str, &'static str, Arg)>;
+}
+
+/// A condition on one column.
+#[derive(Clone, Debug)]
+pub struct Match {
+    column: &'static str,
+    test: Test,
+}
+
+#[derive(Clone, Debug)]
+enum Test {
+    Equals(Arg),
+    AnyOf(Vec<Arg>),
+    AtMost(Arg),
+    AtLeast(Arg),
+    Null,
+    NotNull,
+}
+
+impl Match {
+    /// The column has this value.
+    #[must_use]
+    pub fn equals(column: &'static str, value: &impl Column) -> Self {
+        Self {
+            column,
+            test: Test::Equals(value.arg()),
+        }
+    }
+
+    /// The column has one of these values, of which there are 1000 at most.
+    #[must_use]
+    pub fn any_of<C: Column>(column: &'static str, values: &[C]) -> Self {
+        Self {
+            column,
+            test: Test::AnyOf(values.iter().map(Column::arg).collect()),
+        }
+    }
+
+    /// The column has this value or a smaller one.
+    #[must_use]
+    pub fn at_most(column: &'static str, value: &impl Column) -> Self {
+        Self {
+            column,
+            test: Test::AtMost(value.arg()),
+        }
+    }
+
+    /// The column has this value or a greater one.
+    #[must_use]
+    pub fn at_least(column: &'static str, value: &impl Column) -> Self {
+        Self {
+            column,
+            test: Test::AtLeast(value.arg()),
+        }
+    }
+
+    /// The column has no value.
+    #[must_use]
+    pub const fn null(column: &'static str) -> Self {
+        Self {
+            column,
+            test: Test::Null,
+        }
+    }
+
+    /// The column has a value.
+    #[must_use]
+    pub const fn not_null(column: &'static str) -> Self {
+        Self {
+            column,
+            test: Test::NotNull,
+        }
+    }
+
+    fn append<R: Record>(&self, statement: &mut Statement) -> Result<(), Error> {
+        if !R::COLUMNS.contains(&self.column) {
+            return Err(Error::Column {
+                what: R::WHAT,
+                column: self.column,
+            });
+        }
+        statement.push(" AND ").push(self.column);
+        match &self.test {
+            Test::Equals(arg) => statement.push(" = ").bind_arg(arg.clone()),
+            Test::AtMost(arg) => statement.push(" <= ").bind_arg(arg.clone()),
+            Test::AtLeast(arg) => statement.push(" >= ").bind_arg(arg.clone()),
+            Test::Null => statement.push(" IS NULL"),
+            Test::NotNull => statement.push(" IS NOT NULL"),
+            Test::AnyOf(args) => {
+                limit("values of a filter", args.len(), VALUES_MAX)?;
+                if args.is_empty() {
+                    statement.push(" IS NULL AND 1 = 0")
+                } else {
+                    statement
+                        .push(" IN (")
+                        .bind_all(args.iter().cloned())
+                        .push(")")
+                }
+            }
+        };
+        Ok(())
+    }
+}
+
+/// Which part of a list is wanted. Lists are in the order of ids, that is of creation.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// After this id; none: from the beginning.
+    pub after: Option<String>,
+    /// Rows at most, 1 to 1000; more are cut off, and 0 is 1.
+    pub limit: u32,
+    /// The newest first.
+    pub is_backwards: bool,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            after: None,
+            limit: 100,
+            is_backwards: false,
+        }
+    }
+}
+
+impl Page {
+    /// The first so many.
+    #[must_use]
+    pub fn first(limit: u32) -> Self {
+        Self {
+            limit,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn rows(&self) -> u32 {
+        self.limit.clamp(1, PAGE_ROWS_MAX)
+    }
+
+    /// Appends what begins after the last page, and the order.
+    pub(crate) fn append(&self, statement: &mut Statement, column: &str) {
+        if let Some(after) = &self.after {
+            statement.push(" AND ").push(column);
+            statement
+                .push(if self.is_backwards { " < " } else { " > " })
+                .bind(after);
+        }
+        statement.push(" ORDER BY ").push(column);
+        statement.push(if self.is_backwards {
+            " DESC LIMIT "
+        } else {
+            " LIMIT "
+        });
+        // One more tells whether there is a next page.
+        statement.bind(&(u64::from(self.rows()) + 1));
+    }
+}
+
+/// A part of a list.
+#[derive(Clone, Debug)]
+pub struct Listed<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// What to give as `after` for the next part; none: this is the last.
+    pub next: Option<String>,
+}
+
+impl<T> Listed<T> {
+    /// Cuts off the row that was asked for only to see whether there are more.
+    pub(crate) fn cut(mut items: Vec<T>, page: &Page, id: impl Fn(&T) -> String) -> Self {
+        let rows = page.rows() as usize;
+        let has_more = items.len() > rows;
+        items.truncate(rows);
+        let next = if has_more { items.last().map(id) } else { None };
+        Self { items, next }
+    }
+}
+
+pub(crate) fn limit(what: &'static str, given: usize, most: usize) -> Result<(), Error> {
+    if given > most {
+        return Err(Error::Limit {
+            what,
+            given: given as u64,
+            most: most as u64,
+        });
+    }
+    Ok(())
+}
+
+fn select<R: Record>(scope: &Scope) -> Statement {
+    let mut statement = Statement::new("SELECT ");
+    statement
+        .push(&R::COLUMNS.join(", "))
+        .push(" FROM ")
+        .push(R::TABLE)
+        .push(" WHERE ");
+    scope.condition(&mut statement, "tenant");
+    statement
+}
+
+impl Read {
+    /// Reads a row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is none in the scope.
+    pub async fn one<R: Record>(&mut self, scope: &Scope, id: R::Id) -> Result<R, Error> {
+        let mut statement = select::<R>(scope);
+        statement.push(" AND id = ").bind(&id);
+        let row = self.connection().row(statement).await?;
+        R::read(&row.ok_or(Error::NotFound { what: R::WHAT })?, 0)
+    }
+
+    /// Reads the oldest row of which all of this is true.
+    ///
+    /// # Errors
+    ///
+    /// The database's, and [`Error::Column`].
+    pub async fn find<R: Record>(
+        &mut self,
+        scope: &Scope,
+        matches: &[Match],
+    ) -> Result<Option<R>, Error> {
+        Ok(self
+            .page(scope, matches, &Page::first(1))
+            .await?
+            .items
+            .pop())
+    }
+
+    /// Reads a part of the rows of which all of this is true.
+    ///
+    /// # Errors
+    ///
+    /// The database's, and [`Error::Column`].
+    pub async fn page<R: Record>(
+        &mut self,
+        scope: &Scope,
+        matches: &[Match],
+        page: &Page,
+    ) -> Result<Listed<R>, Error> {
+        let mut statement = select::<R>(scope);
+        for condition in matches {
+            condition.append::<R>(&mut statement)?;
+        }
+        page.append(&mut statement, "id");
+        let rows = self.connection().rows(statement).await?;
+        let items = rows
+            .iter()
+            .map(|row| R::read(row, 0))
+            .collect::<Result<Vec<R>, Error>>()?;
+        Ok(Listed::cut(items, page, |record| record.id().to_string()))
+    }
+
+    /// Reads all rows of which all of this is true, page by page.
+    ///
+    /// # Errors
+    ///
+    /// The database's, and [`Error::Column`].
+    pub async fn all<R: Record>(
+        &mut self,
+        scope: &Scope,
+        matches: &[Match],
+    ) -> Result<Vec<R>, Error> {
+        let mut page = Page::first(PAGE_ROWS_MAX);
+        let mut found = Vec::new();
+        loop {
+            let listed = self.page(scope, matches, &page).await?;
+            found.extend(listed.items);
+            page.after = listed.next;
+            if page.after.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Counts the rows of which all of this is true.
+    ///
+    /// # Errors
+    ///
+    /// The database's, and [`Error::Column`].
+    pub async fn count<R: Record>(
+        &mut self,
+        scope: &Scope,
+        matches: &[Match],
+    ) -> Result<u64, Error> {
+        let mut statement = Statement::new("SELECT COUNT(*) FROM ");
+        statement.push(R::TABLE).push(" WHERE ");
+        scope.condition(&mut statement, "tenant");
+        for condition in matches {
+            condition.append::<R>(&mut statement)?;
+        }
+        self.number(statement).await
+    }
+
+    /// The number in the first column of the only row.
+    pub(crate) async fn number(&mut self, statement: Statement) -> Result<u64, Error> {
+        match self.connection().row(statement).await? {
+            Some(row) => row.column(0),
+            None => Ok(0),
+        }
+    }
+
+    /// Finds out that a row is in the scope.
+    pub(crate) async fn require(
+        &mut self,
+        scope: &Scope,
+        what: &'static str,
+        table: &str,
+        id: Arg,
+    ) -> Result<(), Error> {
+        let mut statement = Statement::new("SELECT 1 FROM ");
+        statement
+            .push(table)
+            .push(" WHERE id = ")
+            .bind_arg(id)
+            .push(" AND ");
+        scope.condition(&mut statement, "tenant");
+        match self.connection().row(statement).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::NotFound { what }),
+        }
+    }
+}
+
+impl Write {
+    /// Makes a row. Its edition must be 0 and becomes 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if its tenant, or a row that it names, is not in the scope; [`Error::Exists`] if a name is taken.
+    pub async fn insert<R: Record>(
+        &mut self,
+        scope: &Scope,
+        record: &R,
+        audit: &Audit,
+    ) -> Result<(), Error> {
+        self.insert_all(scope, std::slice::from_ref(record), audit)
+            .await
+    }
+
+    /// Makes rows in few statements; the log of the first one's tenant tells of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Write::insert`]; then none is made.
+    pub async fn insert_all<R: Record>(
+        &mut self,
+        scope: &Scope,
+        records: &[R],
+        audit: &Audit,
+    ) -> Result<(), Error> {
+        self.append(scope, records).await?;
+        if let Some(first) = records.first() {
+            self.tell(first.tenant(), audit);
+        }
+        Ok(())
+    }
+
+    /// Makes rows of what the hub notes by itself, of which no audit log tells: events.
+    ///
+    /// # Errors
+    ///
+    /// As [`Write::insert`].
+    pub async fn note(&mut self, scope: &Scope, events: &[Event]) -> Result<(), Error> {
+        self.append(scope, events).await
+    }
+
+    pub(crate) async fn append<R: Record>(
+        &mut self,
+        scope: &Scope,
+        records: &[R],
+    ) -> Result<(), Error> {
+        let homes: BTreeSet<TenantId> = records.iter().map(Record::home).collect();
+        for home in homes {
+            self.require(scope, "tenant", "tenants", home.arg()).await?;
+        }
+        let mut named = BTreeSet::new();
+        for (what, table, arg) in records.iter().flat_map(Record::references) {
+            if let Arg::Text(Some(id)) = arg {
+                named.insert((what, table, id));
+            }
+        }
+        for (what, table, id) in named {
+            self.require(scope, what, table, id.arg()).await?;
+        }
+        let rows = records.iter().map(|record| {
+            let mut args = record.args();
+            if let Some(edition) = args.get_mut(2) {
+                *edition = 1_u64.arg();
+            }
+            args
+        });
+        self.bulk(R::TABLE, R::COLUMNS, rows.collect(), "").await?;
+        if R::TABLE == "tenants" {
+            for record in records {
+                self.reach(record.tenant(), record.home()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes a row to this, if its edition is still the one that was read; the new edition.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is none in the scope, or a row that it names is not; [`Error::Conflict`] if somebody changed
+    /// it meanwhile; [`Error::Exists`] if a name is taken.
+    pub async fn update<R: Record>(
+        &mut self,
+        scope: &Scope,
+        record: &R,
+        audit: &Audit,
+    ) -> Result<u64, Error> {
+        for (what, table, arg) in record.references() {
+            if let Arg::Text(Some(_)) = arg {
+                self.require(scope, what, table, arg).await?;
+            }
+        }
+        let mut statement = Statement::new("UPDATE ");
+        statement.push(R::TABLE).push(" SET edition = edition + 1");
+        for (column, arg) in R::COLUMNS.iter().zip(record.args()) {
+            if !matches!(*column, "id" | "tenant" | "edition" | "created_ms")
+                && !R::FIXED.contains(column)
+            {
+                statement.push(", ").push(column).push(" = ").bind_arg(arg);
+            }
+        }
+        statement.push(" WHERE id = ").bind(&record.id());
+        statement
+            .push(" AND edition = ")
+            .bind(&record.edition())
+            .push(" AND ");
+        scope.condition(&mut statement, "tenant");
+        statement.push(" RETURNING tenant, edition");
+        let Some(row) = self.connection().row(statement).await? else {
+            self.one::<R>(scope, record.id()).await?;
+            return Err(Error::Conflict { what: R::WHAT });
+        };
+        self.tell(row.column(0)?, audit);
+        row.column(1)
+    }
+
+    /// Removes a row, and what only exists with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is none in the scope; [`Error::Referenced`] if others name it.
+    pub async fn remove<R: Record>(
+        &mut self,
+        scope: &Scope,
+        id: R::Id,
+        audit: &Audit,
+    ) -> Result<(), Error> {
+        let mut statement = Statement::new("DELETE FROM ");
+        statement
+            .push(R::TABLE)
+            .push(" WHERE id = ")
+            .bind(&id)
+            .push(" AND ");
+        scope.condition(&mut statement, "tenant");
+        // Who had a tenant tells of its removal; nobody has the hub.
+        statement.push(if R::TABLE == "tenants" {
+            " AND id <> parent RETURNING parent"
+        } else {
+            " RETURNING tenant"
+        });
+        let row = self.connection().row(statement).await?;
+        let tenant = row.ok_or(Error::NotFound { what: R::WHAT })?.column(0)?;
+        self.tell(tenant, audit);
+        Ok(())
+    }
+
+    async fn reach(&mut self, tenant: TenantId, parent: TenantId) -> Result<(), Error> {
+        let mut statement =
+            Statement::new("INSERT INTO tenant_reach (ancestor, tenant) SELECT ancestor, ");
+        // PostgreSQL takes a bare parameter in a list of columns for text, which it is.
+        statement
+            .bind(&tenant)
+            .push(" FROM tenant_reach WHERE tenant = ")
+            .bind(&parent);
+        self.connection().run(statement).await?;
+        let mut statement = Statement::new("INSERT INTO tenant_reach (ancestor, tenant) VALUES (");
+        statement.bind(&tenant).push(", ").bind(&tenant).push(")");
+        self.connection().run(statement).await?;
+        Ok(())
+    }
+}
+
+/// Declares a record: its struct, with the five fields that all have, and how it is stored.
+macro_rules! record {
+    (
+        $(#[$meta:meta])*
+        $name:ident($id:ident) is $what:literal in $table:literal
+        $(, names [$($reference:ident in $target:ident),*])?
+        $(, fixed [$($fixed:ident),*])?
+        $(, home $home:ident)?
+        {
+            $($(#[$field_meta:meta])* $field:ident: $type:ty,)*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $name {
+            /// Its id.
+            pub id: crate::$id,
+            /// Whose it is; of a tenant, itself. Never changes.
+            pub tenant: crate::TenantId,
+            /// Rises with each change; 0 before it is kept.
+            pub edition: u64,
+            /// When it was made. Never changes.
+            pub created_ms: i64,
+            $($(#[$field_meta])* pub $field: $type,)*
+        }
+
+        impl crate::Record for $name {
+            type Id = crate::$id;
+            const WHAT: &'static str = $what;
+            const TABLE: &'static str = $table;
+            const COLUMNS: &'static [&'static str] =
+                &["id", "tenant", "edition", "created_ms", $(stringify!($field)),*];
+            const FIXED: &'static [&'static str] = &[$($(stringify!($fixed)),*)?];
+
+            fn id(&self) -> crate::$id {
+                self.id
+            }
+
+            fn tenant(&self) -> crate::TenantId {
+                self.tenant
+            }
+
+            fn edition(&self) -> u64 {
+                self.edition
+            }
+
+            fn home(&self) -> crate::TenantId {
+                let home = self.tenant;
+                $(let _ = home; let home = self.$home;)?
+                home
+            }
+
+            fn args(&self) -> Vec<crate::sql::Arg> {
+                use crate::sql::Column as _;
+                vec![
+                    self.id.arg(),
+                    self.tenant.arg(),
+                    self.edition.arg(),
+                    self.created_ms.arg(),
+                    $(self.$field.arg(),)*
+                ]
+            }
+
+            fn read(row: &crate::sql::Row, first: usize) -> Result<Self, crate::Error> {
+                let mut next = first..;
+                let mut index = || next.next().unwrap_or(first);
+                Ok(Self {
+                    id: row.column(index())?,
+                    tenant: row.column(index())?,
+                    edition: row.column(index())?,
+                    created_ms: row.column(index())?,
+                    $($field: row.column(index())?,)*
+                })
+            }
+
+            fn references(&self) -> Vec<(&'static str, &'static str, crate::sql::Arg)> {
+                vec![$($((
+                    <crate::$target as crate::Record>::WHAT,
+                    <crate::$target as crate::Record>::TABLE,
+                    crate::sql::Column::arg(&self.$reference),
+                )),*)?]
+            }
+        }
+    };
+}
+
+pub(crate) use record;
