@@ -61,7 +61,9 @@ struct Call {
 async fn serve(State(registry): State<Registry>, request: Request) -> Response {
     // On its own, so that what was begun is brought to an end when the client goes away.
     let served = tokio::spawn(async move { registry.answer(request).await }).await;
-    served.unwrap_or_else(|_| Err(Fault::ours())).unwrap_or_else(Fault::into_response)
+    served
+        .unwrap_or_else(|_| Err(Fault::ours()))
+        .unwrap_or_else(Fault::into_response)
 }
 
 impl Registry {
@@ -102,7 +104,9 @@ impl Registry {
             Path::Referrers(_, subject) => manifest::referrers(&call, subject).await,
             Path::Manifest(_, name) => manifest::serve(&call, name, body).await,
             Path::Blob(_, digest) => blob::serve(&call, digest).await,
-            Path::Uploads(_) => upload::begin(&call, body, self.authorizer.as_ref(), &self.blobs).await,
+            Path::Uploads(_) => {
+                upload::begin(&call, body, self.authorizer.as_ref(), &self.blobs).await
+            }
             Path::Upload(_, id) => upload::serve(&call, id, body, &self.blobs).await,
         }
     }

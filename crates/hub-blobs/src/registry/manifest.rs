@@ -8,10 +8,10 @@ use futures_util::TryStreamExt;
 use thimble_image::document::DOCUMENT_BYTES_MAX;
 use thimble_image::{Digest, Index, media_type};
 
+use super::Call;
 use super::answer::{CONTENT_DIGEST, FILTERS, SUBJECT, answer};
 use super::conditions::{entity_tag, is_known};
 use super::fault::Fault;
-use super::Call;
 use crate::error::{BlobError, ManifestError};
 use crate::manifests::{ManifestName, too_large};
 use crate::settings::Limits;
@@ -117,7 +117,12 @@ pub(crate) async fn tags(call: &Call) -> Result<Response, Fault> {
     let names: Vec<_> = tags.iter().map(crate::names::Tag::as_str).collect();
     let body = serde_json::json!({ "name": call.name, "tags": names }).to_string();
     let next = names.last().filter(|_| has_more);
-    let link = next.map(|last| format!("</v2/{}/tags/list?n={max}&last={last}>; rel=\"next\"", call.name));
+    let link = next.map(|last| {
+        format!(
+            "</v2/{}/tags/list?n={max}&last={last}>; rel=\"next\"",
+            call.name
+        )
+    });
     let mut headers = vec![(header::CONTENT_TYPE, "application/json")];
     if let Some(link) = &link {
         headers.push((header::LINK, link));
@@ -127,11 +132,20 @@ pub(crate) async fn tags(call: &Call) -> Result<Response, Fault> {
 
 /// `GET …/referrers/DIGEST`.
 pub(crate) async fn referrers(call: &Call, subject: Digest) -> Result<Response, Fault> {
-    let kind = call.query.value("artifactType").filter(|kind| !kind.is_empty());
+    let kind = call
+        .query
+        .value("artifactType")
+        .filter(|kind| !kind.is_empty());
     let after = call.query.digest("after")?;
     let (found, has_more) = call
         .space
-        .referrers(&call.granted.repository, &subject, kind, after, REFERRERS_MAX)
+        .referrers(
+            &call.granted.repository,
+            &subject,
+            kind,
+            after,
+            REFERRERS_MAX,
+        )
         .await?;
     let last = found.last().map(|last| last.digest).filter(|_| has_more);
     let link = last.map(|last| {
