@@ -39,6 +39,6 @@ mod volumes;
 mod wait;
 
 pub use api::openapi;
-pub use images::{ImageFault, Images, OpenedImage};
+pub use images::{BlobSink, Hold, ImageFault, Images, OpenedImage};
 pub use run::{DaemonError, Program, Setup, log_to_standard_error, run};
 pub use settings::Settings;
