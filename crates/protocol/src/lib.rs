@@ -10,13 +10,17 @@
 extern crate alloc;
 
 pub mod capabilities;
+mod codec;
 pub mod enrol;
 pub mod ids;
+pub mod keyring;
+pub mod limits;
 pub mod manifest;
 pub mod report;
 pub mod state;
 
 pub use capabilities::Capabilities;
+pub use codec::DecodeError;
 pub use enrol::{EnrolReply, EnrolRequest};
 pub use ids::{DeploymentId, DeviceId, StateVersion, UnixSeconds};
 pub use manifest::Manifest;

@@ -95,6 +95,8 @@ pub enum Phase {
     RollingBack,
     /// What was before runs again, and this digest is refused until it changes.
     RolledBack,
+    /// One that only a later version knows.
+    Other,
 }
 
 /// Why, in a word for programs and a sentence for people.
@@ -142,6 +144,8 @@ pub enum ReasonCode {
     Dependency,
     /// A secret is missing or cannot be opened.
     Secret,
+    /// One that only a later version knows; the text says it.
+    Other,
 }
 
 /// How a container is.
