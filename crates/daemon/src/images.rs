@@ -190,6 +190,11 @@ pub enum ImageFault {
         /// What is wrong with it.
         reason: String,
     },
+    /// It is here, and nobody who is trusted has signed it.
+    Untrusted {
+        /// Who should have, and what to do.
+        reason: String,
+    },
     /// The disk is full.
     NoSpace {
         /// What was being done.
@@ -207,6 +212,7 @@ impl std::fmt::Display for ImageFault {
         match self {
             Self::Missing { reason }
             | Self::Unfit { reason }
+            | Self::Untrusted { reason }
             | Self::NoSpace { reason }
             | Self::Device { reason } => formatter.write_str(reason),
         }
@@ -219,7 +225,7 @@ impl From<ImageFault> for Problem {
     fn from(fault: ImageFault) -> Self {
         let kind = match &fault {
             ImageFault::Missing { .. } => ProblemKind::NoSuchImage,
-            ImageFault::Unfit { .. } => ProblemKind::ImageUnfit,
+            ImageFault::Unfit { .. } | ImageFault::Untrusted { .. } => ProblemKind::ImageUnfit,
             ImageFault::NoSpace { .. } => ProblemKind::NoSpace,
             ImageFault::Device { .. } => ProblemKind::DeviceFault,
         };

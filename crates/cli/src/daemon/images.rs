@@ -17,7 +17,7 @@ use thimble_port_linux::images::store::{ImageStore, PruneMode, Session, StoreErr
 use crate::failure::{Failure, chain};
 use crate::images::opened;
 use crate::settings;
-use crate::source::{self, Scope};
+use crate::source::{self, Scope, Trouble};
 use crate::trust::Trust;
 
 /// Loaded images without a name that are kept until containers are made from them.
@@ -141,8 +141,11 @@ impl Images for LocalImages {
         };
         let (config, module) =
             source::read_stored(&session, &scope, &root, Some(&trust)).map_err(|trouble| {
-                ImageFault::Unfit {
-                    reason: trouble.to_string(),
+                match trouble {
+                    Trouble::Untrusted(reason) => ImageFault::Untrusted { reason },
+                    trouble => ImageFault::Unfit {
+                        reason: trouble.to_string(),
+                    },
                 }
             })?;
         let stem = match &name {
@@ -244,7 +247,7 @@ impl Images for LocalImages {
 
     fn note_document(&self, digest: &Digest, bytes: u64) -> Result<(), ImageFault> {
         let root = self.root(digest)?;
-        let blob = Descriptor::new(root.media_type, *digest, bytes);
+        let blob = Descriptor::new(&root.media_type, *digest, bytes);
         let session = self.store.session().map_err(|error| fault(&error))?;
         match session.admit(&blob).map_err(|error| fault(&error))? {
             Admission::Present => Ok(()),
