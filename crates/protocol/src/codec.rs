@@ -8,10 +8,12 @@
 mod checks;
 mod error;
 mod field;
-mod outline;
+pub(crate) mod outline;
 mod records;
+mod written;
 
 pub use error::DecodeError;
+pub(crate) use written::Written;
 
 use alloc::vec::Vec;
 
