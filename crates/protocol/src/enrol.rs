@@ -22,7 +22,6 @@ pub struct EnrolRequest {
 /// What the hub answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 pub enum EnrolReply {
     /// The device is one of the fleet.
     Issued(Issued),

@@ -19,6 +19,7 @@ pub mod limits;
 pub mod manifest;
 pub mod report;
 pub mod seal;
+pub mod session;
 pub mod sign;
 pub mod state;
 
@@ -30,4 +31,5 @@ pub use ids::{DeploymentId, DeviceId, StateVersion, UnixSeconds};
 pub use keyring::{KeyId, Keyring};
 pub use manifest::Manifest;
 pub use report::{Report, ReportReply};
+pub use session::Session;
 pub use state::{DesiredState, Item};

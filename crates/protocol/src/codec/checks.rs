@@ -52,7 +52,7 @@ fn is_https(url: &str) -> bool {
 }
 
 /// Whether a text is `NAME=value`, without a NUL, which no environment can hold.
-fn is_variable(text: &String) -> bool {
+fn is_variable(text: &str) -> bool {
     text.split_once('=')
         .is_some_and(|(name, _)| !name.is_empty())
         && !text.contains('\0')
@@ -182,7 +182,7 @@ pub(super) fn container(container: &Container) -> Checked {
         "a name is made of a-z, 0-9 and `-` inside",
     )?;
     rule(
-        container.env.iter().all(is_variable),
+        container.env.iter().all(|it| is_variable(it)),
         "Container.env",
         "a variable is not `NAME=value`",
     )
