@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::header::HOST;
+use axum::http::header::{CONTENT_RANGE, HOST};
 use axum::http::{HeaderMap, Request, Response, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -17,6 +17,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{AlertDescription, ClientConfig, RootCertStore};
 use thimble_protocol::enrol::Issued;
+use thimble_protocol::session::{self, Exchange, Failure, Outcome, Session};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -30,6 +31,8 @@ const CONNECT_MAX: Duration = Duration::from_secs(20);
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// Time between two pieces of a body.
 const PIECE_MAX: Duration = Duration::from_secs(60);
+/// Bytes of an answer at most, where the session says nothing.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// The port where the URL has none.
 const PORT: u16 = 443;
 /// Bytes that are read ahead: an idle connection costs little more.
@@ -111,6 +114,19 @@ impl fmt::Display for LinkError {
 
 impl std::error::Error for LinkError {}
 
+impl LinkError {
+    /// The same for the session.
+    pub(super) const fn failure(&self) -> Failure {
+        match self {
+            Self::Unreachable { .. } | Self::Broken(_) => Failure::Connection,
+            Self::Url(_) => Failure::Name,
+            Self::Tls(_) | Self::HubUntrusted { .. } | Self::DeviceRefused { .. } => Failure::Tls,
+            Self::Slow { .. } => Failure::Timeout,
+            Self::TooLarge { .. } => Failure::Answer,
+        }
+    }
+}
+
 /// Whom the device trusts to be the hub, read while its file could be.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Anchors {
@@ -164,17 +180,6 @@ pub(super) fn tls(
     Ok(Arc::new(config))
 }
 
-/// A request of the device.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Ask {
-    pub(super) is_post: bool,
-    pub(super) target: String,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Bytes,
-    /// How long the hub may wait before it answers.
-    pub(super) patience: Duration,
-}
-
 /// What the hub answers, its body still to come.
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -224,9 +229,40 @@ impl Answer {
         }
     }
 
-    /// A header as text.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+    /// Where a part begins (RFC 9110, section 14.4).
+    pub(super) fn range_begin(&self) -> Option<u64> {
+        let range = self.headers.get(CONTENT_RANGE)?.to_str().ok()?;
+        let (begin, _) = range.strip_prefix("bytes ")?.split_once('-')?;
+        begin.parse().ok()
+    }
+}
+
+/// What the hub answers, whole.
+pub(super) struct Got {
+    status: u16,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Got {
+    /// Hands it to the session.
+    pub(super) fn answered(
+        &self,
+        session: &mut Session,
+        now_ms: u64,
+        exchange: &Exchange,
+    ) -> Outcome {
+        let headers: Vec<(&str, &str)> = self
+            .headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+            .collect();
+        let response = session::Response {
+            status: self.status,
+            headers: &headers,
+            body: &self.body,
+        };
+        session.answered(now_ms, exchange, &response)
     }
 }
 
@@ -260,29 +296,49 @@ impl Link {
     }
 
     /// Sends a request, over the connection that is open if it goes to the same hub.
-    pub(super) async fn send(&mut self, base: &str, ask: &Ask) -> Result<Answer, LinkError> {
+    pub(super) async fn send(&mut self, base: &str, exchange: &Exchange) -> Result<Answer, LinkError> {
         let is_kept = self
             .open
             .as_ref()
             .is_some_and(|open| open.base == base && !open.sender.is_closed());
         if is_kept {
             // The hub may have ended it this very moment; requests may be sent twice.
-            match self.exchange(ask).await {
+            match self.exchange(exchange).await {
                 Err(LinkError::Broken(_)) => {}
                 result => return result,
             }
         }
         self.open = None;
         self.open = Some(self.connect(base).await?);
-        self.exchange(ask).await
+        self.exchange(exchange).await
     }
 
-    async fn exchange(&mut self, ask: &Ask) -> Result<Answer, LinkError> {
+    /// Sends a request and reads the whole answer.
+    pub(super) async fn exchange_whole(
+        &mut self,
+        base: &str,
+        exchange: &Exchange,
+    ) -> Result<Got, LinkError> {
+        let answer = self.send(base, exchange).await?;
+        let bytes_max = exchange
+            .answer_bytes_max
+            .and_then(|bytes| usize::try_from(bytes).ok())
+            .unwrap_or(ANSWER_BYTES_MAX);
+        let (status, headers) = (answer.status, answer.headers.clone());
+        let body = answer.whole(bytes_max).await.inspect_err(|_| self.close())?;
+        Ok(Got {
+            status,
+            headers,
+            body,
+        })
+    }
+
+    async fn exchange(&mut self, exchange: &Exchange) -> Result<Answer, LinkError> {
         let Some(open) = &mut self.open else {
             return Err(LinkError::Url(String::new()));
         };
-        let request = request(&open.base, ask)?;
-        let waited = ANSWER_MAX.saturating_add(ask.patience);
+        let request = request(&open.base, exchange)?;
+        let waited = ANSWER_MAX + Duration::from_secs(exchange.wait_s.into());
         let answering = async {
             open.sender.ready().await?;
             open.sender.send_request(request).await
@@ -351,18 +407,18 @@ fn answer(response: Response<Incoming>) -> Answer {
     }
 }
 
-fn request(base: &str, ask: &Ask) -> Result<Request<Full<Bytes>>, LinkError> {
+fn request(base: &str, exchange: &Exchange) -> Result<Request<Full<Bytes>>, LinkError> {
     let authority = base.strip_prefix("https://").unwrap_or(base);
     let mut builder = Request::builder()
-        .method(if ask.is_post { "POST" } else { "GET" })
-        .uri(&ask.target)
+        .method(exchange.method.name())
+        .uri(&exchange.target)
         .header(HOST, authority.trim_end_matches('/'));
-    for (name, value) in &ask.headers {
+    for (name, value) in &exchange.headers {
         builder = builder.header(*name, value);
     }
     builder
-        .body(Full::new(ask.body.clone()))
-        .map_err(|_| LinkError::Url(format!("{base}{}", ask.target)))
+        .body(Full::new(exchange.body.clone().into()))
+        .map_err(|_| LinkError::Url(format!("{base}{}", exchange.target)))
 }
 
 /// Host and port of a hub's URL.

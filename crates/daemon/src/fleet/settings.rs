@@ -31,6 +31,9 @@ pub struct FleetSettings {
     /// Keeps everything as it is until it is released with `thimble agent release`.
     #[serde(default)]
     pub hold: bool,
+    /// Seconds within which the hub is first called after a start; 30 without it, so that a site whose power returns does not
+    /// call as one.
+    pub spread_s: Option<u32>,
     /// When the device's clock is believed.
     #[serde(default)]
     pub clock: ClockBelief,

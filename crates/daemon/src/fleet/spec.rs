@@ -7,6 +7,7 @@ use thimble_device_api::{
     Mount, MountKind,
 };
 use thimble_protocol::manifest::{Container, Image, Limits};
+use thimble_protocol::report::ReasonCode;
 use thimble_protocol::state::SealedSecret;
 use thimble_protocol::{DeploymentId, Manifest};
 
@@ -54,11 +55,21 @@ impl std::fmt::Display for SpecError {
 
 impl std::error::Error for SpecError {}
 
+impl SpecError {
+    /// The same for programs.
+    pub(super) const fn reason(&self) -> ReasonCode {
+        match self {
+            Self::Variable { .. } => ReasonCode::Invalid,
+            Self::NoSecret { .. } => ReasonCode::Secret,
+        }
+    }
+}
+
 /// What the daemon is declared for a deployment.
 pub(super) fn app(manifest: &Manifest, secrets: &[SealedSecret]) -> Result<AppSpec, SpecError> {
     let mut containers = BTreeMap::new();
     for declared in &manifest.containers {
-        let spec = container(manifest.deployment, declared, secrets)?;
+        let spec = container(manifest.deployment, declared, Some(secrets))?;
         containers.insert(declared.name.clone(), spec);
     }
     Ok(AppSpec { containers })
@@ -70,11 +81,11 @@ pub(super) fn image(image: &Image) -> String {
     format!("{name}@{}", image.manifest)
 }
 
-/// What a container is to be.
+/// What a container is to be; without secrets, but for those.
 pub(super) fn container(
     deployment: DeploymentId,
     declared: &Container,
-    secrets: &[SealedSecret],
+    secrets: Option<&[SealedSecret]>,
 ) -> Result<ContainerSpec, SpecError> {
     let mut env = BTreeMap::new();
     for variable in &declared.env {
@@ -88,7 +99,7 @@ pub(super) fn container(
     }
     let mut labels = BTreeMap::new();
     labels.insert(DEPLOYMENT_LABEL.to_owned(), deployment.to_string());
-    if !declared.secret_env.is_empty() {
+    if let Some(secrets) = secrets.filter(|_| !declared.secret_env.is_empty()) {
         labels.insert(SECRETS_LABEL.to_owned(), revisions(declared, secrets)?);
     }
     Ok(ContainerSpec {
