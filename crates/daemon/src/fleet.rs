@@ -19,7 +19,7 @@ mod link;
 mod logs;
 mod observe;
 mod secrets;
-pub mod settings;
+mod settings;
 mod spec;
 mod status;
 #[cfg(test)]

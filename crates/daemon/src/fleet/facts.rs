@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use thimble_protocol::{Capabilities, UnixSeconds, limits};
-use thimble_runtime::grant::GrantKind;
+use thimble_abi::GrantKind;
 
 use crate::device::{CONTAINERS_MAX, Device};
 use crate::service::clock;
