@@ -81,7 +81,7 @@ pub enum Action {
     },
     /// Make the deployment's containers exactly as this manifest says, and start them in the order of their dependencies.
     /// Containers that are so already stay as they are; those that the manifest does not name are removed. Counts of
-    /// restarts begin at 0 in containers that are made anew. Answer: [`Event::Done`](crate::Event::Done) once all were
+    /// restarts begin at 0 in containers that it starts. Answer: [`Event::Done`](crate::Event::Done) once all were
     /// started, or [`Event::Failed`](crate::Event::Failed).
     Apply {
         /// To answer with.

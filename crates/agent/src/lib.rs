@@ -12,19 +12,26 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing)]
 
 extern crate alloc;
 
 pub mod action;
 pub mod agent;
 pub mod event;
+mod fits;
+mod gate;
+mod graph;
+mod kept;
+mod saved;
 pub mod settings;
 pub mod status;
 pub mod trust;
+mod window;
 
 pub use action::{Action, Ticket};
 pub use agent::{Agent, RestoreError};
 pub use event::{Capacity, Consent, Event, Failure};
 pub use settings::{Now, Settings};
 pub use status::Status;
-pub use trust::{OpenedState, Refusal, RefusalCause, Trust};
+pub use trust::{OpenedState, Refusal, RefusalCause, Signatures, Trust};

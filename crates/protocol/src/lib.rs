@@ -9,10 +9,12 @@
 
 extern crate alloc;
 
+pub mod bundle;
 pub mod capabilities;
 mod codec;
 pub mod enrol;
 mod etag;
+pub mod http;
 pub mod ids;
 pub mod keyring;
 pub mod limits;

@@ -32,6 +32,18 @@ impl Written {
         self
     }
 
+    /// The beginning of a byte string, whose content follows elsewhere: as a number, with the major type 2 (RFC 8949, section 3.1).
+    pub(crate) fn bytes_head(&mut self, length: u64) -> &mut Self {
+        let mut number = Encoder::new(Vec::new());
+        written(number.u64(length).map(drop));
+        let mut head = number.into_writer();
+        if let Some(first) = head.first_mut() {
+            *first |= 2 << 5;
+        }
+        self.0.writer_mut().extend_from_slice(&head);
+        self
+    }
+
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.0.into_writer()
     }
