@@ -24,7 +24,6 @@ mod spec;
 mod status;
 #[cfg(test)]
 mod tests;
-mod trust;
 mod work;
 
 use std::path::{Path, PathBuf};

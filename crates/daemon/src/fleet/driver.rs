@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use thimble_agent::action::{Action, Ticket};
 use thimble_agent::event::{Consent, Event};
-use thimble_agent::{Agent, Now, Settings as AgentSettings};
+use thimble_agent::{Agent, Now, Settings as AgentSettings, Signatures};
 use thimble_protocol::DeploymentId;
 use thimble_protocol::enrol::{EnrolRequest, Issued};
+use thimble_protocol::keyring::{Keyring, P256};
 use thimble_protocol::report::{ContainerStatus, LogAnswer, Report, Usage};
 use thimble_protocol::session::{self, Exchange, Session, Step};
 use thimble_protocol::state::Escalation;
@@ -27,7 +28,6 @@ use super::identity::{self, DeviceKey};
 use super::link::{self, Got, Link, LinkError};
 use super::logs;
 use super::observe;
-use super::trust::{self, Keys};
 use super::work::{Work, Worked, Worker};
 use super::{Command, Commands, Plan, facts};
 
@@ -77,7 +77,7 @@ pub(super) struct Driver {
     pub(super) folder: Folder,
     pub(super) key: Arc<DeviceKey>,
     pub(super) issued: Issued,
-    pub(super) keys: Keys,
+    keys: Signatures<P256>,
     pub(super) agent: Agent,
     pub(super) session: Session,
     /// The hub, and its recovery URLs.
@@ -165,11 +165,10 @@ impl Driver {
             clock: facts::believed(plan.settings.clock),
         };
         let (agent, is_new) = restore(settings, saved.as_deref(), time, &folder);
-        let etag = agent
-            .tag()
-            .map(|(version, tag)| trust::etag(version, tag));
+        let keyring = Keyring::new(&issued.keys)
+            .map_err(|error| fail(format!("the keys that the hub gave: {error}")))?;
         let mut session =
-            Session::new(session_settings(&plan), random_bits(), time.ms, etag);
+            Session::new(session_settings(&plan), random_bits(), time.ms, agent.tag());
         if is_new {
             session.hurry(time.ms);
         }
@@ -197,7 +196,10 @@ impl Driver {
         let (work, todo) = mpsc::unbounded_channel();
         let working = tokio::spawn(work_off(worker, todo, heard.clone()));
         let mut driver = Self {
-            keys: Keys::new(issued.keys.clone()),
+            keys: Signatures {
+                keyring,
+                verify: P256,
+            },
             bases: vec![issued.hub.clone()],
             poll: Some(Link::new(Arc::clone(&config))),
             errand: Some(Link::new(config)),
@@ -491,8 +493,8 @@ impl Driver {
                 self.session.set_recoveries(count);
             }
             Action::TagChanged => {
-                if let Some((version, tag)) = self.agent.tag() {
-                    self.session.took(now_ms(), trust::etag(version, tag));
+                if let Some(tag) = self.agent.tag() {
+                    self.session.took(now_ms(), tag);
                 }
             }
             _ => {}

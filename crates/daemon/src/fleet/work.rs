@@ -310,6 +310,13 @@ impl Worker {
             .secrets
             .add(&self.folder, self.id, &self.key, manifest, secrets)
             .map_err(|error| failure(ReasonCode::Secret, &error))?;
+        // A container that is started again begins to count anew.
+        for entry in self.entries_of(manifest.deployment) {
+            let mut inner = entry.inner();
+            if inner.phase.is_at_rest() {
+                inner.total_restarts = 0;
+            }
+        }
         self.device
             .apply(&manifest.app, &declared)
             .map_err(|problem| problem_failure(&problem, ReasonCode::StartFailed))?;
