@@ -15,6 +15,7 @@ use super::work::{Change, Doing, Executing, Observation, Part, PartStep, Work};
 use super::{Agent, Turn};
 use crate::action::Action;
 use crate::event::Failure;
+use crate::gate::{Gate, gate};
 use crate::graph::sort;
 use crate::kept::{Entry, TRIAL_STARTS_MAX, Trial, Version};
 
@@ -133,8 +134,25 @@ impl Agent {
                 self.mark_failed(deployment, ReasonCode::Crashed, text);
             }
         }
+        if !self.kept.is_on_probation {
+            self.go_back_if_closed(turn);
+        }
         self.save(turn);
         self.execute_kept();
+    }
+
+    /// A switch that a restart interrupted does not go on if nothing may change any more: what ran before is put back, and
+    /// what was tried is not to blame.
+    fn go_back_if_closed(&mut self, turn: &Turn<'_>) {
+        let Gate::Closed { reason, .. } = gate(turn.now, &self.kept.policy, self.kept.is_held_here, 0) else {
+            return;
+        };
+        for entry in &mut self.kept.entries {
+            if let Some(trial) = entry.trial.as_mut().filter(|trial| !trial.is_rolling_back) {
+                trial.is_rolling_back = true;
+                entry.condition.reason.clone_from(&reason);
+            }
+        }
     }
 
     /// Executes the trials that are kept.
@@ -468,7 +486,7 @@ impl Agent {
     }
 
     pub(super) fn applied(&mut self, turn: &mut Turn<'_>, deployment: DeploymentId) {
-        let now_ms = turn.now.ms;
+        let (now_ms, answers) = (turn.now.ms, self.contact.answers);
         let Some(part) = self.part_mut(deployment) else {
             return;
         };
@@ -482,6 +500,7 @@ impl Agent {
         }
         part.step = PartStep::Probation;
         part.since_ms = now_ms;
+        part.answers = answers;
         part.observation = Observation::NotAsked;
         self.set(
             deployment,
@@ -725,6 +744,7 @@ impl Part {
             was_fetched: false,
             failures: 0,
             since_ms: 0,
+            answers: 0,
             restarts: None,
             observation: Observation::NotAsked,
         }

@@ -129,6 +129,8 @@ pub(super) struct Part {
     pub(super) failures: u32,
     /// When it was applied.
     pub(super) since_ms: u64,
+    /// How often the hub had answered by then.
+    pub(super) answers: u64,
     /// Restarts that do not count as crashes; the first status says it, if absent.
     pub(super) restarts: Option<u32>,
     pub(super) observation: Observation,

@@ -39,7 +39,7 @@ impl Invariants {
                 .items
                 .iter()
                 .filter(|item| item.override_reason.is_some());
-            self.overridden = items.map(|item| item.deployment).collect();
+            self.overridden.extend(items.map(|item| item.deployment));
         }
     }
 
@@ -89,6 +89,10 @@ impl Device {
             Action::Save(_) => {
                 invariants.adopted = status.adopted.0;
                 invariants.committed = status.committed.0;
+                let begins = status.deployments.iter().any(|(_, status)| busy(status.phase));
+                if begins && !invariants.is_executing {
+                    self.check_gate(action);
+                }
             }
             Action::Report { report, .. } => {
                 if report.sequence <= invariants.sequence {
@@ -117,7 +121,7 @@ impl Device {
                 invariants.verified.insert(format!("{manifest:?}"));
             }
             Action::Stop { deployment, .. } | Action::Remove { deployment, .. } => {
-                self.check_gate(action, *deployment);
+                self.check_begun(action, *deployment);
                 let is_stop = matches!(action, Action::Stop { .. });
                 if is_stop && self.installed.contains_key(deployment) {
                     self.invariants.stopped.insert(*deployment);
@@ -131,7 +135,7 @@ impl Device {
                 secrets,
                 ..
             } => {
-                self.check_gate(action, manifest.deployment);
+                self.check_begun(action, manifest.deployment);
                 self.invariants.stopped.remove(&manifest.deployment);
                 let other = self
                     .installed
@@ -183,50 +187,31 @@ impl Device {
         }
     }
 
-    /// Whether what runs may be changed now, or a change was begun when it might.
-    fn check_gate(&mut self, action: &Action, deployment: DeploymentId) {
-        if self.invariants.is_executing || self.invariants.may_roll_back_state {
-            return;
-        }
-        let policy = self
-            .state
-            .as_ref()
-            .map(|(state, _)| state.policy.clone())
-            .unwrap_or_default();
+    /// Whether a change was begun, and the app does not mind.
+    fn check_begun(&mut self, action: &Action, deployment: DeploymentId) {
+        let invariants = &self.invariants;
+        assert!(invariants.is_executing || invariants.may_roll_back_state, "nothing was begun: {action:?}\n{}", self.log.join("\n"));
+        let runs = self.installed.get(&deployment).is_some_and(|app| app.is_running);
+        let is_refused = invariants.refused.contains_key(&deployment) && !invariants.overridden.contains(&deployment);
+        assert!(!runs || !is_refused, "the app said no: {action:?}\n{}", self.log.join("\n"));
+    }
+
+    /// Whether a change may begin now.
+    fn check_gate(&mut self, action: &Action) {
         let adopted = self.agent.status(self.now).adopted;
-        let is_present = self
-            .state
-            .as_ref()
-            .is_some_and(|(state, _)| state.version == adopted);
-        let invariants = &mut self.invariants;
-        if is_present {
-            invariants.policy = policy;
+        if let Some(policy) = self.policies.get(&adopted.0) {
+            self.invariants.policy = policy.clone();
         }
         let clock = self.now.clock;
-        let policy = &invariants.policy;
+        let policy = &self.invariants.policy;
         let is_open = policy.windows.is_empty()
-            || clock.is_some_and(|clock| {
-                policy
-                    .windows
-                    .iter()
-                    .any(|window| is_within(window, clock.0))
-            });
-        let is_past = policy
-            .hold_until
-            .is_none_or(|until| clock.is_some_and(|clock| clock >= until));
-        if !is_open || !is_past || policy.is_held || invariants.is_held_here {
-            panic!(
-                "outside of a window, or held: {action:?} at {:?}\n{}",
-                self.now,
-                self.log.join("\n")
-            );
+            || clock.is_some_and(|clock| policy.windows.iter().any(|window| is_within(window, clock.0)));
+        let is_past = policy.hold_until.is_none_or(|until| clock.is_some_and(|clock| clock >= until));
+        let is_held = policy.is_held || self.invariants.is_held_here;
+        if (!is_open || !is_past || is_held) && !self.invariants.may_roll_back_state {
+            panic!("outside of a window, or held: {action:?} at {:?}\n{}", self.now, self.log.join("\n"));
         }
-        if invariants.refused.contains_key(&deployment)
-            && !invariants.overridden.contains(&deployment)
-        {
-            panic!("the app said no: {action:?}\n{}", self.log.join("\n"));
-        }
-        invariants.is_executing = true;
+        self.invariants.is_executing = true;
     }
 }
 

@@ -1,8 +1,6 @@
 //! A device around an agent: its storage, its containers and its hub, each of which can misbehave. It holds the agent to what
 //! must never happen, whatever the test is about.
 
-#![expect(dead_code, reason = "each test uses a part of it")]
-
 pub(crate) mod invariants;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +82,7 @@ pub(crate) struct Device {
     pub(crate) cuts: u32,
     /// Whether reports are lost.
     pub(crate) loses_reports: bool,
+    pub(crate) policies: BTreeMap<u64, UpdatePolicy>,
     pub(crate) invariants: Invariants,
     trust: Signatures<P256>,
     signer: P256Signer,
@@ -119,6 +118,7 @@ impl Device {
             actions_left: None,
             cuts: 0,
             loses_reports: false,
+            policies: BTreeMap::new(),
             invariants: Invariants::default(),
             trust: Signatures {
                 keyring,
@@ -169,6 +169,9 @@ impl Device {
         };
         change(&mut state);
         let envelope = sign_state(&state, &self.signer).unwrap();
+        if state.device == DEVICE {
+            self.policies.entry(version).or_insert_with(|| state.policy.clone());
+        }
         self.state = Some((state, envelope.clone()));
         envelope
     }
@@ -208,6 +211,7 @@ impl Device {
     }
 
     fn carry_out(&mut self, actions: Vec<Action>) {
+        let mut answers = Vec::new();
         for action in actions {
             if self.actions_left == Some(0) {
                 self.actions_left = None;
@@ -216,12 +220,12 @@ impl Device {
             }
             self.actions_left = self.actions_left.map(|left| left - 1);
             self.check(&action);
-            if let Some(answer) = self.act(action) {
-                let cuts = self.cuts;
+            answers.extend(self.act(action));
+        }
+        let cuts = self.cuts;
+        for answer in answers {
+            if cuts == self.cuts {
                 answer.give(self);
-                if cuts != self.cuts {
-                    return;
-                }
             }
         }
     }
@@ -362,11 +366,17 @@ impl Device {
             .map_or(Fault::None, |(_, _, fault)| *fault)
     }
 
-    fn containers(&self, deployment: DeploymentId) -> Vec<ContainerStatus> {
-        let Some(app) = self.installed.get(&deployment) else {
+    fn containers(&mut self, deployment: DeploymentId) -> Vec<ContainerStatus> {
+        let faults: BTreeMap<Digest, Fault> = self
+            .manifests
+            .iter()
+            .map(|(digest, (_, _, fault))| (*digest, *fault))
+            .collect();
+        let Some(app) = self.installed.get_mut(&deployment) else {
             return Vec::new();
         };
-        let fault = self.fault(app.digest);
+        let fault = faults[&app.digest];
+        app.restarts += u32::from(fault == Fault::Crashes && app.is_running);
         let names = app
             .manifest
             .containers
@@ -547,7 +557,7 @@ impl Device {
             };
             return Answer::Failed(ticket, failure);
         }
-        let restarts = u32::from(self.fault(digest) == Fault::Crashes);
+        let restarts = 0;
         self.installed.insert(
             deployment,
             Installed {
