@@ -166,7 +166,12 @@ fn settle(device: &mut Device) -> (u32, u32) {
         .unwrap_or_default();
     device.declare(&items);
     device.pass_polling(3 * 3600, 60);
-    let log = device.log.join("\n");
+    let tail = device.log.len().saturating_sub(60);
+    let log = format!(
+        "{:#?}\n{}",
+        device.agent.status(device.now),
+        device.log[tail..].join("\n")
+    );
     let status = device.agent.status(device.now);
     assert_eq!(status.adopted, device.state.as_ref().unwrap().0.version);
     let (mut good, mut back) = (0, 0);

@@ -453,23 +453,40 @@ fn a_switch_that_a_power_cut_interrupts_goes_back_if_the_window_has_closed_meanw
         let mut device = with_app(|_| {});
         let clock = device.now.clock.unwrap().0;
         let minute = u16::try_from((clock - support::MONDAY) / 60).unwrap();
-        let window = Window { days: 1, begin_minute: minute, minutes: 5, utc_offset_minutes: 0 };
+        let window = Window {
+            days: 1,
+            begin_minute: minute,
+            minutes: 5,
+            utc_offset_minutes: 0,
+        };
         let second = device.publish(&app(1, "2"), Fault::None);
-        let policy = UpdatePolicy { windows: vec![window], ..UpdatePolicy::default() };
+        let policy = UpdatePolicy {
+            windows: vec![window],
+            ..UpdatePolicy::default()
+        };
         device.actions_left = Some(actions);
         device.declare_with(&[second], policy, |_| {});
         if device.cuts == 0 {
             assert!(actions > 10, "{actions}");
             break;
         }
-        let was_on_probation = device.log.iter().any(|line| line == "apply 1 2") && device.saved.is_some();
+        let was_on_probation =
+            device.log.iter().any(|line| line == "apply 1 2") && device.saved.is_some();
         device.now.clock = Some(UnixSeconds(clock + 86_400));
         device.pass_polling(200, 10);
         let running = device.running(id(1));
-        assert!(running == Some("1") || (was_on_probation && running == Some("2")), "{running:?} {actions}");
+        assert!(
+            running == Some("1") || (was_on_probation && running == Some("2")),
+            "{running:?} {actions}"
+        );
         device.now.clock = Some(UnixSeconds(clock + 7 * 86_400));
         device.pass_polling(200, 10);
         assert_eq!(device.phase(id(1)), INSTALLED);
-        assert_eq!(device.running(id(1)), Some("2"), "{actions}\n{}", device.log.join("\n"));
+        assert_eq!(
+            device.running(id(1)),
+            Some("2"),
+            "{actions}\n{}",
+            device.log.join("\n")
+        );
     }
 }

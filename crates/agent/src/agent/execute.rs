@@ -144,7 +144,9 @@ impl Agent {
     /// A switch that a restart interrupted does not go on if nothing may change any more: what ran before is put back, and
     /// what was tried is not to blame.
     fn go_back_if_closed(&mut self, turn: &Turn<'_>) {
-        let Gate::Closed { reason, .. } = gate(turn.now, &self.kept.policy, self.kept.is_held_here, 0) else {
+        let Gate::Closed { reason, .. } =
+            gate(turn.now, &self.kept.policy, self.kept.is_held_here, 0)
+        else {
             return;
         };
         for entry in &mut self.kept.entries {
@@ -697,11 +699,13 @@ impl Agent {
         };
         trial.is_rolling_back = true;
         let target = trial.target.clone();
+        let tried = target.as_ref().map(|target| target.manifest);
         if let Some(target) = target {
             self.kept.remember_failure(&target, code);
         }
         if let Some(entry) = self.kept.entry_mut(deployment) {
-            entry.condition.not_before_ms = u64::MAX;
+            let is_still_wanted = entry.wanted.as_ref().map(|wanted| wanted.manifest) == tried;
+            entry.condition.not_before_ms = if is_still_wanted { u64::MAX } else { 0 };
         }
         self.set(
             deployment,

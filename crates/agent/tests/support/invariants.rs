@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use thimble_agent::{Action, Consent, Now};
+use thimble_agent::{Action, Agent, Consent, Event, Now, Settings};
 use thimble_protocol::manifest::Image;
 use thimble_protocol::report::Phase;
 use thimble_protocol::state::UpdatePolicy;
@@ -65,20 +65,7 @@ impl Device {
     pub(crate) fn check(&mut self, action: &Action) {
         let fail = |what: &str, log: &[String]| panic!("{what}: {action:?}\n{}", log.join("\n"));
         let status = self.agent.status(self.now);
-        let busy = |phase: Phase| {
-            matches!(
-                phase,
-                Phase::Switching | Phase::Probation | Phase::RollingBack
-            )
-        };
         let invariants = &mut self.invariants;
-        if !status
-            .deployments
-            .iter()
-            .any(|(_, status)| busy(status.phase))
-        {
-            invariants.is_executing = false;
-        }
         if status.adopted.0 < invariants.adopted
             || status.committed.0 < invariants.committed
             || status.committed > status.adopted
@@ -86,13 +73,21 @@ impl Device {
             fail("a version went back", &self.log);
         }
         match action {
-            Action::Save(_) => {
-                invariants.adopted = status.adopted.0;
-                invariants.committed = status.committed.0;
-                let begins = status.deployments.iter().any(|(_, status)| busy(status.phase));
+            Action::Save(saved) => {
+                let kept = Agent::restore(Settings::new(super::DEVICE, 1), saved, self.now)
+                    .unwrap()
+                    .status(self.now);
+                if kept.adopted.0 < invariants.adopted || kept.committed.0 < invariants.committed {
+                    fail("an older version is kept", &self.log);
+                }
+                invariants.adopted = kept.adopted.0;
+                invariants.committed = kept.committed.0;
+                let begins = self.is_busy_after(saved);
+                let invariants = &self.invariants;
                 if begins && !invariants.is_executing {
                     self.check_gate(action);
                 }
+                self.invariants.is_executing = begins;
             }
             Action::Report { report, .. } => {
                 if report.sequence <= invariants.sequence {
@@ -187,13 +182,42 @@ impl Device {
         }
     }
 
+    /// Whether an agent that goes on from here is in the middle of a change.
+    fn is_busy_after(&self, saved: &[u8]) -> bool {
+        let mut agent = Agent::restore(Settings::new(super::DEVICE, 1), saved, self.now).unwrap();
+        agent.handle(self.now, Event::Tick, &self.trust, &mut Vec::new());
+        let busy = |phase: Phase| {
+            matches!(
+                phase,
+                Phase::Switching | Phase::Probation | Phase::RollingBack
+            )
+        };
+        agent
+            .status(self.now)
+            .deployments
+            .iter()
+            .any(|(_, status)| busy(status.phase))
+    }
+
     /// Whether a change was begun, and the app does not mind.
     fn check_begun(&mut self, action: &Action, deployment: DeploymentId) {
         let invariants = &self.invariants;
-        assert!(invariants.is_executing || invariants.may_roll_back_state, "nothing was begun: {action:?}\n{}", self.log.join("\n"));
-        let runs = self.installed.get(&deployment).is_some_and(|app| app.is_running);
-        let is_refused = invariants.refused.contains_key(&deployment) && !invariants.overridden.contains(&deployment);
-        assert!(!runs || !is_refused, "the app said no: {action:?}\n{}", self.log.join("\n"));
+        assert!(
+            invariants.is_executing || invariants.may_roll_back_state,
+            "nothing was begun: {action:?}\n{}",
+            self.log.join("\n")
+        );
+        let runs = self
+            .installed
+            .get(&deployment)
+            .is_some_and(|app| app.is_running);
+        let is_refused = invariants.refused.contains_key(&deployment)
+            && !invariants.overridden.contains(&deployment);
+        assert!(
+            !runs || !is_refused,
+            "the app said no: {action:?}\n{}",
+            self.log.join("\n")
+        );
     }
 
     /// Whether a change may begin now.
@@ -205,11 +229,22 @@ impl Device {
         let clock = self.now.clock;
         let policy = &self.invariants.policy;
         let is_open = policy.windows.is_empty()
-            || clock.is_some_and(|clock| policy.windows.iter().any(|window| is_within(window, clock.0)));
-        let is_past = policy.hold_until.is_none_or(|until| clock.is_some_and(|clock| clock >= until));
+            || clock.is_some_and(|clock| {
+                policy
+                    .windows
+                    .iter()
+                    .any(|window| is_within(window, clock.0))
+            });
+        let is_past = policy
+            .hold_until
+            .is_none_or(|until| clock.is_some_and(|clock| clock >= until));
         let is_held = policy.is_held || self.invariants.is_held_here;
         if (!is_open || !is_past || is_held) && !self.invariants.may_roll_back_state {
-            panic!("outside of a window, or held: {action:?} at {:?}\n{}", self.now, self.log.join("\n"));
+            panic!(
+                "outside of a window, or held: {action:?} at {:?}\n{}",
+                self.now,
+                self.log.join("\n")
+            );
         }
         self.invariants.is_executing = true;
     }

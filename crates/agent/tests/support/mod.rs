@@ -170,7 +170,9 @@ impl Device {
         change(&mut state);
         let envelope = sign_state(&state, &self.signer).unwrap();
         if state.device == DEVICE {
-            self.policies.entry(version).or_insert_with(|| state.policy.clone());
+            self.policies
+                .entry(version)
+                .or_insert_with(|| state.policy.clone());
         }
         self.state = Some((state, envelope.clone()));
         envelope
