@@ -254,6 +254,12 @@ impl Agent {
             Event::LocalHold { is_held } => {
                 if self.kept.is_held_here != is_held {
                     self.kept.is_held_here = is_held;
+                    let text = if is_held {
+                        "held at the device"
+                    } else {
+                        "no longer held at the device"
+                    };
+                    self.note(turn, if is_held { "held" } else { "released" }, text.into());
                     self.save(turn);
                 }
             }

@@ -152,7 +152,6 @@ impl Agent {
             entry.begin_anew(None);
             entries.push(entry);
         }
-        entries.retain(|entry| !entry.is_gone());
         self.kept.entries = entries;
         self.describe();
     }

@@ -70,6 +70,8 @@ pub(super) struct Preparing {
     pub(super) wake_ms: Option<u64>,
     /// Passing failures in a row.
     pub(super) failures: u32,
+    /// There is no room for some of the changes taken back alone.
+    pub(super) is_tight: bool,
 }
 
 /// Where preparations are.
