@@ -6,11 +6,11 @@ mod support;
 use support::{Device, Fault, MONDAY, app, id};
 use thimble_agent::{Consent, Event};
 use thimble_protocol::report::{DeploymentState, Phase};
-use thimble_protocol::state::{UpdatePolicy, Window};
+use thimble_protocol::state::{Escalation, Rung, UpdatePolicy, Window};
 use thimble_protocol::{Item, UnixSeconds};
 use thimble_testkit::random::{Random, seed};
 
-const LIVES: u64 = 300;
+const LIVES: u64 = 100;
 const EVENTS: u64 = 60;
 const APPS: u64 = 4;
 
@@ -24,8 +24,10 @@ fn whatever_happens_the_device_is_never_wrong_and_ends_well() {
         let mut random = Random::new(seed.wrapping_add(life));
         let mut device = Device::new();
         println!("life {life}");
+        let has_ladder = life % 4 == 0;
+        device.invariants.may_roll_back_state = has_ladder;
         for version in 0..EVENTS {
-            happen(&mut device, &mut random, version);
+            happen(&mut device, &mut random, version, has_ladder);
         }
         let (good, back) = settle(&mut device);
         installed += good;
@@ -39,9 +41,15 @@ fn whatever_happens_the_device_is_never_wrong_and_ends_well() {
     );
 }
 
-fn happen(device: &mut Device, random: &mut Random, version: u64) {
-    match random.below(16) {
-        0..=3 => declare(device, random, version),
+fn happen(device: &mut Device, random: &mut Random, version: u64, has_ladder: bool) {
+    match random.below(20) {
+        0..=3 => declare(device, random, version, has_ladder),
+        16 => device.is_slow = random.below(2) == 0,
+        17 | 18 => {
+            let answers = 1 + random.below(30);
+            device.work(answers);
+        }
+        19 => import(device),
         4..=6 => {
             let seconds = *random.pick(&[1, 10, 61, 600, 4000]);
             device.pass(seconds);
@@ -77,7 +85,27 @@ fn happen(device: &mut Device, random: &mut Random, version: u64) {
     }
 }
 
-fn declare(device: &mut Device, random: &mut Random, version: u64) {
+/// Somebody brings the present state, with all its blobs.
+fn import(device: &mut Device) {
+    let Some((state, envelope)) = device.state.clone() else {
+        return;
+    };
+    for item in &state.items {
+        let (_, manifest, fault) = &device.manifests[&item.manifest];
+        let images = manifest.containers.iter().map(|container| &container.image);
+        if *fault != Fault::Unavailable {
+            device
+                .stored
+                .extend(images.flat_map(|image| [image.manifest, image.config, image.layer]));
+        }
+        device.stored.insert(item.manifest);
+    }
+    device.handle(Event::BundleImported {
+        envelope: &envelope,
+    });
+}
+
+fn declare(device: &mut Device, random: &mut Random, version: u64, has_ladder: bool) {
     let mut items: Vec<Item> = Vec::new();
     for number in 1..=APPS {
         if random.below(4) == 0 {
@@ -113,6 +141,14 @@ fn declare(device: &mut Device, random: &mut Random, version: u64) {
             Fault::None,
             Fault::None,
             Fault::None,
+            Fault::None,
+            Fault::None,
+            Fault::None,
+            Fault::None,
+            Fault::None,
+            Fault::None,
+            Fault::None,
+            Fault::None,
             Fault::Crashes,
             Fault::Unhealthy,
             Fault::DoesNotStart,
@@ -144,7 +180,14 @@ fn declare(device: &mut Device, random: &mut Random, version: u64) {
         .as_ref()
         .map_or(0, |(state, _)| state.version.0)
         + 1;
-    let envelope = device.sign_as(next, &items, policy, |_| {});
+    let envelope = device.sign_as(next, &items, policy, |state| {
+        if has_ladder {
+            state.ladder = vec![Rung {
+                after_s: 3000,
+                step: Escalation::RollBack,
+            }];
+        }
+    });
     // It may be lost on its way.
     if device.is_hub_up && random.below(4) > 0 {
         device.receive(&envelope);
@@ -154,6 +197,8 @@ fn declare(device: &mut Device, random: &mut Random, version: u64) {
 /// Everything is well for long enough. Returns how many deployments are as declared, and how many as before.
 fn settle(device: &mut Device) -> (u32, u32) {
     device.actions_left = None;
+    device.is_slow = false;
+    device.work(u64::MAX);
     device.is_hub_up = true;
     device.consents.clear();
     device.now.clock = Some(UnixSeconds(MONDAY));

@@ -3,7 +3,7 @@
 
 pub(crate) mod invariants;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use p256::SecretKey;
 use thimble_agent::event::Freed;
@@ -83,6 +83,9 @@ pub(crate) struct Device {
     /// Whether reports are lost.
     pub(crate) loses_reports: bool,
     pub(crate) policies: BTreeMap<u64, UpdatePolicy>,
+    /// Answers are given when [`Device::work`] is called, not at once.
+    pub(crate) is_slow: bool,
+    answers: VecDeque<Answer>,
     pub(crate) invariants: Invariants,
     trust: Signatures<P256>,
     signer: P256Signer,
@@ -119,6 +122,8 @@ impl Device {
             cuts: 0,
             loses_reports: false,
             policies: BTreeMap::new(),
+            is_slow: false,
+            answers: VecDeque::new(),
             invariants: Invariants::default(),
             trust: Signatures {
                 keyring,
@@ -224,6 +229,10 @@ impl Device {
             self.check(&action);
             answers.extend(self.act(action));
         }
+        if self.is_slow {
+            self.answers.extend(answers);
+            return;
+        }
         let cuts = self.cuts;
         for answer in answers {
             if cuts == self.cuts {
@@ -237,6 +246,7 @@ impl Device {
         self.log.push("-- power --".into());
         self.cuts += 1;
         self.question = None;
+        self.answers.clear();
         self.now.ms = 1_000;
         for app in self.installed.values_mut() {
             app.restarts = 0;
@@ -247,6 +257,16 @@ impl Device {
             None => Agent::new(settings, self.now),
         };
         self.invariants.restarted();
+    }
+
+    /// Gives so many answers that are due.
+    pub(crate) fn work(&mut self, answers: u64) {
+        for _ in 0..answers {
+            match self.answers.pop_front() {
+                Some(answer) => answer.give(self),
+                None => return,
+            }
+        }
     }
 
     /// Lets time pass, tick by tick.
@@ -631,7 +651,7 @@ impl Answer {
                 capacity: &capacity,
             }),
             Self::Answered(ticket, consent) => {
-                device.invariants.answered(&consent, &device.log);
+                device.invariants.answered(&consent);
                 device.handle(Event::Answered { ticket, consent });
             }
             Self::Applied(ticket, deployment) => {
