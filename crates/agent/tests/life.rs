@@ -780,3 +780,26 @@ fn a_newer_state_waits_for_probation_and_replaces_what_has_not_begun() {
             .any(|line| line == "apply 1 3" || line == "apply 1 4")
     );
 }
+
+#[test]
+fn a_hold_that_comes_while_room_is_measured_is_in_time() {
+    for answers in 0.. {
+        let (mut device, _) = with_apps(&[1]);
+        let second = device.publish(&app(1, "2"), Fault::None);
+        device.is_slow = true;
+        device.declare(&[second]);
+        device.work(answers);
+        let was_begun = device.log.iter().any(|line| line == "stop 1");
+        device.invariants.is_held_here = true;
+        device.handle(Event::LocalHold { is_held: true });
+        device.is_slow = false;
+        device.work(u64::MAX);
+        device.pass_polling(120, 30);
+        let expected = if was_begun { "2" } else { "1" };
+        assert_eq!(device.running(id(1)), Some(expected), "{answers}");
+        if was_begun {
+            assert!(answers > 8, "{answers}");
+            break;
+        }
+    }
+}

@@ -21,9 +21,9 @@ fn whatever_happens_the_device_is_never_wrong_and_ends_well() {
     let mut rolled_back = 0;
     let mut installed = 0;
     for life in 0..LIVES {
+        println!("life {life}");
         let mut random = Random::new(seed.wrapping_add(life));
         let mut device = Device::new();
-        println!("life {life}");
         let has_ladder = life % 4 == 0;
         device.invariants.may_roll_back_state = has_ladder;
         for version in 0..EVENTS {

@@ -6,6 +6,7 @@ use thimble_protocol::Manifest;
 use super::work::{Change, Doing, Pending, Preparing, Step, Work};
 use super::{Agent, Turn};
 use crate::action::Action;
+use crate::gate::Gate;
 
 mod ask;
 mod open;
@@ -54,7 +55,12 @@ impl Agent {
             Step::Verify => self.verify_next(turn),
             Step::Wait => self.wait(turn),
             Step::Ask => self.ask_next(turn),
-            Step::Begin => self.begin_round(turn),
+            Step::Begin if self.gate(turn) == Gate::Open => self.begin_round(turn),
+            Step::Begin => {
+                // It closed while room was measured.
+                self.go_to(Step::Wait);
+                true
+            }
         }
     }
 

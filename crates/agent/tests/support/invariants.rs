@@ -214,7 +214,7 @@ impl Device {
         let is_refused = invariants.refused.contains_key(&deployment)
             && !invariants.overridden.contains(&deployment);
         assert!(
-            !runs || !is_refused,
+            !runs || !is_refused || invariants.may_roll_back_state,
             "the app said no: {action:?}\n{}",
             self.log.join("\n")
         );
@@ -241,8 +241,9 @@ impl Device {
         let is_held = policy.is_held || self.invariants.is_held_here;
         if (!is_open || !is_past || is_held) && !self.invariants.may_roll_back_state {
             panic!(
-                "outside of a window, or held: {action:?} at {:?}\n{}",
+                "outside of a window, or held: {action:?} at {:?} {policy:?} here: {}\n{}",
                 self.now,
+                self.invariants.is_held_here,
                 self.log.join("\n")
             );
         }
