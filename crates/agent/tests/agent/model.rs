@@ -1,9 +1,7 @@
 //! Random lives of a device: states, faults, vetoes, windows, holds, outages and power cuts after any action. What must never
 //! happen is looked for at each action; in the end the device is as declared, or as it was before.
 
-mod support;
-
-use support::{Device, Fault, MONDAY, app, id};
+use crate::support::{Device, Fault, MONDAY, app, id};
 use thimble_agent::{Consent, Event};
 use thimble_protocol::report::{DeploymentState, Phase};
 use thimble_protocol::state::{Escalation, Rung, UpdatePolicy, Window};
@@ -16,7 +14,7 @@ const APPS: u64 = 4;
 
 #[test]
 fn whatever_happens_the_device_is_never_wrong_and_ends_well() {
-    let seed = seed(0x7468_696d_626c_65);
+    let seed = seed(0x0074_6869_6d62_6c65);
     let mut cuts = 0;
     let mut rolled_back = 0;
     let mut installed = 0;

@@ -1,153 +1,11 @@
-//! Power cuts, a hub that is away, bundles, and the ladder.
+//! The ladder, refused states, and what an idle device costs.
 
-mod support;
+use crate::support::{DEVICE, Device, Fault, app, id};
+use thimble_agent::{Agent, Event, RestoreError, Settings};
+use thimble_protocol::DeviceId;
+use thimble_protocol::state::{Escalation, Rung, UpdatePolicy};
 
-use support::{DEVICE, Device, Fault, app, id};
-use thimble_agent::{Agent, Consent, Event, RestoreError, Settings};
-use thimble_protocol::report::{DeploymentState, Phase, ReasonCode};
-use thimble_protocol::state::{Escalation, Rung, UpdatePolicy, Window};
-use thimble_protocol::{DeviceId, Manifest, UnixSeconds};
-
-const INSTALLED: (DeploymentState, Phase, Option<ReasonCode>) =
-    (DeploymentState::Installed, Phase::Idle, None);
-
-fn with_app(change: impl FnOnce(&mut Manifest)) -> Device {
-    let mut device = Device::new();
-    let mut first = app(1, "1");
-    change(&mut first);
-    let item = device.publish(&first, Fault::None);
-    device.declare(&[item]);
-    device.pass_polling(120, 30);
-    assert_eq!(device.phase(id(1)), INSTALLED);
-    device.take_log();
-    device
-}
-
-#[test]
-fn whatever_action_the_power_is_cut_at_the_update_goes_on() {
-    for (fault, version) in [
-        (Fault::None, "2"),
-        (Fault::Crashes, "1"),
-        (Fault::DoesNotStart, "1"),
-    ] {
-        for actions in 0.. {
-            let mut device = with_app(|_| {});
-            let second = device.publish(&app(1, "2"), fault);
-            let new = device.publish(&app(2, "1"), fault);
-            device.actions_left = Some(actions);
-            device.declare(&[second, new]);
-            device.pass_polling(200, 10);
-            let was_cut = device.cuts > 0;
-            device.actions_left = None;
-            device.pass_polling(400, 10);
-            assert_eq!(
-                device.running(id(1)),
-                Some(version),
-                "{fault:?} {actions}\n{}",
-                device.log.join("\n")
-            );
-            let new = if fault == Fault::None {
-                Some("1")
-            } else {
-                None
-            };
-            assert_eq!(
-                device.running(id(2)),
-                new,
-                "{fault:?} {actions}\n{}",
-                device.log.join("\n")
-            );
-            if !was_cut {
-                assert!(actions > 20, "{actions}");
-                break;
-            }
-        }
-    }
-}
-
-#[test]
-fn a_device_that_restarts_again_and_again_on_probation_goes_back() {
-    let mut device = with_app(|_| {});
-    let second = device.publish(&app(1, "2"), Fault::None);
-    device.declare(&[second]);
-    for _ in 0..6 {
-        device.pass(20);
-        device.cut_power();
-        device.handle(Event::Tick);
-    }
-    device.pass_polling(120, 30);
-    assert_eq!(device.running(id(1)), Some("1"));
-    let failed = |code| (DeploymentState::Failed, Phase::RolledBack, Some(code));
-    let phase = device.phase(id(1));
-    assert!(
-        phase == failed(ReasonCode::Crashed) || phase == failed(ReasonCode::FailedBefore),
-        "{phase:?}"
-    );
-}
-
-#[test]
-fn nothing_expires_while_the_hub_is_away() {
-    let mut device = with_app(|first| first.update.hub_within_s = 0);
-    let mut second = app(1, "2");
-    second.update.hub_within_s = 0;
-    let second = device.publish(&second, Fault::None);
-    device.is_hub_up = false;
-    device.declare(&[second]);
-    assert_eq!(device.phase(id(1)).2, Some(ReasonCode::Unavailable));
-    device.pass_polling(40 * 86_400, 3600);
-    device.cut_power();
-    device.pass_polling(40 * 86_400, 3600);
-    assert_eq!(device.running(id(1)), Some("1"));
-    device.is_hub_up = true;
-    device.pass_polling(7200, 60);
-    assert_eq!(device.running(id(1)), Some("2"));
-    assert_eq!(device.phase(id(1)), INSTALLED);
-}
-
-#[test]
-fn a_bundle_is_installed_without_a_hub() {
-    let mut device = with_app(|_| {});
-    device.is_hub_up = false;
-    device.poll();
-    let second = app(1, "2");
-    let item = device.publish(&second, Fault::None);
-    let envelope = device.sign(&[item.clone()], UpdatePolicy::default());
-    let image = &second.containers[0].image;
-    device
-        .stored
-        .extend([item.manifest, image.manifest, image.config, image.layer]);
-    device.handle(Event::BundleImported {
-        envelope: &envelope,
-    });
-    assert_eq!(device.running(id(1)), Some("2"));
-    device.pass_polling(3600, 100);
-    assert_eq!(device.phase(id(1)), INSTALLED, "the hub is not asked for");
-    assert_eq!(device.agent.status(device.now).committed.0, 2);
-    device.is_hub_up = true;
-    device.pass_polling(100, 10);
-    assert_eq!(device.reports.last().unwrap().committed.0, 2);
-}
-
-#[test]
-fn a_bundle_of_the_state_that_waits_for_its_blobs_brings_them() {
-    let mut device = with_app(|_| {});
-    let second = app(1, "2");
-    let item = device.publish(&second, Fault::None);
-    device.is_hub_up = false;
-    device.declare(&[item.clone()]);
-    device.pass_polling(5000, 100);
-    let (_, envelope) = device.state.clone().unwrap();
-    let image = &second.containers[0].image;
-    device
-        .stored
-        .extend([item.manifest, image.manifest, image.config, image.layer]);
-    device.handle(Event::BundleImported {
-        envelope: &envelope,
-    });
-    device.pass(1000);
-    assert_eq!(device.phase(id(1)), INSTALLED);
-    assert_eq!(device.running(id(1)), Some("2"));
-}
+use crate::offline::{INSTALLED, with_app};
 
 #[test]
 fn states_that_are_not_for_it_are_noted_once_an_hour_for_each_cause() {
@@ -377,7 +235,12 @@ fn an_idle_device_costs_nothing() {
 fn what_is_saved_is_small_and_of_this_device_only() {
     let mut device = Device::new();
     let items: Vec<_> = (1..=3)
-        .map(|number| device.publish(&support::with_secret(app(number, "1"), "db"), Fault::None))
+        .map(|number| {
+            device.publish(
+                &crate::support::with_secret(app(number, "1"), "db"),
+                Fault::None,
+            )
+        })
         .collect();
     let declare = |device: &mut Device, items: &[_]| {
         let window = thimble_protocol::state::Window {
@@ -391,7 +254,10 @@ fn what_is_saved_is_small_and_of_this_device_only() {
             ..UpdatePolicy::default()
         };
         device.declare_with(items, policy, |state| {
-            state.secrets = vec![support::sealed("db", 1), support::sealed("mail", 1)];
+            state.secrets = vec![
+                crate::support::sealed("db", 1),
+                crate::support::sealed("mail", 1),
+            ];
             state.ladder = vec![
                 Rung {
                     after_s: 600,
@@ -413,7 +279,12 @@ fn what_is_saved_is_small_and_of_this_device_only() {
     device.pass_polling(120, 30);
     let idle = device.saved.clone().unwrap().len();
     let next: Vec<_> = (1..=3)
-        .map(|number| device.publish(&support::with_secret(app(number, "2"), "db"), Fault::None))
+        .map(|number| {
+            device.publish(
+                &crate::support::with_secret(app(number, "2"), "db"),
+                Fault::None,
+            )
+        })
         .collect();
     declare(&mut device, &next);
     let switching = device.saved.clone().unwrap().len();
@@ -428,65 +299,4 @@ fn what_is_saved_is_small_and_of_this_device_only() {
     let other = Settings::new(DeviceId([1; 16]), 0);
     let refused = Agent::restore(other, &saved, device.now).unwrap_err();
     assert_eq!(refused, RestoreError::OtherDevice { device: DEVICE });
-}
-
-#[test]
-fn a_veto_before_a_power_cut_is_asked_again_after_it() {
-    let mut device = with_app(|_| {});
-    let second = device.publish(&app(1, "2"), Fault::None);
-    device.consents.insert(id(1), Consent::No("welding".into()));
-    device.declare(&[second]);
-    device.cut_power();
-    device.take_log();
-    device.poll();
-    assert!(
-        device.log.contains(&"ask 1".to_string()),
-        "{:?}",
-        device.log
-    );
-    assert_eq!(device.running(id(1)), Some("1"));
-}
-
-#[test]
-fn a_switch_that_a_power_cut_interrupts_goes_back_if_the_window_has_closed_meanwhile() {
-    for actions in 0.. {
-        let mut device = with_app(|_| {});
-        let clock = device.now.clock.unwrap().0;
-        let minute = u16::try_from((clock - support::MONDAY) / 60).unwrap();
-        let window = Window {
-            days: 1,
-            begin_minute: minute,
-            minutes: 5,
-            utc_offset_minutes: 0,
-        };
-        let second = device.publish(&app(1, "2"), Fault::None);
-        let policy = UpdatePolicy {
-            windows: vec![window],
-            ..UpdatePolicy::default()
-        };
-        device.actions_left = Some(actions);
-        device.declare_with(&[second], policy, |_| {});
-        if device.cuts == 0 {
-            assert!(actions > 10, "{actions}");
-            break;
-        }
-        let was_on_probation =
-            device.log.iter().any(|line| line == "apply 1 2") && device.saved.is_some();
-        device.now.clock = Some(UnixSeconds(clock + 86_400));
-        device.pass_polling(200, 10);
-        let running = device.running(id(1));
-        assert!(
-            running == Some("1") || (was_on_probation && running == Some("2")),
-            "{running:?} {actions}"
-        );
-        device.now.clock = Some(UnixSeconds(clock + 7 * 86_400));
-        device.pass_polling(200, 10);
-        assert_eq!(device.phase(id(1)), INSTALLED);
-        assert_eq!(
-            device.running(id(1)),
-            Some("2"),
-            "{actions}\n{}",
-            device.log.join("\n")
-        );
-    }
 }
