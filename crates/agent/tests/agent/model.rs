@@ -40,7 +40,8 @@ fn whatever_happens_the_device_is_never_wrong_and_ends_well() {
 }
 
 fn happen(device: &mut Device, random: &mut Random, version: u64, has_ladder: bool) {
-    match random.below(20) {
+    match random.below(21) {
+        20 => device.failing = u32::try_from(random.below(8)).unwrap(),
         0..=3 => declare(device, random, version, has_ladder),
         16 => device.is_slow = random.below(2) == 0,
         17 | 18 => {
@@ -195,6 +196,7 @@ fn declare(device: &mut Device, random: &mut Random, version: u64, has_ladder: b
 /// Everything is well for long enough. Returns how many deployments are as declared, and how many as before.
 fn settle(device: &mut Device) -> (u32, u32) {
     device.actions_left = None;
+    device.failing = 0;
     device.is_slow = false;
     device.work(u64::MAX);
     device.is_hub_up = true;

@@ -207,3 +207,98 @@ fn a_switch_that_a_power_cut_interrupts_goes_back_if_the_window_has_closed_meanw
         );
     }
 }
+
+#[test]
+fn a_device_that_is_busy_is_not_the_new_versions_fault() {
+    for failing in 1..12 {
+        let mut device = with_app(|_| {});
+        let second = device.publish(&app(1, "2"), Fault::None);
+        device.failing = failing;
+        device.declare(&[second]);
+        device.pass_polling(4000, 10);
+        let log = device.log.join("\n");
+        assert_eq!(device.failing, 0, "{failing}\n{log}");
+        let is_blamed = log.contains("apply 1 2\n-- fails --");
+        let expected = if is_blamed { "1" } else { "2" };
+        let running = device.running(id(1));
+        assert!(
+            running == Some("2") || (is_blamed && running == Some(expected)),
+            "{failing}\n{log}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_put_back_is_repaired_when_it_can_be() {
+    let mut device = with_app(|_| {});
+    let bad = device.publish(&app(1, "2"), Fault::DoesNotStart);
+    let envelope = device.sign(&[bad], UpdatePolicy::default());
+    device.is_slow = true;
+    device.receive(&envelope);
+    while !device.log.contains(&"apply 1 2".to_string()) {
+        device.work(1);
+    }
+    device.failing = 20;
+    device.is_slow = false;
+    device.work(u64::MAX);
+    device.pass_polling(100, 10);
+    assert_eq!(device.running(id(1)), None);
+    assert_eq!(
+        device.phase(id(1)),
+        (
+            DeploymentState::Failed,
+            Phase::RollingBack,
+            Some(ReasonCode::StartFailed)
+        )
+    );
+    let reports = device.reports.len();
+    device.cut_power();
+    device.pass_polling(40_000, 100);
+    assert_eq!(
+        device.running(id(1)),
+        Some("1"),
+        "{}",
+        device.log.join("\n")
+    );
+    assert!(
+        device.reports.len() < reports + 8,
+        "trying again is no news"
+    );
+}
+
+#[test]
+fn a_blob_that_rots_is_fetched_again() {
+    let mut device = with_app(|_| {});
+    let (digest, item) = {
+        let item = device.publish(&app(1, "2"), Fault::None);
+        (item.manifest, item)
+    };
+    device.stored.insert(digest);
+    device.rotten.insert(digest);
+    device.declare(&[item]);
+    device.pass_polling(200, 10);
+    assert_eq!(device.running(id(1)), Some("2"));
+}
+
+#[test]
+fn what_was_signed_with_a_key_that_is_gone_can_still_be_put_back() {
+    let mut device = with_app(|_| {});
+    device.replace_key();
+    let second = device.publish(&app(1, "2"), Fault::Crashes);
+    device.declare(&[second]);
+    device.pass_polling(200, 10);
+    assert_eq!(
+        device.running(id(1)),
+        Some("1"),
+        "{}",
+        device.log.join("\n")
+    );
+    assert_eq!(
+        device.phase(id(1)),
+        (
+            DeploymentState::Failed,
+            Phase::RolledBack,
+            Some(ReasonCode::Crashed)
+        )
+    );
+}

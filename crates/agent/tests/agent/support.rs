@@ -63,6 +63,8 @@ pub(crate) struct Device {
     /// Manifests that are signed, and what is wrong with them.
     pub(crate) manifests: BTreeMap<Digest, (Vec<u8>, Manifest, Fault)>,
     pub(crate) stored: BTreeSet<Digest>,
+    /// Manifests that storage gives back damaged until they are fetched again.
+    pub(crate) rotten: BTreeSet<Digest>,
     pub(crate) kept: Vec<Digest>,
     pub(crate) installed: BTreeMap<DeploymentId, Installed>,
     pub(crate) is_hub_up: bool,
@@ -81,6 +83,8 @@ pub(crate) struct Device {
     /// Actions until the power is cut.
     pub(crate) actions_left: Option<u32>,
     pub(crate) cuts: u32,
+    /// So many of the next stops, removals and applications fail.
+    pub(crate) failing: u32,
     /// Whether reports are lost.
     pub(crate) loses_reports: bool,
     pub(crate) policies: BTreeMap<u64, UpdatePolicy>,
@@ -107,6 +111,7 @@ impl Device {
             saves: 0,
             manifests: BTreeMap::new(),
             stored: BTreeSet::new(),
+            rotten: BTreeSet::new(),
             kept: Vec::new(),
             installed: BTreeMap::new(),
             is_hub_up: true,
@@ -121,6 +126,7 @@ impl Device {
             log: Vec::new(),
             actions_left: None,
             cuts: 0,
+            failing: 0,
             loses_reports: false,
             policies: BTreeMap::new(),
             is_slow: false,
@@ -132,6 +138,12 @@ impl Device {
             },
             signer,
         }
+    }
+
+    /// The certificate was renewed, and with it came another key instead of the one before.
+    pub(crate) fn replace_key(&mut self) {
+        self.signer = P256Signer::new(&SecretKey::from_slice(&[11; 32]).unwrap());
+        self.trust.keyring = Keyring::new(&[self.signer.signing_key()]).unwrap();
     }
 
     /// Signs a manifest and has the hub offer it.

@@ -46,9 +46,12 @@ impl Agent {
             )
         });
         match step {
-            PartStep::StopTried => self.stopped(deployment),
-            PartStep::Load | PartStep::Stop | PartStep::Apply if !is_removal => {
-                self.fail_part(turn, deployment, failure.code, failure.text);
+            PartStep::Apply => self.fail_part(turn, deployment, failure.code, failure.text),
+            PartStep::Load | PartStep::Stop if !is_removal => {
+                // What is tried is not to blame.
+                let not_before_ms = turn.now.ms.saturating_add(LATER_MS);
+                self.mark_back(deployment, failure.code, failure.text, not_before_ms);
+                self.take_back(turn, deployment);
             }
             _ => self.break_off(turn, deployment, failure),
         }
@@ -107,6 +110,11 @@ impl Agent {
         text: String,
     ) {
         self.mark_failed(deployment, code, text);
+        self.take_back(turn, deployment);
+    }
+
+    /// What is marked to be put back is put back, and what depends on it too.
+    fn take_back(&mut self, turn: &mut Turn<'_>, deployment: DeploymentId) {
         let is_tight = self.kept.is_tight;
         let is_update = |entry: &&Entry| {
             entry
@@ -174,23 +182,35 @@ impl Agent {
 
     /// Notes that what is tried failed, and is not to be tried again.
     pub(super) fn mark_failed(&mut self, deployment: DeploymentId, code: ReasonCode, text: String) {
-        let Some(trial) = self
-            .kept
-            .entry_mut(deployment)
-            .and_then(|entry| entry.trial.as_mut())
-        else {
+        let Some(entry) = self.kept.entry(deployment) else {
             return;
         };
-        trial.is_rolling_back = true;
-        let target = trial.target.clone();
+        let target = entry.trial.as_ref().and_then(|trial| trial.target.clone());
         let tried = target.as_ref().map(|target| target.manifest);
+        let is_still_wanted = entry.wanted.as_ref().map(|wanted| wanted.manifest) == tried;
         if let Some(target) = target {
             self.kept.remember_failure(&target, code);
         }
-        if let Some(entry) = self.kept.entry_mut(deployment) {
-            let is_still_wanted = entry.wanted.as_ref().map(|wanted| wanted.manifest) == tried;
-            entry.condition.not_before_ms = if is_still_wanted { u64::MAX } else { 0 };
-        }
+        let not_before_ms = if is_still_wanted { u64::MAX } else { 0 };
+        self.mark_back(deployment, code, text, not_before_ms);
+    }
+
+    /// Notes that what was before is put back.
+    fn mark_back(
+        &mut self,
+        deployment: DeploymentId,
+        code: ReasonCode,
+        text: String,
+        not_before_ms: u64,
+    ) {
+        let Some(entry) = self.kept.entry_mut(deployment) else {
+            return;
+        };
+        let Some(trial) = &mut entry.trial else {
+            return;
+        };
+        trial.is_rolling_back = true;
+        entry.condition.not_before_ms = not_before_ms;
         self.set(
             deployment,
             DeploymentState::Failed,

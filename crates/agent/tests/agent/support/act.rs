@@ -26,7 +26,11 @@ impl Device {
             }
             Action::Load { ticket, digest } => {
                 let is_here = self.stored.contains(&digest);
-                let envelope = is_here.then(|| self.manifests[&digest].0.clone());
+                let is_rotten = self.rotten.contains(&digest);
+                let mut envelope = is_here.then(|| self.manifests[&digest].0.clone());
+                if let Some(first) = envelope.as_mut().and_then(|envelope| envelope.first_mut()) {
+                    *first ^= u8::from(is_rotten);
+                }
                 Some(Answer::Loaded(ticket, envelope))
             }
             Action::Fetch { ticket, blob } => {
@@ -34,7 +38,7 @@ impl Device {
                 if !is_manifest {
                     self.log.push(format!("fetch {}", blob.bytes));
                 }
-                if self.stored.contains(&blob.digest) {
+                if self.stored.contains(&blob.digest) && !self.rotten.remove(&blob.digest) {
                     return Some(Answer::Done(ticket));
                 }
                 let is_faulty = self.manifests.values().any(|(_, manifest, fault)| {
@@ -97,6 +101,9 @@ impl Device {
                 ticket, deployment, ..
             } => {
                 self.log.push(format!("stop {}", name(deployment)));
+                if let Some(failed) = self.fails(ticket) {
+                    return Some(failed);
+                }
                 if let Some(app) = self.installed.get_mut(&deployment) {
                     app.is_running = false;
                 }
@@ -106,6 +113,9 @@ impl Device {
                 ticket, deployment, ..
             } => {
                 self.log.push(format!("remove {}", name(deployment)));
+                if let Some(failed) = self.fails(ticket) {
+                    return Some(failed);
+                }
                 self.installed.remove(&deployment);
                 Some(Answer::Done(ticket))
             }
@@ -137,6 +147,21 @@ impl Device {
         }
     }
 
+    /// Whether the device fails to do what it is asked for.
+    fn fails(&mut self, ticket: thimble_agent::Ticket) -> Option<Answer> {
+        if self.failing == 0 {
+            return None;
+        }
+        self.failing -= 1;
+        self.log.push("-- fails --".into());
+        let failure = Failure {
+            code: ReasonCode::StartFailed,
+            text: "the device is busy".into(),
+            is_passing: self.failing % 2 == 0,
+        };
+        Some(Answer::Failed(ticket, failure))
+    }
+
     fn apply(
         &mut self,
         ticket: thimble_agent::Ticket,
@@ -147,6 +172,9 @@ impl Device {
         let deployment = manifest.deployment;
         self.log
             .push(format!("apply {} {}", deployment.0[0], manifest.version));
+        if let Some(failed) = self.fails(ticket) {
+            return failed;
+        }
         let same = self
             .installed
             .get(&deployment)
