@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thimble_agent::{Action, Agent, Consent, Event, Now, Settings};
 use thimble_protocol::manifest::Image;
-use thimble_protocol::report::Phase;
+use thimble_protocol::report::{DeploymentState, Phase};
 use thimble_protocol::state::UpdatePolicy;
 use thimble_protocol::{DeploymentId, DesiredState};
 
@@ -72,6 +72,19 @@ impl Device {
         {
             fail("a version went back", &self.log);
         }
+        // What could not be put back waits for its repair.
+        let is_broken = |deployment: &DeploymentId| {
+            let mut statuses = status.deployments.iter().map(|(_, status)| status);
+            statuses.any(|status| {
+                status.deployment == *deployment && status.state == DeploymentState::Failed
+            })
+        };
+        let has_stopped = self
+            .invariants
+            .stopped
+            .iter()
+            .any(|deployment| !is_broken(deployment));
+        let invariants = &mut self.invariants;
         match action {
             Action::Save(saved) => {
                 let kept = Agent::restore(Settings::new(super::DEVICE, 1), saved, self.now)
@@ -99,7 +112,7 @@ impl Device {
             Action::StopAsking { .. } => invariants.asked = None,
             Action::Fetch { blob, .. } => {
                 let is_manifest = self.manifests.contains_key(&blob.digest);
-                if !invariants.stopped.is_empty() && !is_manifest {
+                if has_stopped && !is_manifest {
                     fail(
                         "something is fetched after something was stopped",
                         &self.log,
@@ -107,7 +120,7 @@ impl Device {
                 }
             }
             Action::Verify { manifest, .. } => {
-                if !invariants.stopped.is_empty() {
+                if has_stopped {
                     fail(
                         "something is verified after something was stopped",
                         &self.log,
