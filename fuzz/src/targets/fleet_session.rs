@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use thimble_image::Digest;
 use thimble_protocol::session::{Exchange, Failure, Outcome, Response, Settings, Step};
-use thimble_protocol::{Capabilities, EnrolRequest, Report, Session};
+use thimble_protocol::{Capabilities, EnrolReply, EnrolRequest, Report, ReportReply, Session};
 
-use crate::finding::{Violation, ensure, says_something};
+use crate::finding::{Violation, ensure, home};
 use crate::shapes::Shapes;
 
 use super::{Target, TargetSpec};
@@ -18,28 +18,63 @@ pub(super) const SPEC: TargetSpec = TargetSpec {
     bytes_max: 2048,
     patience: Duration::from_secs(5),
     tokens: &[
-        b"\x00\xc8",
-        b"\x01\x30",
-        b"\x01\x91",
-        b"\x01\xf7",
-        b"\"1.47DEQpj8HBSa\"",
-        b"4294967295",
-        b"18446744073709551615",
-        b"bytes 0-1/2",
-        b"{\"type\":\"x\",\"detail\":\"y\"}",
-        b"\xa1\x02\xa1\x01\x05",
-        b"\xa0",
+        b"\x00\x00\x03\x01\x01\x00\x00",
+        b"\x00\x00\x03\x00\x00\x01\x00",
+        b"\x05\x00\x03\x00\x00\x00\x00",
+        b"\x07\x03\x04\x00\x00\x08",
+        b"\x04\x0e\x16\x1e",
     ],
-    make: || Box::new(Sessions),
+    make: || Box::new(Sessions::new()),
 };
 
 /// Milliseconds that a session may be silent at most: what the hub may ask for, and the longest retry.
 const SILENT_MS_MAX: u64 = (86_400 + 900) * 1_000;
-/// Bytes of a value of a step.
-const VALUE_BYTES: usize = 24;
 const RECOVERIES_MAX: u8 = 4;
 
-struct Sessions;
+/// What a hub may answer, whether it makes sense or not.
+const STATUSES: &[u16] = &[
+    200, 304, 202, 206, 204, 100, 301, 400, 401, 404, 409, 416, 422, 429, 500, 503, 0, 999,
+];
+const VALUES: &[&str] = &[
+    "",
+    "\"1.47DEQpj8HBSa\"",
+    "W/\"1\"",
+    "0",
+    "1",
+    "60",
+    "4294967295",
+    "18446744073709551616",
+    "bytes 7-8/9",
+    "bytes */9",
+    "bytes -",
+];
+
+struct Sessions {
+    /// What the bodies of answers may be.
+    bodies: Vec<Vec<u8>>,
+}
+
+impl Sessions {
+    fn new() -> Self {
+        let pending = EnrolReply::Pending {
+            retry_s: 60,
+            fingerprint: String::new(),
+        };
+        let mut bodies = vec![
+            ReportReply::default().encode(),
+            pending.encode(),
+            br#"{"type":"x","detail":"y"}"#.to_vec(),
+            b"\xff".to_vec(),
+        ];
+        // A certificate, from the corpus of the messages, behind the byte that says what it is.
+        bodies.extend(
+            std::fs::read(home().join("corpus/fleet_messages/issued"))
+                .ok()
+                .and_then(|bytes| Some(bytes.get(1..)?.to_vec())),
+        );
+        Self { bodies }
+    }
+}
 
 /// A session, and the exchanges that are under way.
 struct Conversation {
@@ -70,10 +105,8 @@ impl Target for Sessions {
             now_ms: 0,
             open: Vec::new(),
         };
-        while let Some((operation, rest)) = script.split_first() {
-            let (value, rest) = rest.split_at(rest.len().min(VALUE_BYTES));
-            script = rest;
-            conversation.step(*operation, value, shapes)?;
+        while !script.is_empty() {
+            conversation.step(&mut script, &self.bodies, shapes)?;
         }
         Ok(())
     }
@@ -88,11 +121,17 @@ fn request() -> EnrolRequest {
 }
 
 impl Conversation {
-    fn step(&mut self, operation: u8, value: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
+    fn step(
+        &mut self,
+        script: &mut &[u8],
+        bodies: &[Vec<u8>],
+        shapes: &mut Shapes,
+    ) -> Result<(), Violation> {
+        let operation = next(script);
         let (session, now_ms) = (&mut self.session, self.now_ms);
         match operation % 8 {
-            0 | 1 | 2 => return self.advance(shapes),
-            3 => return self.answer(value, shapes),
+            0..=2 => return self.advance(shapes),
+            3 => self.answer(script, bodies, shapes),
             4 => {
                 if let Some(exchange) = self.open.pop() {
                     session.failed(now_ms, &exchange, Failure::Connection);
@@ -107,7 +146,7 @@ impl Conversation {
             },
             _ => self
                 .open
-                .push(session.fetch(Digest::of(value), u64::from(operation))),
+                .push(session.fetch(Digest::of(b""), u64::from(operation))),
         }
         Ok(())
     }
@@ -147,39 +186,53 @@ impl Conversation {
         }
     }
 
-    /// Answers the exchange that is under way longest with a status and one value for every field.
-    fn answer(&mut self, value: &[u8], shapes: &mut Shapes) -> Result<(), Violation> {
+    /// Answers the exchange that is under way longest.
+    fn answer(&mut self, script: &mut &[u8], bodies: &[Vec<u8>], shapes: &mut Shapes) {
         if self.open.is_empty() {
-            return Ok(());
+            return;
         }
         let exchange = self.open.remove(0);
-        let (status, value) = value.split_at(value.len().min(2));
-        let status = status
-            .iter()
-            .fold(0, |status, byte| status << 8 | u16::from(*byte));
-        let text = String::from_utf8_lossy(value);
-        let headers = [
-            "etag",
-            "next-poll",
-            "retry-after",
-            "content-range",
-            "delay-apply",
-            "report",
-        ]
-        .map(|name| (name, text.as_ref()));
+        let status = *pick(STATUSES, script);
+        let tag = *pick(VALUES, script);
+        let number = *pick(VALUES, script);
         let response = Response {
             status,
-            headers: &headers,
-            body: value,
+            headers: &[
+                ("etag", tag),
+                ("next-poll", number),
+                ("retry-after", number),
+                ("delay-apply", number),
+                ("report", number),
+                ("content-range", number),
+            ],
+            body: pick(bodies, script).as_slice(),
         };
         let outcome = self.session.answered(self.now_ms, &exchange, &response);
-        shapes.note((1, std::mem::discriminant(&outcome)));
+        shapes.note((
+            1,
+            status,
+            std::mem::discriminant(&exchange.kind),
+            std::mem::discriminant(&outcome),
+        ));
         if let Outcome::State(state) = &outcome {
             self.session.took(self.now_ms, state.etag);
         }
-        if let Outcome::Invalid(invalid) = &outcome {
-            says_something(&format!("{invalid:?}"))?;
-        }
-        Ok(())
     }
+}
+
+/// The next byte of a script, or 0.
+fn next(script: &mut &[u8]) -> u8 {
+    let Some((first, rest)) = script.split_first() else {
+        return 0;
+    };
+    *script = rest;
+    *first
+}
+
+/// One of these, which are not none.
+fn pick<'a, T>(choices: &'a [T], script: &mut &[u8]) -> &'a T {
+    let place = usize::from(next(script)) % choices.len();
+    choices
+        .get(place)
+        .unwrap_or_else(|| unreachable!("{place}"))
 }
