@@ -217,7 +217,7 @@ fn failures_are_retried_ever_later_and_at_random() {
             session.failed(now, &exchange, Failure::Connection);
             assert_eq!(session.last_failure(), Some(Failure::Connection));
             exchange = send(&mut session, &mut now);
-            let within = (2 * SECOND << failures).min(600 * SECOND);
+            let within = ((2 * SECOND) << failures).min(600 * SECOND);
             let waited = now - failed_at;
             assert!(waited <= within, "{waited} after {failures}");
             *mean += waited / 200;

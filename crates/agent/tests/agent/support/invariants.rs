@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use thimble_agent::{Action, Consent, Now};
+use thimble_agent::{Action, Agent, Consent, Event, Now, Settings};
 use thimble_protocol::manifest::Image;
-use thimble_protocol::report::Phase;
+use thimble_protocol::report::{DeploymentState, Phase};
 use thimble_protocol::state::UpdatePolicy;
 use thimble_protocol::{DeploymentId, DesiredState};
 
@@ -39,7 +39,7 @@ impl Invariants {
                 .items
                 .iter()
                 .filter(|item| item.override_reason.is_some());
-            self.overridden = items.map(|item| item.deployment).collect();
+            self.overridden.extend(items.map(|item| item.deployment));
         }
     }
 
@@ -47,11 +47,11 @@ impl Invariants {
         self.asked = None;
     }
 
-    pub(crate) fn answered(&mut self, consent: &Consent, log: &[String]) {
-        let deployment = self
-            .asked
-            .take()
-            .unwrap_or_else(|| panic!("an answer without a question:\n{}", log.join("\n")));
+    pub(crate) fn answered(&mut self, consent: &Consent) {
+        // The agent passes over answers to questions that it withdrew.
+        let Some(deployment) = self.asked.take() else {
+            return;
+        };
         if matches!(consent, Consent::No(_)) {
             self.refused.insert(deployment, ());
         } else {
@@ -65,30 +65,42 @@ impl Device {
     pub(crate) fn check(&mut self, action: &Action) {
         let fail = |what: &str, log: &[String]| panic!("{what}: {action:?}\n{}", log.join("\n"));
         let status = self.agent.status(self.now);
-        let busy = |phase: Phase| {
-            matches!(
-                phase,
-                Phase::Switching | Phase::Probation | Phase::RollingBack
-            )
-        };
         let invariants = &mut self.invariants;
-        if !status
-            .deployments
-            .iter()
-            .any(|(_, status)| busy(status.phase))
-        {
-            invariants.is_executing = false;
-        }
         if status.adopted.0 < invariants.adopted
             || status.committed.0 < invariants.committed
             || status.committed > status.adopted
         {
             fail("a version went back", &self.log);
         }
+        // What could not be put back waits for its repair.
+        let is_broken = |deployment: &DeploymentId| {
+            let mut statuses = status.deployments.iter().map(|(_, status)| status);
+            statuses.any(|status| {
+                status.deployment == *deployment && status.state == DeploymentState::Failed
+            })
+        };
+        let has_stopped = self
+            .invariants
+            .stopped
+            .iter()
+            .any(|deployment| !is_broken(deployment));
+        let invariants = &mut self.invariants;
         match action {
-            Action::Save(_) => {
-                invariants.adopted = status.adopted.0;
-                invariants.committed = status.committed.0;
+            Action::Save(saved) => {
+                let kept = Agent::restore(Settings::new(super::DEVICE, 1), saved, self.now)
+                    .unwrap()
+                    .status(self.now);
+                if kept.adopted.0 < invariants.adopted || kept.committed.0 < invariants.committed {
+                    fail("an older version is kept", &self.log);
+                }
+                invariants.adopted = kept.adopted.0;
+                invariants.committed = kept.committed.0;
+                let begins = self.is_busy_after(saved);
+                let invariants = &self.invariants;
+                if begins && !invariants.is_executing {
+                    self.check_gate(action);
+                }
+                self.invariants.is_executing = begins;
             }
             Action::Report { report, .. } => {
                 if report.sequence <= invariants.sequence {
@@ -100,7 +112,7 @@ impl Device {
             Action::StopAsking { .. } => invariants.asked = None,
             Action::Fetch { blob, .. } => {
                 let is_manifest = self.manifests.contains_key(&blob.digest);
-                if !invariants.stopped.is_empty() && !is_manifest {
+                if has_stopped && !is_manifest {
                     fail(
                         "something is fetched after something was stopped",
                         &self.log,
@@ -108,7 +120,7 @@ impl Device {
                 }
             }
             Action::Verify { manifest, .. } => {
-                if !invariants.stopped.is_empty() {
+                if has_stopped {
                     fail(
                         "something is verified after something was stopped",
                         &self.log,
@@ -117,7 +129,7 @@ impl Device {
                 invariants.verified.insert(format!("{manifest:?}"));
             }
             Action::Stop { deployment, .. } | Action::Remove { deployment, .. } => {
-                self.check_gate(action, *deployment);
+                self.check_begun(action, *deployment);
                 let is_stop = matches!(action, Action::Stop { .. });
                 if is_stop && self.installed.contains_key(deployment) {
                     self.invariants.stopped.insert(*deployment);
@@ -131,7 +143,7 @@ impl Device {
                 secrets,
                 ..
             } => {
-                self.check_gate(action, manifest.deployment);
+                self.check_begun(action, manifest.deployment);
                 self.invariants.stopped.remove(&manifest.deployment);
                 let other = self
                     .installed
@@ -183,27 +195,52 @@ impl Device {
         }
     }
 
-    /// Whether what runs may be changed now, or a change was begun when it might.
-    fn check_gate(&mut self, action: &Action, deployment: DeploymentId) {
-        if self.invariants.is_executing || self.invariants.may_roll_back_state {
-            return;
-        }
-        let policy = self
-            .state
-            .as_ref()
-            .map(|(state, _)| state.policy.clone())
-            .unwrap_or_default();
+    /// Whether an agent that goes on from here is in the middle of a change.
+    fn is_busy_after(&self, saved: &[u8]) -> bool {
+        let mut agent = Agent::restore(Settings::new(super::DEVICE, 1), saved, self.now).unwrap();
+        agent.handle(self.now, Event::Tick, &self.trust, &mut Vec::new());
+        let busy = |phase: Phase| {
+            matches!(
+                phase,
+                Phase::Switching | Phase::Probation | Phase::RollingBack
+            )
+        };
+        agent
+            .status(self.now)
+            .deployments
+            .iter()
+            .any(|(_, status)| busy(status.phase))
+    }
+
+    /// Whether a change was begun, and the app does not mind.
+    fn check_begun(&mut self, action: &Action, deployment: DeploymentId) {
+        let invariants = &self.invariants;
+        assert!(
+            invariants.is_executing || invariants.may_roll_back_state,
+            "nothing was begun: {action:?}\n{}",
+            self.log.join("\n")
+        );
+        let runs = self
+            .installed
+            .get(&deployment)
+            .is_some_and(|app| app.is_running);
+        let is_refused = invariants.refused.contains_key(&deployment)
+            && !invariants.overridden.contains(&deployment);
+        assert!(
+            !runs || !is_refused || invariants.may_roll_back_state,
+            "the app said no: {action:?}\n{}",
+            self.log.join("\n")
+        );
+    }
+
+    /// Whether a change may begin now.
+    fn check_gate(&mut self, action: &Action) {
         let adopted = self.agent.status(self.now).adopted;
-        let is_present = self
-            .state
-            .as_ref()
-            .is_some_and(|(state, _)| state.version == adopted);
-        let invariants = &mut self.invariants;
-        if is_present {
-            invariants.policy = policy;
+        if let Some(policy) = self.policies.get(&adopted.0) {
+            self.invariants.policy = policy.clone();
         }
         let clock = self.now.clock;
-        let policy = &invariants.policy;
+        let policy = &self.invariants.policy;
         let is_open = policy.windows.is_empty()
             || clock.is_some_and(|clock| {
                 policy
@@ -214,19 +251,16 @@ impl Device {
         let is_past = policy
             .hold_until
             .is_none_or(|until| clock.is_some_and(|clock| clock >= until));
-        if !is_open || !is_past || policy.is_held || invariants.is_held_here {
+        let is_held = policy.is_held || self.invariants.is_held_here;
+        if (!is_open || !is_past || is_held) && !self.invariants.may_roll_back_state {
             panic!(
-                "outside of a window, or held: {action:?} at {:?}\n{}",
+                "outside of a window, or held: {action:?} at {:?} {policy:?} here: {}\n{}",
                 self.now,
+                self.invariants.is_held_here,
                 self.log.join("\n")
             );
         }
-        if invariants.refused.contains_key(&deployment)
-            && !invariants.overridden.contains(&deployment)
-        {
-            panic!("the app said no: {action:?}\n{}", self.log.join("\n"));
-        }
-        invariants.is_executing = true;
+        self.invariants.is_executing = true;
     }
 }
 

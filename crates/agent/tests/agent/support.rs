@@ -1,20 +1,18 @@
 //! A device around an agent: its storage, its containers and its hub, each of which can misbehave. It holds the agent to what
 //! must never happen, whatever the test is about.
 
-#![expect(dead_code, reason = "each test uses a part of it")]
+mod act;
+mod build;
+mod invariants;
 
-pub(crate) mod invariants;
+pub(crate) use build::{app, sealed, with_apps, with_secret};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use p256::SecretKey;
-use thimble_agent::event::Freed;
-use thimble_agent::{Action, Agent, Capacity, Consent, Event, Failure, Now, Settings, Signatures};
+use thimble_agent::{Action, Agent, Consent, Event, Now, Settings, Signatures};
 use thimble_image::Digest;
 use thimble_protocol::keyring::P256;
-use thimble_protocol::manifest::{
-    Blob, Container, Health, Image, Limits, SecretVariable, UpdateRules,
-};
 use thimble_protocol::report::{ContainerStatus, DeploymentState, Phase, ReasonCode, Report};
 use thimble_protocol::sign::{P256Signer, sign_manifest, sign_state};
 use thimble_protocol::state::{Escalation, SealedSecret, UpdatePolicy};
@@ -22,6 +20,7 @@ use thimble_protocol::{
     DeploymentId, DesiredState, DeviceId, Item, Keyring, Manifest, StateVersion, UnixSeconds,
 };
 
+use act::Answer;
 use invariants::Invariants;
 
 pub(crate) const DEVICE: DeviceId = DeviceId([7; 16]);
@@ -64,6 +63,8 @@ pub(crate) struct Device {
     /// Manifests that are signed, and what is wrong with them.
     pub(crate) manifests: BTreeMap<Digest, (Vec<u8>, Manifest, Fault)>,
     pub(crate) stored: BTreeSet<Digest>,
+    /// Manifests that storage gives back damaged until they are fetched again.
+    pub(crate) rotten: BTreeSet<Digest>,
     pub(crate) kept: Vec<Digest>,
     pub(crate) installed: BTreeMap<DeploymentId, Installed>,
     pub(crate) is_hub_up: bool,
@@ -82,8 +83,14 @@ pub(crate) struct Device {
     /// Actions until the power is cut.
     pub(crate) actions_left: Option<u32>,
     pub(crate) cuts: u32,
+    /// So many of the next stops, removals and applications fail.
+    pub(crate) failing: u32,
     /// Whether reports are lost.
     pub(crate) loses_reports: bool,
+    pub(crate) policies: BTreeMap<u64, UpdatePolicy>,
+    /// Answers are given when [`Device::work`] is called, not at once.
+    pub(crate) is_slow: bool,
+    answers: VecDeque<Answer>,
     pub(crate) invariants: Invariants,
     trust: Signatures<P256>,
     signer: P256Signer,
@@ -104,6 +111,7 @@ impl Device {
             saves: 0,
             manifests: BTreeMap::new(),
             stored: BTreeSet::new(),
+            rotten: BTreeSet::new(),
             kept: Vec::new(),
             installed: BTreeMap::new(),
             is_hub_up: true,
@@ -118,7 +126,11 @@ impl Device {
             log: Vec::new(),
             actions_left: None,
             cuts: 0,
+            failing: 0,
             loses_reports: false,
+            policies: BTreeMap::new(),
+            is_slow: false,
+            answers: VecDeque::new(),
             invariants: Invariants::default(),
             trust: Signatures {
                 keyring,
@@ -126,6 +138,12 @@ impl Device {
             },
             signer,
         }
+    }
+
+    /// The certificate was renewed, and with it came another key instead of the one before.
+    pub(crate) fn replace_key(&mut self) {
+        self.signer = P256Signer::new(&SecretKey::from_slice(&[11; 32]).unwrap());
+        self.trust.keyring = Keyring::new(&[self.signer.signing_key()]).unwrap();
     }
 
     /// Signs a manifest and has the hub offer it.
@@ -169,6 +187,11 @@ impl Device {
         };
         change(&mut state);
         let envelope = sign_state(&state, &self.signer).unwrap();
+        if state.device == DEVICE {
+            self.policies
+                .entry(version)
+                .or_insert_with(|| state.policy.clone());
+        }
         self.state = Some((state, envelope.clone()));
         envelope
     }
@@ -208,6 +231,7 @@ impl Device {
     }
 
     fn carry_out(&mut self, actions: Vec<Action>) {
+        let mut answers = Vec::new();
         for action in actions {
             if self.actions_left == Some(0) {
                 self.actions_left = None;
@@ -216,12 +240,16 @@ impl Device {
             }
             self.actions_left = self.actions_left.map(|left| left - 1);
             self.check(&action);
-            if let Some(answer) = self.act(action) {
-                let cuts = self.cuts;
+            answers.extend(self.act(action));
+        }
+        if self.is_slow {
+            self.answers.extend(answers);
+            return;
+        }
+        let cuts = self.cuts;
+        for answer in answers {
+            if cuts == self.cuts {
                 answer.give(self);
-                if cuts != self.cuts {
-                    return;
-                }
             }
         }
     }
@@ -231,6 +259,7 @@ impl Device {
         self.log.push("-- power --".into());
         self.cuts += 1;
         self.question = None;
+        self.answers.clear();
         self.now.ms = 1_000;
         for app in self.installed.values_mut() {
             app.restarts = 0;
@@ -241,6 +270,16 @@ impl Device {
             None => Agent::new(settings, self.now),
         };
         self.invariants.restarted();
+    }
+
+    /// Gives so many answers that are due.
+    pub(crate) fn work(&mut self, answers: u64) {
+        for _ in 0..answers {
+            match self.answers.pop_front() {
+                Some(answer) => answer.give(self),
+                None => return,
+            }
+        }
     }
 
     /// Lets time pass, tick by tick.
@@ -362,11 +401,17 @@ impl Device {
             .map_or(Fault::None, |(_, _, fault)| *fault)
     }
 
-    fn containers(&self, deployment: DeploymentId) -> Vec<ContainerStatus> {
-        let Some(app) = self.installed.get(&deployment) else {
+    fn containers(&mut self, deployment: DeploymentId) -> Vec<ContainerStatus> {
+        let faults: BTreeMap<Digest, Fault> = self
+            .manifests
+            .iter()
+            .map(|(digest, (_, _, fault))| (*digest, *fault))
+            .collect();
+        let Some(app) = self.installed.get_mut(&deployment) else {
             return Vec::new();
         };
-        let fault = self.fault(app.digest);
+        let fault = faults[&app.digest];
+        app.restarts += u32::from(fault == Fault::Crashes && app.is_running);
         let names = app
             .manifest
             .containers
@@ -386,319 +431,5 @@ impl Device {
                 last_end: (app.restarts > 0).then(|| "trapped: unreachable".into()),
             })
             .collect()
-    }
-
-    fn act(&mut self, action: Action) -> Option<Answer> {
-        let name = |deployment: DeploymentId| deployment.0[0];
-        match action {
-            Action::Save(saved) => {
-                assert!(Agent::restore(Settings::new(DEVICE, 1), &saved, self.now).is_ok());
-                self.saved = Some(saved);
-                self.saves += 1;
-                None
-            }
-            Action::Keep(kept) => {
-                self.kept = kept;
-                None
-            }
-            Action::Load { ticket, digest } => {
-                let is_here = self.stored.contains(&digest);
-                let envelope = is_here.then(|| self.manifests[&digest].0.clone());
-                Some(Answer::Loaded(ticket, envelope))
-            }
-            Action::Fetch { ticket, blob } => {
-                let is_manifest = self.manifests.contains_key(&blob.digest);
-                if !is_manifest {
-                    self.log.push(format!("fetch {}", blob.bytes));
-                }
-                if self.stored.contains(&blob.digest) {
-                    return Some(Answer::Done(ticket));
-                }
-                let is_faulty = self.manifests.values().any(|(_, manifest, fault)| {
-                    let mut images = manifest.containers.iter().map(|container| &container.image);
-                    *fault == Fault::Unavailable && images.any(|image| image.layer == blob.digest)
-                });
-                if !self.is_hub_up || is_faulty {
-                    let failure = Failure {
-                        code: ReasonCode::Unavailable,
-                        text: "404".into(),
-                        is_passing: !self.is_hub_up,
-                    };
-                    return Some(Answer::Failed(ticket, failure));
-                }
-                self.stored.insert(blob.digest);
-                Some(Answer::Done(ticket))
-            }
-            Action::Measure { ticket, blobs } => {
-                Some(Answer::Measured(ticket, self.capacity(&blobs)))
-            }
-            Action::Verify { ticket, manifest } => {
-                self.log.push(format!(
-                    "verify {} {}",
-                    name(manifest.deployment),
-                    manifest.version
-                ));
-                let mut signed = self.manifests.values();
-                let (_, _, fault) = signed.find(|(_, other, _)| *other == *manifest).unwrap();
-                if *fault == Fault::Untrusted {
-                    let failure = Failure {
-                        code: ReasonCode::Untrusted,
-                        text: "nobody signed it".into(),
-                        is_passing: false,
-                    };
-                    return Some(Answer::Failed(ticket, failure));
-                }
-                Some(Answer::Done(ticket))
-            }
-            Action::Ask {
-                ticket, deployment, ..
-            } => {
-                self.log.push(format!("ask {}", name(deployment)));
-                let consent = self
-                    .consents
-                    .get(&deployment)
-                    .cloned()
-                    .unwrap_or(Consent::NotAsked);
-                if consent == Consent::Silent {
-                    self.question = Some(ticket);
-                    return None;
-                }
-                Some(Answer::Answered(ticket, consent))
-            }
-            Action::StopAsking { ticket } => {
-                self.log.push("stop asking".into());
-                self.question.take_if(|question| *question == ticket);
-                None
-            }
-            Action::Stop {
-                ticket, deployment, ..
-            } => {
-                self.log.push(format!("stop {}", name(deployment)));
-                if let Some(app) = self.installed.get_mut(&deployment) {
-                    app.is_running = false;
-                }
-                Some(Answer::Done(ticket))
-            }
-            Action::Remove {
-                ticket, deployment, ..
-            } => {
-                self.log.push(format!("remove {}", name(deployment)));
-                self.installed.remove(&deployment);
-                Some(Answer::Done(ticket))
-            }
-            Action::Apply {
-                ticket,
-                manifest,
-                digest,
-                secrets,
-            } => Some(self.apply(ticket, *manifest, digest, secrets)),
-            Action::Observe { deployment, .. } => Some(Answer::Observed(deployment)),
-            Action::Report { report, .. } => {
-                if !self.is_hub_up || self.loses_reports {
-                    return Some(Answer::ReportFailed);
-                }
-                let sequence = report.sequence;
-                self.reports.push(*report);
-                Some(Answer::ReportSent(sequence))
-            }
-            Action::Escalate(step) => {
-                self.log.push(format!("escalate {step:?}"));
-                self.escalations.push(step);
-                None
-            }
-            Action::RecoveryUrls(urls) => {
-                self.recovery_urls = urls;
-                None
-            }
-            _ => None,
-        }
-    }
-
-    fn apply(
-        &mut self,
-        ticket: thimble_agent::Ticket,
-        manifest: Manifest,
-        digest: Digest,
-        secrets: Vec<SealedSecret>,
-    ) -> Answer {
-        let deployment = manifest.deployment;
-        self.log
-            .push(format!("apply {} {}", deployment.0[0], manifest.version));
-        let same = self
-            .installed
-            .get(&deployment)
-            .is_some_and(|app| app.digest == digest && app.is_running && app.secrets == secrets);
-        if same {
-            return Answer::Applied(ticket, deployment);
-        }
-        if self.fault(digest) == Fault::DoesNotStart {
-            let app = Installed {
-                digest,
-                manifest,
-                is_running: false,
-                restarts: 0,
-                secrets,
-            };
-            self.installed.insert(deployment, app);
-            let failure = Failure {
-                code: ReasonCode::StartFailed,
-                text: "no such export".into(),
-                is_passing: false,
-            };
-            return Answer::Failed(ticket, failure);
-        }
-        let restarts = u32::from(self.fault(digest) == Fault::Crashes);
-        self.installed.insert(
-            deployment,
-            Installed {
-                digest,
-                manifest,
-                is_running: true,
-                restarts,
-                secrets,
-            },
-        );
-        Answer::Applied(ticket, deployment)
-    }
-
-    fn capacity(&self, blobs: &[Blob]) -> Capacity {
-        let ram = |app: &Installed| {
-            app.manifest
-                .containers
-                .iter()
-                .filter_map(|container| container.limits.memory_bytes)
-                .sum::<u64>()
-        };
-        let used: u64 = self.installed.values().map(ram).sum();
-        let freed = self.installed.iter().map(|(deployment, app)| Freed {
-            deployment: *deployment,
-            ram_bytes: ram(app),
-            containers: u32::try_from(app.manifest.containers.len()).unwrap(),
-        });
-        let missing: Vec<Digest> = blobs
-            .iter()
-            .map(|blob| blob.digest)
-            .filter(|digest| !self.stored.contains(digest))
-            .collect();
-        Capacity {
-            ram_bytes: self.ram_bytes.saturating_sub(used),
-            storage_bytes: self.storage_bytes,
-            containers: 8 - u32::try_from(self.installed.len()).unwrap(),
-            ram_default_bytes: 65_536,
-            freed: freed.collect(),
-            missing,
-            grants: Some(vec!["fs".into(), "gpio:led0".into()]),
-        }
-    }
-}
-
-/// An answer to the agent.
-enum Answer {
-    Loaded(thimble_agent::Ticket, Option<Vec<u8>>),
-    Done(thimble_agent::Ticket),
-    Failed(thimble_agent::Ticket, Failure),
-    Measured(thimble_agent::Ticket, Capacity),
-    Answered(thimble_agent::Ticket, Consent),
-    Applied(thimble_agent::Ticket, DeploymentId),
-    Observed(DeploymentId),
-    ReportSent(u64),
-    ReportFailed,
-}
-
-impl Answer {
-    fn give(self, device: &mut Device) {
-        match self {
-            Self::Loaded(ticket, envelope) => device.handle(Event::Loaded {
-                ticket,
-                envelope: envelope.as_deref(),
-            }),
-            Self::Done(ticket) => device.handle(Event::Done { ticket }),
-            Self::Failed(ticket, failure) => device.handle(Event::Failed { ticket, failure }),
-            Self::Measured(ticket, capacity) => device.handle(Event::Measured {
-                ticket,
-                capacity: &capacity,
-            }),
-            Self::Answered(ticket, consent) => {
-                device.invariants.answered(&consent, &device.log);
-                device.handle(Event::Answered { ticket, consent });
-            }
-            Self::Applied(ticket, deployment) => {
-                let cuts = device.cuts;
-                device.handle(Event::Done { ticket });
-                if cuts == device.cuts {
-                    device.say(deployment);
-                }
-            }
-            Self::Observed(deployment) => device.say(deployment),
-            Self::ReportSent(sequence) => device.handle(Event::ReportSent {
-                sequence,
-                send_all: false,
-            }),
-            Self::ReportFailed => device.handle(Event::ReportFailed),
-        }
-    }
-}
-
-/// A manifest with one container.
-pub(crate) fn app(number: u8, version: &str) -> Manifest {
-    let blob = |kind: &str| Digest::of(format!("{number} {version} {kind}").as_bytes());
-    let image = Image {
-        reference: format!("app{number}:{version}"),
-        manifest: blob("manifest"),
-        manifest_bytes: 300,
-        config: blob("config"),
-        config_bytes: 200,
-        layer: blob("layer"),
-        layer_bytes: 10_000 + u32::from(number),
-        referrers: Vec::new(),
-    };
-    let container = Container {
-        name: "main".into(),
-        image,
-        args: None,
-        env: Vec::new(),
-        secret_env: Vec::new(),
-        grants: vec!["fs".into()],
-        mounts: Vec::new(),
-        listen: Vec::new(),
-        limits: Limits {
-            memory_bytes: Some(131_072),
-            ..Limits::default()
-        },
-        restart: "always".into(),
-        health: Some(Health {
-            start_ms: 5_000,
-            heartbeat_ms: None,
-        }),
-        depends_on: Vec::new(),
-    };
-    Manifest {
-        deployment: id(number),
-        app: format!("app{number}"),
-        version: version.into(),
-        containers: vec![container],
-        update: UpdateRules {
-            consent_ms: 10_000,
-            ask_again_s: 600,
-            probation_s: 60,
-            hub_within_s: 900,
-        },
-        depends_on: Vec::new(),
-    }
-}
-
-pub(crate) fn with_secret(mut manifest: Manifest, secret: &str) -> Manifest {
-    manifest.containers[0].secret_env = vec![SecretVariable {
-        variable: "PASSWORD".into(),
-        secret: secret.into(),
-    }];
-    manifest
-}
-
-pub(crate) fn sealed(name: &str, revision: u32) -> SealedSecret {
-    SealedSecret {
-        name: name.into(),
-        revision,
-        sealed: vec![u8::try_from(revision).unwrap(); 100],
     }
 }
