@@ -11,6 +11,7 @@ pub mod device;
 pub mod hub;
 pub mod identity;
 pub mod model;
+pub mod registry;
 pub mod settings;
 
 pub use hub::Hub;
