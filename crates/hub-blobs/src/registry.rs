@@ -117,7 +117,9 @@ impl Registry {
             Path::Base => Ok(answer::base()),
             Path::Tags(_) => manifest::tags(&call).await,
             Path::Referrers(_, subject) => manifest::referrers(&call, subject).await,
-            Path::Manifest(_, name) => manifest::serve(&call, name, body, self.authorizer.as_ref()).await,
+            Path::Manifest(_, name) => {
+                manifest::serve(&call, name, body, self.authorizer.as_ref()).await
+            }
             Path::Blob(_, digest) => blob::serve(&call, digest).await,
             Path::Uploads(_) => {
                 upload::begin(&call, body, self.authorizer.as_ref(), &self.blobs).await

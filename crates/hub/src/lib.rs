@@ -13,6 +13,7 @@ pub mod identity;
 pub mod model;
 pub mod registry;
 pub mod settings;
+pub mod webhooks;
 
 pub use hub::Hub;
 pub use settings::Settings;

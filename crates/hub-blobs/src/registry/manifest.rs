@@ -9,8 +9,8 @@ use thimble_image::document::DOCUMENT_BYTES_MAX;
 use thimble_image::{Digest, Index, media_type};
 
 use super::Call;
-use super::authorizer::{Authorizer, Change};
 use super::answer::{CONTENT_DIGEST, FILTERS, SUBJECT, answer};
+use super::authorizer::{Authorizer, Change};
 use super::conditions::{entity_tag, is_known};
 use super::fault::Fault;
 use crate::error::{BlobError, ManifestError};

@@ -109,13 +109,20 @@ async fn manifests_are_named_by_tag_and_digest() {
         let names: Vec<_> = noted
             .into_iter()
             .map(|(actor, change)| match change {
-            Change::Pushed { name, .. } => (actor, "pushed", name),
-            Change::Deleted { name } => (actor, "deleted", name),
-        })
-        .collect();
+                Change::Pushed { name, .. } => (actor, "pushed", name),
+                Change::Deleted { name } => (actor, "deleted", name),
+            })
+            .collect();
         let tag = |tag: &str| ManifestName::Tag(tag.parse().unwrap());
-        let expected = [("pushed", tag("v1")), ("deleted", tag("v1")), ("pushed", tag("v2"))];
-        assert_eq!(names, expected.map(|(what, name)| ("ada".to_owned(), what, name)));
+        let expected = [
+            ("pushed", tag("v1")),
+            ("deleted", tag("v1")),
+            ("pushed", tag("v2")),
+        ];
+        assert_eq!(
+            names,
+            expected.map(|(what, name)| ("ada".to_owned(), what, name))
+        );
         // With the manifest its tags go.
         expect(server.ask("DELETE", &by_digest), 202).await;
         refused(

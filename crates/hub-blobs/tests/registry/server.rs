@@ -10,7 +10,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use reqwest::{Method, RequestBuilder, Response};
 use tempfile::TempDir;
 use thimble_hub_blobs::{
-    Access, Action, Asker, Authorizer, Blobs, Change, Granted, Limits, Refusal, S3Settings, Space, Storage,
+    Access, Action, Asker, Authorizer, Blobs, Change, Granted, Limits, Refusal, S3Settings, Space,
+    Storage,
 };
 use thimble_image::Digest;
 use tokio::net::TcpListener;
@@ -104,7 +105,10 @@ impl Authorizer for Users {
             let unknown = || Refusal::Unknown {
                 challenge: "Basic realm=\"test\"".into(),
             };
-            let said = asker.headers.get(header::AUTHORIZATION).ok_or_else(unknown)?;
+            let said = asker
+                .headers
+                .get(header::AUTHORIZATION)
+                .ok_or_else(unknown)?;
             let said = said
                 .to_str()
                 .ok()

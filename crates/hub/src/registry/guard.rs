@@ -6,7 +6,9 @@ use std::sync::Arc;
 use axum::http::header;
 use base64ct::{Base64, Encoding as _};
 use futures_util::future::BoxFuture;
-use thimble_hub_blobs::{Access, Action, Asker, Authorizer, Change, Granted, ManifestName, Refusal};
+use thimble_hub_blobs::{
+    Access, Action, Asker, Authorizer, Change, Granted, ManifestName, Refusal,
+};
 use thimble_hub_store::{Audit, Scope, TenantId};
 
 use super::sessions::Sessions;
@@ -36,7 +38,11 @@ impl Guard {
         }
     }
 
-    async fn caller(&self, asker: Asker<'_>, tenant: Option<&str>) -> Result<Caller, IdentityError> {
+    async fn caller(
+        &self,
+        asker: Asker<'_>,
+        tenant: Option<&str>,
+    ) -> Result<Caller, IdentityError> {
         let address = asker.extensions.get::<Peer>().map(|peer| peer.0);
         let shown = credentials(asker).ok_or(IdentityError::NotSignedIn)?;
         let (name, password) = match shown {
@@ -78,7 +84,9 @@ impl Guard {
         };
         let Some((tenant, repository)) = name.split_first() else {
             // Whoever asks must be known before they are told anything.
-            self.caller(asker, None).await.map_err(|error| refusal(&error))?;
+            self.caller(asker, None)
+                .await
+                .map_err(|error| refusal(&error))?;
             return Err(Refusal::Denied);
         };
         let caller = self.caller(asker, Some(tenant)).await;

@@ -99,6 +99,8 @@ impl Sessions {
 
 fn is_alive(slot: &Slot, now_ms: i64) -> bool {
     slot.try_lock().map_or(true, |session| {
-        session.as_ref().is_some_and(|session| session.until_ms > now_ms)
+        session
+            .as_ref()
+            .is_some_and(|session| session.until_ms > now_ms)
     })
 }

@@ -4,3 +4,4 @@
 
 mod node;
 mod registry;
+mod webhooks;

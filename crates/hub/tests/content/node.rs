@@ -7,7 +7,9 @@ use thimble_hub::Hub;
 use thimble_hub::authority::MasterKey;
 use thimble_hub::hub::FixedClock;
 use thimble_hub::settings::{Settings, WebhookSettings};
-use thimble_hub_store::{Audit, BindingId, Id as _, RoleBinding, Scope, Tenant, TenantId, User, UserId};
+use thimble_hub_store::{
+    Audit, BindingId, Id as _, RoleBinding, Scope, Tenant, TenantId, User, UserId,
+};
 use tokio::net::TcpListener;
 
 /// Everybody's password.
@@ -24,16 +26,18 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) async fn new() -> Self {
-        Self::in_folder(TempDir::new().unwrap()).await
+        Self::with(true).await
     }
 
-    pub(crate) async fn in_folder(folder: TempDir) -> Self {
+    /// One that may or may not tell addresses of private networks.
+    pub(crate) async fn with(allow_private: bool) -> Self {
+        // Clients of the tests are made with TLS, even if nothing here is encrypted.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = TempDir::new().unwrap();
         let clock = Arc::new(FixedClock::at_ms(BEGINNING_MS));
         let settings = Settings {
             folder: Some(folder.path().join("hub")),
-            webhooks: WebhookSettings {
-                allow_private: true,
-            },
+            webhooks: WebhookSettings { allow_private },
             ..Settings::default()
         };
         let hub = Hub::builder(settings)
@@ -58,7 +62,10 @@ impl Node {
             settings: serde_json::json!({}),
         };
         let mut write = self.hub.store.write().await.unwrap();
-        write.insert(&everything(), &tenant, &self.audit()).await.unwrap();
+        write
+            .insert(&everything(), &tenant, &self.audit())
+            .await
+            .unwrap();
         write.commit().await.unwrap();
         id
     }
@@ -86,8 +93,14 @@ impl Node {
             role: role.into(),
         };
         let mut write = self.hub.store.write().await.unwrap();
-        write.insert(&everything(), &user, &self.audit()).await.unwrap();
-        write.insert(&everything(), &binding, &Audit::part()).await.unwrap();
+        write
+            .insert(&everything(), &user, &self.audit())
+            .await
+            .unwrap();
+        write
+            .insert(&everything(), &binding, &Audit::part())
+            .await
+            .unwrap();
         write.commit().await.unwrap();
         user.id
     }
@@ -103,7 +116,8 @@ impl Node {
         let port = listener.local_addr().unwrap().port();
         let settings = self.hub.settings.operators.clone();
         tokio::spawn(async move {
-            thimble_hub::api::serve(listener, None, router, &settings, std::future::pending()).await;
+            thimble_hub::api::serve(listener, None, router, &settings, std::future::pending())
+                .await;
         });
         format!("localhost:{port}")
     }

@@ -58,7 +58,11 @@ async fn roles_decide_who_pulls_and_who_pushes() {
     let mut read = node.hub.store.read().await.unwrap();
     let tokens: Vec<Token> = read.all(&everything(), &[]).await.unwrap();
     assert_eq!(tokens.len(), 3);
-    let anonymous = client.get(format!("http://{host}/v2/")).send().await.unwrap();
+    let anonymous = client
+        .get(format!("http://{host}/v2/"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(anonymous.status(), 401);
     let challenge = anonymous.headers().get("www-authenticate").unwrap();
     assert!(challenge.to_str().unwrap().starts_with("Basic realm="));
@@ -75,7 +79,9 @@ async fn what_was_revoked_does_not_hold() {
     let by_password = || client.get(&url).basic_auth("olga", Some(PASSWORD));
     assert_eq!(status(by_password()).await, 200);
     let signed_in = thimble_hub::identity::sign_in(&node.hub, "olga", PASSWORD, None).await;
-    let token = signed_in.unwrap_or_else(|_| unreachable!("the password is right")).secret;
+    let token = signed_in
+        .unwrap_or_else(|_| unreachable!("the password is right"))
+        .secret;
     // Whatever the name is: the token says who it is.
     let by_token = || client.get(&url).basic_auth("token", Some(&token));
     let by_bearer = || client.get(&url).bearer_auth(&token);
@@ -83,12 +89,17 @@ async fn what_was_revoked_does_not_hold() {
     assert_eq!(status(by_bearer()).await, 200);
     let tokens: Vec<Token> = {
         let mut read = node.hub.store.read().await.unwrap();
-        read.all(&everything(), &[Match::equals("account", &user)]).await.unwrap()
+        read.all(&everything(), &[Match::equals("account", &user)])
+            .await
+            .unwrap()
     };
     let mut write = node.hub.store.write().await.unwrap();
     for mut token in tokens {
         token.revoked_ms = Some(node.hub.now_ms());
-        write.update(&everything(), &token, &node.audit()).await.unwrap();
+        write
+            .update(&everything(), &token, &node.audit())
+            .await
+            .unwrap();
     }
     write.commit().await.unwrap();
     assert_eq!(status(by_token()).await, 401);
@@ -115,7 +126,8 @@ async fn skopeo_pushes_and_the_trail_tells_of_it() {
     let work = move || {
         let image = folder.join("image");
         std::fs::create_dir(&image).unwrap();
-        let config = br#"{"architecture":"wasm","os":"wasip1","rootfs":{"type":"layers","diff_ids":[]}}"#;
+        let config =
+            br#"{"architecture":"wasm","os":"wasip1","rootfs":{"type":"layers","diff_ids":[]}}"#;
         let [config, layer] = [
             (media_type::OCI_CONFIG, config.as_slice()),
             (media_type::WASM, b"\0asm"),
@@ -131,15 +143,37 @@ async fn skopeo_pushes_and_the_trail_tells_of_it() {
         let to = format!("docker://{host}/acme/team/app:v1");
         let olga = format!("olga:{PASSWORD}");
         let copy = ["copy", "--insecure-policy", "--preserve-digests"];
-        let push = [&copy[..], &["--dest-tls-verify=false", "--dest-creds", &olga, "dir:image", &to]];
+        let push = [
+            &copy[..],
+            &[
+                "--dest-tls-verify=false",
+                "--dest-creds",
+                &olga,
+                "dir:image",
+                &to,
+            ],
+        ];
         tool("skopeo", &push.concat(), &folder);
         let vera = format!("vera:{PASSWORD}");
-        let pull = [&copy[..], &["--src-tls-verify=false", "--src-creds", &vera, &to, "dir:back"]];
+        let pull = [
+            &copy[..],
+            &[
+                "--src-tls-verify=false",
+                "--src-creds",
+                &vera,
+                &to,
+                "dir:back",
+            ],
+        ];
         tool("skopeo", &pull.concat(), &folder);
         let back = std::fs::read(folder.join("back/manifest.json")).unwrap();
         assert_eq!(back, manifest);
         let delete = ["delete", "--tls-verify=false", "--creds"];
-        let refused = Command::new("skopeo").args(delete).args([&vera, &to]).output().unwrap();
+        let refused = Command::new("skopeo")
+            .args(delete)
+            .args([&vera, &to])
+            .output()
+            .unwrap();
         assert!(!refused.status.success());
         tool("skopeo", &[&delete[..], &[&olga, &to]].concat(), &folder);
         Digest::of(&manifest)
@@ -151,18 +185,34 @@ async fn skopeo_pushes_and_the_trail_tells_of_it() {
         limit: 100,
         is_backwards: false,
     };
-    let entries = read.audit_entries(&everything(), acme, None, &page).await.unwrap();
+    let entries = read
+        .audit_entries(&everything(), acme, None, &page)
+        .await
+        .unwrap();
     let images: Vec<_> = entries
         .iter()
         .filter(|entry| entry.action.starts_with("image."))
-        .map(|entry| (entry.actor.as_str(), entry.action.as_str(), entry.subject.clone()))
+        .map(|entry| {
+            (
+                entry.actor.as_str(),
+                entry.action.as_str(),
+                entry.subject.clone(),
+            )
+        })
         .collect();
     assert_eq!(
         images,
         [
             ("user:olga", "image.push", "image/team/app:v1".to_owned()),
-            ("user:olga", "image.delete", format!("image/team/app@{digest}")),
+            (
+                "user:olga",
+                "image.delete",
+                format!("image/team/app@{digest}")
+            ),
         ]
     );
-    read.verify_chain(&everything(), acme).await.unwrap().unwrap();
+    read.verify_chain(&everything(), acme)
+        .await
+        .unwrap()
+        .unwrap();
 }
