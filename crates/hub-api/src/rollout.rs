@@ -12,99 +12,115 @@ use crate::{Timestamp, is_default};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    /// The waves, in this order; whoever is in none of them comes in a last one. None means one wave for all.
+    /// The waves, one after the other; a canary is a small first wave. None means one wave of all devices.
     #[serde(default, skip_serializing_if = "is_default")]
     pub waves: Vec<Wave>,
-    /// Devices that begin per minute at most, over all waves.
+    /// Devices that may be down or updating at once among those with the same value of a label: `{"line": {"count": 1}}`.
+    /// Devices that are unhealthy or offline for another reason count too.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub budgets: BTreeMap<String, Threshold>,
+    /// Updates that are begun within any minute at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_per_minute: Option<u32>,
-    /// Devices that may be down or updating at once, for each value of a label: `{"line": 1}`. Devices that are unhealthy or
-    /// offline for another reason count too.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub budgets: BTreeMap<String, u32>,
-    /// Failures after which a device is left out.
+    /// Updates that are open at once at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub device_failures_max: Option<u32>,
-    /// Seconds that a device may take before it counts as failed.
+    pub at_once_max: Option<u32>,
+    /// A device with so many failed updates is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub device_timeout_s: Option<u32>,
-    /// When the rollout ends by itself, as failed if it has not finished.
+    pub failures_per_device_max: Option<u32>,
+    /// Seconds after which an update that is not done has failed; a device that waits for a window, a hold or its app waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_timeout_s: Option<u32>,
+    /// Seconds without a sign of life after which a device is offline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offline_after_s: Option<u32>,
+    /// Seconds before its window at which a device is told, so that it can fetch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_lead_s: Option<u32>,
+    /// When the rollout begins, at the earliest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub begins_at: Option<Timestamp>,
+    /// When the rollout ends, finished or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deadline: Option<Timestamp>,
-    /// What is done when an error threshold is passed.
+    /// What is done when there were too many failures.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub on_error: OnError,
+    pub on_failures: OnFailures,
 }
 
-/// Some of the devices, at once.
+/// A part of the devices.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wave {
     /// Its name, for people.
     #[serde(default, skip_serializing_if = "is_default")]
     pub name: String,
-    /// Which devices, of those that are left; empty means all.
+    /// Which devices may be in it; empty means every device.
     #[serde(default, skip_serializing_if = "is_default")]
     pub selector: String,
-    /// How many of those at most.
+    /// How many of them; not together with `percent`. Neither means all that are left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
-    /// How many of all devices of the rollout at most, 1 to 100.
+    /// How many of a hundred of all that its selector picks, at least one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<u8>,
-    /// Devices that are updated at once at most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_once: Option<u32>,
-    /// How many of its devices must have succeeded before the next wave begins, 0 to 100; 100 if nothing is said.
+    /// Percent of its devices that must have succeeded before the next wave begins. Without it all must be through, in
+    /// failure or success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success_percent: Option<u8>,
-    /// How many may fail.
+    /// Failures of its devices that are borne; without numbers, all of them.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub errors: Threshold,
-    /// How many may fail of each hardware type.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub errors_per_model: Option<Threshold>,
-    /// Seconds that are waited after it has succeeded.
+    pub failures_max: Threshold,
+    /// Failures that are borne of its devices of one hardware type.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub hardware_failures_max: Threshold,
+    /// Seconds that it is watched before the next wave begins.
     #[serde(default, skip_serializing_if = "is_default")]
     pub soak_s: u32,
-    /// Who has to approve it before it begins.
+    /// Who must approve before it begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalRule>,
 }
 
-/// How many devices may fail; the smaller of both counts.
+/// How much is borne; of both numbers the smaller one counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Threshold {
-    /// Devices.
+    /// So many at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
-    /// Percent of those that began, 0 to 100.
+    /// So many of a hundred at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<u8>,
 }
 
-/// What is done when too many failed.
+/// What is done when there were too many failures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum OnError {
-    /// No more devices begin until somebody decides.
+pub enum OnFailures {
+    /// It pauses.
     #[default]
     Pause,
-    /// Those that began go back.
+    /// It ends.
+    Abort,
+    /// It is rolled back.
     RollBack,
 }
 
-/// Who has to approve a wave.
+/// Who must approve a wave.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalRule {
-    /// How many different people, 1 or 2; whoever started the rollout does not count when two are asked for.
+    /// How many different people.
     pub people: u8,
-    /// Roles of which one is needed; none means any that may approve.
+    /// Roles of which each of them has one; none means any that may approve.
     #[serde(default, skip_serializing_if = "is_default")]
     pub roles: Vec<Role>,
+    /// Whoever made the rollout is not one of them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub excludes_author: bool,
 }
 
 /// Where a rollout is.

@@ -34,6 +34,7 @@ mod sql;
 mod states;
 mod status;
 mod store;
+mod tell;
 mod wakes;
 mod write;
 

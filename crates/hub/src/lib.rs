@@ -11,7 +11,9 @@ pub mod device;
 pub mod hub;
 pub mod identity;
 pub mod model;
+pub mod registry;
 pub mod settings;
+pub mod webhooks;
 
 pub use hub::Hub;
 pub use settings::Settings;

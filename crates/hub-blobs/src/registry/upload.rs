@@ -53,7 +53,7 @@ async fn mount(
                 name: &name,
                 action: Action::Pull,
             };
-            match authorizer.authorize(&call.headers, access).await {
+            match authorizer.authorize(call.asker(), access).await {
                 Ok(Some(granted)) => blobs.space(granted.name_space, None),
                 Ok(None) | Err(_) => return Ok(false),
             }

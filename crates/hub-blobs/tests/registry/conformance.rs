@@ -1,6 +1,7 @@
 //! What the distribution specification asks of a registry, request by request.
 
 use serde_json::{Value, json};
+use thimble_hub_blobs::{Change, ManifestName};
 use thimble_image::{Descriptor, Digest, Index, Manifest, media_type};
 
 use crate::server::{BOB, BOTH, EVE, Server, expect, header_of, refused};
@@ -104,6 +105,24 @@ async fn manifests_are_named_by_tag_and_digest() {
         server
             .put_manifest("a/app", "v2", &bytes, media_type::MANIFEST)
             .await;
+        let noted = server.noted.lock().unwrap().clone();
+        let names: Vec<_> = noted
+            .into_iter()
+            .map(|(actor, change)| match change {
+                Change::Pushed { name, .. } => (actor, "pushed", name),
+                Change::Deleted { name } => (actor, "deleted", name),
+            })
+            .collect();
+        let tag = |tag: &str| ManifestName::Tag(tag.parse().unwrap());
+        let expected = [
+            ("pushed", tag("v1")),
+            ("deleted", tag("v1")),
+            ("pushed", tag("v2")),
+        ];
+        assert_eq!(
+            names,
+            expected.map(|(what, name)| ("ada".to_owned(), what, name))
+        );
         // With the manifest its tags go.
         expect(server.ask("DELETE", &by_digest), 202).await;
         refused(
