@@ -42,6 +42,8 @@ pub struct Node {
     pub verifier: Arc<DeviceVerifier>,
     /// Where it listens.
     pub address: SocketAddr,
+    /// How long it took to read which state each device is to have.
+    pub fill_ms: f64,
     /// Seconds by which its clock is ahead of the machine's.
     pub ahead_s: Arc<AtomicU64>,
     stopping: CancellationToken,
@@ -138,8 +140,15 @@ impl Node {
             seed: start.seed,
         }));
         let wakes = store.wakes();
+        let began = std::time::Instant::now();
         side.fill().await?;
-        let config = tls(certificate, Arc::clone(&verifier), provider)?;
+        let fill_ms = began.elapsed().as_secs_f64() * 1000.0;
+        let config = tls(
+            certificate,
+            Arc::clone(&verifier),
+            provider,
+            clock(&ahead_s),
+        )?;
         let listener = Listener::bind(start.address, config, Arc::clone(&side))?;
         let address = listener.address()?;
         let stopping = CancellationToken::new();
@@ -156,6 +165,7 @@ impl Node {
             authority,
             verifier,
             address,
+            fill_ms,
             ahead_s,
             stopping,
             tasks,
