@@ -8,5 +8,6 @@
 pub mod authority;
 pub mod device;
 pub mod hub;
+pub mod publish;
 
 pub use hub::Hub;
