@@ -75,6 +75,8 @@ pub enum AuthorityError {
         /// When.
         now: UnixSeconds,
     },
+    /// A private key is not the one of its certificate.
+    OtherKey,
     /// The system gives no random numbers.
     NoRandomness,
 }
@@ -89,6 +91,7 @@ impl fmt::Display for AuthorityError {
                 "no intermediate authority is valid at {}: rotate it with the root's key",
                 now.0
             ),
+            Self::OtherKey => formatter.write_str("the private key is not the certificate's"),
             Self::NoRandomness => formatter.write_str("the system gives no random numbers"),
         }
     }
@@ -166,6 +169,15 @@ impl Holder {
     #[must_use]
     pub fn lifetime(&self) -> Lifetime {
         self.lifetime
+    }
+
+    /// Whether the private key is the certificate's.
+    #[must_use]
+    pub fn has_its_key(&self) -> bool {
+        x509_parser::parse_x509_certificate(&self.certificate).is_ok_and(|(_, certificate)| {
+            let key = &certificate.public_key().subject_public_key;
+            key.data.as_ref() == self.issuer.key().public_key_raw()
+        })
     }
 
     /// What it is kept as; `context` names the row.
@@ -378,7 +390,8 @@ fn set_lifetime(params: &mut CertificateParams, lifetime: Lifetime) {
     params.not_after = epoch + Duration::from_secs(lifetime.end.0.min(LAST_S));
 }
 
-fn lifetime_of(certificate: &CertificateDer<'_>) -> Result<Lifetime, AuthorityError> {
+/// When a certificate is valid.
+pub(super) fn lifetime_of(certificate: &CertificateDer<'_>) -> Result<Lifetime, AuthorityError> {
     let (_, certificate) = x509_parser::parse_x509_certificate(certificate)
         .map_err(|_| rcgen::Error::CouldNotParseCertificate)?;
     let validity = certificate.validity();

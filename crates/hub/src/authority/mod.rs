@@ -2,7 +2,7 @@
 //!
 //! Private keys exist in the clear only in memory; whatever is kept is sealed with the master key ([`master`]). Devices are
 //! known by certificates that [`devices`] issues or that an external authority issued ([`verifier`]); what they are sent is
-//! signed with their tenant's key ([`signing`]). Nothing here talks to the store or to the network.
+//! signed with their tenant's key ([`signing`]). Only [`vault`] talks to the store, and nothing here to the network.
 
 pub mod devices;
 pub mod identity;
@@ -10,6 +10,7 @@ pub mod master;
 pub mod request;
 pub mod server;
 pub mod signing;
+pub mod vault;
 pub mod verifier;
 
 pub use devices::{DeviceAuthority, IssuedCertificate, Lifetime, Root};
@@ -18,4 +19,5 @@ pub use master::MasterKey;
 pub use request::DeviceKey;
 pub use server::ServerCertificate;
 pub use signing::{TenantKeys, TenantSigner};
+pub use vault::{Vault, VaultError};
 pub use verifier::{DeviceVerifier, ExternalAuthority, Standing, Standings};

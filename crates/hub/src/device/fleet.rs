@@ -5,6 +5,7 @@
 
 use core::fmt;
 use core::future::Future;
+use core::ops::Range;
 use core::pin::Pin;
 use std::io;
 use std::sync::Arc;
@@ -176,14 +177,18 @@ pub trait Fleet: Send + Sync {
     fn enrol<'a>(&'a self, enrolment: &'a Enrolment, issue: Issue<'a>)
     -> Answer<'a, EnrolDecision>;
 
-    /// The keys of a tenant.
-    fn keys(&self, tenant: TenantId) -> Answer<'_, Arc<TenantKeys>>;
+    /// Serial numbers of certificates that were revoked though their device was not.
+    fn revoked_serials(&self) -> Answer<'_, Vec<(DeviceId, Vec<u8>)>>;
 
-    /// A blob of a tenant from an offset on, with its whole size; nothing if there is none.
+    /// The keys of a tenant.
+    fn keys(&self, tenant: TenantId, now: UnixSeconds) -> Answer<'_, Arc<TenantKeys>>;
+
+    /// These bytes of a blob of a tenant, with its whole size; nothing if there is none. An end beyond its end is its end; of a
+    /// beginning beyond its end nothing comes.
     fn blob(
         &self,
         tenant: TenantId,
         digest: Digest,
-        offset: u64,
+        range: Range<u64>,
     ) -> Answer<'_, Option<(u64, ByteStream)>>;
 }

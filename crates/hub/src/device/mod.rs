@@ -21,6 +21,7 @@ pub mod seen;
 pub mod settings;
 pub mod side;
 mod state;
+pub mod stored;
 pub mod versions;
 
 pub use fleet::{
@@ -30,4 +31,5 @@ pub use fleet::{
 pub use listener::{Listener, ListenerError};
 pub use settings::Settings;
 pub use side::{Clock, DeviceSide, Parts};
+pub use stored::{BlobSource, StoredFleet};
 pub use versions::{Known, KnownDevice, Versions};

@@ -131,6 +131,9 @@ impl DeviceSide {
         self.fleet
             .visit_devices(&mut |device| versions.set(&device))
             .await?;
+        for (device, serial) in self.fleet.revoked_serials().await? {
+            self.versions.revoke_serial(device, &serial);
+        }
         Ok(self.versions.len())
     }
 
@@ -142,6 +145,11 @@ impl DeviceSide {
     /// A tenant's keys changed: they are asked for again.
     pub fn forget_keys(&self, tenant: TenantId) {
         self.keys.lock().remove(&tenant);
+    }
+
+    /// Keys changed, and it is not known whose.
+    pub fn forget_all_keys(&self) {
+        self.keys.lock().clear();
     }
 
     /// Writes when devices were last heard of.
@@ -227,7 +235,7 @@ impl DeviceSide {
         }
         let keys = self
             .fleet
-            .keys(tenant)
+            .keys(tenant, self.now())
             .await
             .map_err(|error| self.failed("reading a tenant's keys", &error))?;
         let mut all = self.keys.lock();

@@ -107,7 +107,7 @@ pub(super) async fn answer(peer: &Peer, wanted: Wanted) -> Result<Response<Paylo
         && !known.is_report_wanted
         && matches!(compare(wanted.has, &known), Compared::Same)
     {
-        let park = side.versions.park(identity.device, known.version);
+        let park = side.versions.park(identity.device, &known);
         let wait = Duration::from_secs(u64::from(wait_s));
         match tokio::time::timeout(wait, park).await {
             // Whether it may still come in is asked again: that may be what changed.

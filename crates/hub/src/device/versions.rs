@@ -45,6 +45,8 @@ pub struct Known {
     pub is_active: bool,
     /// Whether somebody waits for a report of it.
     pub is_report_wanted: bool,
+    /// Rises when a poll that waits is to look again though nothing else here is new.
+    pub nudges: u8,
 }
 
 /// Why a parked poll ended.
@@ -64,6 +66,8 @@ struct Entry {
     digest: [u8; DIGEST_BYTES],
     is_active: bool,
     is_report_wanted: bool,
+    /// Rises when whoever waits is to look again though nothing here is new.
+    nudges: u8,
 }
 
 struct Parked {
@@ -170,6 +174,7 @@ impl Versions {
                     digest: device.digest,
                     is_active: device.is_active,
                     is_report_wanted: false,
+                    nudges: 0,
                 };
                 shard.devices.insert(id, entry);
                 self.devices.fetch_add(1, Ordering::Relaxed);
@@ -190,13 +195,32 @@ impl Versions {
         self.unpark(&mut shard, id);
     }
 
-    /// One certificate is no longer good, whatever becomes of its device.
-    pub fn revoke_serial(&self, serial: &[u8]) {
+    /// One certificate of a device is no longer good: whoever waits with it looks again. Nothing if that is known.
+    pub fn revoke_serial(&self, id: DeviceId, serial: &[u8]) {
         let zeros = serial.iter().take_while(|byte| **byte == 0).count();
         let serial = serial.get(zeros..).unwrap_or_default().to_vec();
-        self.revoked_serials.write().insert(serial);
-        // Which device has it is not known here: all look again, once.
-        self.unpark_all();
+        if !self.revoked_serials.write().insert(serial) {
+            return;
+        }
+        let mut shard = self.shard(id).lock();
+        if let Some(entry) = shard.devices.get_mut(&id) {
+            entry.nudges = entry.nudges.wrapping_add(1);
+        }
+        self.unpark(&mut shard, id);
+    }
+
+    /// A device that is known is to have another version; who may come in stays as it is.
+    pub fn set_version(&self, device: &KnownDevice) {
+        let id = device.identity.device;
+        let mut shard = self.shard(id).lock();
+        let Some(entry) = shard.devices.get_mut(&id) else {
+            return;
+        };
+        if device.version.0 > entry.version {
+            entry.version = device.version.0;
+            entry.digest = device.digest;
+            self.unpark(&mut shard, id);
+        }
     }
 
     /// A device is no longer there.
@@ -236,16 +260,19 @@ impl Versions {
             digest: entry.digest,
             is_active: entry.is_active,
             is_report_wanted: entry.is_report_wanted,
+            nudges: entry.nudges,
         })
     }
 
-    /// Waits until a device is to have another version than `seen`, may not come in any more, or is asked for a report.
+    /// Waits until something of what was `seen` of a device is no longer so: its version, whether it may come in, whether it is
+    /// asked for a report.
     #[must_use]
-    pub fn park(&self, id: DeviceId, seen: StateVersion) -> Park<'_> {
+    pub fn park(&self, id: DeviceId, seen: &Known) -> Park<'_> {
         Park {
             versions: self,
             id,
-            seen,
+            seen: seen.version,
+            nudges: seen.nudges,
             ticket: self.tickets.fetch_add(1, Ordering::Relaxed),
         }
     }
@@ -319,6 +346,7 @@ pub struct Park<'a> {
     versions: &'a Versions,
     id: DeviceId,
     seen: StateVersion,
+    nudges: u8,
     ticket: u64,
 }
 
@@ -331,9 +359,13 @@ impl Future for Park<'_> {
         if versions.is_stopping.load(Ordering::SeqCst) {
             return Poll::Ready(Unparked::Stopping);
         }
-        let is_same = shard.devices.get(&self.id).is_some_and(|entry| {
-            entry.is_active && entry.version == self.seen.0 && !entry.is_report_wanted
-        });
+        let Some(entry) = shard.devices.get(&self.id) else {
+            return Poll::Ready(Unparked::Changed);
+        };
+        let is_same = entry.is_active
+            && entry.version == self.seen.0
+            && entry.nudges == self.nudges
+            && !entry.is_report_wanted;
         if !is_same {
             return Poll::Ready(Unparked::Changed);
         }
