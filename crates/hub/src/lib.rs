@@ -5,9 +5,14 @@
 //! (`rollouts`), the registry, webhooks and backups. Nodes keep nothing that another node would need: everything that was
 //! acknowledged is in the store or among the blobs.
 
+pub mod api;
 pub mod authority;
 pub mod device;
 pub mod hub;
+pub mod identity;
+pub mod model;
 pub mod publish;
+pub mod settings;
 
 pub use hub::Hub;
+pub use settings::Settings;
