@@ -77,7 +77,11 @@ impl Read {
         scope: &Scope,
         devices: &[DeviceId],
     ) -> Result<Vec<Assignment>, Error> {
-        limit("devices of a question", devices.len(), PAGE_ROWS_MAX as usize)?;
+        limit(
+            "devices of a question",
+            devices.len(),
+            PAGE_ROWS_MAX as usize,
+        )?;
         if devices.is_empty() {
             return Ok(Vec::new());
         }

@@ -43,7 +43,11 @@ impl Read {
         scope: &Scope,
         devices: &[DeviceId],
     ) -> Result<Vec<(DeviceId, Label)>, Error> {
-        limit("devices of a question", devices.len(), PAGE_ROWS_MAX as usize)?;
+        limit(
+            "devices of a question",
+            devices.len(),
+            PAGE_ROWS_MAX as usize,
+        )?;
         self.labels_where(scope, Some(devices)).await
     }
 

@@ -53,7 +53,8 @@ impl Write {
         tenant: TenantId,
         manifest: &SignedManifest,
     ) -> Result<(), Error> {
-        self.require(scope, "tenant", "tenants", tenant.arg()).await?;
+        self.require(scope, "tenant", "tenants", tenant.arg())
+            .await?;
         let row = vec![
             tenant.arg(),
             manifest.content.arg(),
@@ -62,6 +63,8 @@ impl Write {
         ];
         let columns = ["tenant", "content", "digest", "bytes"];
         let update = " ON CONFLICT (tenant, content) DO NOTHING";
-        self.bulk("manifests", &columns, vec![row], update).await.map(drop)
+        self.bulk("manifests", &columns, vec![row], update)
+            .await
+            .map(drop)
     }
 }

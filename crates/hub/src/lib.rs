@@ -12,6 +12,7 @@ pub mod hub;
 pub mod identity;
 pub mod model;
 pub mod publish;
+pub mod rollouts;
 pub mod settings;
 
 pub use hub::Hub;

@@ -5,24 +5,22 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
+use thimble_hub_api::device::{Weekday, Window as ApiWindow};
 use thimble_hub_blobs::source_of;
 use thimble_hub_store::{
     Assignment, Deployment, DeploymentId, Device, DeviceId, DeviceState, Id as _, Match, NewState,
     Page, Scope, Sealed, Secret, SecretId, SecretRevision, SignedManifest, StoredState, Tenant,
     TenantId, Write,
 };
-use thimble_hub_api::device::{Weekday, Window as ApiWindow};
 use thimble_image::Digest;
 use thimble_protocol::sign::sign_manifest;
-use thimble_protocol::state::{
-    Escalation, Item, Rung, SealedSecret, UpdatePolicy, Window,
-};
+use thimble_protocol::state::{Escalation, Item, Rung, SealedSecret, UpdatePolicy, Window};
 use thimble_protocol::{Capabilities, DesiredState, StateVersion, UnixSeconds};
 use thimble_rollout::{Labels, Selector};
 
 use super::load::parse;
 use super::{
-    Layered, Published, PublishError, Publisher, RevisionSpec, compile_manifest, image,
+    Layered, PublishError, Published, Publisher, RevisionSpec, Signing, compile_manifest, image,
     revision_spec, secret, secret_context, space,
 };
 use crate::authority::TenantKeys;
@@ -60,7 +58,9 @@ impl FleetSettings {
     /// [`PublishError::Damaged`]: they say what is not known.
     pub fn of(tenant: &Tenant) -> Result<Self, PublishError> {
         match tenant.settings.get("fleet") {
-            Some(settings) => parse(settings.clone(), || format!("settings of tenant {}", tenant.id)),
+            Some(settings) => parse(settings.clone(), || {
+                format!("settings of tenant {}", tenant.id)
+            }),
             None => Ok(Self::default()),
         }
     }
@@ -133,9 +133,10 @@ impl<'a> Work<'a> {
         publisher: &'a Publisher,
         write: &mut Write,
         scope: &'a Scope,
-        tenant: TenantId,
+        signing: &Signing,
         now_ms: i64,
     ) -> Result<Self, PublishError> {
+        let tenant = signing.tenant;
         let record: Tenant = write.one(scope, tenant).await?;
         let of_tenant = [Match::equals("tenant", &tenant)];
         let deployments: Vec<Deployment> = write.all(scope, &of_tenant).await?;
@@ -144,7 +145,7 @@ impl<'a> Work<'a> {
             scope,
             tenant,
             now_ms,
-            keys: publisher.keys.signing(tenant).await?,
+            keys: Arc::clone(&signing.keys),
             settings: FleetSettings::of(&record)?,
             deployments: deployments
                 .into_iter()
@@ -179,7 +180,14 @@ impl<'a> Work<'a> {
                 Ok(version) => (*version, false),
                 Err(state) => (state.version.0, true),
             };
-            published.insert(device.id, Published { version, is_new, manifests });
+            published.insert(
+                device.id,
+                Published {
+                    version,
+                    is_new,
+                    manifests,
+                },
+            );
             if let Err(state) = new {
                 state.check().map_err(|error| PublishError::State {
                     device: device.id,
@@ -207,15 +215,26 @@ impl<'a> Work<'a> {
     ) -> Result<Known, PublishError> {
         let mut pairs: HashMap<DeviceId, Vec<(String, String)>> = HashMap::new();
         for (device, label) in write.labels_of(self.scope, ids).await? {
-            pairs.entry(device).or_default().push((label.key, label.value));
+            pairs
+                .entry(device)
+                .or_default()
+                .push((label.key, label.value));
         }
         let labels = devices
             .iter()
-            .map(|device| (device.id, labels(device, pairs.remove(&device.id).unwrap_or_default())))
+            .map(|device| {
+                (
+                    device.id,
+                    labels(device, pairs.remove(&device.id).unwrap_or_default()),
+                )
+            })
             .collect();
         let mut assignments: HashMap<DeviceId, Vec<Assignment>> = HashMap::new();
         for assignment in write.assignments_of(self.scope, ids).await? {
-            assignments.entry(assignment.device).or_default().push(assignment);
+            assignments
+                .entry(assignment.device)
+                .or_default()
+                .push(assignment);
         }
         let states = write.states_of(self.scope, ids).await?.into_iter();
         let seals = write.seals(self.scope, ids).await?.into_iter();
@@ -223,7 +242,9 @@ impl<'a> Work<'a> {
             labels,
             assignments,
             states: states.map(|state| (state.version.device, state)).collect(),
-            seals: seals.map(|seal| ((seal.device, seal.secret), seal)).collect(),
+            seals: seals
+                .map(|seal| ((seal.device, seal.secret), seal))
+                .collect(),
         })
     }
 
@@ -237,7 +258,10 @@ impl<'a> Work<'a> {
     ) -> Result<(DesiredState, BTreeMap<DeploymentId, Digest>), PublishError> {
         let nothing = Labels::default();
         let labels = known.labels.get(&device.id).unwrap_or(&nothing);
-        let assignments = known.assignments.get(&device.id).map_or(&[][..], Vec::as_slice);
+        let assignments = known
+            .assignments
+            .get(&device.id)
+            .map_or(&[][..], Vec::as_slice);
         let mut items = Vec::with_capacity(assignments.len());
         let mut manifests = BTreeMap::new();
         let mut names = BTreeSet::new();
@@ -278,7 +302,9 @@ impl<'a> Work<'a> {
     ) -> Result<Vec<&'b Assignment>, PublishError> {
         let mut left: Vec<(&Assignment, Arc<Revision>)> = Vec::with_capacity(assignments.len());
         for assignment in assignments {
-            let revision = self.revision(write, assignment.deployment, assignment.revision).await?;
+            let revision = self
+                .revision(write, assignment.deployment, assignment.revision)
+                .await?;
             left.push((assignment, revision));
         }
         let mut ordered = Vec::with_capacity(left.len());
@@ -288,7 +314,10 @@ impl<'a> Work<'a> {
                 needed.any(|needed| left.iter().any(|(other, _)| other.deployment == *needed))
             };
             // A circle is refused when it is declared; here it would only cost the order.
-            let next = left.iter().position(|(_, revision)| !waits(revision)).unwrap_or(0);
+            let next = left
+                .iter()
+                .position(|(_, revision)| !waits(revision))
+                .unwrap_or(0);
             ordered.push(left.remove(next).0);
         }
         Ok(ordered)
@@ -304,13 +333,18 @@ impl<'a> Work<'a> {
             return Ok(Arc::clone(revision));
         }
         let content = revision_spec(write, self.scope, deployment, number).await?;
-        let selectors = content.spec.overrides.iter().map(|one| Selector::parse(&one.selector));
-        let selectors = selectors.collect::<Result<_, _>>().map_err(|error| {
-            PublishError::Damaged {
-                what: format!("overrides of revision {number} of deployment {deployment}"),
-                reason: error.to_string(),
-            }
-        })?;
+        let selectors = content
+            .spec
+            .overrides
+            .iter()
+            .map(|one| Selector::parse(&one.selector));
+        let selectors =
+            selectors
+                .collect::<Result<_, _>>()
+                .map_err(|error| PublishError::Damaged {
+                    what: format!("overrides of revision {number} of deployment {deployment}"),
+                    reason: error.to_string(),
+                })?;
         let depends_on = content.spec.depends_on.iter().map(|name| {
             let id = self.deployments.get(name).copied();
             id.ok_or_else(|| PublishError::NoDependency {
@@ -323,7 +357,8 @@ impl<'a> Work<'a> {
             depends_on: depends_on.collect::<Result<_, _>>()?,
             content,
         });
-        self.revisions.insert((deployment, number), Arc::clone(&revision));
+        self.revisions
+            .insert((deployment, number), Arc::clone(&revision));
         Ok(revision)
     }
 
@@ -375,7 +410,9 @@ impl<'a> Work<'a> {
         hash.update(signer.public().id);
         hash.update(manifest.encode());
         let fingerprint: [u8; 32] = hash.finalize().into();
-        let before = write.signed_manifest(self.scope, self.tenant, fingerprint).await?;
+        let before = write
+            .signed_manifest(self.scope, self.tenant, fingerprint)
+            .await?;
         if let Some(before) = before {
             return Ok(Signed {
                 digest: Digest::from_bytes(before.digest),
@@ -394,8 +431,14 @@ impl<'a> Work<'a> {
             bytes,
         };
         space.put(digest, source_of(envelope.into())).await?;
-        write.put_signed_manifest(self.scope, self.tenant, &kept).await?;
-        Ok(Signed { digest, bytes, secrets })
+        write
+            .put_signed_manifest(self.scope, self.tenant, &kept)
+            .await?;
+        Ok(Signed {
+            digest,
+            bytes,
+            secrets,
+        })
     }
 
     /// Finds an image, and makes sure that the tenant of the devices has it too.
@@ -409,7 +452,10 @@ impl<'a> Work<'a> {
         if content.app_tenant != self.tenant {
             let own = space(&self.publisher.blobs, self.tenant)?;
             let parts = [found.manifest, found.config, found.layer];
-            for digest in parts.into_iter().chain(found.referrers.iter().map(|blob| blob.digest)) {
+            for digest in parts
+                .into_iter()
+                .chain(found.referrers.iter().map(|blob| blob.digest))
+            {
                 own.take_over(&from, &digest).await?;
             }
         }
@@ -426,9 +472,10 @@ impl<'a> Work<'a> {
         seals: &mut Vec<Sealed>,
     ) -> Result<SealedSecret, PublishError> {
         let value = self.value(write, name).await?;
-        let before = known.seals.get(&(device.id, value.secret)).filter(|seal| {
-            seal.number == value.number && seal.fingerprint == device.fingerprint
-        });
+        let before = known
+            .seals
+            .get(&(device.id, value.secret))
+            .filter(|seal| seal.number == value.number && seal.fingerprint == device.fingerprint);
         if let Some(before) = before {
             return Ok(SealedSecret {
                 name: name.to_owned(),
@@ -452,9 +499,14 @@ impl<'a> Work<'a> {
         if let Some(value) = self.secrets.get(name) {
             return Ok(Arc::clone(value));
         }
-        let missing = || PublishError::NoSecret { name: name.to_owned() };
+        let missing = || PublishError::NoSecret {
+            name: name.to_owned(),
+        };
         let text = name.to_owned();
-        let matches = [Match::equals("tenant", &self.tenant), Match::equals("name", &text)];
+        let matches = [
+            Match::equals("tenant", &self.tenant),
+            Match::equals("name", &text),
+        ];
         let secret: Option<Secret> = write.find(self.scope, &matches).await?;
         let secret = secret.ok_or_else(missing)?;
         let matches = [
@@ -467,7 +519,10 @@ impl<'a> Work<'a> {
         let value = Arc::new(Value {
             secret: secret.id,
             number: secret.latest,
-            value: self.publisher.keys.open_secret(&context, &revision.ciphertext)?,
+            value: self
+                .publisher
+                .keys
+                .open_secret(&context, &revision.ciphertext)?,
         });
         self.secrets.insert(text, Arc::clone(&value));
         Ok(value)

@@ -139,7 +139,10 @@ impl fmt::Display for PublishError {
             Self::NoRevision {
                 deployment,
                 revision,
-            } => write!(formatter, "deployment {deployment} has no revision {revision}"),
+            } => write!(
+                formatter,
+                "deployment {deployment} has no revision {revision}"
+            ),
             Self::NoDependency { deployment, name } => write!(
                 formatter,
                 "deployment {deployment} depends on {name:?}, which does not exist"
@@ -155,7 +158,10 @@ impl fmt::Display for PublishError {
                 "the secret {name:?} cannot be sealed for device {device}"
             ),
             Self::Manifest { deployment, .. } => {
-                write!(formatter, "the manifest of deployment {deployment} cannot be signed")
+                write!(
+                    formatter,
+                    "the manifest of deployment {deployment} cannot be signed"
+                )
             }
             Self::State { device, .. } => {
                 write!(formatter, "device {device} would refuse its state")

@@ -32,9 +32,7 @@ pub(super) async fn find(space: &Space, image: &str) -> Result<Image, PublishErr
         let layers = document.layers.len();
         return Err(fault(ImageFault::NotOneModule { layers }));
     };
-    let size = |bytes: u64| {
-        u32::try_from(bytes).map_err(|_| fault(ImageFault::TooLarge { bytes }))
-    };
+    let size = |bytes: u64| u32::try_from(bytes).map_err(|_| fault(ImageFault::TooLarge { bytes }));
     Ok(Image {
         reference: name.to_owned(),
         manifest: digest,
@@ -97,10 +95,11 @@ async fn read(
     let name = ManifestName::Digest(digest);
     let manifest = space.resolve(repository, &name).await.map_err(fault)?;
     let bytes = space.manifest_bytes(&manifest).await.map_err(fault)?;
-    let document = Document::parse(&bytes, Some(&manifest.media_type))
-        .map_err(|error| PublishError::Damaged {
+    let document = Document::parse(&bytes, Some(&manifest.media_type)).map_err(|error| {
+        PublishError::Damaged {
             what: format!("the manifest {digest} of {image}"),
             reason: error.to_string(),
-        })?;
+        }
+    })?;
     Ok((document, bytes.len() as u64))
 }

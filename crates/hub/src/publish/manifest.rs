@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use thimble_hub_api::app::{ContainerSpec, Limits};
 use thimble_hub_api::deployment::{DeploymentSpec, Settings, UpdateRules};
+use thimble_protocol::ids::DeploymentId;
 use thimble_protocol::manifest::{
     Container, Health, Image, Limits as WireLimits, Manifest, Mount, SecretVariable,
     UpdateRules as WireRules,
 };
-use thimble_protocol::ids::DeploymentId;
 
 /// The name of settings for every container.
 const EVERY: &str = "*";

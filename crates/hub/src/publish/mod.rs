@@ -6,6 +6,7 @@
 
 mod compile;
 mod error;
+mod hub;
 mod image;
 mod load;
 mod manifest;
@@ -18,13 +19,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use thimble_hub_blobs::{Blobs, NameSpace, Space};
-use thimble_hub_store::{Audit, DeploymentId, DeviceId, NewState, Scope, SecretId, TenantId, Write};
+use thimble_hub_store::{
+    Audit, DeploymentId, DeviceId, NewState, Scope, SecretId, TenantId, Write,
+};
 use thimble_image::Digest;
 
 use crate::authority::TenantKeys;
 
-pub use compile::FleetSettings;
+pub use compile::{FleetSettings, LadderStep};
+pub(crate) use compile::{labels, wire_window};
 pub use error::PublishError;
+pub(crate) use load::parse;
 pub use load::{RevisionSpec, VersionDocument, revision_spec};
 pub use manifest::{Layered, compile_manifest};
 
@@ -74,6 +79,13 @@ impl fmt::Debug for Publisher {
     }
 }
 
+/// What signs for a tenant.
+#[derive(Clone, Debug)]
+pub struct Signing {
+    tenant: TenantId,
+    keys: Arc<TenantKeys>,
+}
+
 /// What a device is to have after publishing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
@@ -92,8 +104,17 @@ impl Publisher {
         Self { blobs, keys }
     }
 
+    /// Reads what signs for a tenant: before the transaction begins, since the first time a key is made in one of its own.
+    ///
+    /// # Errors
+    /// [`PublishError::NoKey`], and the store's.
+    pub async fn signing(&self, tenant: TenantId) -> Result<Signing, PublishError> {
+        let keys = self.keys.signing(tenant).await?;
+        Ok(Signing { tenant, keys })
+    }
+
     /// Publishes what these devices of a tenant are to have now, as it is in this transaction. Call it after the changes, and
-    /// before the commit. It writes no entry into the audit log: the change that it follows has one.
+    /// before the commit. Devices of other tenants are left out. It writes no entry into the audit log: the change that it follows has one.
     ///
     /// # Errors
     /// [`PublishError`] says what cannot be compiled, and why. Then nothing may be committed.
@@ -101,7 +122,7 @@ impl Publisher {
         &self,
         write: &mut Write,
         scope: &Scope,
-        tenant: TenantId,
+        signing: &Signing,
         devices: &BTreeSet<DeviceId>,
         now_ms: i64,
     ) -> Result<HashMap<DeviceId, Published>, PublishError> {
@@ -109,12 +130,29 @@ impl Publisher {
         if devices.is_empty() {
             return Ok(published);
         }
-        let mut work = compile::Work::begin(self, write, scope, tenant, now_ms).await?;
+        let mut work = compile::Work::begin(self, write, scope, signing, now_ms).await?;
         let devices: Vec<DeviceId> = devices.iter().copied().collect();
         for piece in devices.chunks(DEVICES_AT_ONCE) {
             let states: Vec<NewState> = work.devices(write, piece, &mut published).await?;
             write.publish_states(scope, states, &Audit::part())?;
         }
         Ok(published)
+    }
+
+    /// Publishes what all devices of a tenant are to have: after a secret or the tenant's settings changed. Devices for which
+    /// that says nothing new keep their version.
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub async fn publish_all(
+        &self,
+        write: &mut Write,
+        signing: &Signing,
+        now_ms: i64,
+    ) -> Result<HashMap<DeviceId, Published>, PublishError> {
+        let scope = Scope::authenticated(signing.tenant);
+        let assignments = write.all_assignments(&scope).await?;
+        let devices = assignments.iter().map(|one| one.device).collect();
+        self.publish(write, &scope, signing, &devices, now_ms).await
     }
 }
