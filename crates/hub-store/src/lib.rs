@@ -27,6 +27,7 @@ mod queue;
 mod record;
 mod records;
 mod rollouts;
+mod rows;
 mod scope;
 mod seals;
 mod settings;
