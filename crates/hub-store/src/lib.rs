@@ -21,6 +21,7 @@ mod ids;
 mod labels;
 mod leases;
 mod login;
+mod manifests;
 mod migrations;
 mod queue;
 mod record;
@@ -50,6 +51,7 @@ pub use ids::{
 pub use labels::Label;
 pub use leases::Lease;
 pub use login::Login;
+pub use manifests::SignedManifest;
 pub use queue::Attempt;
 pub use record::{Listed, Match, Page, Record};
 pub use records::{
