@@ -71,7 +71,7 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .merge(secrets::routes())
         .merge(webhooks::routes())
         .merge(audit::routes())
-    .merge(system::routes())
+        .merge(system::routes())
 }
 
 async fn no_such_path(uri: Uri) -> Fault {

@@ -143,7 +143,10 @@ pub(super) async fn view(
     let row = DeviceRow {
         device: read.one(scope, id).await?,
         labels: read.labels(scope, id).await?,
-        desired: read.state(scope, id).await?.map(|state| state.version.version),
+        desired: read
+            .state(scope, id)
+            .await?
+            .map(|state| state.version.version),
         status: read.status(scope, id).await?,
         seen_ms: read.last_seen(scope, id).await?,
     };
