@@ -65,6 +65,10 @@ pub enum Error {
         /// The greatest version that this program knows.
         known: i64,
     },
+    /// A text that no database takes: it holds a zero character.
+    Text,
+    /// One operation names the same row twice.
+    Twice,
     /// A row holds what this program did not write.
     Corrupt {
         /// The column.
@@ -114,6 +118,8 @@ impl fmt::Display for Error {
                 "the database has version {found} and this hub knows versions up to {known}: \
                  run the newer hub, or restore a backup made before it"
             ),
+            Self::Text => formatter.write_str("a text holds a zero character: leave it out"),
+            Self::Twice => formatter.write_str("the same row is named twice: name it once"),
             Self::Corrupt { column, reason } => {
                 write!(
                     formatter,
@@ -158,6 +164,9 @@ impl From<sqlx::Error> for Error {
             return Self::Referenced { rule: rule() };
         }
         match database.code().as_deref() {
+            // PostgreSQL: what its encoding has no place for.
+            Some("22021") => Self::Text,
+            Some("21000") => Self::Twice,
             // PostgreSQL: serialization failure, deadlock.
             Some("40001" | "40P01") => Self::Retry,
             // PostgreSQL: lock not available, too many connections. SQLite: busy, locked, busy snapshot.

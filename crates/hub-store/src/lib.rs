@@ -21,11 +21,13 @@ mod ids;
 mod labels;
 mod leases;
 mod login;
+mod manifests;
 mod migrations;
 mod queue;
 mod record;
 mod records;
 mod rollouts;
+mod rows;
 mod scope;
 mod seals;
 mod settings;
@@ -48,6 +50,7 @@ pub use ids::{
 pub use labels::Label;
 pub use leases::Lease;
 pub use login::Login;
+pub use manifests::SignedManifest;
 pub use queue::Attempt;
 pub use record::{Listed, Match, Page, Record};
 pub use records::{

@@ -11,6 +11,8 @@ pub mod device;
 pub mod hub;
 pub mod identity;
 pub mod model;
+pub mod publish;
+pub mod rollouts;
 pub mod settings;
 
 pub use hub::Hub;
