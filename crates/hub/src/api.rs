@@ -39,6 +39,7 @@ use crate::hub::Hub;
 
 use reply::Fault;
 
+pub(crate) use allowed::Peer;
 pub use serve::{TlsError, acceptor, serve};
 
 /// The description of the interface, as `spec/openapi/hub.json` has it.
@@ -54,7 +55,9 @@ pub fn router(hub: Arc<Hub>) -> Router {
     let router = router
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method);
-    guard::guarded(router, &hub).with_state(hub)
+    let registry = crate::registry::router(Arc::clone(&hub));
+    // Images take as long as they take: the registry has limits of its own.
+    guard::guarded(router, &hub).with_state(hub).merge(registry)
 }
 
 fn routes() -> OpenApiRouter<Arc<Hub>> {

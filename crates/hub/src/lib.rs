@@ -13,7 +13,9 @@ pub mod identity;
 pub mod model;
 pub mod publish;
 pub mod rollouts;
+pub mod registry;
 pub mod settings;
+pub mod webhooks;
 
 pub use hub::Hub;
 pub use settings::Settings;
