@@ -238,6 +238,7 @@ impl Device {
                 .map_err(|error| format!("what was saved cannot be gone on from: {error}"))?,
             None => Agent::new(settings, now),
         };
+        self.is_held_here = self.agent.status(now).is_held_here;
         let seed = self.random.below(u64::MAX);
         self.session = Session::new(self.session_settings.clone(), seed, now.ms, self.agent.tag());
         self.truth.was_saved = true;

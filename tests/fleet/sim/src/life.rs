@@ -257,7 +257,7 @@ impl Life {
     }
 }
 
-fn offer() -> Offer {
+pub(crate) fn offer() -> Offer {
     Offer {
         architecture: "x86_64".into(),
         ram_bytes: 1 << 20,

@@ -212,7 +212,7 @@ impl Hub {
         }
         let own = self.kept.rollouts.get_mut(made.rollout)?;
         let is_over = own.progress.state.is_ended() || own.progress.state == State::Finished;
-        own.has_ended = is_over && !own.rows.iter().any(Row::is_open);
+        own.has_ended = is_over && !own.rows.iter().any(Row::is_pending);
         Some(changed)
     }
 

@@ -42,6 +42,10 @@ impl World {
     fn differs(&self, device: u32) -> Option<String> {
         let one = &self.devices[device as usize];
         let record = self.hub.kept.records.get(device as usize)?;
+        // A hub whose backup has no state for it never told it anything: it keeps what it has.
+        if record.version == 0 {
+            return None;
+        }
         let status = one.agent.status(one.now(self.now_ms));
         for place in 0..self.apps.deployments.len() {
             let declared = record.revision(place).and_then(|revision| self.apps.number(place, revision));
@@ -92,7 +96,7 @@ impl World {
         }
         let is_so = running == declared;
         // A hub that was restored believes what its backup says, until something else is declared.
-        if self.devices[device as usize].truth.is_forgotten && AS_DECLARED.contains(&word) {
+        if (self.devices[device as usize].truth.is_forgotten || record.version == 0) && AS_DECLARED.contains(&word) {
             self.counts.excused += u64::from(!is_so);
             return None;
         }

@@ -148,8 +148,12 @@ impl World {
         if !one.is_on {
             return;
         }
-        one.is_held_here = is_held;
         self.tell(device, thimble_agent::Event::LocalHold { is_held });
+        let one = &mut self.devices[device as usize];
+        // If the power went at that moment, the person at the device sees whether it was taken once the device is back.
+        if one.is_on {
+            one.is_held_here = is_held;
+        }
         self.settle(device);
     }
 
