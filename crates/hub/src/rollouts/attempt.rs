@@ -110,11 +110,6 @@ impl Kept {
         matches!(self.outcome, Word::Open | Word::TimedOut)
     }
 
-    /// Says whether nothing came of it yet.
-    pub(super) const fn is_open(&self) -> bool {
-        matches!(self.outcome, Word::Open)
-    }
-
     /// Says whether it goes to what the rollout brings.
     pub(super) const fn is_forward(&self) -> bool {
         !self.is_back

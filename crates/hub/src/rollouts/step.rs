@@ -100,7 +100,7 @@ impl Step<'_> {
         let mut record = own.record.clone();
         let is_new = put_progress(&mut record, &own.memory, &made.progress)?;
         let is_over = made.progress.state.is_ended() || made.progress.state == State::Finished;
-        let has_open = has_open(own, made);
+        let has_open = has_open(fleet, own, made);
         let ended_ms = (is_over && !has_open).then(|| own.record.ended_ms.unwrap_or(self.now_ms));
         let has_ended = ended_ms != own.record.ended_ms;
         let moves = is_new
@@ -326,16 +326,20 @@ const fn event_kind(transition: &Transition) -> &'static str {
     }
 }
 
-/// Says whether devices are being changed after a plan.
-fn has_open(own: &Loaded, made: &Plan) -> bool {
+/// Says whether devices are being changed after a plan. What took too long may still come about, and must count in budgets
+/// until it did; a device that is no more never changes.
+fn has_open(fleet: &Fleet, own: &Loaded, made: &Plan) -> bool {
     let closed: BTreeSet<DeviceId> = made
         .closed
         .iter()
+        .filter(|closed| !matches!(closed.outcome, Outcome::TimedOut { .. }))
         .map(|closed| kept_device_id(closed.device))
         .collect();
     let mut left = own.attempts.iter();
     !made.assignments.is_empty()
-        || left.any(|(device, attempt)| attempt.is_open() && !closed.contains(device))
+        || left.any(|(device, attempt)| {
+            attempt.is_pending() && !closed.contains(device) && fleet.device(*device).is_some()
+        })
 }
 
 /// Returns the change of a device after a plan, if the plan changes it.

@@ -148,6 +148,7 @@ impl World {
         if !one.is_on {
             return;
         }
+        one.is_held_here &= is_held;
         self.tell(device, thimble_agent::Event::LocalHold { is_held });
         let one = &mut self.devices[device as usize];
         // If the power went at that moment, the person at the device sees whether it was taken once the device is back.
