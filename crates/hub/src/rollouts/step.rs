@@ -32,6 +32,8 @@ pub(super) struct Step<'a> {
     pub(super) tenant: TenantId,
     pub(super) lease: &'a Lease,
     pub(super) now_ms: i64,
+    /// Since when this node listens to devices.
+    pub(super) listening_since_ms: i64,
 }
 
 /// What is left to do after a step.
@@ -65,7 +67,16 @@ impl Step<'_> {
             let Some(own) = rollouts.get(index) else {
                 break;
             };
-            let mut made = plan(&own.policy, &snapshot(&fleet, &rollouts, own), now);
+            let mut made = plan(
+                &own.policy,
+                &snapshot(
+                    &fleet,
+                    &rollouts,
+                    own,
+                    super::moment(self.listening_since_ms),
+                ),
+                now,
+            );
             let is_cut = made.assignments.len() > ASSIGNMENTS_MAX;
             made.assignments.truncate(ASSIGNMENTS_MAX);
             let kept = self.keep(&scope, &signing, &fleet, own, &made).await;

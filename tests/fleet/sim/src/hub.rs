@@ -119,6 +119,7 @@ pub(crate) struct Hub {
     pub(crate) kept: Kept,
     pub(crate) backup: Option<Kept>,
     pub(crate) is_up: bool,
+    pub(crate) up_since_ms: u64,
     /// Rises when it crashes: what was under way before is lost.
     pub(crate) life: u32,
     pub(crate) facts: Vec<Facts>,
@@ -176,6 +177,7 @@ impl Hub {
             },
             backup: None,
             is_up: true,
+            up_since_ms: 0,
             life: 0,
             verdicts: vec![BTreeMap::new(); facts.len()],
             facts,

@@ -54,7 +54,7 @@ fn stage(words: &Words<'_>) -> Result<World> {
     let count: u32 = words.word(1).parse()?;
     let lines = words.number("lines")?.unwrap_or(1).max(1);
     let poll_s = words.seconds("poll")?.unwrap_or(60);
-    let wait_s = words.seconds("wait")?.unwrap_or(0);
+    let wait_s = words.seconds("wait")?.unwrap_or(300);
     let facts: Result<Vec<Facts>> = (0..count)
         .map(|device| {
             let line = device % lines;
@@ -74,6 +74,9 @@ fn stage(words: &Words<'_>) -> Result<World> {
     let device = |index| Device::new(index, 1, Habits::GOOD, settings.clone(), 0);
     let mut world = World::new(1, facts?, Signatures::P256, device)?;
     world.trace = Trace::on(None);
+    if wait_s > 0 {
+        world.hub.next_poll_s = Some(1);
+    }
     world.sent = Some(vec![Vec::new(); count as usize]);
     Ok(world)
 }

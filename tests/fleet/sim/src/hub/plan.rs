@@ -85,6 +85,7 @@ impl Hub {
             devices,
             bystanders,
             other_budgets,
+            listening_since: unix(self.up_since_ms),
         })
     }
 

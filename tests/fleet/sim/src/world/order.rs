@@ -87,7 +87,7 @@ impl World {
                 }
             }
             Order::HubUp => {
-                self.hub.is_up = true;
+                self.start_hub();
                 self.trace.line(now_ms, None, || "the hub is up".into());
             }
             Order::BackUp => self.back_up_hub(),
@@ -171,7 +171,7 @@ impl World {
     }
 
     fn heal(&mut self) {
-        self.hub.is_up = true;
+        self.start_hub();
         self.sent = self.sent.take().map(|_| Vec::new());
         let count = u32::try_from(self.devices.len()).unwrap_or(0);
         for device in 0..count {

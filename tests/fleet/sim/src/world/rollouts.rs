@@ -166,6 +166,15 @@ impl World {
         self.trace.line(self.now_ms, None, || "the hub is down".into());
     }
 
+    /// The hub's process starts, if it does not run.
+    pub(super) const fn start_hub(&mut self) {
+        if !self.hub.is_up {
+            self.hub.is_up = true;
+            self.hub.up_since_ms = self.now_ms;
+            self.hub.is_dirty = true;
+        }
+    }
+
     /// The hub gets back what a backup holds: it knows less than its devices.
     pub(super) fn restore_hub(&mut self) {
         let Some(backup) = self.hub.backup.clone() else {
