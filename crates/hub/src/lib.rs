@@ -11,9 +11,10 @@ pub mod device;
 pub mod hub;
 pub mod identity;
 pub mod model;
+pub mod node;
 pub mod publish;
-pub mod rollouts;
 pub mod registry;
+pub mod rollouts;
 pub mod settings;
 pub mod webhooks;
 
