@@ -233,6 +233,7 @@ impl Site {
             "/v1/claim-codes",
             "/v1/apps",
             "/v1/deployments",
+            "/v1/rollouts",
             "/v1/secrets",
             "/v1/webhooks",
             "/v1/audit",
