@@ -155,8 +155,7 @@ impl Application<'_> {
         if let Some(present) = present {
             let document: VersionDocument =
                 serde_json::from_value(present.document).unwrap_or_default();
-            let kept = document.containers.iter().map(|container| &container.spec);
-            if kept.eq(containers) {
+            if document.is_declared_by(containers) {
                 return Ok(false);
             }
             return Err(Fault::new(

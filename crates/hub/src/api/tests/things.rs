@@ -70,7 +70,7 @@ pub(super) async fn app(site: &Site, tenant: &str, token: &str, name: &str) {
         .await;
     assert_eq!(app.status, StatusCode::CREATED, "{app:?}");
     let tenant = tenant_id(site, tenant).await;
-    let blob = json!({ "digest": format!("sha256:{:064}", 1), "bytes": 1 });
+    let image = format!("reader:1@sha256:{:064}", 1);
     let version = AppVersion {
         id: AppVersionId::fresh(),
         tenant,
@@ -78,10 +78,7 @@ pub(super) async fn app(site: &Site, tenant: &str, token: &str, name: &str) {
         created_ms: 0,
         app: app.json()["id"].as_str().unwrap().parse().unwrap(),
         version: "1".to_owned(),
-        document: json!({ "containers": [{
-            "spec": { "name": "reader", "image": "reader:1" },
-            "image": { "reference": "reader:1", "manifest": blob, "config": blob, "layer": blob, "referrers": [] },
-        }] }),
+        document: json!({ "containers": [{ "name": "reader", "image": image }] }),
         published_ms: Some(0),
     };
     let audit = Audit::new(0, "test", "app.publish", "app");
