@@ -12,115 +12,99 @@ use crate::{Timestamp, is_default};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    /// The waves, one after the other; a canary is a small first wave. None means one wave of all devices.
+    /// The waves, in this order; whoever is in none of them comes in a last one. None means one wave for all.
     #[serde(default, skip_serializing_if = "is_default")]
     pub waves: Vec<Wave>,
-    /// Devices that may be down or updating at once among those with the same value of a label: `{"line": {"count": 1}}`.
-    /// Devices that are unhealthy or offline for another reason count too.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub budgets: BTreeMap<String, Threshold>,
-    /// Updates that are begun within any minute at most.
+    /// Devices that begin per minute at most, over all waves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_per_minute: Option<u32>,
-    /// Updates that are open at once at most.
+    /// Devices that may be down or updating at once, for each value of a label: `{"line": 1}`. Devices that are unhealthy or
+    /// offline for another reason count too.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub budgets: BTreeMap<String, u32>,
+    /// Failures after which a device is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_once_max: Option<u32>,
-    /// A device with so many failed updates is left out.
+    pub device_failures_max: Option<u32>,
+    /// Seconds that a device may take before it counts as failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failures_per_device_max: Option<u32>,
-    /// Seconds after which an update that is not done has failed; a device that waits for a window, a hold or its app waits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attempt_timeout_s: Option<u32>,
-    /// Seconds without a sign of life after which a device is offline.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub offline_after_s: Option<u32>,
-    /// Seconds before its window at which a device is told, so that it can fetch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub window_lead_s: Option<u32>,
-    /// When the rollout begins, at the earliest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub begins_at: Option<Timestamp>,
-    /// When the rollout ends, finished or not.
+    pub device_timeout_s: Option<u32>,
+    /// When the rollout ends by itself, as failed if it has not finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deadline: Option<Timestamp>,
-    /// What is done when there were too many failures.
+    /// What is done when an error threshold is passed.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub on_failures: OnFailures,
+    pub on_error: OnError,
 }
 
-/// A part of the devices.
+/// Some of the devices, at once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wave {
     /// Its name, for people.
     #[serde(default, skip_serializing_if = "is_default")]
     pub name: String,
-    /// Which devices may be in it; empty means every device.
+    /// Which devices, of those that are left; empty means all.
     #[serde(default, skip_serializing_if = "is_default")]
     pub selector: String,
-    /// How many of them; not together with `percent`. Neither means all that are left.
+    /// How many of those at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
-    /// How many of a hundred of all that its selector picks, at least one.
+    /// How many of all devices of the rollout at most, 1 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<u8>,
-    /// Percent of its devices that must have succeeded before the next wave begins. Without it all must be through, in
-    /// failure or success.
+    /// Devices that are updated at once at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<u32>,
+    /// How many of its devices must have succeeded before the next wave begins, 0 to 100; 100 if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success_percent: Option<u8>,
-    /// Failures of its devices that are borne; without numbers, all of them.
+    /// How many may fail.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub failures_max: Threshold,
-    /// Failures that are borne of its devices of one hardware type.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub hardware_failures_max: Threshold,
-    /// Seconds that it is watched before the next wave begins.
+    pub errors: Threshold,
+    /// How many may fail of each hardware type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors_per_model: Option<Threshold>,
+    /// Seconds that are waited after it has succeeded.
     #[serde(default, skip_serializing_if = "is_default")]
     pub soak_s: u32,
-    /// Who must approve before it begins.
+    /// Who has to approve it before it begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalRule>,
 }
 
-/// How much is borne; of both numbers the smaller one counts.
+/// How many devices may fail; the smaller of both counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Threshold {
-    /// So many at most.
+    /// Devices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
-    /// So many of a hundred at most.
+    /// Percent of those that began, 0 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<u8>,
 }
 
-/// What is done when there were too many failures.
+/// What is done when too many failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum OnFailures {
-    /// It pauses.
+pub enum OnError {
+    /// No more devices begin until somebody decides.
     #[default]
     Pause,
-    /// It ends.
-    Abort,
-    /// It is rolled back.
+    /// Those that began go back.
     RollBack,
 }
 
-/// Who must approve a wave.
+/// Who has to approve a wave.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalRule {
-    /// How many different people.
+    /// How many different people, 1 or 2; whoever started the rollout does not count when two are asked for.
     pub people: u8,
-    /// Roles of which each of them has one; none means any that may approve.
+    /// Roles of which one is needed; none means any that may approve.
     #[serde(default, skip_serializing_if = "is_default")]
     pub roles: Vec<Role>,
-    /// Whoever made the rollout is not one of them.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub excludes_author: bool,
 }
 
 /// Where a rollout is.

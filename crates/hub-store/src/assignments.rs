@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::bulk::pieces;
+use crate::record::{PAGE_ROWS_MAX, limit};
 use crate::sql::{Column, Row, Statement};
 use crate::{Audit, DeploymentId, DeviceId, Error, Read, RolloutId, Scope, TenantId, Write};
 
@@ -64,6 +65,33 @@ impl Read {
             .iter()
             .map(read)
             .collect()
+    }
+
+    /// Reads what these devices are to have, of which there are 1000 at most, in the order of devices and deployments.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`], and the database's.
+    pub async fn assignments_of(
+        &mut self,
+        scope: &Scope,
+        devices: &[DeviceId],
+    ) -> Result<Vec<Assignment>, Error> {
+        limit(
+            "devices of a question",
+            devices.len(),
+            PAGE_ROWS_MAX as usize,
+        )?;
+        if devices.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut statement = select(scope).rare();
+        statement
+            .push(" AND device IN (")
+            .bind_all(devices.iter().map(Column::arg))
+            .push(") ORDER BY device, deployment");
+        let rows = self.connection().rows(statement).await?;
+        rows.iter().map(read).collect()
     }
 
     /// Reads which devices are to have a deployment, in the order of devices.

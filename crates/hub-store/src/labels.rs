@@ -1,6 +1,6 @@
 //! Labels of devices: those that operators give, and those that devices set themselves.
 
-use crate::record::limit;
+use crate::record::{PAGE_ROWS_MAX, limit};
 use crate::sql::{Column, Statement};
 use crate::{Audit, DeviceId, Error, Read, Scope, TenantId, Write};
 
@@ -31,6 +31,24 @@ impl Read {
             .into_iter()
             .map(|(_, label)| label)
             .collect())
+    }
+
+    /// Reads the labels of these devices, of which there are 1000 at most, in the order of devices and keys.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`], and the database's.
+    pub async fn labels_of(
+        &mut self,
+        scope: &Scope,
+        devices: &[DeviceId],
+    ) -> Result<Vec<(DeviceId, Label)>, Error> {
+        limit(
+            "devices of a question",
+            devices.len(),
+            PAGE_ROWS_MAX as usize,
+        )?;
+        self.labels_where(scope, Some(devices)).await
     }
 
     /// Reads the labels of all devices, in the order of devices and keys.

@@ -22,6 +22,7 @@ mod ids;
 mod labels;
 mod leases;
 mod login;
+mod manifests;
 mod migrations;
 mod queue;
 mod record;
@@ -52,6 +53,7 @@ pub use ids::{
 pub use labels::Label;
 pub use leases::Lease;
 pub use login::Login;
+pub use manifests::SignedManifest;
 pub use queue::Attempt;
 pub use record::{Listed, Match, Page, Record};
 pub use records::{

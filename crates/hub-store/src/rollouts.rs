@@ -23,6 +23,8 @@ pub struct RolloutDevice {
     pub attempts: u32,
     /// The version of the desired state that it was given for this.
     pub state_version: Option<u64>,
+    /// The last change that the rollout made of it, and what came of it, as the executor writes it.
+    pub attempt: Option<String>,
     /// When that was written.
     pub updated_ms: i64,
 }
@@ -35,6 +37,7 @@ const COLUMNS: &[&str] = &[
     "reason",
     "attempts",
     "state_version",
+    "attempt",
     "updated_ms",
 ];
 
@@ -48,6 +51,7 @@ impl RolloutDevice {
             self.reason.arg(),
             self.attempts.arg(),
             self.state_version.arg(),
+            self.attempt.arg(),
             self.updated_ms.arg(),
         ]
     }
@@ -61,7 +65,8 @@ impl RolloutDevice {
             reason: row.column(4)?,
             attempts: row.column(5)?,
             state_version: row.column(6)?,
-            updated_ms: row.column(7)?,
+            attempt: row.column(7)?,
+            updated_ms: row.column(8)?,
         })
     }
 }
@@ -176,12 +181,13 @@ impl Write {
         }
         let rows = devices.iter().map(RolloutDevice::args).collect();
         let update = " ON CONFLICT (rollout, device) DO UPDATE SET wave = excluded.wave, status = excluded.status, \
-             reason = excluded.reason, attempts = excluded.attempts, state_version = excluded.state_version, \
+             reason = excluded.reason, attempts = excluded.attempts, state_version = excluded.state_version, attempt = excluded.attempt, \
              updated_ms = excluded.updated_ms \
              WHERE rollout_devices.status <> excluded.status OR rollout_devices.reason <> excluded.reason \
              OR rollout_devices.attempts <> excluded.attempts \
              OR COALESCE(rollout_devices.wave, -1) <> COALESCE(excluded.wave, -1) \
-             OR COALESCE(rollout_devices.state_version, -1) <> COALESCE(excluded.state_version, -1)";
+             OR COALESCE(rollout_devices.state_version, -1) <> COALESCE(excluded.state_version, -1) \
+             OR COALESCE(rollout_devices.attempt, '') <> COALESCE(excluded.attempt, '')";
         self.of_devices(scope, "rollout_devices", COLUMNS, rows, update)
             .await
     }

@@ -110,6 +110,37 @@ impl Read {
         }))
     }
 
+    /// Reads the desired states of these devices, of which there are 1000 at most; devices without one are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`], and the database's.
+    pub async fn states_of(
+        &mut self,
+        scope: &Scope,
+        devices: &[DeviceId],
+    ) -> Result<Vec<StoredState>, Error> {
+        limit("devices of a question", devices.len(), DEVICES_MAX)?;
+        if devices.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut statement = select("device, tenant, version, digest, payload, at_ms", scope).rare();
+        statement
+            .push(" AND device IN (")
+            .bind_all(devices.iter().map(Column::arg))
+            .push(")");
+        let rows = self.connection().rows(statement).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(StoredState {
+                    version: read_version(row)?,
+                    payload: row.column(4)?,
+                    at_ms: row.column(5)?,
+                })
+            })
+            .collect()
+    }
+
     /// Reads which states all devices are to have.
     ///
     /// # Errors

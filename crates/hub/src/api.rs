@@ -17,6 +17,7 @@ mod lookup;
 mod people;
 mod reply;
 mod request;
+mod rollouts;
 mod secrets;
 mod serve;
 mod session;
@@ -71,6 +72,7 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .merge(claims::routes())
         .merge(apps::routes())
         .merge(deployments::routes())
+        .merge(rollouts::routes())
         .merge(secrets::routes())
         .merge(webhooks::routes())
         .merge(audit::routes())

@@ -12,7 +12,10 @@ pub mod device;
 pub mod hub;
 pub mod identity;
 pub mod model;
+pub mod node;
+pub mod publish;
 pub mod registry;
+pub mod rollouts;
 pub mod settings;
 pub mod webhooks;
 

@@ -6,7 +6,6 @@ pub mod device;
 pub mod expected;
 pub mod names;
 pub mod pin;
-pub mod policy;
 pub mod version;
 
 use thimble_hub_api::Timestamp;

@@ -61,7 +61,7 @@ fn main() {
             percent: Some(percent),
         },
     };
-    let waves = [Amount::Count(100), Amount::Percent(10), Amount::All].map(|amount| Wave {
+    let waves = [Amount::count(100), Amount::percent(10), Amount::ALL].map(|amount| Wave {
         amount,
         ..Wave::default()
     });

@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Labels of a device at most: its operator's and its own, so that a device stays within 20 KB of the hub's memory.
-pub const LABELS_MAX: usize = 64;
+/// Labels of a device at most: 256 of its operator and 256 of its own are kept.
+pub const LABELS_MAX: usize = 512;
 /// Bytes of a key at most.
 pub const KEY_BYTES_MAX: usize = 64;
 /// Bytes of a value at most.
@@ -79,6 +79,20 @@ impl Labels {
             }
         }
         Ok(labels)
+    }
+
+    /// Makes labels of pairs that were checked when they were kept, by whatever rules held then: what cannot be a label is left
+    /// out, since no selector can name it.
+    #[must_use]
+    pub fn of_kept(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut kept: Vec<(String, String)> = pairs
+            .into_iter()
+            .filter(|(key, value)| check_key(key).is_ok() && check_value(key, value).is_ok())
+            .collect();
+        kept.sort_by(|left, right| left.0.cmp(&right.0));
+        kept.dedup_by(|later, earlier| later.0 == earlier.0);
+        kept.truncate(LABELS_MAX);
+        Self(kept)
     }
 
     /// Returns the value of a key.

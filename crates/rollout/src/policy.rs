@@ -52,6 +52,8 @@ pub struct Wave {
     pub selector: Option<Selector>,
     /// How many of them.
     pub amount: Amount,
+    /// Updates of its devices that are open at once, at most.
+    pub at_once_max: Option<u32>,
     /// Percent of its devices that must have succeeded before the next begins. Without it all must be through, in failure or
     /// success, and failures count by their own rules.
     pub success_percent: Option<u8>,
@@ -65,16 +67,47 @@ pub struct Wave {
     pub approval: Option<ApprovalRule>,
 }
 
-/// How many devices of those that a wave may have.
+/// How many devices a wave may have; the smaller number counts, and without one it may have all that are left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Amount {
-    /// All that are left.
-    #[default]
-    All,
+pub struct Amount {
     /// So many.
-    Count(u32),
-    /// So many of a hundred of all that its selector picks, at least one.
-    Percent(u8),
+    pub count: Option<u32>,
+    /// So many of a hundred of all devices of the rollout, at least one.
+    pub percent: Option<u8>,
+}
+
+impl Amount {
+    /// All that are left.
+    pub const ALL: Self = Self {
+        count: None,
+        percent: None,
+    };
+
+    /// So many.
+    #[must_use]
+    pub const fn count(count: u32) -> Self {
+        Self {
+            count: Some(count),
+            percent: None,
+        }
+    }
+
+    /// So many of a hundred.
+    #[must_use]
+    pub const fn percent(percent: u8) -> Self {
+        Self {
+            count: None,
+            percent: Some(percent),
+        }
+    }
+
+    /// Returns how many of all devices of a rollout that are.
+    #[must_use]
+    pub fn of(self, whole: u32) -> u32 {
+        let part = |percent: u8| part_of(whole, percent).max(1);
+        let of_percent = self.percent.map_or(u32::MAX, part);
+        self.count.unwrap_or(u32::MAX).min(of_percent)
+    }
 }
 
 /// How much is borne; without numbers, everything.
@@ -198,7 +231,7 @@ impl Budget {
 }
 
 /// Returns so many of a hundred of a whole, without the fraction.
-pub(crate) fn part_of(whole: u32, percent: u8) -> u32 {
+fn part_of(whole: u32, percent: u8) -> u32 {
     u32::try_from(u64::from(whole) * u64::from(percent) / 100).unwrap_or(u32::MAX)
 }
 
@@ -250,14 +283,16 @@ impl Policy {
 }
 
 fn check_wave(index: usize, wave: &Wave) -> Result<(), PolicyError> {
-    let amount = match wave.amount {
-        Amount::All => None,
-        Amount::Percent(percent) => Some(percent),
-        Amount::Count(count) => Some(u8::from(count > 0)),
-    };
-    if amount == Some(0) {
+    let zeros = [
+        (
+            "amount",
+            wave.amount.count == Some(0) || wave.amount.percent == Some(0),
+        ),
+        ("at_once_max", wave.at_once_max == Some(0)),
+    ];
+    if let Some((field, _)) = zeros.iter().find(|(_, is_zero)| *is_zero) {
         return Err(PolicyError::Zero {
-            place: alloc::format!("waves[{index}].amount"),
+            place: alloc::format!("waves[{index}].{field}"),
         });
     }
     if wave.approval.as_ref().is_some_and(|rule| rule.persons == 0) {
@@ -265,7 +300,7 @@ fn check_wave(index: usize, wave: &Wave) -> Result<(), PolicyError> {
             place: alloc::format!("waves[{index}].approval.persons"),
         });
     }
-    check_percent(amount, "waves", index, "amount")?;
+    check_percent(wave.amount.percent, "waves", index, "amount")?;
     check_percent(wave.success_percent, "waves", index, "success_percent")?;
     check_percent(wave.failures_max.percent, "waves", index, "failures_max")?;
     let hardware = wave.hardware_failures_max.percent;

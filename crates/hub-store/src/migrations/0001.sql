@@ -160,6 +160,14 @@ CREATE TABLE device_states (
 );
 CREATE INDEX device_states_change ON device_states (change_sequence);
 
+CREATE TABLE manifests (
+    tenant TEXT_ORDERED NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    content BYTES NOT NULL,
+    digest BYTES NOT NULL,
+    bytes BIGINT NOT NULL,
+    PRIMARY KEY (tenant, content)
+);
+
 CREATE TABLE device_status (
     device TEXT_ORDERED PRIMARY KEY REFERENCES devices (id) ON DELETE CASCADE,
     tenant TEXT_ORDERED NOT NULL,
@@ -288,6 +296,7 @@ CREATE TABLE rollout_devices (
     reason TEXT NOT NULL,
     attempts BIGINT NOT NULL,
     state_version BIGINT,
+    attempt TEXT,
     updated_ms BIGINT NOT NULL,
     PRIMARY KEY (rollout, device)
 );

@@ -99,23 +99,23 @@ async fn metrics(State(hub): State<Arc<Hub>>, caller: Allowed<ToRead>) -> Answer
     let mut text = String::from("# TYPE thimble_hub info\n# HELP thimble_hub The hub.\n");
     let version = quoted(env!("CARGO_PKG_VERSION"));
     // Writing to a text does not fail.
-    drop(writeln!(text, "thimble_hub_info{{version={version}}} 1"));
+    let _ = writeln!(text, "thimble_hub_info{{version={version}}} 1");
     text.push_str("# TYPE thimble_hub_devices gauge\n# HELP thimble_hub_devices Devices by state and health.\n");
     for (device_state, health, count) in by_health {
         let (name, health) = (quoted(state(device_state).name()), quoted(&health));
-        drop(writeln!(
+        let _ = writeln!(
             text,
             "thimble_hub_devices{{tenant={tenant},state={name},health={health}}} {count}"
-        ));
+        );
     }
     text.push_str(
         "# TYPE thimble_hub_devices_out_of_date gauge\n# HELP thimble_hub_devices_out_of_date Devices without what they are to have.\n",
     );
-    drop(writeln!(
+    let _ = writeln!(
         text,
         "thimble_hub_devices_out_of_date{{tenant={tenant}}} {}\n# EOF",
         summary.out_of_date
-    ));
+    );
     Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response())
 }
 

@@ -123,8 +123,11 @@ pub(super) async fn answer(peer: &Peer, wanted: Wanted) -> Result<Response<Paylo
             side.settings.blobs_max
         )));
     };
-    let first = wanted.range.map_or(0, |range| range.first);
-    let found = side.fleet.blob(identity.tenant, wanted.digest, first).await;
+    let range = match wanted.range {
+        None => 0..u64::MAX,
+        Some(range) => range.first..range.last.map_or(u64::MAX, |last| last.saturating_add(1)),
+    };
+    let found = side.fleet.blob(identity.tenant, wanted.digest, range).await;
     let (bytes, stream) = found
         .map_err(|error| side.failed("reading a blob", &error))?
         .ok_or_else(|| no_such_blob(&wanted.digest))?;
@@ -150,7 +153,7 @@ fn respond(range: Option<Range>, bytes: u64, stream: ByteStream) -> Response<Pay
             last.min(bytes.saturating_sub(1))
         });
     let length = (last + 1).saturating_sub(first).min(bytes);
-    let mut response = Response::new(Payload::Stream(take(stream, length), length));
+    let mut response = Response::new(Payload::Stream(stream, length));
     if range.is_some() {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         insert(
@@ -164,25 +167,6 @@ fn respond(range: Option<Range>, bytes: u64, stream: ByteStream) -> Response<Pay
     let media_type = HeaderValue::from_static("application/octet-stream");
     headers.insert(CONTENT_TYPE, media_type);
     response
-}
-
-/// The first bytes of a stream.
-fn take(stream: ByteStream, bytes: u64) -> ByteStream {
-    stream
-        .scan(bytes, |left, piece| {
-            let piece = match piece {
-                _ if *left == 0 => None,
-                Err(error) => Some(Err(error)),
-                Ok(mut piece) => {
-                    let wanted = usize::try_from(*left).unwrap_or(usize::MAX);
-                    piece.truncate(wanted);
-                    *left -= piece.len() as u64;
-                    Some(Ok(piece))
-                }
-            };
-            core::future::ready(piece)
-        })
-        .boxed()
 }
 
 fn insert(response: &mut Response<Payload>, name: hyper::header::HeaderName, value: &str) {
@@ -286,7 +270,7 @@ async fn read_manifest(
     tenant: TenantId,
     digest: Digest,
 ) -> Result<Vec<u8>, FleetError> {
-    let found = peer.side.fleet.blob(tenant, digest, 0).await?;
+    let found = peer.side.fleet.blob(tenant, digest, 0..u64::MAX).await?;
     let damaged = FleetError::Damaged { what: "a manifest" };
     let Some((bytes, mut stream)) = found else {
         return Err(damaged);

@@ -5,6 +5,7 @@
 
 use core::fmt;
 use core::future::Future;
+use core::ops::Range;
 use core::pin::Pin;
 use std::io;
 use std::sync::Arc;
@@ -182,11 +183,12 @@ pub trait Fleet: Send + Sync {
     /// The keys of a tenant.
     fn keys(&self, tenant: TenantId, now: UnixSeconds) -> Answer<'_, Arc<TenantKeys>>;
 
-    /// A blob of a tenant from an offset on, with its whole size; nothing if there is none.
+    /// These bytes of a blob of a tenant, with its whole size; nothing if there is none. An end beyond its end is its end; of a
+    /// beginning beyond its end nothing comes.
     fn blob(
         &self,
         tenant: TenantId,
         digest: Digest,
-        offset: u64,
+        range: Range<u64>,
     ) -> Answer<'_, Option<(u64, ByteStream)>>;
 }

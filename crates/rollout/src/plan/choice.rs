@@ -1,5 +1,6 @@
 //! Chooses the devices that change now, in the order of their waves, and says why the others do not.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::ids::{RolloutId, UnixMs};
@@ -21,6 +22,8 @@ pub(super) struct Choice<'a> {
     budgets: Budgets<'a>,
     /// Updates that are open.
     open: u32,
+    /// Updates that are open in each wave.
+    open_in: BTreeMap<u16, u32>,
     /// Updates that may still begin within this minute.
     rate_left: u32,
     /// When the next one may.
@@ -38,10 +41,14 @@ impl<'a> Choice<'a> {
         let all = policy.budgets.iter().chain(&snapshot.other_budgets);
         let mut budgets = Budgets::new(all);
         let mut open = 0;
+        let mut open_in = BTreeMap::new();
         let mut recent = Vec::new();
         for row in rows {
             budgets.count(row.device.id, &row.device.labels, row.is_down);
-            open += u32::from(row.outcome == Some(Outcome::Open));
+            if row.outcome == Some(Outcome::Open) {
+                open += 1;
+                *open_in.entry(row.wave.unwrap_or(0)).or_default() += 1;
+            }
             if let Some(attempt) = &row.device.attempt
                 && attempt.begun_at.plus_ms(RATE_WINDOW_MS) > now
             {
@@ -59,6 +66,7 @@ impl<'a> Choice<'a> {
             policy,
             budgets,
             open,
+            open_in,
             rate_left,
             rate_next,
         }
@@ -72,6 +80,15 @@ impl<'a> Choice<'a> {
             && self.open >= max
         {
             return Err(Standing::AtOnce { open: self.open });
+        }
+        let index = row.wave.unwrap_or(0);
+        let open_in = self.open_in.get(&index).copied().unwrap_or(0);
+        let wave = self.policy.waves.get(usize::from(index));
+        if let Some(max) = wave.and_then(|wave| wave.at_once_max)
+            && !is_open
+            && open_in >= max
+        {
+            return Err(Standing::AtOnce { open: open_in });
         }
         if let Some(per_minute) = self.policy.rate_per_minute
             && self.rate_left == 0
@@ -88,7 +105,10 @@ impl<'a> Choice<'a> {
                 .map_err(Standing::Budget)?;
         }
         self.rate_left = self.rate_left.saturating_sub(1);
-        self.open += u32::from(!is_open);
+        if !is_open {
+            self.open += 1;
+            self.open_in.insert(index, open_in + 1);
+        }
         Ok(())
     }
 }

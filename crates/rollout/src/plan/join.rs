@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::policy::{Amount, Wave, part_of};
+use crate::policy::Wave;
 use crate::snapshot::{Hold, Snapshot};
 
 use super::device::{Class, Row};
@@ -16,22 +16,16 @@ pub(super) fn join(waves: &[Wave], snapshot: &Snapshot, rows: &mut [Row<'_>]) {
             .as_ref()
             .is_none_or(|selector| selector.matches(&row.device.labels))
     };
+    let whole = rows.iter().filter(|row| row.class != Class::Outside);
+    let whole = number(whole.count());
     let mut room: Vec<u32> = waves
         .iter()
         .enumerate()
         .map(|(index, wave)| {
-            let part = rows
-                .iter()
-                .filter(|row| row.class != Class::Outside && picks(wave, row));
             let taken = rows
                 .iter()
                 .filter(|row| row.wave.map(usize::from) == Some(index));
-            let amount = match wave.amount {
-                Amount::All => u32::MAX,
-                Amount::Count(count) => count,
-                Amount::Percent(percent) => part_of(number(part.count()), percent).max(1),
-            };
-            amount.saturating_sub(number(taken.count()))
+            wave.amount.of(whole).saturating_sub(number(taken.count()))
         })
         .collect();
     let mut joining: Vec<&mut Row<'_>> = rows

@@ -116,6 +116,14 @@ fn labels_keep_the_last_of_a_key_and_refuse_what_a_selector_could_not_name() {
     assert!(pair("a b", "1").is_err());
     assert!(pair("a", "\n").is_err());
     assert!(pair("a", &"x".repeat(129)).is_err());
-    let many = (0..65).map(|index| (format!("k{index}"), String::new()));
+    let kept = Labels::of_kept(
+        [("b", "1"), ("a b", "1"), ("a", "2"), ("b", "3")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned())),
+    );
+    assert_eq!(
+        kept.iter().collect::<alloc::vec::Vec<_>>(),
+        [("a", "2"), ("b", "1")]
+    );
+    let many = (0..513).map(|index| (format!("k{index}"), String::new()));
     assert!(Labels::new(many).is_err());
 }

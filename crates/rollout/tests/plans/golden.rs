@@ -69,7 +69,7 @@ fn a_canary_and_then_lines() {
             Wave {
                 name: "canary".to_owned(),
                 selector: Some(Selector::parse("line=0").unwrap()),
-                amount: Amount::Count(1),
+                amount: Amount::count(1),
                 soak_s: 600,
                 ..Wave::default()
             },

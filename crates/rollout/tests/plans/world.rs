@@ -129,10 +129,11 @@ fn wave(random: &mut Random, index: usize) -> Wave {
         selector: (random.below(2) == 0)
             .then(|| Selector::parse(selectors[random.index(selectors.len())]).unwrap()),
         amount: match random.below(3) {
-            0 => Amount::All,
-            1 => Amount::Count(1 + u32::try_from(random.below(8)).unwrap()),
-            _ => Amount::Percent(1 + u8::try_from(random.below(100)).unwrap()),
+            0 => Amount::ALL,
+            1 => Amount::count(1 + u32::try_from(random.below(8)).unwrap()),
+            _ => Amount::percent(1 + u8::try_from(random.below(100)).unwrap()),
         },
+        at_once_max: optional(random, 1, 20),
         success_percent: (random.below(2) == 0).then(|| u8::try_from(random.below(101)).unwrap()),
         failures_max: threshold(random, 6),
         hardware_failures_max: threshold(random, 6),

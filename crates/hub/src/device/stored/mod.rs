@@ -1,10 +1,12 @@
 //! The fleet as the store and the blobs keep it.
 
+mod blobs;
 mod enrol;
 mod report;
 mod wake;
 
 use core::fmt;
+use core::ops::Range;
 use std::sync::Arc;
 
 use thimble_hub_store::{
@@ -27,12 +29,12 @@ const TRIES: u32 = 8;
 
 /// Where blobs are, as the devices' side needs them.
 pub trait BlobSource: Send + Sync {
-    /// A blob of a tenant from an offset on, with its whole size; nothing if there is none.
+    /// These bytes of a blob of a tenant, as [`Fleet::blob`] has it.
     fn read(
         &self,
         tenant: TenantId,
         digest: Digest,
-        offset: u64,
+        range: Range<u64>,
     ) -> Answer<'_, Option<(u64, ByteStream)>>;
 }
 
@@ -280,9 +282,9 @@ impl Fleet for StoredFleet {
         &self,
         tenant: TenantId,
         digest: Digest,
-        offset: u64,
+        range: Range<u64>,
     ) -> Answer<'_, Option<(u64, ByteStream)>> {
-        self.blobs.read(tenant, digest, offset)
+        self.blobs.read(tenant, digest, range)
     }
 }
 
