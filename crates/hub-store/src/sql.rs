@@ -146,6 +146,18 @@ impl Statement {
         self
     }
 
+    /// PostgreSQL has no place for a zero character, so SQLite does not get one either.
+    fn check(&self) -> Result<(), Error> {
+        let has_zero =
+            |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains('\0'));
+        let is_wrong = self.args.iter().any(|arg| match arg {
+            Arg::Text(text) => has_zero(text),
+            Arg::Texts(texts) => texts.iter().any(has_zero),
+            Arg::Int(_) | Arg::Bytes(_) | Arg::Ints(_) | Arg::Bytess(_) => false,
+        });
+        if is_wrong { Err(Error::Text) } else { Ok(()) }
+    }
+
     fn sqlite_text(text: &str) -> String {
         text.replace(PLACE, "?")
     }
@@ -216,6 +228,7 @@ impl Connection<'_> {
 
     /// Runs a statement; how many rows it touched.
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<u64, Error> {
+        statement.check()?;
         Ok(match self {
             Self::Sqlite(connection) => prepare!(sqlx::Sqlite, sqlite_text, statement)
                 .execute(&mut **connection)
@@ -230,6 +243,7 @@ impl Connection<'_> {
 
     /// Runs a statement; all its rows.
     pub(crate) async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, Error> {
+        statement.check()?;
         Ok(match self {
             Self::Sqlite(connection) => prepare!(sqlx::Sqlite, sqlite_text, statement)
                 .fetch_all(&mut **connection)
@@ -248,6 +262,7 @@ impl Connection<'_> {
 
     /// Runs a statement; its first row.
     pub(crate) async fn row(&mut self, statement: Statement) -> Result<Option<Row>, Error> {
+        statement.check()?;
         Ok(match self {
             Self::Sqlite(connection) => prepare!(sqlx::Sqlite, sqlite_text, statement)
                 .fetch_optional(&mut **connection)
