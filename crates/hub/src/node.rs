@@ -18,7 +18,6 @@ use crate::authority::verifier::AnchorError;
 use crate::device::{FleetError, ListenerError};
 use crate::hub::Hub;
 use crate::publish::Publisher;
-use crate::registry;
 use crate::rollouts::{Executor, Pace};
 use crate::webhooks::{Deliverer, SenderError};
 
@@ -141,7 +140,7 @@ impl Node {
         let listener = TcpListener::bind(address).await.map_err(unheard)?;
         let operators = listener.local_addr().map_err(unheard)?;
         let devices = devices::start(&hub, &stopping, &mut tasks).await?;
-        let router = api::router(Arc::clone(&hub)).merge(registry::router(Arc::clone(&hub)));
+        let router = api::router(Arc::clone(&hub));
         let stop = stopping.clone();
         let of_operators = Arc::clone(&hub);
         tasks.push(tokio::spawn(async move {
