@@ -339,6 +339,13 @@ async fn lists_of_devices_come_in_parts(database: Database) {
         (first.items.len(), second.items.len(), second.next),
         (3, 1, None)
     );
+    assert_eq!(
+        read.all_devices(&hub(), &DeviceFilter::default())
+            .await
+            .unwrap()
+            .len(),
+        4
+    );
     let last = devices.iter().map(|device| device.id).max().unwrap();
     assert_eq!(second.items[0].device.id, last);
 }
