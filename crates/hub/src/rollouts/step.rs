@@ -234,7 +234,9 @@ impl Step<'_> {
                 ..kept.attempt()
             };
             let standing = Standing::Replaced { at };
-            row.attempt = Kept::of(&attempt, kept.manifest).text();
+            row.attempt = Kept::of(&attempt, kept.manifest.clone())
+                .after(Some(&kept))
+                .text();
             standing.word().clone_into(&mut row.status);
             row.reason = standing.to_string();
             row.updated_ms = self.now_ms;
@@ -430,7 +432,9 @@ fn rows(
                 _ => before.and_then(|before| before.state_version),
             },
             attempt: match attempt {
-                Some(attempt) => Kept::of(attempt, manifest).text(),
+                Some(attempt) => Kept::of(attempt, manifest)
+                    .after(own.attempts.get(&device))
+                    .text(),
                 None => before.and_then(|before| before.attempt.clone()),
             },
             updated_ms: now_ms,

@@ -43,7 +43,10 @@ async fn check_once(plant: &Plant, deployment: DeploymentId, rollout: RolloutId)
             .all(|(stored, _)| stored.version.version == 1)
     );
     let mut read = plant.hub.store.read().await.unwrap();
-    read.verify_chain(&scope(), plant.tenant).await.unwrap().unwrap();
+    read.verify_chain(&scope(), plant.tenant)
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 /// Nothing of a step is there without the rest.
@@ -84,6 +87,7 @@ async fn a_node_that_dies_at_any_point_leaves_a_whole_step_or_none() {
         polls += 1;
     }
     assert!(polls > 10, "{polls}: it was cut at many points");
+    plant.clock.advance_ms(60_000);
     plant.obey(&[]).await;
     plant.step().await;
     check_once(&plant, deployment, rollout).await;

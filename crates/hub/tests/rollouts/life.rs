@@ -77,7 +77,10 @@ async fn a_rollout_goes_through_its_waves_and_finishes() {
         "rollout.finished",
     ];
     assert_eq!(kinds, expected);
-    read.verify_chain(&scope(), plant.tenant).await.unwrap().unwrap();
+    read.verify_chain(&scope(), plant.tenant)
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]
@@ -291,8 +294,8 @@ async fn labels_priorities_and_removals_are_followed() {
     assert!(plant.assigned(line).await.is_empty());
     assert_eq!(
         plant.assigned(all).await.len(),
-        4,
-        "those of line 2 are in conflict"
+        6,
+        "those of line 2 keep what they had"
     );
     let mut write = plant.hub.store.write().await.unwrap();
     let request = Request {
