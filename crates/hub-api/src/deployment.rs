@@ -19,6 +19,9 @@ pub struct Deployment {
     pub revision: u64,
     /// What it is to become.
     pub spec: DeploymentSpec,
+    /// Whether it is being removed from its devices.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub is_being_removed: bool,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,

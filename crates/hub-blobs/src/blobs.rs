@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::ObjectStore;
 use tokio::sync::Semaphore;
 
 use crate::error::OpenError;
@@ -49,7 +49,13 @@ impl Blobs {
             limits,
             folder,
         }));
-        match blobs.shared().store.list(Some(&Path::from("ns"))).next().await {
+        match blobs
+            .shared()
+            .store
+            .list(Some(&Path::from("ns")))
+            .next()
+            .await
+        {
             Some(Err(error)) => Err(OpenError::Unreachable { error }),
             _ => Ok(blobs),
         }

@@ -74,7 +74,8 @@ impl Space {
         }
         drop(blobs);
         if !doomed.is_empty() {
-            self.condemn(doomed.iter().map(|(digest, _)| *digest)).await?;
+            self.condemn(doomed.iter().map(|(digest, _)| *digest))
+                .await?;
             let needed = self.needed(&collection.pins).await?;
             for (digest, object) in doomed {
                 let is_late = began.elapsed() > CARRIED_OUT_WITHIN;
@@ -126,7 +127,9 @@ impl Space {
     /// Whether it was written again since it was listed.
     async fn is_renewed(&self, object: &ObjectMeta) -> Result<bool, BlobError> {
         let now = present(self.store().head(&object.location).await)?;
-        Ok(now.is_none_or(|now| now.last_modified != object.last_modified))
+        // Stores say the time more exactly in lists than of one object.
+        let time = |object: &ObjectMeta| object.last_modified.timestamp();
+        Ok(now.is_none_or(|now| time(&now) != time(object)))
     }
 
     /// All that pins and manifests of repositories need, themselves included.
@@ -212,9 +215,10 @@ fn remove_remains(folder: &std::path::Path, now: SystemTime, grace: Duration) ->
             continue;
         }
         let name = entry.file_name();
-        let is_staged = name.to_string_lossy().split_once('#').is_some_and(|(_, id)| {
-            !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())
-        });
+        let is_staged = name
+            .to_string_lossy()
+            .split_once('#')
+            .is_some_and(|(_, id)| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()));
         let modified = metadata.modified().unwrap_or(now);
         let is_old = now.duration_since(modified).unwrap_or_default() > grace;
         if is_staged && is_old && std::fs::remove_file(entry.path()).is_ok() {

@@ -175,14 +175,20 @@ impl fmt::Display for BlobError {
                 "the tenant may keep {bytes_max} bytes, and this would be {over_bytes} too many; delete what is not needed"
             ),
             Self::Range { length_bytes } => {
-                write!(formatter, "the range lies outside: it has {length_bytes} bytes")
+                write!(
+                    formatter,
+                    "the range lies outside: it has {length_bytes} bytes"
+                )
             }
             Self::NoUpload => formatter.write_str("there is no such upload; begin a new one"),
             Self::Offset { offset_bytes } => {
                 write!(formatter, "the upload goes on at byte {offset_bytes}")
             }
             Self::TooManyUploads { max } => {
-                write!(formatter, "{max} uploads are open already; end or cancel some")
+                write!(
+                    formatter,
+                    "{max} uploads are open already; end or cancel some"
+                )
             }
             Self::Source(error) => error.fmt(formatter),
             Self::Store(_) => formatter.write_str("the store of blobs failed"),
@@ -207,7 +213,10 @@ impl fmt::Display for ManifestError {
                 write!(formatter, "{media_type} is neither a manifest nor an index")
             }
             Self::Needs { digest } => {
-                write!(formatter, "it needs {digest}, which is not here; push that first")
+                write!(
+                    formatter,
+                    "it needs {digest}, which is not here; push that first"
+                )
             }
             Self::Size {
                 digest,

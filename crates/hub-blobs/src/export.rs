@@ -72,10 +72,13 @@ impl Space {
         let all = self.store().list(Some(&place::space(self.name_space())));
         let objects = all.try_filter_map(|object| {
             let relative = object.location.as_ref().strip_prefix(prefix.as_str());
-            let exported = relative.filter(|path| kind(path).is_some()).map(|path| ExportedObject {
-                path: path.into(),
-                length_bytes: object.size,
-            });
+            let exported =
+                relative
+                    .filter(|path| kind(path).is_some())
+                    .map(|path| ExportedObject {
+                        path: path.into(),
+                        length_bytes: object.size,
+                    });
             async move { Ok(exported) }
         });
         let mut objects: Vec<ExportedObject> = objects.try_collect().await?;
@@ -92,9 +95,11 @@ impl Space {
         kind(path).ok_or_else(|| ImportError::Path { path: path.into() })?;
         let place = self.absolute(path)?;
         let found = self.store().get(&place).await.map_err(BlobError::from)?;
-        let pieces = found.into_stream().map_err(|error| crate::SourceError::Cut {
-            reason: error.to_string(),
-        });
+        let pieces = found
+            .into_stream()
+            .map_err(|error| crate::SourceError::Cut {
+                reason: error.to_string(),
+            });
         Ok(pieces.boxed())
     }
 

@@ -30,7 +30,7 @@ pub use error::{BlobError, ManifestError, OpenError};
 pub use export::{ExportedObject, ImportError};
 pub use manifests::{Manifest, ManifestName, PutManifest};
 pub use names::{NameError, NameSpace, Repository, Tag};
-pub use registry::{Access, Action, Authorizer, Granted, Refusal, router};
+pub use registry::{Access, Action, Asker, Authorizer, Change, Granted, Refusal, router};
 pub use settings::{Limits, S3Settings, Storage};
 pub use source::{Source, SourceError, source_of};
 pub use space::{Read, Space};

@@ -61,8 +61,7 @@ impl Space {
                 media_type: announced.into(),
             });
         }
-        let document =
-            Document::parse(&bytes, Some(announced)).map_err(ManifestError::Document)?;
+        let document = Document::parse(&bytes, Some(announced)).map_err(ManifestError::Document)?;
         let digest = match name {
             ManifestName::Digest(digest) => *digest,
             ManifestName::Tag(_) => Digest::of(&bytes),
@@ -104,7 +103,9 @@ impl Space {
         // From now on a collection sees it. One that looked before has said what it will delete.
         let condemned = self.condemned().await?;
         let needed = document.children().map(|child| child.digest);
-        let doomed = needed.chain([digest]).find(|digest| condemned.contains(digest));
+        let doomed = needed
+            .chain([digest])
+            .find(|digest| condemned.contains(digest));
         let checked = match doomed {
             Some(digest) => Err(ManifestError::Needs { digest }),
             None => self.check_children(repository, document).await,
@@ -177,7 +178,9 @@ impl Space {
     /// # Errors
     /// [`ManifestError::Missing`], or the store failed.
     pub async fn manifest_bytes(&self, manifest: &Manifest) -> Result<Bytes, ManifestError> {
-        Ok(self.read_whole(&manifest.digest, DOCUMENT_BYTES_MAX).await?)
+        Ok(self
+            .read_whole(&manifest.digest, DOCUMENT_BYTES_MAX)
+            .await?)
     }
 
     /// Removes a tag, or a manifest with all its tags. Its bytes stay until nothing needs them.

@@ -19,14 +19,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{Extensions, HeaderMap, Method, Uri};
 use axum::response::Response;
 use axum::routing::any;
 
 use crate::blobs::Blobs;
 use crate::space::Space;
 
-pub use authorizer::{Access, Action, Authorizer, Granted, Refusal};
+pub use authorizer::{Access, Action, Asker, Authorizer, Change, Granted, Refusal};
 
 use fault::Fault;
 use path::{Path, Query};
@@ -56,12 +56,24 @@ struct Call {
     query: Query,
     method: Method,
     headers: HeaderMap,
+    extensions: Extensions,
+}
+
+impl Call {
+    fn asker(&self) -> Asker<'_> {
+        Asker {
+            headers: &self.headers,
+            extensions: &self.extensions,
+        }
+    }
 }
 
 async fn serve(State(registry): State<Registry>, request: Request) -> Response {
     // On its own, so that what was begun is brought to an end when the client goes away.
     let served = tokio::spawn(async move { registry.answer(request).await }).await;
-    served.unwrap_or_else(|_| Err(Fault::ours())).unwrap_or_else(Fault::into_response)
+    served
+        .unwrap_or_else(|_| Err(Fault::ours()))
+        .unwrap_or_else(Fault::into_response)
 }
 
 impl Registry {
@@ -69,9 +81,13 @@ impl Registry {
         let (head, body) = request.into_parts();
         let query = Query::parse(head.uri.query().unwrap_or_default())?;
         let path = Path::parse(&decoded(&head.uri)?)?;
+        let asker = Asker {
+            headers: &head.headers,
+            extensions: &head.extensions,
+        };
         let Some(name) = path.repository() else {
             self.authorizer
-                .authorize(&head.headers, Access::Base)
+                .authorize(asker, Access::Base)
                 .await
                 .map_err(Fault::from)?;
             return match head.method {
@@ -83,7 +99,7 @@ impl Registry {
             name,
             action: path.action(&head.method)?,
         };
-        let granted = self.authorizer.authorize(&head.headers, access).await?;
+        let granted = self.authorizer.authorize(asker, access).await?;
         // Only the base is open to who has no repository.
         let granted = granted.ok_or_else(Fault::ours)?;
         let call = Call {
@@ -95,14 +111,19 @@ impl Registry {
             query,
             method: head.method,
             headers: head.headers,
+            extensions: head.extensions,
         };
         match path {
             Path::Base => Ok(answer::base()),
             Path::Tags(_) => manifest::tags(&call).await,
             Path::Referrers(_, subject) => manifest::referrers(&call, subject).await,
-            Path::Manifest(_, name) => manifest::serve(&call, name, body).await,
+            Path::Manifest(_, name) => {
+                manifest::serve(&call, name, body, self.authorizer.as_ref()).await
+            }
             Path::Blob(_, digest) => blob::serve(&call, digest).await,
-            Path::Uploads(_) => upload::begin(&call, body, self.authorizer.as_ref(), &self.blobs).await,
+            Path::Uploads(_) => {
+                upload::begin(&call, body, self.authorizer.as_ref(), &self.blobs).await
+            }
             Path::Upload(_, id) => upload::serve(&call, id, body, &self.blobs).await,
         }
     }

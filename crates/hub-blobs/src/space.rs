@@ -61,7 +61,11 @@ impl Space {
     ///
     /// # Errors
     /// [`BlobError::Missing`], [`BlobError::Range`] if nothing of it lies in the range, or the store failed.
-    pub async fn read(&self, digest: &Digest, range: Option<Range<u64>>) -> Result<Read, BlobError> {
+    pub async fn read(
+        &self,
+        digest: &Digest,
+        range: Option<Range<u64>>,
+    ) -> Result<Read, BlobError> {
         let path = place::blob(&self.name_space, digest);
         if let Some(range) = &range {
             // Stores do not agree on what they say about a wrong range.

@@ -111,9 +111,14 @@ impl Space {
     }
 
     async fn all_tags(&self, repository: &Repository) -> Result<Vec<Tag>, BlobError> {
-        let objects = self.store().list(Some(&place::tags(self.name_space(), repository)));
+        let objects = self
+            .store()
+            .list(Some(&place::tags(self.name_space(), repository)));
         let tags = objects.try_filter_map(|object| async move {
-            Ok(object.location.filename().and_then(|name| name.parse().ok()))
+            Ok(object
+                .location
+                .filename()
+                .and_then(|name| name.parse().ok()))
         });
         let mut tags: Vec<Tag> = tags.try_collect().await?;
         tags.sort();

@@ -189,7 +189,9 @@ impl Space {
     pub(crate) async fn remove_upload(&self, id: &UploadId) -> Result<(), BlobError> {
         let session = place::session(self.name_space(), id);
         crate::space::present(self.store().delete(&session).await)?;
-        let rest = self.store().list(Some(&place::upload(self.name_space(), id)));
+        let rest = self
+            .store()
+            .list(Some(&place::upload(self.name_space(), id)));
         let rest: Vec<_> = rest.map_ok(|object| object.location).try_collect().await?;
         for path in rest {
             crate::space::present(self.store().delete(&path).await)?;
@@ -198,7 +200,10 @@ impl Space {
     }
 
     async fn check_session(&self, repository: &Repository, id: &UploadId) -> Result<(), BlobError> {
-        let session = self.store().get(&place::session(self.name_space(), id)).await;
+        let session = self
+            .store()
+            .get(&place::session(self.name_space(), id))
+            .await;
         let session = match crate::space::present(session)? {
             Some(session) => session.bytes().await?,
             None => return Err(BlobError::NoUpload),
@@ -211,7 +216,9 @@ impl Space {
     }
 
     async fn pieces(&self, id: &UploadId) -> Result<Pieces, BlobError> {
-        let found = self.store().list(Some(&place::upload(self.name_space(), id)));
+        let found = self
+            .store()
+            .list(Some(&place::upload(self.name_space(), id)));
         let mut found: Vec<_> = found.try_collect().await?;
         found.sort_by(|one, other| one.location.cmp(&other.location));
         let mut pieces = Pieces {

@@ -34,11 +34,17 @@ impl Space {
         let mut pieces = Vec::new();
         let length = loop {
             if incoming.bytes > PART_BYTES {
-                break self.put_parts(expected, pieces, &mut incoming, &mut room).await?;
+                let room = existing.is_none().then_some(&mut room);
+                break self
+                    .put_parts(expected, pieces, &mut incoming, room)
+                    .await?;
             }
             match incoming.next().await? {
                 Some(piece) => {
-                    room.take(piece.len() as u64).await?;
+                    // What is there already is counted.
+                    if existing.is_none() {
+                        room.take(piece.len() as u64).await?;
+                    }
                     pieces.push(piece);
                 }
                 None => {
@@ -50,10 +56,7 @@ impl Space {
                 }
             }
         };
-        // What was there before is counted already; dropping gives this room back.
-        if existing.is_none() {
-            room.keep();
-        }
+        room.keep();
         Ok(length)
     }
 
@@ -62,7 +65,7 @@ impl Space {
         expected: Digest,
         pieces: Vec<Bytes>,
         incoming: &mut Incoming,
-        room: &mut Room<'_>,
+        mut room: Option<&mut Room<'_>>,
     ) -> Result<u64, BlobError> {
         let path = place::blob(self.name_space(), &expected);
         let upload = self.store().put_multipart(&path).await?;
@@ -73,7 +76,9 @@ impl Space {
                 writer.put(piece);
             }
             while let Some(piece) = incoming.next().await? {
-                room.take(piece.len() as u64).await?;
+                if let Some(room) = &mut room {
+                    room.take(piece.len() as u64).await?;
+                }
                 writer.wait_for_capacity(PARALLEL_PARTS).await?;
                 writer.put(piece);
             }

@@ -35,6 +35,7 @@ mod sql;
 mod states;
 mod status;
 mod store;
+mod tell;
 mod wakes;
 mod write;
 

@@ -182,7 +182,9 @@ impl Write {
     ///
     /// As [`Write::insert`].
     pub async fn note(&mut self, scope: &Scope, events: &[Event]) -> Result<(), Error> {
-        self.append(scope, events).await
+        self.append(scope, events).await?;
+        // Whoever wants to know is told in the same transaction.
+        self.tell_webhooks(events).await
     }
 
     pub(crate) async fn append<R: Record>(

@@ -102,7 +102,13 @@ impl Row {
     }
 }
 
-/// A statement in the making: text, and the values for its `$1`, `$2`, ….
+/// Where a value goes, in the text of a statement; no text of ours has it.
+const PLACE: char = '\u{1}';
+
+/// A statement in the making: text, and the values for its places, each of which has one of its own.
+///
+/// PostgreSQL calls the places `$1`, `$2`, …. In SQLite they are `?`: it looks through all names for each name, which takes
+/// minutes for the thousands of values of many rows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Statement {
     text: String,
@@ -136,9 +142,24 @@ impl Statement {
 
     pub(crate) fn bind_arg(&mut self, arg: Arg) -> &mut Self {
         self.args.push(arg);
-        self.text.push('$');
-        self.text.push_str(&self.args.len().to_string());
+        self.text.push(PLACE);
         self
+    }
+
+    fn sqlite_text(text: &str) -> String {
+        text.replace(PLACE, "?")
+    }
+
+    fn postgres_text(text: &str) -> String {
+        let mut numbered = String::with_capacity(text.len() + 16);
+        for (index, part) in text.split(PLACE).enumerate() {
+            if index > 0 {
+                numbered.push('$');
+                numbered.push_str(&index.to_string());
+            }
+            numbered.push_str(part);
+        }
+        numbered
     }
 
     /// Appends values with commas between them.
@@ -160,9 +181,9 @@ pub(crate) enum Connection<'c> {
 }
 
 macro_rules! prepare {
-    ($($database:ident)::+, $statement:expr) => {{
+    ($($database:ident)::+, $text:ident, $statement:expr) => {{
         let Statement { text, args, is_rare } = $statement;
-        let mut query = sqlx::query::<$($database)::+>(AssertSqlSafe(text)).persistent(!is_rare);
+        let mut query = sqlx::query::<$($database)::+>(AssertSqlSafe(Statement::$text(&text))).persistent(!is_rare);
         for arg in args {
             query = match arg {
                 Arg::Int(value) => query.bind(value),
@@ -196,11 +217,11 @@ impl Connection<'_> {
     /// Runs a statement; how many rows it touched.
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<u64, Error> {
         Ok(match self {
-            Self::Sqlite(connection) => prepare!(sqlx::Sqlite, statement)
+            Self::Sqlite(connection) => prepare!(sqlx::Sqlite, sqlite_text, statement)
                 .execute(&mut **connection)
                 .await?
                 .rows_affected(),
-            Self::Postgres(connection) => prepare!(sqlx::Postgres, statement)
+            Self::Postgres(connection) => prepare!(sqlx::Postgres, postgres_text, statement)
                 .execute(&mut **connection)
                 .await?
                 .rows_affected(),
@@ -210,13 +231,13 @@ impl Connection<'_> {
     /// Runs a statement; all its rows.
     pub(crate) async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, Error> {
         Ok(match self {
-            Self::Sqlite(connection) => prepare!(sqlx::Sqlite, statement)
+            Self::Sqlite(connection) => prepare!(sqlx::Sqlite, sqlite_text, statement)
                 .fetch_all(&mut **connection)
                 .await?
                 .into_iter()
                 .map(Row::Sqlite)
                 .collect(),
-            Self::Postgres(connection) => prepare!(sqlx::Postgres, statement)
+            Self::Postgres(connection) => prepare!(sqlx::Postgres, postgres_text, statement)
                 .fetch_all(&mut **connection)
                 .await?
                 .into_iter()
@@ -228,11 +249,11 @@ impl Connection<'_> {
     /// Runs a statement; its first row.
     pub(crate) async fn row(&mut self, statement: Statement) -> Result<Option<Row>, Error> {
         Ok(match self {
-            Self::Sqlite(connection) => prepare!(sqlx::Sqlite, statement)
+            Self::Sqlite(connection) => prepare!(sqlx::Sqlite, sqlite_text, statement)
                 .fetch_optional(&mut **connection)
                 .await?
                 .map(Row::Sqlite),
-            Self::Postgres(connection) => prepare!(sqlx::Postgres, statement)
+            Self::Postgres(connection) => prepare!(sqlx::Postgres, postgres_text, statement)
                 .fetch_optional(&mut **connection)
                 .await?
                 .map(Row::Postgres),

@@ -5,27 +5,27 @@
 //! scope. Every change has an entry in the audit trail, in the same transaction.
 
 mod allowed;
-//mod apps;
+mod apps;
 mod audit;
 mod claims;
-//mod deployments;
-//mod devices;
+mod deployments;
+mod devices;
 mod document;
 mod guard;
-//mod holds;
+mod holds;
 mod lookup;
 mod people;
 mod reply;
 mod request;
-//mod secrets;
+mod secrets;
 mod serve;
 mod session;
-//mod system;
+mod system;
 mod tenants;
 #[cfg(test)]
 mod tests;
 mod tokens;
-//mod webhooks;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -39,6 +39,7 @@ use crate::hub::Hub;
 
 use reply::Fault;
 
+pub(crate) use allowed::Peer;
 pub use serve::{TlsError, acceptor, serve};
 
 /// The description of the interface, as `spec/openapi/hub.json` has it.
@@ -54,7 +55,9 @@ pub fn router(hub: Arc<Hub>) -> Router {
     let router = router
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method);
-    guard::guarded(router, &hub).with_state(hub)
+    let registry = crate::registry::router(Arc::clone(&hub));
+    // Images take as long as they take: the registry has limits of its own.
+    guard::guarded(router, &hub).with_state(hub).merge(registry)
 }
 
 fn routes() -> OpenApiRouter<Arc<Hub>> {
@@ -63,15 +66,15 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .merge(tenants::routes())
         .merge(people::routes())
         .merge(tokens::routes())
-        //        .merge(devices::routes())
-        //        .merge(holds::routes())
+        .merge(devices::routes())
+        .merge(holds::routes())
         .merge(claims::routes())
-        //        .merge(apps::routes())
-        //        .merge(deployments::routes())
-        //        .merge(secrets::routes())
-        //        .merge(webhooks::routes())
+        .merge(apps::routes())
+        .merge(deployments::routes())
+        .merge(secrets::routes())
+        .merge(webhooks::routes())
         .merge(audit::routes())
-    //        .merge(system::routes())
+        .merge(system::routes())
 }
 
 async fn no_such_path(uri: Uri) -> Fault {

@@ -12,8 +12,10 @@ pub mod hub;
 pub mod identity;
 pub mod model;
 pub mod publish;
+pub mod registry;
 pub mod rollouts;
 pub mod settings;
+pub mod webhooks;
 
 pub use hub::Hub;
 pub use settings::Settings;

@@ -1,9 +1,12 @@
 //! Between what operators read and write and what the store keeps: conversions, and the rules that names and values obey.
 
-//pub mod device;
+pub mod containers;
+pub mod deployment;
+pub mod device;
 pub mod expected;
 pub mod names;
-//pub mod version;
+pub mod pin;
+pub mod version;
 
 use thimble_hub_api::Timestamp;
 

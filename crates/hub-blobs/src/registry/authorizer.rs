@@ -1,9 +1,20 @@
 //! Who may do what with which repository: the question, and the answers.
 
-use axum::http::HeaderMap;
+use axum::http::{Extensions, HeaderMap};
 use futures_util::future::BoxFuture;
+use thimble_image::Digest;
 
+use crate::manifests::ManifestName;
 use crate::names::{NameSpace, Repository};
+
+/// Who asks, as far as their request tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// The headers, credentials among them.
+    pub headers: &'a HeaderMap,
+    /// What the server noted, the address among it.
+    pub extensions: &'a Extensions,
+}
 
 /// What someone wants to do with a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +50,25 @@ pub struct Granted {
     pub repository: Repository,
     /// Bytes that the name space may hold.
     pub bytes_max: Option<u64>,
+    /// Who it is, for the record of what was changed.
+    pub actor: String,
+}
+
+/// What somebody changed in a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A manifest was stored.
+    Pushed {
+        /// What it is called.
+        name: ManifestName,
+        /// Its digest.
+        digest: Digest,
+    },
+    /// A manifest or a tag was deleted.
+    Deleted {
+        /// What it was called.
+        name: ManifestName,
+    },
 }
 
 /// Why someone may not.
@@ -63,10 +93,17 @@ pub enum Refusal {
 
 /// Says who may do what.
 pub trait Authorizer: Send + Sync + 'static {
-    /// What the sender of these headers may use for it. For [`Access::Base`] nothing is granted.
+    /// What who asks may use for it. For [`Access::Base`] nothing is granted.
     fn authorize<'a>(
         &'a self,
-        headers: &'a HeaderMap,
+        asker: Asker<'a>,
         access: Access<'a>,
     ) -> BoxFuture<'a, Result<Option<Granted>, Refusal>>;
+
+    /// Takes note of a change that happened. If that fails, the client is told to try again; to do so changes nothing.
+    fn record<'a>(
+        &'a self,
+        granted: &'a Granted,
+        change: &'a Change,
+    ) -> BoxFuture<'a, Result<(), Refusal>>;
 }

@@ -23,7 +23,10 @@ pub(crate) async fn serve(call: &Call, digest: Digest) -> Result<Response, Fault
         (CONTENT_DIGEST, named.as_str()),
         (header::ETAG, tag.as_str()),
         (header::ACCEPT_RANGES, "bytes"),
-        (header::CACHE_CONTROL, "private, max-age=31536000, immutable"),
+        (
+            header::CACHE_CONTROL,
+            "private, max-age=31536000, immutable",
+        ),
     ];
     if is_known(&call.headers, &digest) {
         return Ok(answer(StatusCode::NOT_MODIFIED, &headers, Body::empty()));

@@ -32,9 +32,7 @@ pub(crate) fn wanted(headers: &HeaderMap, length_bytes: u64, digest: &Digest) ->
     let range = match (first.parse::<u64>(), last.parse::<u64>()) {
         (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(length_bytes),
         (Ok(first), Err(_)) if last.is_empty() => first..length_bytes,
-        (Err(_), Ok(count)) if first.is_empty() => {
-            length_bytes.saturating_sub(count)..length_bytes
-        }
+        (Err(_), Ok(count)) if first.is_empty() => length_bytes.saturating_sub(count)..length_bytes,
         _ => return Wanted::All,
     };
     if range.is_empty() {

@@ -15,7 +15,8 @@ pub(crate) struct Fault {
     status: StatusCode,
     code: &'static str,
     message: String,
-    headers: HeaderMap,
+    /// Boxed, for most calls do not fail.
+    headers: Box<HeaderMap>,
 }
 
 impl Fault {
@@ -24,7 +25,7 @@ impl Fault {
             status,
             code,
             message: message.into(),
-            headers: HeaderMap::new(),
+            headers: Box::default(),
         }
     }
 
@@ -71,7 +72,7 @@ impl Fault {
         });
         let mut response = Response::new(Body::from(body.to_string()));
         *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
+        *response.headers_mut() = *self.headers;
         response.headers_mut().insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
@@ -135,12 +136,8 @@ impl From<BlobError> for Fault {
             BlobError::Quota { .. } => (StatusCode::FORBIDDEN, "DENIED"),
             BlobError::Range { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "SIZE_INVALID"),
             BlobError::NoUpload => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
-            BlobError::Offset { .. } => {
-                (StatusCode::RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID")
-            }
-            BlobError::TooManyUploads { .. } => {
-                (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS")
-            }
+            BlobError::Offset { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID"),
+            BlobError::TooManyUploads { .. } => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
             BlobError::Source(SourceError::Stalled { .. }) => {
                 (StatusCode::REQUEST_TIMEOUT, "BLOB_UPLOAD_INVALID")
             }
@@ -173,9 +170,9 @@ impl From<BlobError> for Fault {
 impl From<ManifestError> for Fault {
     fn from(error: ManifestError) -> Self {
         let (status, code) = match &error {
-            ManifestError::Document(
-                thimble_image::document::DocumentError::TooLarge { .. },
-            ) => (StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID"),
+            ManifestError::Document(thimble_image::document::DocumentError::TooLarge {
+                ..
+            }) => (StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID"),
             ManifestError::Document(_) | ManifestError::MediaType { .. } => {
                 (StatusCode::BAD_REQUEST, "MANIFEST_INVALID")
             }

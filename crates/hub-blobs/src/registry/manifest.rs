@@ -8,10 +8,11 @@ use futures_util::TryStreamExt;
 use thimble_image::document::DOCUMENT_BYTES_MAX;
 use thimble_image::{Digest, Index, media_type};
 
+use super::Call;
 use super::answer::{CONTENT_DIGEST, FILTERS, SUBJECT, answer};
+use super::authorizer::{Authorizer, Change};
 use super::conditions::{entity_tag, is_known};
 use super::fault::Fault;
-use super::Call;
 use crate::error::{BlobError, ManifestError};
 use crate::manifests::{ManifestName, too_large};
 use crate::settings::Limits;
@@ -22,13 +23,20 @@ const TAGS_MAX: usize = 1000;
 /// Referrers in one answer at most.
 const REFERRERS_MAX: usize = 100;
 
-pub(crate) async fn serve(call: &Call, name: ManifestName, body: Body) -> Result<Response, Fault> {
+pub(crate) async fn serve(
+    call: &Call,
+    name: ManifestName,
+    body: Body,
+    authorizer: &dyn Authorizer,
+) -> Result<Response, Fault> {
     match call.method {
-        Method::PUT => put(call, name, body).await,
+        Method::PUT => put(call, name, body, authorizer).await,
         Method::DELETE => {
             call.space
                 .delete_manifest(&call.granted.repository, &name)
                 .await?;
+            let change = Change::Deleted { name };
+            authorizer.record(&call.granted, &change).await?;
             Ok(answer(StatusCode::ACCEPTED, &[], Body::empty()))
         }
         _ => get(call, &name).await,
@@ -56,7 +64,12 @@ async fn get(call: &Call, name: &ManifestName) -> Result<Response, Fault> {
     Ok(answer(StatusCode::OK, &headers, Body::from(bytes)))
 }
 
-async fn put(call: &Call, name: ManifestName, body: Body) -> Result<Response, Fault> {
+async fn put(
+    call: &Call,
+    name: ManifestName,
+    body: Body,
+    authorizer: &dyn Authorizer,
+) -> Result<Response, Fault> {
     let announced = call.headers.get(header::CONTENT_TYPE);
     let announced = announced.and_then(|value| value.to_str().ok());
     let announced = announced.and_then(|value| value.split(';').next());
@@ -73,6 +86,11 @@ async fn put(call: &Call, name: ManifestName, body: Body) -> Result<Response, Fa
         .space
         .put_manifest(&call.granted.repository, &name, &announced, bytes)
         .await?;
+    let change = Change::Pushed {
+        name,
+        digest: put.digest,
+    };
+    authorizer.record(&call.granted, &change).await?;
     let digest = put.digest.to_string();
     let location = format!("/v2/{}/manifests/{digest}", call.name);
     let mut headers = vec![
@@ -117,7 +135,12 @@ pub(crate) async fn tags(call: &Call) -> Result<Response, Fault> {
     let names: Vec<_> = tags.iter().map(crate::names::Tag::as_str).collect();
     let body = serde_json::json!({ "name": call.name, "tags": names }).to_string();
     let next = names.last().filter(|_| has_more);
-    let link = next.map(|last| format!("</v2/{}/tags/list?n={max}&last={last}>; rel=\"next\"", call.name));
+    let link = next.map(|last| {
+        format!(
+            "</v2/{}/tags/list?n={max}&last={last}>; rel=\"next\"",
+            call.name
+        )
+    });
     let mut headers = vec![(header::CONTENT_TYPE, "application/json")];
     if let Some(link) = &link {
         headers.push((header::LINK, link));
@@ -127,11 +150,20 @@ pub(crate) async fn tags(call: &Call) -> Result<Response, Fault> {
 
 /// `GET …/referrers/DIGEST`.
 pub(crate) async fn referrers(call: &Call, subject: Digest) -> Result<Response, Fault> {
-    let kind = call.query.value("artifactType").filter(|kind| !kind.is_empty());
+    let kind = call
+        .query
+        .value("artifactType")
+        .filter(|kind| !kind.is_empty());
     let after = call.query.digest("after")?;
     let (found, has_more) = call
         .space
-        .referrers(&call.granted.repository, &subject, kind, after, REFERRERS_MAX)
+        .referrers(
+            &call.granted.repository,
+            &subject,
+            kind,
+            after,
+            REFERRERS_MAX,
+        )
         .await?;
     let last = found.last().map(|last| last.digest).filter(|_| has_more);
     let link = last.map(|last| {

@@ -67,7 +67,9 @@ impl Path {
     pub(crate) fn action(&self, method: &Method) -> Result<Action, Fault> {
         match (self, method.as_str()) {
             (Self::Base | Self::Tags(_) | Self::Referrers(..), "GET" | "HEAD") => Ok(Action::Pull),
-            (Self::Base | Self::Tags(_) | Self::Referrers(..), _) => Err(Fault::method("GET, HEAD")),
+            (Self::Base | Self::Tags(_) | Self::Referrers(..), _) => {
+                Err(Fault::method("GET, HEAD"))
+            }
             (Self::Manifest(..), "GET" | "HEAD") => Ok(Action::Pull),
             (Self::Manifest(..), "PUT") => Ok(Action::Push),
             (Self::Manifest(..), "DELETE") => Ok(Action::Delete),

@@ -5,11 +5,11 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use thimble_image::Digest;
 
+use super::Call;
 use super::answer::{CONTENT_DIGEST, UPLOAD_ID, answer, range_until};
 use super::authorizer::{Access, Action, Authorizer};
 use super::conditions;
 use super::fault::Fault;
-use super::Call;
 use crate::blobs::Blobs;
 use crate::error::BlobError;
 use crate::names::Repository;
@@ -53,7 +53,7 @@ async fn mount(
                 name: &name,
                 action: Action::Pull,
             };
-            match authorizer.authorize(&call.headers, access).await {
+            match authorizer.authorize(call.asker(), access).await {
                 Ok(Some(granted)) => blobs.space(granted.name_space, None),
                 Ok(None) | Err(_) => return Ok(false),
             }
@@ -88,12 +88,7 @@ pub(crate) async fn serve(
     }
 }
 
-async fn patch(
-    call: &Call,
-    id: &UploadId,
-    body: Body,
-    blobs: &Blobs,
-) -> Result<Response, Fault> {
+async fn patch(call: &Call, id: &UploadId, body: Body, blobs: &Blobs) -> Result<Response, Fault> {
     let at_bytes = piece_offset(&call.headers)?;
     let _permit = permit(blobs).await?;
     let (repository, name) = (&call.granted.repository, &call.name);
@@ -104,12 +99,7 @@ async fn patch(
     Ok(standing(StatusCode::ACCEPTED, name, id, offset))
 }
 
-async fn put(
-    call: &Call,
-    id: &UploadId,
-    body: Body,
-    blobs: &Blobs,
-) -> Result<Response, Fault> {
+async fn put(call: &Call, id: &UploadId, body: Body, blobs: &Blobs) -> Result<Response, Fault> {
     let digest = call.query.digest("digest")?.ok_or_else(|| {
         Fault::new(
             StatusCode::BAD_REQUEST,
@@ -128,20 +118,23 @@ async fn put(
 
 /// Where the piece in this request is to begin, if it says so.
 fn piece_offset(headers: &HeaderMap) -> Result<Option<u64>, Fault> {
-    let invalid = |message: &str| {
-        Fault::new(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID", message)
-    };
+    let invalid =
+        |message: &str| Fault::new(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID", message);
     let (first, length_bytes) = match conditions::piece(headers) {
         None => return Ok(None),
         Some(Err(())) => {
-            return Err(invalid("Content-Range is FIRST-LAST, the first and the last byte"));
+            return Err(invalid(
+                "Content-Range is FIRST-LAST, the first and the last byte",
+            ));
         }
         Some(Ok(piece)) => piece,
     };
     let announced = headers.get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|announced| announced != length_bytes) {
-        return Err(invalid("Content-Range and Content-Length do not say the same length"));
+        return Err(invalid(
+            "Content-Range and Content-Length do not say the same length",
+        ));
     }
     Ok(Some(first))
 }

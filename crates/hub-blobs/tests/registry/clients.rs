@@ -13,7 +13,8 @@ use crate::server::{ADA, BOTH, EVE, Server, noise};
 /// An image in a folder as skopeo's `dir:` has it; its manifest.
 fn image_folder(folder: &Path, layer: &[u8]) -> Vec<u8> {
     std::fs::create_dir(folder).unwrap();
-    let config = br#"{"architecture":"wasm","os":"wasip1","rootfs":{"type":"layers","diff_ids":[]}}"#;
+    let config =
+        br#"{"architecture":"wasm","os":"wasip1","rootfs":{"type":"layers","diff_ids":[]}}"#;
     let descriptors = [
         (media_type::OCI_CONFIG, config.as_slice()),
         (media_type::WASM, layer),
@@ -48,21 +49,32 @@ async fn skopeo_signs_in_copies_looks_and_deletes() {
                 ADA.0, ADA.1
             ));
             let copy = "copy --insecure-policy --authfile auth.json --preserve-digests";
-            run(&format!("{copy} --dest-tls-verify=false dir:image docker://{host}/a/deep/app:v1"));
+            run(&format!(
+                "{copy} --dest-tls-verify=false dir:image docker://{host}/a/deep/app:v1"
+            ));
             // Again, when all is there; and to another repository, by taking blobs over.
-            run(&format!("{copy} --dest-tls-verify=false dir:image docker://{host}/a/deep/app:v2"));
+            run(&format!(
+                "{copy} --dest-tls-verify=false dir:image docker://{host}/a/deep/app:v2"
+            ));
             run(&format!(
                 "{copy} --src-tls-verify=false --dest-tls-verify=false docker://{host}/a/deep/app:v1 docker://{host}/a/copy:v1"
             ));
-            run(&format!("{copy} --src-tls-verify=false docker://{host}/a/copy:v1 dir:back"));
-            assert_eq!(std::fs::read(folder.join("back/manifest.json")).unwrap(), manifest);
+            run(&format!(
+                "{copy} --src-tls-verify=false docker://{host}/a/copy:v1 dir:back"
+            ));
+            assert_eq!(
+                std::fs::read(folder.join("back/manifest.json")).unwrap(),
+                manifest
+            );
             let name = Descriptor::of(media_type::WASM, &layer).digest.hex();
             assert!(std::fs::read(folder.join("back").join(name)).unwrap() == layer);
             let look = "--tls-verify=false --authfile auth.json";
             let tags = run(&format!("list-tags {look} docker://{host}/a/deep/app"));
             let tags: Value = serde_json::from_str(&tags).unwrap();
             assert_eq!(tags["Tags"], serde_json::json!(["v1", "v2"]));
-            let inspected = run(&format!("inspect --raw {look} docker://{host}/a/deep/app:v1"));
+            let inspected = run(&format!(
+                "inspect --raw {look} docker://{host}/a/deep/app:v1"
+            ));
             assert_eq!(inspected.as_bytes(), manifest);
             run(&format!("delete {look} docker://{host}/a/deep/app:v1"));
             let gone = std::process::Command::new("skopeo")
@@ -93,7 +105,9 @@ async fn our_own_client_signs_in_pushes_and_pulls() {
             .unwrap();
             let wrong = registries.login(&host, ADA.0, Secret::new("wrong".into()));
             assert!(matches!(wrong, Err(LoginError::Rejected { .. })));
-            registries.login(&host, ADA.0, Secret::new(ADA.1.into())).unwrap();
+            registries
+                .login(&host, ADA.0, Secret::new(ADA.1.into()))
+                .unwrap();
             let store = MemoryStore::default();
             let config = store.add(media_type::WASM_CONFIG, b"{\"os\":\"wasip1\"}");
             let layer = store.add(media_type::WASM, &noise(2, 9 << 20));
@@ -121,7 +135,9 @@ async fn our_own_client_signs_in_pushes_and_pulls() {
             let referrers = registries.referrers(&name, &root.digest, kind).unwrap();
             let digests: Vec<_> = referrers.iter().map(|found| found.digest).collect();
             assert_eq!(digests, [about.digest]);
-            registries.login(&host, EVE.0, Secret::new(EVE.1.into())).unwrap();
+            registries
+                .login(&host, EVE.0, Secret::new(EVE.1.into()))
+                .unwrap();
             let here = MemoryStore::default();
             let found = registries.pull(&name, &[], &here, &mut Unwatched, &mut |_| Ok(()));
             assert_eq!(found.unwrap().root, root);

@@ -50,7 +50,8 @@ async fn only_what_is_old_and_needless_goes() {
         let manifest = push(&space, &repository, &layer).await;
         let index = Index::new(vec![manifest.clone()]).to_json();
         let tag = ManifestName::Tag("v1".parse().unwrap());
-        let put_index = space.put_manifest(&repository, &tag, media_type::INDEX, index.clone().into());
+        let put_index =
+            space.put_manifest(&repository, &tag, media_type::INDEX, index.clone().into());
         put_index.await.unwrap();
         let stray = put(&space, b"stray").await;
         let id = space.begin_upload(&repository).await.unwrap();
@@ -63,7 +64,14 @@ async fn only_what_is_old_and_needless_goes() {
         assert_eq!((collected.deleted, collected.uploads), (0, 0));
         assert!(has(&space, &stray).await);
         let collected = space.collect(&now_in(2 * HOUR)).await.unwrap();
-        assert_eq!((collected.deleted, collected.deleted_bytes, collected.uploads), (1, 5, 1));
+        assert_eq!(
+            (
+                collected.deleted,
+                collected.deleted_bytes,
+                collected.uploads
+            ),
+            (1, 5, 1)
+        );
         assert_eq!(collected.kept, 4);
         assert!(!has(&space, &stray).await);
         space.upload_offset(&repository, &id).await.unwrap_err();
@@ -106,7 +114,12 @@ async fn no_push_loses_what_it_needs_to_a_collection() {
                         tokio::task::yield_now().await;
                     }
                     space
-                        .put_manifest(&repository, &name, media_type::MANIFEST, bytes.clone().into())
+                        .put_manifest(
+                            &repository,
+                            &name,
+                            media_type::MANIFEST,
+                            bytes.clone().into(),
+                        )
                         .await
                 },
                 other_node.collect(&collection),

@@ -1,6 +1,7 @@
 //! What the distribution specification asks of a registry, request by request.
 
 use serde_json::{Value, json};
+use thimble_hub_blobs::{Change, ManifestName};
 use thimble_image::{Descriptor, Digest, Index, Manifest, media_type};
 
 use crate::server::{BOB, BOTH, EVE, Server, expect, header_of, refused};
@@ -11,7 +12,11 @@ async fn image(server: &Server, name: &str, layer: &[u8]) -> Manifest {
     let digest = server.put_blob(name, layer).await;
     Manifest::new(
         Descriptor::new(media_type::EMPTY, config, 2),
-        vec![Descriptor::new(media_type::WASM, digest, layer.len() as u64)],
+        vec![Descriptor::new(
+            media_type::WASM,
+            digest,
+            layer.len() as u64,
+        )],
     )
 }
 
@@ -24,7 +29,10 @@ async fn blobs_are_pushed_and_pulled() {
         let path = format!("/v2/a/app/blobs/{digest}");
         let head = expect(server.ask("HEAD", &path), 200).await;
         assert_eq!(header_of(&head, "content-length"), "10");
-        assert_eq!(header_of(&head, "docker-content-digest"), digest.to_string());
+        assert_eq!(
+            header_of(&head, "docker-content-digest"),
+            digest.to_string()
+        );
         let whole = expect(server.ask("GET", &path), 200).await;
         assert_eq!(whole.bytes().await.unwrap(), "0123456789");
         for (range, part, shown) in [
@@ -40,7 +48,9 @@ async fn blobs_are_pushed_and_pulled() {
         let outside = server.ask("GET", &path).header("range", "bytes=10-");
         let outside = expect(outside, 416).await;
         assert_eq!(header_of(&outside, "content-range"), "bytes */10");
-        let known = server.ask("GET", &path).header("if-none-match", format!("\"{digest}\""));
+        let known = server
+            .ask("GET", &path)
+            .header("if-none-match", format!("\"{digest}\""));
         expect(known, 304).await;
         let none = format!("/v2/a/app/blobs/{}", Digest::of(b"none"));
         refused(server.ask("GET", &none), 404, "BLOB_UNKNOWN").await;
@@ -69,7 +79,10 @@ async fn manifests_are_named_by_tag_and_digest() {
             let path = format!("/v2/a/app/manifests/{name}");
             let head = expect(server.ask("HEAD", &path), 200).await;
             assert_eq!(header_of(&head, "content-length"), bytes.len().to_string());
-            assert_eq!(header_of(&head, "docker-content-digest"), digest.to_string());
+            assert_eq!(
+                header_of(&head, "docker-content-digest"),
+                digest.to_string()
+            );
             let got = expect(server.ask("GET", &path), 200).await;
             assert_eq!(header_of(&got, "content-type"), media_type::MANIFEST);
             assert_eq!(got.bytes().await.unwrap(), bytes);
@@ -81,15 +94,43 @@ async fn manifests_are_named_by_tag_and_digest() {
         let layer = format!("/v2/a/app/blobs/{}", Digest::of(b"layer"));
         refused(server.ask("DELETE", &layer), 403, "DENIED").await;
         expect(server.ask("DELETE", "/v2/a/app/manifests/v1"), 202).await;
-        refused(server.ask("GET", "/v2/a/app/manifests/v1"), 404, "MANIFEST_UNKNOWN").await;
+        refused(
+            server.ask("GET", "/v2/a/app/manifests/v1"),
+            404,
+            "MANIFEST_UNKNOWN",
+        )
+        .await;
         let by_digest = format!("/v2/a/app/manifests/{digest}");
         expect(server.ask("HEAD", &by_digest), 200).await;
         server
             .put_manifest("a/app", "v2", &bytes, media_type::MANIFEST)
             .await;
+        let noted = server.noted.lock().unwrap().clone();
+        let names: Vec<_> = noted
+            .into_iter()
+            .map(|(actor, change)| match change {
+                Change::Pushed { name, .. } => (actor, "pushed", name),
+                Change::Deleted { name } => (actor, "deleted", name),
+            })
+            .collect();
+        let tag = |tag: &str| ManifestName::Tag(tag.parse().unwrap());
+        let expected = [
+            ("pushed", tag("v1")),
+            ("deleted", tag("v1")),
+            ("pushed", tag("v2")),
+        ];
+        assert_eq!(
+            names,
+            expected.map(|(what, name)| ("ada".to_owned(), what, name))
+        );
         // With the manifest its tags go.
         expect(server.ask("DELETE", &by_digest), 202).await;
-        refused(server.ask("GET", "/v2/a/app/manifests/v2"), 404, "MANIFEST_UNKNOWN").await;
+        refused(
+            server.ask("GET", "/v2/a/app/manifests/v2"),
+            404,
+            "MANIFEST_UNKNOWN",
+        )
+        .await;
         refused(server.ask("DELETE", &by_digest), 404, "MANIFEST_UNKNOWN").await;
         expect(server.ask("DELETE", &layer), 202).await;
     }
@@ -106,19 +147,43 @@ async fn a_manifest_is_refused_for_what_it_is_not() {
         String::from_utf8(manifest.to_json()).unwrap()
     };
     let own = String::from_utf8(manifest.to_json()).unwrap();
-    let index = Index::new(vec![Descriptor::new(media_type::MANIFEST, Digest::of(b"layer"), 5)]);
+    let index = Index::new(vec![Descriptor::new(
+        media_type::MANIFEST,
+        Digest::of(b"layer"),
+        5,
+    )]);
     let index = String::from_utf8(index.to_json()).unwrap();
     let huge = " ".repeat((4 << 20) + 1);
     for (kind, body, status, code) in [
-        (media_type::MANIFEST, with(absent), 404, "MANIFEST_BLOB_UNKNOWN"),
+        (
+            media_type::MANIFEST,
+            with(absent),
+            404,
+            "MANIFEST_BLOB_UNKNOWN",
+        ),
         (media_type::MANIFEST, with(wrong_size), 400, "SIZE_INVALID"),
         (media_type::INDEX, own.clone(), 400, "MANIFEST_INVALID"),
-        (media_type::DOCKER_MANIFEST, own.clone(), 400, "MANIFEST_INVALID"),
+        (
+            media_type::DOCKER_MANIFEST,
+            own.clone(),
+            400,
+            "MANIFEST_INVALID",
+        ),
         ("text/html", own.clone(), 400, "MANIFEST_INVALID"),
         ("", own.clone(), 400, "MANIFEST_INVALID"),
         (media_type::MANIFEST, "{}".into(), 400, "MANIFEST_INVALID"),
-        (media_type::MANIFEST, "<html>".into(), 400, "MANIFEST_INVALID"),
-        (media_type::MANIFEST, "[".repeat(100_000), 400, "MANIFEST_INVALID"),
+        (
+            media_type::MANIFEST,
+            "<html>".into(),
+            400,
+            "MANIFEST_INVALID",
+        ),
+        (
+            media_type::MANIFEST,
+            "[".repeat(100_000),
+            400,
+            "MANIFEST_INVALID",
+        ),
         (media_type::MANIFEST, huge, 413, "SIZE_INVALID"),
         // A blob is no manifest, even if it is there.
         (media_type::INDEX, index, 404, "MANIFEST_BLOB_UNKNOWN"),
@@ -128,16 +193,28 @@ async fn a_manifest_is_refused_for_what_it_is_not() {
         refused(request, status, code).await;
     }
     let other = format!("/v2/a/app/manifests/{}", Digest::of(b"other"));
-    let request = server.ask("PUT", &other).header("content-type", media_type::MANIFEST);
+    let request = server
+        .ask("PUT", &other)
+        .header("content-type", media_type::MANIFEST);
     refused(request.body(own), 400, "DIGEST_INVALID").await;
-    refused(server.ask("GET", "/v2/a/app/manifests/x"), 404, "MANIFEST_UNKNOWN").await;
+    refused(
+        server.ask("GET", "/v2/a/app/manifests/x"),
+        404,
+        "MANIFEST_UNKNOWN",
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tags_come_in_pages() {
     for on in BOTH {
         let server = Server::start(on).await;
-        refused(server.ask("GET", "/v2/a/app/tags/list"), 404, "NAME_UNKNOWN").await;
+        refused(
+            server.ask("GET", "/v2/a/app/tags/list"),
+            404,
+            "NAME_UNKNOWN",
+        )
+        .await;
         let bytes = image(&server, "a/app", b"layer").await.to_json();
         for tag in ["c", "a", "B", "d"] {
             server
@@ -178,7 +255,10 @@ async fn referrers_are_listed_and_filtered() {
         let empty: Value = list(&server, &path).await;
         assert_eq!(empty["manifests"], json!([]));
         let mut digests = Vec::new();
-        for (kind, note) in [("application/x.sbom", "one"), ("application/x.signature", "two")] {
+        for (kind, note) in [
+            ("application/x.sbom", "one"),
+            ("application/x.signature", "two"),
+        ] {
             let mut about = image(&server, "a/app", note.as_bytes()).await;
             about.artifact_type = Some(kind.into());
             about.subject = Some(subject.clone());
@@ -186,9 +266,14 @@ async fn referrers_are_listed_and_filtered() {
             let bytes = about.to_json();
             let digest = Digest::of(&bytes);
             let request = server.ask("PUT", &format!("/v2/a/app/manifests/{digest}"));
-            let request = request.header("content-type", media_type::MANIFEST).body(bytes);
+            let request = request
+                .header("content-type", media_type::MANIFEST)
+                .body(bytes);
             let response = expect(request, 201).await;
-            assert_eq!(header_of(&response, "oci-subject"), subject.digest.to_string());
+            assert_eq!(
+                header_of(&response, "oci-subject"),
+                subject.digest.to_string()
+            );
             digests.push(digest);
         }
         let all = list(&server, &path).await;
@@ -225,9 +310,16 @@ async fn nobody_sees_or_gets_what_is_not_theirs() {
         let digest = Digest::of(b"secret layer");
         let anonymous = server.client.get(format!("http://{}/v2/", server.host));
         let anonymous = expect(anonymous, 401).await;
-        assert_eq!(header_of(&anonymous, "www-authenticate"), "Basic realm=\"test\"");
+        assert_eq!(
+            header_of(&anonymous, "www-authenticate"),
+            "Basic realm=\"test\""
+        );
         // Whether it exists or not, the answer is the same.
-        for path in ["/v2/a/app/manifests/v1", "/v2/a/none/manifests/v1", "/v2/a/app/tags/list"] {
+        for path in [
+            "/v2/a/app/manifests/v1",
+            "/v2/a/none/manifests/v1",
+            "/v2/a/app/tags/list",
+        ] {
             refused(server.ask_as(BOB, "GET", path), 403, "DENIED").await;
         }
         let of_b = format!("/v2/b/app/blobs/{digest}");
@@ -251,6 +343,9 @@ async fn nobody_sees_or_gets_what_is_not_theirs() {
         // Inside of a name space a blob is taken over.
         let path = format!("/v2/a/more/blobs/uploads/?mount={digest}&from=a/app");
         let mounted = expect(server.ask("POST", &path), 201).await;
-        assert_eq!(header_of(&mounted, "location"), format!("/v2/a/more/blobs/{digest}"));
+        assert_eq!(
+            header_of(&mounted, "location"),
+            format!("/v2/a/more/blobs/{digest}")
+        );
     }
 }

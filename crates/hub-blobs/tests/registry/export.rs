@@ -14,8 +14,12 @@ async fn a_name_space_moves_from_a_folder_to_a_bucket() {
     let module = noise(1, 7 << 20);
     let layer = Descriptor::of(media_type::WASM, &module);
     let config = Descriptor::of(media_type::EMPTY, b"{}");
-    old.put(layer.digest, source_of(module.clone())).await.unwrap();
-    old.put(config.digest, source_of("{}".into())).await.unwrap();
+    old.put(layer.digest, source_of(module.clone()))
+        .await
+        .unwrap();
+    old.put(config.digest, source_of("{}".into()))
+        .await
+        .unwrap();
     let mut manifest = Manifest::new(config, vec![layer.clone()]);
     manifest.subject = Some(layer.clone());
     let bytes = manifest.to_json();
@@ -37,7 +41,10 @@ async fn a_name_space_moves_from_a_folder_to_a_bucket() {
     let found = new.resolve(&repository, &tag).await.unwrap();
     assert_eq!(found, old.resolve(&repository, &tag).await.unwrap());
     assert_eq!(new.repositories().await.unwrap(), [repository]);
-    assert_eq!(new.read_whole(&layer.digest, 8 << 20).await.unwrap(), module);
+    assert_eq!(
+        new.read_whole(&layer.digest, 8 << 20).await.unwrap(),
+        module
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,6 +71,9 @@ async fn only_what_belongs_there_is_taken_in() {
     let hex = Digest::of(b"x").hex();
     let path = format!("blobs/sha256/{}/{hex}", &hex[..2]);
     let wrong = space.import(&path, source_of("y".into())).await;
-    assert!(matches!(wrong, Err(ImportError::Blob(BlobError::Digest { .. }))));
+    assert!(matches!(
+        wrong,
+        Err(ImportError::Blob(BlobError::Digest { .. }))
+    ));
     space.import(&path, source_of("x".into())).await.unwrap();
 }

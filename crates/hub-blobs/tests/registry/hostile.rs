@@ -21,7 +21,11 @@ async fn content_that_is_not_what_was_said_leaves_nothing() {
             let request = server.ask("POST", &path).body(noise(1, length));
             let message = refused(request, 400, "DIGEST_INVALID").await;
             assert!(message.contains(&digest.to_string()), "{message}");
-            expect(server.ask("HEAD", &format!("/v2/a/app/blobs/{digest}")), 404).await;
+            expect(
+                server.ask("HEAD", &format!("/v2/a/app/blobs/{digest}")),
+                404,
+            )
+            .await;
         }
         let space = server.store.space().await;
         assert_eq!(space.held_bytes().await.unwrap(), 0);
@@ -40,7 +44,10 @@ async fn a_hundred_pushes_of_one_blob_are_one_blob() {
         futures_util::future::join_all(pushes).await;
         let got = expect(server.ask("GET", &format!("/v2/a/app/blobs/{digest}")), 200).await;
         assert_eq!(got.bytes().await.unwrap(), bytes);
-        assert_eq!(server.store.space().await.held_bytes().await.unwrap(), 50_000);
+        assert_eq!(
+            server.store.space().await.held_bytes().await.unwrap(),
+            50_000
+        );
     }
 }
 

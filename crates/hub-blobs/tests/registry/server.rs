@@ -1,8 +1,8 @@
 //! A registry on loopback, over a folder or over a real S3 server.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use base64ct::{Base64, Encoding};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -10,7 +10,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use reqwest::{Method, RequestBuilder, Response};
 use tempfile::TempDir;
 use thimble_hub_blobs::{
-    Access, Action, Authorizer, Blobs, Granted, Limits, Refusal, S3Settings, Space, Storage,
+    Access, Action, Asker, Authorizer, Blobs, Change, Granted, Limits, Refusal, S3Settings, Space,
+    Storage,
 };
 use thimble_image::Digest;
 use tokio::net::TcpListener;
@@ -79,28 +80,39 @@ async fn s3(folder: &std::path::Path) -> Storage {
         region: "us-east-1".into(),
         access_key_id: "key".into(),
         secret_access_key: "hidden".into(),
-        prefix: "hub".into(),
+        // This server makes one file name of a whole key, so that keys must be short.
+        prefix: "h".into(),
         is_http_allowed: true,
     })
 }
 
+/// What was changed, by whom.
+pub(crate) type Noted = Arc<Mutex<Vec<(String, Change)>>>;
+
 /// Knows three users; the first part of a repository is the name space.
 struct Users {
     bytes_max: Option<u64>,
+    noted: Noted,
 }
 
 impl Authorizer for Users {
     fn authorize<'a>(
         &'a self,
-        headers: &'a HeaderMap,
+        asker: Asker<'a>,
         access: Access<'a>,
     ) -> BoxFuture<'a, Result<Option<Granted>, Refusal>> {
         Box::pin(async move {
             let unknown = || Refusal::Unknown {
                 challenge: "Basic realm=\"test\"".into(),
             };
-            let said = headers.get(header::AUTHORIZATION).ok_or_else(unknown)?;
-            let said = said.to_str().ok().and_then(|said| said.strip_prefix("Basic "));
+            let said = asker
+                .headers
+                .get(header::AUTHORIZATION)
+                .ok_or_else(unknown)?;
+            let said = said
+                .to_str()
+                .ok()
+                .and_then(|said| said.strip_prefix("Basic "));
             let said = Base64::decode_vec(said.ok_or_else(unknown)?).map_err(|_| unknown())?;
             let said = String::from_utf8(said).map_err(|_| unknown())?;
             let pair = said.split_once(':').ok_or_else(unknown)?;
@@ -121,7 +133,20 @@ impl Authorizer for Users {
                 name_space: own.parse().unwrap(),
                 repository,
                 bytes_max: self.bytes_max,
+                actor: pair.0.into(),
             }))
+        })
+    }
+
+    fn record<'a>(
+        &'a self,
+        granted: &'a Granted,
+        change: &'a Change,
+    ) -> BoxFuture<'a, Result<(), Refusal>> {
+        let noted = (granted.actor.clone(), change.clone());
+        Box::pin(async move {
+            self.noted.lock().unwrap().push(noted);
+            Ok(())
         })
     }
 }
@@ -131,6 +156,7 @@ pub(crate) struct Server {
     pub(crate) store: Store,
     pub(crate) host: String,
     pub(crate) client: reqwest::Client,
+    pub(crate) noted: Noted,
 }
 
 impl Server {
@@ -141,19 +167,22 @@ impl Server {
     pub(crate) async fn with(on: On, limits: Limits, bytes_max: Option<u64>) -> Self {
         let store = Store::new(on).await;
         let blobs = store.open(limits).await;
-        let host = listen(blobs, bytes_max).await;
+        let noted = Noted::default();
+        let host = listen(blobs, bytes_max, Arc::clone(&noted)).await;
         // The client is made with TLS, even if nothing here is encrypted.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             store,
             host,
             client: reqwest::Client::new(),
+            noted,
         }
     }
 
     /// The host of another node over the same store.
     pub(crate) async fn second_node(&self) -> String {
-        listen(self.store.open(Limits::default()).await, None).await
+        let blobs = self.store.open(Limits::default()).await;
+        listen(blobs, None, Arc::clone(&self.noted)).await
     }
 
     pub(crate) fn ask(&self, method: &str, path: &str) -> RequestBuilder {
@@ -184,8 +213,8 @@ impl Server {
     }
 }
 
-async fn listen(blobs: Blobs, bytes_max: Option<u64>) -> String {
-    let router = thimble_hub_blobs::router(blobs, Arc::new(Users { bytes_max }));
+async fn listen(blobs: Blobs, bytes_max: Option<u64>, noted: Noted) -> String {
+    let router = thimble_hub_blobs::router(blobs, Arc::new(Users { bytes_max, noted }));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = format!("localhost:{}", listener.local_addr().unwrap().port());
     tokio::spawn(async move { axum::serve(listener, router).await });

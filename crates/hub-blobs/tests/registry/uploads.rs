@@ -34,7 +34,10 @@ async fn another_node_goes_on_with_an_upload() {
                 .request(method, format!("http://{second}{location}"))
                 .header("authorization", basic(ADA))
         };
-        assert_eq!(header_of(&expect(ask("GET"), 204).await, "range"), "0-99999");
+        assert_eq!(
+            header_of(&expect(ask("GET"), 204).await, "range"),
+            "0-99999"
+        );
         // Not where it stands, neither before nor after.
         for first in [0, 50_000, 100_001] {
             let wrong = at(ask("PATCH"), first, bytes.slice(..10));
@@ -76,7 +79,9 @@ async fn what_came_before_a_cut_is_kept() {
         let offset = other_node.upload_offset(&repository, &id).await.unwrap();
         assert_eq!(offset, 9 << 20);
         let rest = source_of(bytes.slice(9 << 20..));
-        let end = other_node.append(&repository, &id, Some(offset), rest).await;
+        let end = other_node
+            .append(&repository, &id, Some(offset), rest)
+            .await;
         assert_eq!(end.unwrap(), 20 << 20);
         let digest = Digest::of(&bytes);
         let length = other_node.finish_upload(&repository, &id, digest).await;
@@ -100,7 +105,12 @@ async fn an_upload_belongs_to_its_repository_and_its_name_space() {
     let request = server.ask_as(crate::server::BOB, "GET", &of_b);
     refused(request, 404, "BLOB_UPLOAD_UNKNOWN").await;
     expect(server.ask("DELETE", &location), 204).await;
-    refused(server.ask("PATCH", &location).body("x"), 404, "BLOB_UPLOAD_UNKNOWN").await;
+    refused(
+        server.ask("PATCH", &location).body("x"),
+        404,
+        "BLOB_UPLOAD_UNKNOWN",
+    )
+    .await;
     refused(server.ask("DELETE", &location), 404, "BLOB_UPLOAD_UNKNOWN").await;
 }
 
@@ -109,13 +119,26 @@ async fn an_upload_ends_with_its_digest_or_not_at_all() {
     let server = Server::start(On::Folder).await;
     let begun = expect(server.ask("POST", "/v2/a/app/blobs/uploads/"), 202).await;
     let location = header_of(&begun, "location");
-    refused(server.ask("PUT", &location).body("x"), 400, "DIGEST_INVALID").await;
-    let garbled = server.ask("PATCH", &location).header("content-range", "x").body("x");
+    refused(
+        server.ask("PUT", &location).body("x"),
+        400,
+        "DIGEST_INVALID",
+    )
+    .await;
+    let garbled = server
+        .ask("PATCH", &location)
+        .header("content-range", "x")
+        .body("x");
     refused(garbled, 400, "BLOB_UPLOAD_INVALID").await;
-    let unequal = server.ask("PATCH", &location).header("content-range", "0-9").body("x");
+    let unequal = server
+        .ask("PATCH", &location)
+        .header("content-range", "0-9")
+        .body("x");
     refused(unequal, 400, "BLOB_UPLOAD_INVALID").await;
     let other = Digest::of(b"y");
-    let ended = server.ask("PUT", &format!("{location}?digest={other}")).body("x");
+    let ended = server
+        .ask("PUT", &format!("{location}?digest={other}"))
+        .body("x");
     refused(ended, 400, "DIGEST_INVALID").await;
     refused(server.ask("GET", &location), 404, "BLOB_UPLOAD_UNKNOWN").await;
     expect(server.ask("HEAD", &format!("/v2/a/app/blobs/{other}")), 404).await;
@@ -141,7 +164,12 @@ async fn uploads_and_bytes_have_limits() {
         refused(more, 413, "SIZE_INVALID").await;
         let at_once = Digest::of(&noise(4, 1001));
         let at_once = format!("{path}?digest={at_once}");
-        refused(server.ask("POST", &at_once).body(noise(4, 1001)), 413, "SIZE_INVALID").await;
+        refused(
+            server.ask("POST", &at_once).body(noise(4, 1001)),
+            413,
+            "SIZE_INVALID",
+        )
+        .await;
         // The session's own record counts a few bytes too.
         expect(server.ask("PATCH", &second).body(noise(5, 1000)), 202).await;
         let digest = Digest::of(&noise(6, 900));

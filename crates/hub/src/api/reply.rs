@@ -8,6 +8,7 @@ use thimble_hub_api::problem::{self, Problem, ProblemKind};
 use thimble_hub_store::Error as StoreError;
 
 use crate::identity::{IdentityError, OpenIdError, PasswordError};
+use crate::model::pin::PinError;
 
 /// Seconds after which whoever was refused for lack of capacity may try again.
 const RETRY_S: u32 = 2;
@@ -137,6 +138,23 @@ impl From<OpenIdError> for Fault {
             }
         };
         Self::new(kind, error)
+    }
+}
+
+impl From<PinError> for Fault {
+    fn from(error: PinError) -> Self {
+        match &error {
+            PinError::Name { .. } | PinError::Missing { .. } | PinError::Unfit { .. } => {
+                Self::new(ProblemKind::Invalid, error)
+            }
+            PinError::Blobs(_) | PinError::NameSpace => {
+                tracing::error!(error = %chain(&error), "the registry failed");
+                Self::new(
+                    ProblemKind::HubFault,
+                    "the hub's registry failed; the hub's log says more to its administrator",
+                )
+            }
+        }
     }
 }
 

@@ -170,11 +170,6 @@ impl Paged {
     pub(super) fn rows<I: Id>(&self) -> Answer<Rows> {
         rows::<I>(self.after.as_deref(), self.limit)
     }
-
-    /// How many.
-    pub(super) fn limit(&self) -> Answer<u32> {
-        limit(self.limit)
-    }
 }
 
 /// How many items a page has.

@@ -1,6 +1,6 @@
 //! The authority that devices' certificates come from: a root, which can be kept offline, and intermediates that issue.
 //!
-//! The newest intermediate issues; older ones are still believed until they end, so that devices that were away while it
+//! The present intermediate issues; older ones are still believed until they end, so that devices that were away while it
 //! was replaced still come in. The hub's own certificate comes from the root directly: devices need to know the root only,
 //! and one certificate is all that the hub sends them.
 
@@ -278,19 +278,18 @@ impl Root {
 pub struct DeviceAuthority {
     trust: TrustDomain,
     root: CertificateDer<'static>,
-    /// The newest first.
+    /// The one that issues first.
     intermediates: Vec<Holder>,
 }
 
 impl DeviceAuthority {
-    /// The authority of a root's certificate and the intermediates that are still believed, in any order.
+    /// The authority of a root's certificate and the intermediates that are still believed; the first that is valid issues.
     #[must_use]
     pub fn new(
         trust: TrustDomain,
         root: CertificateDer<'static>,
-        mut intermediates: Vec<Holder>,
+        intermediates: Vec<Holder>,
     ) -> Self {
-        intermediates.sort_by_key(|holder| core::cmp::Reverse(holder.lifetime.begin));
         Self {
             trust,
             root,

@@ -119,13 +119,11 @@ impl Vault {
         if rows.is_empty() {
             self.make_first_intermediate(now).await?;
         }
-        let root = self.root_row(now).await?;
-        let mut intermediates = Vec::new();
-        for row in self.keys(hub(), INTERMEDIATE).await? {
-            if row.state != "retired" {
-                intermediates.push(self.holder(&row)?);
-            }
-        }
+        let root = self.root_row().await?;
+        let mut rows = self.keys(hub(), INTERMEDIATE).await?;
+        rows.sort_by_key(|row| row.state != CURRENT);
+        let holders = rows.iter().map(|row| self.holder(row));
+        let intermediates = holders.collect::<Result<Vec<_>, _>>()?;
         let root = CertificateDer::from(root.public);
         Ok(DeviceAuthority::new(
             self.trust.clone(),
@@ -143,11 +141,20 @@ impl Vault {
         actor: &str,
         now: UnixSeconds,
     ) -> Result<DeviceAuthority, VaultError> {
-        let generation = self.keys(hub(), INTERMEDIATE).await?.len();
-        let root = self.root(now).await?;
+        let rows = self.keys(hub(), INTERMEDIATE).await?;
+        let root = self.root().await?;
         let holder = root.make_intermediate(&self.trust, now)?;
-        let row = self.row_of(&holder, INTERMEDIATE, generation, now)?;
-        self.insert(&row, actor, now).await?;
+        let row = self.row_of(&holder, INTERMEDIATE, rows.len(), now)?;
+        let scope = Scope::authenticated(row.tenant);
+        let mut write = self.store.write().await?;
+        for mut before in rows.into_iter().filter(|row| row.state == CURRENT) {
+            OLD.clone_into(&mut before.state);
+            write.update(&scope, &before, &Audit::part()).await?;
+        }
+        let audit = Audit::new(ms(now), actor, "key.rotate", row.id.to_string());
+        write.insert(&scope, &row, &audit).await?;
+        write.wake(Topic::Keys, Some(row.tenant), None);
+        write.commit().await?;
         self.device_authority(now).await
     }
 
@@ -160,7 +167,7 @@ impl Vault {
         actor: &str,
         now: UnixSeconds,
     ) -> Result<Vec<u8>, VaultError> {
-        let mut row = self.root_row(now).await?;
+        let mut row = self.root_row().await?;
         let sealed = row.ciphertext.take().ok_or(VaultError::RootIsOffline)?;
         let key = self.master.open(&context(row.id), &sealed)?;
         self.update(&row, "key.take-offline", actor, now).await?;
@@ -177,7 +184,7 @@ impl Vault {
         actor: &str,
         now: UnixSeconds,
     ) -> Result<(), VaultError> {
-        let mut row = self.root_row(now).await?;
+        let mut row = self.root_row().await?;
         let sealed_key = self.master.seal(&context(row.id), key)?;
         let kept = Kept {
             certificate: row.public.clone(),
@@ -217,7 +224,7 @@ impl Vault {
                 PrivatePkcs8KeyDer::from(key),
             ));
         }
-        let root = self.root(now).await?;
+        let root = self.root().await?;
         let (certificate, key) = root.make_server_certificate(names, now)?;
         let id = key_id(hub(), &purpose, generation);
         let row = Key {
@@ -340,7 +347,7 @@ impl Vault {
             let row = self.row_of(root.holder(), ROOT, 0, now)?;
             self.insert(&row, "hub", now).await?;
         }
-        let root = self.root(now).await?;
+        let root = self.root().await?;
         let holder = root.make_intermediate(&self.trust, now)?;
         let row = self.row_of(&holder, INTERMEDIATE, 0, now)?;
         self.insert(&row, "hub", now).await
@@ -370,12 +377,12 @@ impl Vault {
         self.insert(&row, actor, now).await
     }
 
-    async fn root(&self, now: UnixSeconds) -> Result<Root, VaultError> {
-        let row = self.root_row(now).await?;
+    async fn root(&self) -> Result<Root, VaultError> {
+        let row = self.root_row().await?;
         Ok(Root::of(self.holder(&row)?))
     }
 
-    async fn root_row(&self, _now: UnixSeconds) -> Result<Key, VaultError> {
+    async fn root_row(&self) -> Result<Key, VaultError> {
         let row = self.keys(hub(), ROOT).await?.pop();
         row.ok_or(VaultError::Store(StoreError::NotFound { what: "root" }))
     }

@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::UnixTime;
 use rustls::server::NoServerSessionStorage;
+use rustls::time_provider::TimeProvider;
 use rustls::{ServerConfig, version};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
@@ -20,7 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use super::connection;
 use super::counts::Counts;
-use super::side::DeviceSide;
+use super::side::{Clock, DeviceSide};
 use crate::authority::{DeviceVerifier, ServerCertificate};
 
 /// Bytes of a TLS record's content at most: what a microcontroller has room for.
@@ -82,6 +84,22 @@ impl fmt::Debug for Listener {
     }
 }
 
+/// The hub's clock, as TLS asks for it: one time for the handshake and for all that follows.
+struct HubTime(Clock);
+
+impl fmt::Debug for HubTime {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("HubTime")
+    }
+}
+
+impl TimeProvider for HubTime {
+    fn current_time(&self) -> Option<UnixTime> {
+        let seconds = Duration::from_secs((self.0)().0);
+        Some(UnixTime::since_unix_epoch(seconds))
+    }
+}
+
 /// TLS as devices find it: version 1.3 with ring, small records, no sessions to take up again (a ticket would pass by the
 /// check of the certificate), a certificate of the device unless it only enrols.
 ///
@@ -91,8 +109,10 @@ pub fn tls(
     certificate: Arc<ServerCertificate>,
     verifier: Arc<DeviceVerifier>,
     provider: Arc<CryptoProvider>,
+    clock: Clock,
 ) -> Result<ServerConfig, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let time = Arc::new(HubTime(clock));
+    let mut config = ServerConfig::builder_with_details(provider, time)
         .with_protocol_versions(&[&version::TLS13])?
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(certificate);
