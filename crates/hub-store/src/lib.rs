@@ -35,6 +35,7 @@ mod states;
 mod status;
 mod store;
 mod wakes;
+mod words;
 mod write;
 
 pub use assignments::Assignment;
