@@ -116,7 +116,11 @@ impl Agent {
         preparing
             .changes
             .retain(|change| change.deployment != deployment);
-        preparing.blobs.retain(|(of, _)| *of != deployment);
+        if preparing.step == Step::Fetch {
+            // Others may need blobs that were fetched for this one.
+            preparing.blobs.clear();
+            preparing.step = Step::Measure;
+        }
         let depends = |change: &&Change| {
             let manifest = change
                 .target

@@ -53,7 +53,13 @@ impl Agent {
                 self.mark_back(deployment, failure.code, failure.text, not_before_ms);
                 self.take_back(turn, deployment);
             }
-            _ => self.break_off(turn, deployment, failure),
+            _ => {
+                self.break_off(turn, deployment, failure);
+                if is_removal && self.kept.is_tight {
+                    // What comes would have had its room.
+                    self.take_back(turn, deployment);
+                }
+            }
         }
     }
 
@@ -136,7 +142,7 @@ impl Agent {
             };
             let mut dependents = Vec::new();
             for part in &mut executing.parts {
-                if part.deployment == one {
+                if part.deployment == one && part.step != PartStep::Over {
                     part.roll_back();
                 }
                 let depends = part
