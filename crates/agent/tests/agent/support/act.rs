@@ -154,7 +154,7 @@ impl Device {
         let failure = Failure {
             code: ReasonCode::StartFailed,
             text: "the device is busy".into(),
-            is_passing: self.failing % 2 == 0,
+            is_passing: self.failing.is_multiple_of(2),
         };
         Some(Answer::Failed(ticket, failure))
     }
