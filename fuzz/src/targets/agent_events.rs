@@ -1,5 +1,7 @@
 //! An agent whose hub, driver, apps and power do whatever the input says.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use thimble_agent::{
@@ -41,6 +43,13 @@ const DEVICE: DeviceId = DeviceId([1; 16]);
 
 /// Ticks at one time, after which an agent is thought to want them without end.
 const TICKS_MAX: u32 = 200;
+
+/// Every manifest that there is, by its digest.
+static MANIFESTS: LazyLock<BTreeMap<Digest, [u8; 2]>> = LazyLock::new(|| {
+    let all = (0..=255_u8).flat_map(|variant| (0..4_u8).map(move |number| [number, variant]));
+    all.map(|envelope| (Digest::of(&envelope), envelope))
+        .collect()
+});
 
 struct Events;
 
@@ -227,15 +236,11 @@ impl Life {
         });
         match self.open.remove(0) {
             Action::Load { ticket, digest } => {
-                let every =
-                    (0..=255_u8).flat_map(|variant| (0..4_u8).map(move |number| [number, variant]));
-                let envelope = every
-                    .into_iter()
-                    .find(|envelope| Digest::of(envelope) == digest && bad.is_none());
+                let envelope = MANIFESTS.get(&digest).filter(|_| bad.is_none());
                 self.give(
                     Event::Loaded {
                         ticket,
-                        envelope: envelope.as_ref().map(<[u8; 2]>::as_slice),
+                        envelope: envelope.map(<[u8; 2]>::as_slice),
                     },
                     shapes,
                 )
@@ -374,11 +379,11 @@ impl Trust for Anything {
             secrets: Vec::new(),
             ladder: vec![
                 Rung {
-                    after_s: u32::from(policy),
+                    after_s: 60 + u32::from(policy) * 10,
                     step: Escalation::Reconnect,
                 },
                 Rung {
-                    after_s: u32::from(variant) * 100,
+                    after_s: 600 + u32::from(variant) * 100,
                     step: Escalation::RollBack,
                 },
                 Rung {
