@@ -37,6 +37,7 @@ mod status;
 mod store;
 mod tell;
 mod wakes;
+mod words;
 mod write;
 
 pub use assignments::Assignment;
