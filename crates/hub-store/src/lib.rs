@@ -14,6 +14,7 @@ mod assignments;
 mod audit;
 mod backup;
 mod bulk;
+mod carry;
 mod claim;
 mod error;
 mod fleet;
@@ -42,6 +43,7 @@ mod write;
 
 pub use assignments::Assignment;
 pub use audit::{Audit, AuditPage, ChainBreak, Entry, Verified};
+pub use carry::tenant_tables;
 pub use error::Error;
 pub use fleet::{DeviceFilter, DeviceRow, LabelTest};
 pub use ids::{

@@ -500,6 +500,7 @@ async fn reasons_are_written_when_they_change(database: Database) {
         reason: "a later wave".to_owned(),
         attempts: 0,
         state_version: None,
+        attempt: None,
         updated_ms: NOW,
     };
     let mut write = store.write().await.unwrap();
