@@ -15,6 +15,7 @@ mod facts;
 mod fetch;
 mod folder;
 mod identity;
+mod import;
 mod link;
 mod logs;
 mod observe;
@@ -37,6 +38,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::device::{Device, disk_problem};
+use crate::images::Hold;
 
 use driver::End;
 use facts::Hardware;
@@ -63,7 +65,12 @@ pub(crate) enum Command {
     /// The hub is to be called soon.
     Hurry,
     /// A state came on a bundle; its blobs are here.
-    Imported(Vec<u8>),
+    Imported {
+        /// Its envelope.
+        envelope: Vec<u8>,
+        /// Keeps what it needs until the agent has taken it.
+        hold: Hold,
+    },
     /// The daemon ends.
     Close,
 }
@@ -136,6 +143,11 @@ impl Fleet {
     /// How the agent is.
     pub(crate) fn status(&self) -> FleetStatus {
         self.status.lock().clone()
+    }
+
+    /// Where the agent keeps things.
+    fn place(&self) -> &Path {
+        &self.place
     }
 
     fn set_status(&self, status: FleetStatus) {

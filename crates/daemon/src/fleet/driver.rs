@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::device::{Device, now, random_bits};
+use crate::images::Hold;
 
 use super::answers;
 use super::consent;
@@ -97,6 +98,8 @@ pub(super) struct Driver {
     /// Requests for log lines that were seen lately.
     pub(super) log_requests: BTreeSet<u64>,
     renew_at_ms: Option<u64>,
+    /// Keeps what came on the last bundle.
+    imported: Option<Hold>,
     pub(super) problem: Option<String>,
     pub(super) is_refused: bool,
     pub(super) has_contact: bool,
@@ -219,6 +222,7 @@ impl Driver {
             log_answers: VecDeque::new(),
             log_requests: BTreeSet::new(),
             renew_at_ms: None,
+            imported: None,
             problem: None,
             is_refused: false,
             has_contact: false,
@@ -399,7 +403,9 @@ impl Driver {
         match command {
             Command::Hold(is_held) => self.tell(Event::LocalHold { is_held }).await,
             Command::Hurry => self.session.hurry(now_ms()),
-            Command::Imported(envelope) => {
+            Command::Imported { envelope, hold } => {
+                // Until the next one: by then it is pinned, or not wanted.
+                self.imported = Some(hold);
                 let envelope = &envelope;
                 self.tell(Event::BundleImported { envelope }).await;
             }
