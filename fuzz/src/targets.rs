@@ -3,6 +3,9 @@
 mod board;
 mod engines;
 mod flash_log;
+mod fleet_bundle;
+mod fleet_messages;
+mod fleet_session;
 mod grants;
 mod host_calls;
 mod image_archive;
@@ -53,4 +56,7 @@ pub(crate) static TARGETS: &[TargetSpec] = &[
     image_archive::SPEC,
     image_signature::SPEC,
     serial::SPEC,
+    fleet_messages::SPEC,
+    fleet_bundle::SPEC,
+    fleet_session::SPEC,
 ];

@@ -58,6 +58,10 @@ pub struct Agent {
 struct Contact {
     began_ms: u64,
     answered_ms: Option<u64>,
+    /// How often it did.
+    answers: u64,
+    /// Seconds that the outage had lasted when the agent began.
+    outage_s: u32,
     is_failing: bool,
 }
 
@@ -99,6 +103,8 @@ impl Agent {
             contact: Contact {
                 began_ms: now.ms,
                 answered_ms: None,
+                answers: 0,
+                outage_s: kept.outage_s,
                 is_failing: false,
             },
             reporting: Reporting::new(kept.sequence_end, now.ms),
@@ -248,6 +254,12 @@ impl Agent {
             Event::LocalHold { is_held } => {
                 if self.kept.is_held_here != is_held {
                     self.kept.is_held_here = is_held;
+                    let text = if is_held {
+                        "held at the device"
+                    } else {
+                        "no longer held at the device"
+                    };
+                    self.note(turn, if is_held { "held" } else { "released" }, text.into());
                     self.save(turn);
                 }
             }

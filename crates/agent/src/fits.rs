@@ -45,8 +45,49 @@ pub(crate) fn misfit(coming: &[Coming<'_>], capacity: &Capacity) -> Option<Misfi
     None
 }
 
+/// Whether some of the changes may be taken back alone: whichever of the two versions of each runs, there is room. If not, all
+/// are taken back together.
+pub(crate) fn fits_mixed(coming: &[Coming<'_>], capacity: &Capacity) -> bool {
+    let mut room = Room::new(coming, capacity);
+    for one in coming {
+        let Some(manifest) = one.manifest else {
+            continue;
+        };
+        let freed = capacity
+            .freed
+            .iter()
+            .find(|freed| freed.deployment == one.deployment);
+        let (ram_bytes, containers) = freed.map_or((0, 0), |freed| {
+            (freed.ram_bytes, u64::from(freed.containers))
+        });
+        let ram_bytes = ram_bytes.max(ram_needed(manifest, capacity));
+        let containers = containers.max(manifest.containers.len() as u64);
+        let left = (
+            room.ram_bytes.checked_sub(ram_bytes),
+            room.containers.checked_sub(containers),
+        );
+        let (Some(ram_bytes), Some(containers)) = left else {
+            return false;
+        };
+        room.ram_bytes = ram_bytes;
+        room.containers = containers;
+    }
+    true
+}
+
+/// Memory that the containers of a manifest have at most.
+fn ram_needed(manifest: &Manifest, capacity: &Capacity) -> u64 {
+    let memory = manifest
+        .containers
+        .iter()
+        .map(|container| container.limits.memory_bytes);
+    memory
+        .map(|bytes| bytes.unwrap_or(capacity.ram_default_bytes))
+        .fold(0_u64, u64::saturating_add)
+}
+
 /// The blobs of an image, its signatures too.
-pub(crate) fn blobs(image: &Image) -> impl Iterator<Item = Blob> + '_ {
+pub fn blobs(image: &Image) -> impl Iterator<Item = Blob> + '_ {
     let own = [
         Blob {
             digest: image.manifest,
@@ -113,13 +154,7 @@ impl Room {
             );
             return Some((ReasonCode::DoesNotFit, text));
         }
-        let memory = manifest
-            .containers
-            .iter()
-            .map(|container| container.limits.memory_bytes);
-        let ram_bytes = memory
-            .map(|bytes| bytes.unwrap_or(capacity.ram_default_bytes))
-            .fold(0_u64, u64::saturating_add);
+        let ram_bytes = ram_needed(manifest, capacity);
         if ram_bytes > self.ram_bytes {
             let text = format!(
                 "it needs {ram_bytes} bytes of memory, and {} would be free",

@@ -40,6 +40,8 @@ pub(crate) struct Kept {
     pub(crate) rungs_taken: u32,
     /// Whether trials have all been applied.
     pub(crate) is_on_probation: bool,
+    /// If one of the trials fails, all are taken back: there is no room for a mixture.
+    pub(crate) is_tight: bool,
     /// Starts of the device since the trials began.
     pub(crate) trial_starts: u32,
     pub(crate) entries: Vec<Entry>,
@@ -67,6 +69,7 @@ impl Kept {
             outage_s: 0,
             rungs_taken: 0,
             is_on_probation: false,
+            is_tight: false,
             trial_starts: 0,
             entries: Vec::new(),
             policy: UpdatePolicy::default(),
@@ -156,6 +159,7 @@ impl Kept {
         let Self {
             entries, secrets, ..
         } = self;
+        entries.retain(|entry| !entry.is_gone());
         secrets.retain(|kept| {
             kept.is_present
                 || entries

@@ -32,6 +32,7 @@ mod window;
 pub use action::{Action, Ticket};
 pub use agent::{Agent, RestoreError};
 pub use event::{Capacity, Consent, Event, Failure};
+pub use fits::blobs;
 pub use settings::{Now, Settings};
 pub use status::Status;
 pub use trust::{OpenedState, Refusal, RefusalCause, Signatures, Trust};

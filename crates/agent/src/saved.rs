@@ -17,10 +17,10 @@ pub(crate) use write::write;
 const FORM: u32 = 1;
 
 /// Bytes that are read at most; the greatest state that there can be is smaller.
-const BYTES_MAX: usize = 512 << 10;
+const BYTES_MAX: usize = 4 << 20;
 
-/// Entries of one list at most. Each takes a byte at least, so that bytes bound them too.
-const LIST_MAX: u64 = 256;
+/// Entries of one list at most. Each takes a byte at least, so that bytes bound them first.
+const LIST_MAX: u64 = 1 << 16;
 
 /// Why saved bytes cannot be gone on from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -152,7 +152,6 @@ impl Agent {
             entry.begin_anew(None);
             entries.push(entry);
         }
-        entries.retain(|entry| !entry.is_gone());
         self.kept.entries = entries;
         self.describe();
     }
@@ -219,6 +218,9 @@ impl Entry {
         let is_same = self.wanted == wanted;
         self.wanted = wanted;
         let is_vetoed = self.condition.phase == Phase::Vetoed;
+        if self.trial.is_some() && !is_same {
+            self.condition.not_before_ms = 0;
+        }
         if self.trial.is_some() || self.is_broken || (is_same && is_vetoed) {
             return;
         }

@@ -18,6 +18,8 @@ impl Agent {
     /// The hub answered, whatever it said.
     pub(super) fn hub_answered(&mut self, turn: &mut Turn<'_>) {
         self.contact.answered_ms = Some(turn.now.ms);
+        self.contact.outage_s = 0;
+        self.contact.answers = self.contact.answers.wrapping_add(1);
         if core::mem::replace(&mut self.contact.is_failing, false) {
             self.hurry();
             self.reporting.retry_at_ms = None;
@@ -43,7 +45,7 @@ impl Agent {
         let taken = usize::try_from(self.kept.rungs_taken).ok()?;
         let rung = *self.kept.ladder.get(taken)?;
         let since_ms = self.contact.answered_ms.unwrap_or(self.contact.began_ms);
-        let left_s = rung.after_s.saturating_sub(self.kept.outage_s);
+        let left_s = rung.after_s.saturating_sub(self.contact.outage_s);
         Some((
             rung,
             since_ms.saturating_add(u64::from(left_s).saturating_mul(1000)),

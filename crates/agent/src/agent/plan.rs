@@ -43,6 +43,7 @@ impl Agent {
             blobs: Vec::new(),
             wake_ms: None,
             failures: 0,
+            is_tight: false,
         }));
         true
     }

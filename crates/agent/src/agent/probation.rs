@@ -61,10 +61,7 @@ impl Agent {
             .iter_mut()
             .filter(|part| part.step == PartStep::Probation)
         {
-            let is_reached = is_imported
-                || contact
-                    .answered_ms
-                    .is_some_and(|at_ms| at_ms >= part.since_ms);
+            let is_reached = is_imported || contact.answers != part.answers;
             if !is_reached
                 && part
                     .hub_until_ms()
@@ -172,11 +169,7 @@ impl Agent {
             .filter(|part| part.step == PartStep::Probation);
         on_probation
             .flat_map(|part| {
-                let is_reached = self.kept.is_imported
-                    || self
-                        .contact
-                        .answered_ms
-                        .is_some_and(|at_ms| at_ms >= part.since_ms);
+                let is_reached = self.kept.is_imported || self.contact.answers != part.answers;
                 let ends_ms = (part.observation == Observation::NotAsked).then(|| part.ends_ms());
                 let hub_until_ms = if is_reached {
                     None

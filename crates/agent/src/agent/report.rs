@@ -171,7 +171,6 @@ impl Agent {
             }
         }
         if is_changed {
-            self.kept.entries.retain(|entry| !entry.is_gone());
             self.save(turn);
         }
     }

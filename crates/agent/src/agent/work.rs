@@ -70,6 +70,8 @@ pub(super) struct Preparing {
     pub(super) wake_ms: Option<u64>,
     /// Passing failures in a row.
     pub(super) failures: u32,
+    /// There is no room for some of the changes taken back alone.
+    pub(super) is_tight: bool,
 }
 
 /// Where preparations are.
@@ -129,6 +131,8 @@ pub(super) struct Part {
     pub(super) failures: u32,
     /// When it was applied.
     pub(super) since_ms: u64,
+    /// How often the hub had answered by then.
+    pub(super) answers: u64,
     /// Restarts that do not count as crashes; the first status says it, if absent.
     pub(super) restarts: Option<u32>,
     pub(super) observation: Observation,

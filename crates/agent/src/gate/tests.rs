@@ -1,3 +1,6 @@
+use alloc::borrow::ToOwned as _;
+use alloc::vec;
+
 use thimble_protocol::UnixSeconds;
 use thimble_protocol::report::ReasonCode;
 use thimble_protocol::state::{UpdatePolicy, Window};

@@ -1,3 +1,5 @@
+use alloc::vec::Vec;
+
 use thimble_protocol::DeploymentId;
 
 use super::sort;

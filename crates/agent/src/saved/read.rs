@@ -88,6 +88,7 @@ fn kept(from: &mut Decoder<'_>) -> Result<Kept, Error> {
         is_confirmed: is_set(2),
         is_held_here: is_set(3),
         is_on_probation: is_set(4),
+        is_tight: is_set(5),
         sequence_end: from.u64()?,
         outage_s: from.u32()?,
         rungs_taken: from.u32()?,

@@ -37,6 +37,7 @@ impl Piece for Kept {
             self.is_confirmed,
             self.is_held_here,
             self.is_on_probation,
+            self.is_tight,
         ];
         let flags = (0..)
             .zip(flags)

@@ -271,10 +271,10 @@ fn choices_of_later_versions() {
     let bytes = report.encode();
     let place = bytes
         .windows(3)
-        .position(|it| it == b"\x05\x18\xff")
+        .position(|it| it == b"\x05\x17\x06")
         .unwrap();
     let mut later = bytes;
-    later[place + 2] = 200;
+    later[place + 1] = 22;
     assert_eq!(
         Report::decode(&later),
         Ok(report.clone()),
