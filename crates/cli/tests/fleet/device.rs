@@ -28,7 +28,15 @@ impl Device {
         Self::with(hub, "")
     }
 
-    /// The same, with more in the table `[fleet]`.
+    /// A device without a hub.
+    pub(crate) fn without_hub(hub: &Hub) -> Self {
+        let device = Self::of(hub);
+        let settings = device.root().join("config/thimble.toml");
+        std::fs::write(settings, "[daemon]\nsupervisor = false\n").unwrap();
+        device
+    }
+
+    /// One that belongs to this hub, with more in the table `[fleet]`.
     pub(crate) fn with(hub: &Hub, more: &str) -> Self {
         let root = TempDir::with_prefix("thimble-fleet-").unwrap();
         let config = root.path().join("config");

@@ -1,7 +1,7 @@
 //! A hub of a few hundred lines: the devices' resources over mutual TLS 1.3, with an authority of its own, and whatever
 //! trouble a test wants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -13,13 +13,12 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use p256::SecretKey;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, IsCa, Issuer, KeyPair,
-};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::RootCertStore;
-use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer};
+use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
 use thimble_image::Digest;
+use thimble_protocol::bundle::Writer;
 use thimble_protocol::enrol::Issued;
 use thimble_protocol::keyring::key_id;
 use thimble_protocol::sign::{P256Signer, sign_manifest, sign_state};
@@ -29,10 +28,10 @@ use thimble_protocol::{
     UnixSeconds,
 };
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Runtime;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
+use x509_cert::der::pem::LineEnding;
+use x509_cert::der::{Decode as _, EncodePem as _};
 
 /// The code with which devices enrol here.
 pub(crate) const CLAIM_CODE: &str = "let-me-in";
@@ -41,11 +40,9 @@ pub(crate) const DEVICE: DeviceId = DeviceId([7; 16]);
 
 /// A hub.
 pub(crate) struct Hub {
-    runtime: Runtime,
     shared: Arc<Shared>,
-    address: SocketAddr,
-    acceptor: TlsAcceptor,
-    serving: Option<JoinHandle<()>>,
+    /// Whether it is on the network; its thread answers when that is so.
+    online: mpsc::UnboundedSender<(bool, std::sync::mpsc::Sender<()>)>,
     pub(crate) ca_pem: String,
 }
 
@@ -64,6 +61,8 @@ pub(crate) struct State {
     version: u64,
     envelope: Option<(ETag, Vec<u8>)>,
     pub(crate) blobs: BTreeMap<Digest, Vec<u8>>,
+    /// Those that are manifests.
+    manifests: BTreeSet<Digest>,
     pub(crate) reports: Vec<Report>,
     pub(crate) reply: ReportReply,
     /// The device's key, from its request.
@@ -80,11 +79,6 @@ pub(crate) struct State {
 
 impl Hub {
     pub(crate) fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
         let key = KeyPair::generate().unwrap();
         let mut parameters = CertificateParams::new(Vec::<String>::new()).unwrap();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -116,9 +110,7 @@ impl Hub {
         let signer = P256Signer::new(&secret);
         let signing_key = signer.signing_key();
         assert_eq!(signing_key.id, key_id(&signing_key.point));
-        let listener = runtime
-            .block_on(TcpListener::bind("127.0.0.1:0"))
-            .unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
@@ -131,45 +123,37 @@ impl Hub {
             signer,
             signing_key,
         });
-        let mut hub = Self {
-            runtime,
+        let (online, told) = mpsc::unbounded_channel();
+        let (acceptor, serving) = (TlsAcceptor::from(Arc::new(config)), Arc::clone(&shared));
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(serve(listener, address, acceptor, serving, told));
+        });
+        let der = x509_cert::Certificate::from_der(authority.der()).unwrap();
+        Self {
             shared,
-            address,
-            acceptor: TlsAcceptor::from(Arc::new(config)),
-            serving: None,
-            ca_pem: authority.pem(),
-        };
-        hub.serve(listener);
-        hub
+            online,
+            ca_pem: der.to_pem(LineEnding::LF).unwrap(),
+        }
     }
 
-    fn serve(&mut self, listener: TcpListener) {
-        let (shared, acceptor) = (Arc::clone(&self.shared), self.acceptor.clone());
-        self.serving = Some(self.runtime.spawn(async move {
-            let mut connections = tokio::task::JoinSet::new();
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                connections.spawn(connection(stream, acceptor.clone(), Arc::clone(&shared)));
-            }
-        }));
+    fn set_online(&self, is_online: bool) {
+        let (sender, done) = std::sync::mpsc::channel();
+        self.online.send((is_online, sender)).unwrap();
+        done.recv().unwrap();
     }
 
     /// Takes the hub off the network, with everything that is open.
-    pub(crate) fn go_offline(&mut self) {
-        let serving = self.serving.take().unwrap();
-        serving.abort();
-        drop(self.runtime.block_on(serving));
+    pub(crate) fn go_offline(&self) {
+        self.set_online(false);
     }
 
     /// Brings it back.
-    pub(crate) fn come_back(&mut self) {
-        let listener = self.runtime.block_on(async {
-            let socket = tokio::net::TcpSocket::new_v4().unwrap();
-            socket.set_reuseaddr(true).unwrap();
-            socket.bind(self.address).unwrap();
-            socket.listen(64).unwrap()
-        });
-        self.serve(listener);
+    pub(crate) fn come_back(&self) {
+        self.set_online(true);
     }
 
     pub(crate) fn url(&self) -> String {
@@ -188,9 +172,51 @@ impl Hub {
         (digest, length)
     }
 
+    /// The state and everything there is, in a file for whoever has no network.
+    pub(crate) fn bundle(&self) -> Vec<u8> {
+        self.with(|state| {
+            let (mut writer, mut bytes) = Writer::new();
+            let (_, envelope) = state.envelope.as_ref().unwrap();
+            bytes.extend(writer.state(DeviceId([1; 16]), envelope).unwrap());
+            bytes.extend(writer.state(DEVICE, envelope).unwrap());
+            for digest in &state.manifests {
+                bytes.extend(writer.manifest(&state.blobs[digest]).unwrap());
+            }
+            for (digest, blob) in &state.blobs {
+                if !state.manifests.contains(digest) {
+                    bytes.extend(writer.blob(*digest, blob.len() as u64).unwrap());
+                    writer.part(blob).unwrap();
+                    bytes.extend(blob);
+                }
+            }
+            bytes.extend(writer.end().unwrap());
+            bytes
+        })
+    }
+
     /// Declares what the device is to be: these deployments, and nothing else.
     pub(crate) fn declare(&self, manifests: &[Manifest], secrets: Vec<SealedSecret>) -> u64 {
         self.declare_with(manifests, secrets, |_| {})
+    }
+
+    /// Sends a newer state that another key has signed.
+    pub(crate) fn sign_as_a_stranger(&self) {
+        let stranger = P256Signer::new(&SecretKey::from_slice(&[0x43; 32]).unwrap());
+        let state = DesiredState {
+            device: DEVICE,
+            version: StateVersion(1_000),
+            issued_at: UnixSeconds(1_700_000_000),
+            items: Vec::new(),
+            policy: UpdatePolicy::default(),
+            secrets: Vec::new(),
+            ladder: Vec::new(),
+            recovery_urls: Vec::new(),
+            next_keys: Vec::new(),
+        };
+        let etag = ETag::of(state.version, &state.encode());
+        let envelope = sign_state(&state, &stranger).unwrap();
+        self.with(|shared| shared.envelope = Some((etag, envelope)));
+        self.shared.changed.send_modify(|count| *count += 1);
     }
 
     pub(crate) fn declare_with(
@@ -204,6 +230,7 @@ impl Hub {
             .map(|manifest| {
                 let envelope = sign_manifest(manifest, &self.shared.signer).unwrap();
                 let (digest, bytes) = self.add(envelope);
+                self.with(|state| state.manifests.insert(digest));
                 Item {
                     deployment: manifest.deployment,
                     manifest: digest,
@@ -233,6 +260,45 @@ impl Hub {
         self.with(|state| state.envelope = Some((etag, envelope)));
         self.shared.changed.send_modify(|count| *count += 1);
         version
+    }
+}
+
+/// Serves connections while the hub is on the network.
+async fn serve(
+    listener: std::net::TcpListener,
+    address: SocketAddr,
+    acceptor: TlsAcceptor,
+    shared: Arc<Shared>,
+    mut told: mpsc::UnboundedReceiver<(bool, std::sync::mpsc::Sender<()>)>,
+) {
+    listener.set_nonblocking(true).unwrap();
+    let mut listener = Some(TcpListener::from_std(listener).unwrap());
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        let accepting = async {
+            match &listener {
+                Some(listener) => listener.accept().await.unwrap().0,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            stream = accepting => {
+                connections.spawn(connection(stream, acceptor.clone(), Arc::clone(&shared)));
+            }
+            message = told.recv() => {
+                let Some((is_online, done)) = message else { return };
+                if is_online {
+                    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+                    socket.set_reuseaddr(true).unwrap();
+                    socket.bind(address).unwrap();
+                    listener = Some(socket.listen(64).unwrap());
+                } else {
+                    listener = None;
+                    connections.shutdown().await;
+                }
+                done.send(()).unwrap();
+            }
+        }
     }
 }
 
@@ -291,6 +357,19 @@ fn reply(status: u16, body: Vec<u8>) -> Answer {
         .unwrap()
 }
 
+/// The public key of a device, as a certificate has it.
+struct DevicePoint(Vec<u8>);
+
+impl rcgen::PublicKeyData for DevicePoint {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        &rcgen::PKCS_ECDSA_P256_SHA256
+    }
+}
+
 async fn enrol(shared: &Shared, request: Request<Incoming>) -> Answer {
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let asked = EnrolRequest::decode(&body).unwrap();
@@ -299,10 +378,12 @@ async fn enrol(shared: &Shared, request: Request<Incoming>) -> Answer {
     {
         return reply(403, br#"{"detail":"there is no such claim code"}"#.to_vec());
     }
-    let csr = CertificateSigningRequestDer::from(asked.csr);
-    let request = CertificateSigningRequestParams::from_der(&csr).unwrap();
-    let key = rcgen::PublicKeyData::der_bytes(&request.public_key).to_vec();
-    let certificate = request.signed_by(&shared.issuer).unwrap();
+    let request = x509_cert::request::CertReq::from_der(&asked.csr).unwrap();
+    let key = request.info.public_key.subject_public_key.raw_bytes().to_vec();
+    let certificate = CertificateParams::new(Vec::<String>::new())
+        .unwrap()
+        .signed_by(&DevicePoint(key.clone()), &shared.issuer)
+        .unwrap();
     let mut state = shared.state.lock().unwrap();
     state.enrolments += 1;
     state.device_key = Some(p256::PublicKey::from_sec1_bytes(&key).unwrap());

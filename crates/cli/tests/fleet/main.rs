@@ -127,9 +127,9 @@ fn secrets_reach_the_container_and_nobody_else() {
     let first = secret("hunter2", 1, &mut random);
     hub.declare(std::slice::from_ref(&declared), vec![first]);
     device.until_committed(2);
-    let has = |line: &str| device.lines("app.main").iter().any(|it| it == line);
-    device.until("it has its secret", || has("PASSWORD=hunter2"));
-    assert!(has("COLOUR=blue"));
+    let has = |device: &Device, line: &str| device.lines("app.main").iter().any(|it| it == line);
+    device.until("it has its secret", || has(&device, "PASSWORD=hunter2"));
+    assert!(has(&device, "COLOUR=blue"));
 
     let shown = serde_json::to_string(&device.container("app.main").unwrap()).unwrap();
     assert!(shown.contains("blue") && !shown.contains("hunter2"), "{shown}");
@@ -148,7 +148,7 @@ fn secrets_reach_the_container_and_nobody_else() {
     let second = secret("correct horse", 2, &mut random);
     hub.declare(&[declared], vec![second]);
     device.until_committed(3);
-    device.until("it has the other one", || has("PASSWORD=correct horse"));
+    device.until("it has the other one", || has(&device, "PASSWORD=correct horse"));
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn what_crashes_is_taken_back_and_not_tried_again() {
 
 #[test]
 fn what_runs_goes_on_when_the_hub_is_gone_or_does_not_want_the_device() {
-    let mut hub = Hub::start();
+    let hub = Hub::start();
     let mut device = Device::of(&hub);
     hub.declare(&[well(&hub, "1.0")], Vec::new());
     device.start();
@@ -327,6 +327,111 @@ fn a_hold_at_the_device_or_by_the_hub_keeps_everything_as_it_is() {
     let shown = device.command().args(["agent", "status"]).output().unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
     assert!(shown.contains("connected") && shown.contains("installed"), "{shown}");
+}
+
+#[test]
+fn a_device_joins_by_hand_and_stays() {
+    let hub = Hub::start();
+    let mut device = Device::without_hub(&hub);
+    device.start();
+    assert_eq!(device.fleet().link, FleetLink::None);
+    assert!(!device.root().join("daemon/fleet").exists());
+    assert!(!device.command().args(["agent", "hold"]).status().unwrap().success());
+    let ca = device.root().join("config/hub.pem");
+    let enrol = |code: &str| {
+        let mut command = device.command();
+        command
+            .args(["agent", "enrol", &hub.url(), "--claim-code", code, "--ca"])
+            .arg(&ca);
+        command.output().unwrap()
+    };
+    assert!(enrol("wrong").status.success(), "it is only asked");
+    device.until_fleet("the hub refuses the code", |it| {
+        it.link == FleetLink::Refused
+            && it.problem.as_deref().is_some_and(|it| it.contains("claim code"))
+    });
+    assert!(enrol(hub::CLAIM_CODE).status.success());
+    hub.declare(&[well(&hub, "1.0")], Vec::new());
+    device.until_committed(1);
+    let again = enrol(hub::CLAIM_CODE);
+    assert!(!again.status.success());
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert!(said.contains("has the hub"), "{said}");
+    device.kill();
+    device.start();
+    hub.declare(&[well(&hub, "2.0")], Vec::new());
+    device.until_committed(2);
+}
+
+#[test]
+fn a_certificate_is_renewed_when_the_hub_wants_it() {
+    let hub = Hub::start();
+    let mut device = Device::of(&hub);
+    hub.declare(&[well(&hub, "1.0")], Vec::new());
+    device.start();
+    device.until_committed(1);
+    hub.with(|state| state.reply.renew_certificate = true);
+    hub.declare(&[well(&hub, "2.0")], Vec::new());
+    device.until("it asks for another", || hub.with(|state| state.enrolments >= 2));
+    hub.with(|state| state.reply.renew_certificate = false);
+    device.until_committed(2);
+    hub.declare(&[well(&hub, "3.0")], Vec::new());
+    device.until_committed(3);
+    assert_eq!(device.fleet().link, FleetLink::Connected);
+}
+
+#[test]
+fn a_state_that_is_older_or_signed_by_a_stranger_changes_nothing() {
+    let hub = Hub::start();
+    let mut device = Device::of(&hub);
+    hub.declare(&[well(&hub, "1.0")], Vec::new());
+    device.start();
+    device.until_committed(1);
+    hub.declare(&[well(&hub, "2.0")], Vec::new());
+    device.until_committed(2);
+    let noted = || {
+        hub.with(|state| {
+            let notes = state.reports.iter().flat_map(|report| &report.notes);
+            notes.filter(|note| note.code == "state-refused").count()
+        })
+    };
+    hub.declare_with(&[well(&hub, "1.0")], Vec::new(), |state| {
+        state.version = thimble_protocol::StateVersion(1);
+    });
+    device.until("the older one is refused and noted", || noted() >= 1);
+    hub.sign_as_a_stranger();
+    device.until("the stranger's is refused and noted", || noted() >= 2);
+    assert_eq!(device.fleet().adopted, 2);
+    assert!(device.runs("app.main", ":2.0"));
+}
+
+#[test]
+fn a_bundle_brings_what_the_network_does_not() {
+    let hub = Hub::start();
+    let mut device = Device::of(&hub);
+    hub.declare(&[well(&hub, "1.0")], Vec::new());
+    device.start();
+    device.until_committed(1);
+    hub.go_offline();
+    hub.declare(&[well(&hub, "2.0")], Vec::new());
+    let bundle = hub.bundle();
+    let path = device.root().join("stick");
+    let import = || device.command().arg("agent").arg("import").arg(&path).output().unwrap();
+
+    std::fs::write(&path, &bundle[..bundle.len() - 5]).unwrap();
+    let cut = import();
+    assert!(!cut.status.success());
+    let said = String::from_utf8(cut.stderr).unwrap();
+    assert!(said.contains("copy it again"), "{said}");
+    std::fs::write(&path, b"something else").unwrap();
+    assert!(!import().status.success());
+    assert_eq!(device.fleet().adopted, 1);
+
+    std::fs::write(&path, &bundle).unwrap();
+    let whole = import();
+    assert!(whole.status.success(), "{whole:?}");
+    device.until_committed(2);
+    assert!(device.runs("app.main", ":2.0"));
 }
 
 #[test]
