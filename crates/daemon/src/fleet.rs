@@ -15,6 +15,7 @@ mod facts;
 mod fetch;
 mod folder;
 mod identity;
+mod import;
 mod link;
 mod logs;
 mod observe;
@@ -33,10 +34,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use thimble_device_api::{FleetEnrol, FleetLink, FleetStatus, Problem, ProblemKind};
+use thimble_protocol::Capabilities;
+use thimble_protocol::enrol::Issued;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::device::{Device, disk_problem};
+use crate::images::Hold;
 
 use driver::End;
 use facts::Hardware;
@@ -60,10 +64,13 @@ const CLOSE_MAX: Duration = Duration::from_secs(2);
 pub(crate) enum Command {
     /// Somebody at the device holds it, or takes the hold back.
     Hold(bool),
-    /// The hub is to be called soon.
-    Hurry,
     /// A state came on a bundle; its blobs are here.
-    Imported(Vec<u8>),
+    Imported {
+        /// Its envelope.
+        envelope: Vec<u8>,
+        /// Keeps what it needs until the agent has taken it.
+        hold: Hold,
+    },
     /// The daemon ends.
     Close,
 }
@@ -93,6 +100,13 @@ struct Plan {
     anchors: Anchors,
     claim_code: Option<String>,
     hardware: Hardware,
+}
+
+/// What a life of the driver begins with.
+struct Opened {
+    folder: Folder,
+    key: Arc<DeviceKey>,
+    capabilities: Capabilities,
 }
 
 /// A hub that somebody named with `thimble agent enrol`, as it is kept.
@@ -136,6 +150,11 @@ impl Fleet {
     /// How the agent is.
     pub(crate) fn status(&self) -> FleetStatus {
         self.status.lock().clone()
+    }
+
+    /// Where the agent keeps things.
+    fn place(&self) -> &Path {
+        &self.place
     }
 
     fn set_status(&self, status: FleetStatus) {
@@ -330,7 +349,6 @@ async fn run(device: Arc<Device>, plan: Arc<Plan>, mut commands: Commands) {
                 () = &mut resting => break,
                 command = commands.recv() => match command {
                     None | Some(Command::Close) => return,
-                    Some(Command::Hurry) => break,
                     Some(_) => {}
                 },
             }
@@ -344,28 +362,38 @@ async fn life(device: &Arc<Device>, plan: &Arc<Plan>, commands: &mut Commands) -
         hub: Some(plan.settings.hub.clone()),
         ..device.fleet.status()
     });
-    let place = device.fleet.place.clone();
-    let opening = spawn_blocking(move || {
-        let folder = Folder::open(place)?;
-        let key = DeviceKey::load_or_make(&folder)?;
-        let issued = identity::enrolment(&folder)?;
-        Ok::<_, identity::IdentityError>((folder, key, issued))
-    });
-    let opened = match opening.await {
+    let (opening, asking) = (Arc::clone(device), Arc::clone(plan));
+    let opening = spawn_blocking(move || open(&opening, &asking));
+    let (opened, issued) = match opening.await {
         Ok(Ok(opened)) => opened,
         Ok(Err(error)) => return retry(device, &error),
         Err(error) => return retry(device, &error),
     };
-    let (folder, key, issued) = opened;
     let issued = match issued {
         Some(issued) => issued,
-        None => match enrol::enrol(device, plan, &folder, &key, commands).await {
+        None => match enrol::enrol(device, plan, &opened, commands).await {
             Ok(issued) => issued,
             Err(end) => return end,
         },
     };
-    let (device, plan) = (Arc::clone(device), Arc::clone(plan));
-    driver::drive(device, plan, folder, Arc::new(key), issued, commands).await
+    driver::drive(Arc::clone(device), Arc::clone(plan), opened, issued, commands).await
+}
+
+/// Reads what is kept, and what the device is. Waits for the disk.
+fn open(
+    device: &Device,
+    plan: &Plan,
+) -> Result<(Opened, Option<Issued>), identity::IdentityError> {
+    let folder = Folder::open(device.fleet.place.clone())?;
+    let key = Arc::new(DeviceKey::load_or_make(&folder)?);
+    let issued = identity::enrolment(&folder)?;
+    let capabilities = plan.hardware.capabilities(&plan.settings, device);
+    let opened = Opened {
+        folder,
+        key,
+        capabilities,
+    };
+    Ok((opened, issued))
 }
 
 fn retry(device: &Device, error: &dyn std::fmt::Display) -> End {

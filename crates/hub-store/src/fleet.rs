@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{Listed, Page, limit};
+use crate::record::{Listed, PAGE_ROWS_MAX, Page, limit};
 use crate::sql::{Column, Row, Statement};
 use crate::{
     DeploymentId, Device, DeviceId, DeviceState, DeviceStatus, Error, Label, Read, Record, Scope,
@@ -236,6 +236,28 @@ impl Read {
         let mut listed = Listed::cut(items, page, |row: &DeviceRow| row.device.id.to_string());
         self.add_labels_to(scope, &mut listed.items).await?;
         Ok(listed)
+    }
+
+    /// Reads all devices that a filter lets through, in the order of their ids: for plans, not for lists that people read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`], and the database's.
+    pub async fn all_devices(
+        &mut self,
+        scope: &Scope,
+        filter: &DeviceFilter,
+    ) -> Result<Vec<DeviceRow>, Error> {
+        let mut page = Page::first(PAGE_ROWS_MAX);
+        let mut found = Vec::new();
+        loop {
+            let listed = self.devices(scope, filter, &page).await?;
+            found.extend(listed.items);
+            page.after = listed.next;
+            if page.after.is_none() {
+                return Ok(found);
+            }
+        }
     }
 
     /// Counts the devices that a filter lets through.

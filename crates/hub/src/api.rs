@@ -5,6 +5,7 @@
 //! scope. Every change has an entry in the audit trail, in the same transaction.
 
 mod allowed;
+mod apply;
 mod apps;
 mod audit;
 mod claims;
@@ -17,6 +18,7 @@ mod lookup;
 mod people;
 mod reply;
 mod request;
+mod rollouts;
 mod secrets;
 mod serve;
 mod session;
@@ -71,6 +73,8 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .merge(claims::routes())
         .merge(apps::routes())
         .merge(deployments::routes())
+        .merge(rollouts::routes())
+        .merge(apply::routes())
         .merge(secrets::routes())
         .merge(webhooks::routes())
         .merge(audit::routes())

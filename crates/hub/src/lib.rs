@@ -13,6 +13,7 @@ pub mod event;
 pub mod hub;
 pub mod identity;
 pub mod model;
+pub mod node;
 pub mod publish;
 pub mod registry;
 pub mod rollouts;

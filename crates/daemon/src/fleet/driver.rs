@@ -8,7 +8,7 @@ use std::time::Duration;
 use thimble_agent::action::{Action, Ticket};
 use thimble_agent::event::{Consent, Event};
 use thimble_agent::{Agent, Now, Settings as AgentSettings, Signatures};
-use thimble_protocol::DeploymentId;
+use thimble_protocol::{Capabilities, DeploymentId, UnixSeconds};
 use thimble_protocol::enrol::{EnrolRequest, Issued};
 use thimble_protocol::keyring::{Keyring, P256};
 use thimble_protocol::report::{ContainerStatus, LogAnswer, Report, Usage};
@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::device::{Device, now, random_bits};
+use crate::images::Hold;
 
 use super::answers;
 use super::consent;
@@ -29,7 +30,7 @@ use super::link::{self, Got, Link, LinkError};
 use super::logs;
 use super::observe;
 use super::work::{Work, Worked, Worker};
-use super::{Command, Commands, Plan, facts};
+use super::{Command, Commands, Opened, Plan, facts};
 
 /// What the agent saved last.
 const AGENT_FILE: &str = "agent";
@@ -77,6 +78,7 @@ pub(super) struct Driver {
     pub(super) folder: Folder,
     pub(super) key: Arc<DeviceKey>,
     pub(super) issued: Issued,
+    capabilities: Capabilities,
     keys: Signatures<P256>,
     pub(super) agent: Agent,
     pub(super) session: Session,
@@ -94,9 +96,15 @@ pub(super) struct Driver {
     /// What the agent knows of the containers.
     known: BTreeMap<DeploymentId, Vec<ContainerStatus>>,
     pub(super) log_answers: VecDeque<LogAnswer>,
-    /// Requests for log lines that were seen lately.
+    /// The answer that the report under way has.
+    pub(super) log_sent: Option<u64>,
+    /// Requests for log lines that the hub still makes.
     pub(super) log_requests: BTreeSet<u64>,
     renew_at_ms: Option<u64>,
+    /// From when until when the certificate counts.
+    pub(super) validity: Option<(UnixSeconds, UnixSeconds)>,
+    /// Keeps what came on the last bundle.
+    imported: Option<Hold>,
     pub(super) problem: Option<String>,
     pub(super) is_refused: bool,
     pub(super) has_contact: bool,
@@ -124,13 +132,12 @@ pub(super) fn session_settings(plan: &Plan) -> session::Settings {
 pub(super) async fn drive(
     device: Arc<Device>,
     plan: Arc<Plan>,
-    folder: Folder,
-    key: Arc<DeviceKey>,
+    opened: Opened,
     issued: Issued,
     commands: &mut Commands,
 ) -> End {
     let (heard, mut receiver) = mpsc::unbounded_channel();
-    let mut driver = match Driver::new(device, plan, folder, key, issued, heard).await {
+    let mut driver = match Driver::new(device, plan, opened, issued, heard).await {
         Ok(driver) => driver,
         Err((device, problem)) => {
             tracing::error!("fleet: {problem}");
@@ -148,11 +155,15 @@ impl Driver {
     async fn new(
         device: Arc<Device>,
         plan: Arc<Plan>,
-        folder: Folder,
-        key: Arc<DeviceKey>,
+        opened: Opened,
         issued: Issued,
         heard: mpsc::UnboundedSender<Heard>,
     ) -> Result<Self, (Arc<Device>, String)> {
+        let Opened {
+            folder,
+            key,
+            capabilities,
+        } = opened;
         let fail = |problem: String| (Arc::clone(&device), problem);
         let config = link::tls(&plan.anchors, &key, Some(&issued))
             .map_err(|error| fail(error.to_string()))?;
@@ -210,6 +221,7 @@ impl Driver {
             folder,
             key,
             issued,
+            capabilities,
             heard,
             downloads,
             work,
@@ -217,8 +229,11 @@ impl Driver {
             asking: BTreeMap::new(),
             known: BTreeMap::new(),
             log_answers: VecDeque::new(),
+            log_sent: None,
             log_requests: BTreeSet::new(),
             renew_at_ms: None,
+            validity: None,
+            imported: None,
             problem: None,
             is_refused: false,
             has_contact: false,
@@ -398,8 +413,9 @@ impl Driver {
     async fn command(&mut self, command: Command) {
         match command {
             Command::Hold(is_held) => self.tell(Event::LocalHold { is_held }).await,
-            Command::Hurry => self.session.hurry(now_ms()),
-            Command::Imported(envelope) => {
+            Command::Imported { envelope, hold } => {
+                // Until the next one: by then it is pinned, or not wanted.
+                self.imported = Some(hold);
                 let envelope = &envelope;
                 self.tell(Event::BundleImported { envelope }).await;
             }
@@ -563,11 +579,11 @@ impl Driver {
     fn report(&mut self, mut report: Report, wants_capabilities: bool) {
         report.up_s = u32::try_from(now().nanos() / 1_000_000_000).unwrap_or(u32::MAX);
         if wants_capabilities || report.capabilities.is_some() {
-            let capabilities = self.plan.hardware.capabilities(&self.plan.settings, &self.device);
-            report.capabilities = Some(capabilities);
+            report.capabilities = Some(self.capabilities.clone());
         }
         report.usage = Some(self.usage());
         report.logs = self.log_answers.front().cloned();
+        self.log_sent = report.logs.as_ref().map(|answer| answer.request);
         self.session.report(now_ms(), &report);
     }
 
@@ -623,7 +639,7 @@ impl Driver {
     /// Asks for another certificate.
     pub(super) fn renew(&mut self) {
         self.renew_at_ms = Some(now_ms().saturating_add(RENEW_RETRY_MS));
-        match request(&self.plan, &self.key, &self.device, None) {
+        match request(&self.key, &self.capabilities, None) {
             Ok(request) => self.session.renew(now_ms(), &request),
             Err(error) => self.problem = Some(error.to_string()),
         }
@@ -631,7 +647,8 @@ impl Driver {
 
     /// Renews when two thirds of the certificate's time are over.
     fn plan_renewal(&mut self) {
-        self.renew_at_ms = identity::validity(&self.issued).map(|(from, until)| {
+        self.validity = identity::validity(&self.issued);
+        self.renew_at_ms = self.validity.map(|(from, until)| {
             let at = from.0 + until.0.saturating_sub(from.0) / 3 * 2;
             let left_s = at.saturating_sub(facts::unbelieved().0);
             now_ms().saturating_add(left_s.saturating_mul(1_000))
@@ -662,15 +679,14 @@ fn restore(
 
 /// What the hub is asked for when the device enrols or renews.
 pub(super) fn request(
-    plan: &Plan,
     key: &DeviceKey,
-    device: &Device,
+    capabilities: &Capabilities,
     claim_code: Option<String>,
 ) -> Result<EnrolRequest, identity::IdentityError> {
     Ok(EnrolRequest {
         csr: key.request()?,
         claim_code,
-        capabilities: plan.hardware.capabilities(&plan.settings, device),
+        capabilities: capabilities.clone(),
     })
 }
 

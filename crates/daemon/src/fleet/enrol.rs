@@ -11,10 +11,9 @@ use tokio::task::spawn_blocking;
 use crate::device::{Device, random_bits};
 
 use super::driver::{End, now_ms, request, session_settings};
-use super::folder::Folder;
-use super::identity::{self, DeviceKey};
+use super::identity;
 use super::link::{self, Link, LinkError};
-use super::{Command, Commands, Plan};
+use super::{Command, Commands, Opened, Plan};
 
 /// Time after which what cannot be begun is tried again.
 const RETRY: Duration = Duration::from_secs(60);
@@ -23,8 +22,7 @@ const RETRY: Duration = Duration::from_secs(60);
 pub(super) async fn enrol(
     device: &Arc<Device>,
     plan: &Plan,
-    folder: &Folder,
-    key: &DeviceKey,
+    opened: &Opened,
     commands: &mut Commands,
 ) -> Result<Issued, End> {
     let again = |problem: String| {
@@ -32,7 +30,12 @@ pub(super) async fn enrol(
         device.fleet.set_problem(problem);
         End::Again { after: RETRY }
     };
-    let request = request(plan, key, device, plan.claim_code.clone())
+    let Opened {
+        folder,
+        key,
+        capabilities,
+    } = opened;
+    let request = request(key, capabilities, plan.claim_code.clone())
         .map_err(|error| again(error.to_string()))?;
     let config =
         link::tls(&plan.anchors, key, None).map_err(|error| again(error.to_string()))?;
@@ -55,7 +58,6 @@ pub(super) async fn enrol(
                     () = tokio::time::sleep(wait) => {}
                     command = commands.recv() => match command {
                         None | Some(Command::Close) => return Err(End::Closed),
-                        Some(Command::Hurry) => return Err(End::Again { after: Duration::ZERO }),
                         Some(_) => {}
                     },
                 }

@@ -367,7 +367,7 @@ pub(super) fn deployment_of(entry: &Entry) -> Option<DeploymentId> {
     parse_deployment(spec.labels.get(DEPLOYMENT_LABEL)?)
 }
 
-fn parse_deployment(text: &str) -> Option<DeploymentId> {
+pub(super) fn parse_deployment(text: &str) -> Option<DeploymentId> {
     let mut bytes = [0; 16];
     let mut digits = text.bytes().filter(|byte| *byte != b'-');
     for byte in &mut bytes {

@@ -299,8 +299,8 @@ async fn what_was_forged_is_refused_as_a_whole() {
     for (what, old, new_text, expected) in [
         (
             "audit",
-            "\"action\":\"test.publish\"",
-            "\"action\":\"test.nothing\"",
+            "\"action\":\"test.prepare\"",
+            "\"action\":\"test.prevaxe\"",
             "audit trail",
         ),
         (
