@@ -1,8 +1,12 @@
 //! The targets: what each examines, and how it is named.
 
+mod agent_events;
 mod board;
 mod engines;
 mod flash_log;
+mod fleet_bundle;
+mod fleet_messages;
+mod fleet_session;
 mod grants;
 mod host_calls;
 mod image_archive;
@@ -53,4 +57,8 @@ pub(crate) static TARGETS: &[TargetSpec] = &[
     image_archive::SPEC,
     image_signature::SPEC,
     serial::SPEC,
+    fleet_messages::SPEC,
+    fleet_bundle::SPEC,
+    fleet_session::SPEC,
+    agent_events::SPEC,
 ];

@@ -13,6 +13,9 @@ pub const MESSAGE: u32 = 2;
 pub const GPIO: u32 = 3;
 /// `kind` of a request to stop. After the header: u64, the grace in milliseconds before the container is killed.
 pub const STOP: u32 = 4;
+/// `kind` of a question whether the container may be replaced now. After the header: u64, the milliseconds in which an
+/// answer counts.
+pub const UPDATE: u32 = 5;
 
 /// Bytes of a timer's record.
 pub const TIMER_BYTES: u32 = HEADER_BYTES + 8;
@@ -22,6 +25,8 @@ pub const MESSAGE_HEADER_BYTES: u32 = HEADER_BYTES + 12;
 pub const GPIO_BYTES: u32 = HEADER_BYTES + 12;
 /// Bytes of a request to stop.
 pub const STOP_BYTES: u32 = HEADER_BYTES + 8;
+/// Bytes of a question about an update.
+pub const UPDATE_BYTES: u32 = HEADER_BYTES + 8;
 
 /// Bytes of a topic or topic filter at most.
 pub const TOPIC_BYTES_MAX: u32 = 1024;
@@ -29,7 +34,7 @@ pub const TOPIC_BYTES_MAX: u32 = 1024;
 pub const CONTENT_TYPE_BYTES_MAX: u32 = 256;
 /// Bytes of a key of the store at most.
 pub const KEY_BYTES_MAX: u32 = 256;
-/// Bytes of a log line or a health report at most.
+/// Bytes of a log line, a health report or the reason of an answer at most.
 pub const TEXT_BYTES_MAX: u32 = 8192;
 
 /// Bit of `flags` of `bus_publish`: keep the message for later subscribers.

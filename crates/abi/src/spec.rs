@@ -75,7 +75,7 @@ const CONSTANTS: &[(&str, u32)] = &[
     ("bytes of a content type", event::CONTENT_TYPE_BYTES_MAX),
     ("`thimble`: bytes of a key", event::KEY_BYTES_MAX),
     (
-        "`thimble`: bytes of a log line or health report",
+        "`thimble`: bytes of a log line, health report or reason",
         event::TEXT_BYTES_MAX,
     ),
 ];
@@ -196,6 +196,12 @@ fn events(out: &mut impl Write) -> Result {
             "request to stop",
             "0",
             "grace before the kill, in milliseconds, u64",
+        ),
+        (
+            event::UPDATE,
+            "question whether it may be replaced now, if it asked for that with `update_veto`",
+            "the question",
+            "time for the answer, in milliseconds, u64",
         ),
     ];
     rows.iter()

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::agent::AgentCommand;
 use crate::daemon::DaemonArguments;
 
 pub(crate) use device::{
@@ -51,6 +52,9 @@ pub(crate) enum Command {
     /// Show what a container, an image or a module is: its state and configuration, signatures, imports, exports, memory,
     /// and the grants it will need.
     Inspect(InspectArguments),
+    /// Show and steer the device as one of a fleet.
+    #[command(subcommand)]
+    Agent(AgentCommand),
     /// Run the daemon: it keeps containers in the state that was declared.
     Daemon(DaemonArguments),
     #[command(flatten)]

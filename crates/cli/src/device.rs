@@ -26,7 +26,8 @@ use crate::arguments::{BusCommand, DeviceCommand, RunArguments};
 use crate::failure::Failure;
 use crate::folders;
 
-pub(crate) use show::inspect;
+pub(crate) use crate::images::table::table;
+pub(crate) use show::{Rows, inspect};
 
 /// Containers that are asked for at the same time at most.
 const AT_ONCE_MAX: usize = 16;
@@ -70,7 +71,7 @@ pub(crate) fn command(command: &DeviceCommand) -> Result<ExitCode, Failure> {
 }
 
 /// A client of this machine's daemon.
-fn client() -> Result<Client, Failure> {
+pub(crate) fn client() -> Result<Client, Failure> {
     let socket = folders::socket().ok_or_else(|| {
         Failure::device(
             "finding the daemon",

@@ -3,6 +3,7 @@
 //! Errors say what is wrong, why, and what to do. Exit codes are docker's: 125 when Thimble itself cannot
 //! do what was asked, 126 when the file cannot be run, 127 when it is not there, else the container's own.
 
+mod agent;
 mod app;
 mod arguments;
 mod compile;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(arguments) if arguments.detach => device::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Agent(command) => agent::command(&command),
         Command::Device(command) => device::command(&command),
         Command::Daemon(arguments) => daemon::daemon(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),

@@ -77,6 +77,13 @@ fn as_text(trace: &Trace<'_>) -> String {
         Trace::Health { status, message } => {
             format!("health: {}: {}", health_name(*status), printable(message))
         }
+        Trace::UpdateAnswered {
+            is_allowed, reason, ..
+        } => format!(
+            "asked for an update, it said {}: {}",
+            if *is_allowed { "yes" } else { "not now" },
+            printable(reason)
+        ),
         Trace::MemoryRefused {
             wanted_bytes,
             limit_bytes,
@@ -99,6 +106,13 @@ fn as_json(name: &str, trace: &Trace<'_>) -> serde_json::Value {
         Trace::Health { status, message } => {
             json!({"event": "health", "container": name, "status": health_name(*status), "message": message})
         }
+        Trace::UpdateAnswered {
+            question,
+            is_allowed,
+            reason,
+        } => json!({
+            "event": "update_answered", "container": name, "question": question, "allowed": is_allowed, "reason": reason
+        }),
         Trace::MemoryRefused {
             wanted_bytes,
             limit_bytes,

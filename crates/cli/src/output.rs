@@ -301,6 +301,22 @@ pub(crate) const DEVICE: &[&str] = &[
     "damaged",
     "last_failure",
 ];
+/// The fields of the device as one of a fleet.
+pub(crate) const FLEET: &[&str] = &[
+    "link",
+    "hub",
+    "device",
+    "fingerprint",
+    "problem",
+    "certificate_until",
+    "last_contact",
+    "adopted",
+    "committed",
+    "phase",
+    "held_here",
+    "held_by_hub",
+    "deployments",
+];
 /// The fields of the bus.
 pub(crate) const BUS: &[&str] = &["retained_messages", "retained_bytes", "bridges"];
 /// The fields of what became of a message.

@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use thimble_daemon::Settings as DaemonSettings;
+use thimble_daemon::{FleetSettings, Settings as DaemonSettings};
 use thimble_port_linux::images::store::StoreSettings;
 use thimble_port_registry::RegistrySettings;
 
@@ -37,6 +37,7 @@ struct File {
     registries: BTreeMap<String, Registry>,
     #[serde(default)]
     daemon: DaemonSettings,
+    fleet: Option<FleetSettings>,
 }
 
 #[derive(Default, Deserialize)]
@@ -103,6 +104,9 @@ pub(crate) fn read() -> Result<Settings, Failure> {
     Ok(Settings {
         store,
         registries,
-        daemon: file.daemon,
+        daemon: DaemonSettings {
+            fleet: file.fleet,
+            ..file.daemon
+        },
     })
 }

@@ -179,8 +179,10 @@ pub(crate) struct Scope {
 pub(crate) enum Trouble {
     /// Something of it is missing or not what its digest says.
     Damaged(String),
-    /// It is not trusted, or not for us.
+    /// It is not for us.
     Unfit(String),
+    /// It is not trusted.
+    Untrusted(String),
 }
 
 impl Trouble {
@@ -191,7 +193,9 @@ impl Trouble {
                 ImageFault::CannotRun,
                 format_args!("{reason}; `thimble pull {text}` fetches it again"),
             ),
-            Self::Unfit(reason) => Failure::image_fault(text, ImageFault::CannotRun, reason),
+            Self::Unfit(reason) | Self::Untrusted(reason) => {
+                Failure::image_fault(text, ImageFault::CannotRun, reason)
+            }
         }
     }
 }
@@ -199,7 +203,9 @@ impl Trouble {
 impl std::fmt::Display for Trouble {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Damaged(reason) | Self::Unfit(reason) => formatter.write_str(reason),
+            Self::Damaged(reason) | Self::Unfit(reason) | Self::Untrusted(reason) => {
+                formatter.write_str(reason)
+            }
         }
     }
 }
@@ -219,7 +225,7 @@ pub(crate) fn read_stored(
             opened::envelopes_of(store, &root.digest).map_err(|error| damaged(&error))?;
         let notes = trust
             .judge(&scope.name, Some(root), &envelopes)
-            .map_err(Trouble::Unfit)?;
+            .map_err(Trouble::Untrusted)?;
         for note in notes {
             report::note(&scope.shown, &note, scope.json);
         }

@@ -9,6 +9,7 @@ mod containers;
 mod device;
 mod document;
 mod files;
+mod fleet;
 mod images;
 mod linger;
 mod reply;
@@ -57,6 +58,7 @@ fn routes() -> OpenApiRouter<Arc<Device>> {
         .merge(apps::routes())
         .merge(images::routes())
         .merge(bus::routes())
+        .merge(fleet::routes())
 }
 
 async fn no_such_path(uri: Uri) -> Fault {

@@ -340,7 +340,7 @@ fn within_app(
 }
 
 /// The containers of an app, each after those that it depends on.
-fn in_start_order(entries: &[Arc<Entry>]) -> Vec<Arc<Entry>> {
+pub(crate) fn in_start_order(entries: &[Arc<Entry>]) -> Vec<Arc<Entry>> {
     let specs: Vec<Arc<ContainerSpec>> = entries
         .iter()
         .map(|entry| Arc::clone(&entry.inner().spec))

@@ -24,6 +24,7 @@ use crate::bridge::Bridge;
 use crate::container::Entry;
 use crate::control::Control;
 use crate::events::{Events, Subject};
+use crate::fleet::{Fleet, Questions};
 use crate::identity::Id;
 use crate::images::Images;
 use crate::logs::LogService;
@@ -42,6 +43,8 @@ pub(crate) struct Wires {
     /// What the control thread is told. Bounded by the number of containers: each has one run and one state.
     pub(crate) control: mpsc::UnboundedSender<Control>,
     pub(crate) events: Events,
+    /// What containers were asked about updates.
+    pub(crate) questions: Questions,
 }
 
 /// The device.
@@ -65,6 +68,8 @@ pub(crate) struct Device {
     pub(crate) apps: Mutex<()>,
     /// Brokers that the bus is joined with.
     pub(crate) bridges: Mutex<Vec<Bridge>>,
+    /// The device as one of a fleet.
+    pub(crate) fleet: Fleet,
     /// Everything that is to run was started, or is being started.
     pub(crate) ready: AtomicBool,
     /// No container is started any more.
@@ -209,6 +214,9 @@ impl Device {
     /// Something of a container changed that others may wait for.
     pub(crate) fn changed(&self, entry: &Entry) {
         entry.changed();
+        if entry.app.is_some() {
+            self.fleet.news.notify_one();
+        }
         self.control(Control::Look(entry.id));
         if !self.waiting.lock().is_empty() {
             self.control(Control::Changed);

@@ -4,9 +4,10 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::process::Command;
+use std::sync::Arc;
 
 use thimble_device_api::{ImageIdentity, LoadedImage, Problem, ProblemKind, PullRequest};
-use thimble_image::ImageConfig;
+use thimble_image::{Digest, ImageConfig};
 use thimble_runtime::module::Module;
 
 /// Images that stay open while many containers are started, with their modules in memory.
@@ -55,8 +56,80 @@ pub trait Images: Send + Sync {
     /// [`ImageFault`] when it is not one, or the disk is full.
     fn load(&self, archive: File) -> Result<LoadedImage, ImageFault>;
 
+    /// Whether a blob of this digest and size is here.
+    fn has(&self, digest: &Digest, bytes: u64) -> bool;
+
+    /// Gets ready to receive a blob; nothing if it is here already, undamaged. What was received before is gone on from.
+    /// What was received is not removed as long as `hold` lives.
+    ///
+    /// # Errors
+    /// [`ImageFault`] when there is no room for it, or the disk fails.
+    fn receive(
+        &self,
+        hold: &Hold,
+        digest: &Digest,
+        bytes: u64,
+    ) -> Result<Option<Box<dyn BlobSink>>, ImageFault>;
+
+    /// Reads a small blob that is here, verified.
+    ///
+    /// # Errors
+    /// [`ImageFault`] when it is missing or damaged, or the disk fails.
+    fn read(&self, digest: &Digest, bytes_max: u64) -> Result<Vec<u8>, ImageFault>;
+
+    /// Takes note that a blob that is here is a manifest or index: of an image, or of a signature of one.
+    ///
+    /// # Errors
+    /// [`ImageFault`] when it is missing or none, or the disk fails.
+    fn note_document(&self, digest: &Digest, bytes: u64) -> Result<(), ImageFault>;
+
+    /// Begins to use images: what is received meanwhile stays until the result is dropped.
+    ///
+    /// # Errors
+    /// [`ImageFault`] when the disk fails.
+    fn hold(&self) -> Result<Hold, ImageFault>;
+
+    /// Removes images that nobody uses.
+    ///
+    /// # Errors
+    /// [`ImageFault`] when the disk fails.
+    fn prune(&self) -> Result<(), ImageFault>;
+
+    /// Bytes that images may still take, those counted that nobody uses.
+    ///
+    /// # Errors
+    /// [`ImageFault`] when the disk fails.
+    fn room_bytes(&self) -> Result<u64, ImageFault>;
+
     /// A program that fetches an image and writes its progress as JSON lines to standard error.
     fn pull(&self, request: &PullRequest) -> Command;
+}
+
+/// Keeps what is received through it.
+pub type Hold = Arc<dyn Any + Send + Sync>;
+
+/// Receives one blob. Dropped before it is committed, it keeps what it has for another attempt.
+pub trait BlobSink: Send {
+    /// Bytes that are here already.
+    fn offset(&self) -> u64;
+
+    /// Adds bytes at the end.
+    ///
+    /// # Errors
+    /// [`ImageFault`] when the disk fails or is full.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), ImageFault>;
+
+    /// Forgets all bytes, to begin anew.
+    ///
+    /// # Errors
+    /// [`ImageFault`] when the disk fails.
+    fn restart(&mut self) -> Result<(), ImageFault>;
+
+    /// Makes it one of the blobs, durably, if length and digest are right; else forgets its bytes.
+    ///
+    /// # Errors
+    /// [`ImageFault::Unfit`] if they are not; another when the disk fails.
+    fn commit(self: Box<Self>) -> Result<(), ImageFault>;
 }
 
 /// An image, ready to be run.
@@ -117,6 +190,11 @@ pub enum ImageFault {
         /// What is wrong with it.
         reason: String,
     },
+    /// It is here, and nobody who is trusted has signed it.
+    Untrusted {
+        /// Who should have, and what to do.
+        reason: String,
+    },
     /// The disk is full.
     NoSpace {
         /// What was being done.
@@ -134,6 +212,7 @@ impl std::fmt::Display for ImageFault {
         match self {
             Self::Missing { reason }
             | Self::Unfit { reason }
+            | Self::Untrusted { reason }
             | Self::NoSpace { reason }
             | Self::Device { reason } => formatter.write_str(reason),
         }
@@ -146,7 +225,7 @@ impl From<ImageFault> for Problem {
     fn from(fault: ImageFault) -> Self {
         let kind = match &fault {
             ImageFault::Missing { .. } => ProblemKind::NoSuchImage,
-            ImageFault::Unfit { .. } => ProblemKind::ImageUnfit,
+            ImageFault::Unfit { .. } | ImageFault::Untrusted { .. } => ProblemKind::ImageUnfit,
             ImageFault::NoSpace { .. } => ProblemKind::NoSpace,
             ImageFault::Device { .. } => ProblemKind::DeviceFault,
         };

@@ -20,6 +20,7 @@ mod device;
 mod events;
 mod figures;
 mod files;
+mod fleet;
 mod identity;
 pub mod images;
 pub mod isolation;
@@ -39,6 +40,7 @@ mod volumes;
 mod wait;
 
 pub use api::openapi;
-pub use images::{ImageFault, Images, OpenedImage};
+pub use images::{BlobSink, Hold, ImageFault, Images, OpenedImage};
+pub use fleet::FleetSettings;
 pub use run::{DaemonError, Program, Setup, log_to_standard_error, run};
 pub use settings::Settings;

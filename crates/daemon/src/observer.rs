@@ -64,6 +64,14 @@ impl Observer for Teller {
                     drop(self.0.control.send(Control::Look(entry.id)));
                 }
             }
+            Trace::UpdateAnswered {
+                question,
+                is_allowed,
+                reason,
+            } => self
+                .0
+                .questions
+                .answered(container, question, is_allowed, reason),
             Trace::MemoryRefused {
                 wanted_bytes,
                 limit_bytes,

@@ -26,6 +26,7 @@ use crate::bridge::{Bridge, BusPort};
 use crate::control;
 use crate::device::{Device, Facts, Wires, now};
 use crate::events::{Events, Subject};
+use crate::fleet::{Fleet, Questions};
 use crate::identity::Id;
 use crate::images::Images;
 use crate::isolation::{self, Strictness};
@@ -168,6 +169,7 @@ fn prepare(setup: &Setup, program: &dyn Program) -> Result<Parts, DaemonError> {
         runs: RwLock::default(),
         control,
         events: Events::new(),
+        questions: Questions::default(),
     });
     let machine = Machine::new(
         Devices {
@@ -186,7 +188,9 @@ fn prepare(setup: &Setup, program: &dyn Program) -> Result<Parts, DaemonError> {
                 .map_err(failed(format_args!("listening on {address} for metrics")))?,
         ),
     };
-    let isolation = confine(setup)?;
+    let fleet =
+        Fleet::prepare(&folder, setup.settings.fleet.as_ref()).map_err(DaemonError)?;
+    let isolation = confine(setup, fleet.restart_program())?;
     let device = Device {
         machine,
         engine,
@@ -203,6 +207,7 @@ fn prepare(setup: &Setup, program: &dyn Program) -> Result<Parts, DaemonError> {
         waiting: Mutex::default(),
         apps: Mutex::default(),
         bridges: Mutex::default(),
+        fleet,
         ready: AtomicBool::new(false),
         closing: AtomicBool::new(false),
         facts: Facts {
@@ -243,7 +248,7 @@ fn raise_descriptor_limit() {
 }
 
 /// Gives up what is not needed; what that was, in words.
-fn confine(setup: &Setup) -> Result<Vec<String>, DaemonError> {
+fn confine(setup: &Setup, restart_program: Option<PathBuf>) -> Result<Vec<String>, DaemonError> {
     let strictness = match setup.settings.isolation {
         settings::Isolation::Require => Strictness::Require,
         settings::Isolation::BestEffort => Strictness::BestEffort,
@@ -257,7 +262,7 @@ fn confine(setup: &Setup) -> Result<Vec<String>, DaemonError> {
     let wanted = isolation::Isolation {
         read_write,
         read_only: setup.readable.iter().filter(there).cloned().collect(),
-        executables: vec![program],
+        executables: std::iter::once(program).chain(restart_program).collect(),
         ..isolation::Isolation::default()
     };
     let report =
@@ -295,6 +300,10 @@ async fn serve(
         .await
         .map_err(failed("bringing the containers back"))?
         .map_err(|problem| DaemonError(problem.to_string()))?;
+    let opening = Arc::clone(&device);
+    spawn_blocking(move || opening.open_fleet())
+        .await
+        .map_err(failed("opening what the fleet keeps"))?;
 
     sockets
         .api
@@ -328,6 +337,7 @@ async fn serve(
     notify::ready(sockets.readiness).map_err(failed("saying that the daemon is ready"))?;
     tracing::info!("ready: {} containers", device.entries().len());
     watch(&device);
+    device.join_fleet();
 
     tokio::select! {
         _ = terminate.recv() => {}
@@ -412,6 +422,7 @@ fn watch(device: &Arc<Device>) {
 
 /// Stops every container, those that others depend on last.
 async fn close_down(device: &Arc<Device>) {
+    device.leave_fleet().await;
     device.closing.store(true, Ordering::Release);
     device
         .wires

@@ -8,6 +8,7 @@
 //!    the engine, open everything, [`isolation::apply`](crate::isolation::apply), start threads;
 //! 4. [`notify::ready`] when requests are answered.
 
+pub mod clock;
 pub mod crash;
 mod lock;
 pub mod memory;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::bridge::BridgeSettings;
+use crate::fleet::FleetSettings;
 use crate::telemetry::otlp::OtlpSettings;
 
 /// The settings of the daemon.
@@ -28,6 +29,9 @@ pub struct Settings {
     pub otlp: Option<OtlpSettings>,
     /// Brokers that the bus is joined with.
     pub bridge: Vec<BridgeSettings>,
+    /// The hub of the fleet that the device belongs to: the table `[fleet]`, beside `[daemon]`.
+    #[serde(skip)]
+    pub fleet: Option<FleetSettings>,
 }
 
 /// What becomes of a device that cannot confine the daemon.

@@ -22,6 +22,7 @@ use crate::bus::{BusMessage, BusStatus, Publish, Published};
 use crate::container::{Container, Created};
 use crate::device::{Device, LoadedImage, PullProgress, PullRequest, Volume};
 use crate::event::Event;
+use crate::fleet::{FleetEnrol, FleetStatus};
 use crate::log::LogLine;
 use crate::record::ExitRecord;
 use crate::spec::{ContainerSpec, Update};
@@ -83,6 +84,43 @@ impl Client {
     /// [`ClientError`], as for every call.
     pub fn device(&self) -> Said<Device> {
         self.fetch(&Target::new(["device"])?)
+    }
+
+    /// The device as one of a fleet.
+    ///
+    /// # Errors
+    /// [`ClientError`], as for every call.
+    pub fn fleet(&self) -> Said<FleetStatus> {
+        self.fetch(&Target::new(["fleet"])?)
+    }
+
+    /// Makes the device one of a hub's fleet.
+    ///
+    /// # Errors
+    /// [`ClientError`], as for every call.
+    pub fn enrol(&self, enrol: &FleetEnrol) -> Said<()> {
+        let target = Target::new(["fleet", "enrol"])?;
+        self.send(Method::POST, &target, Outgoing::json(enrol)?)
+            .map(drop)
+    }
+
+    /// Keeps everything as it is, whatever the hub wants; or takes that back.
+    ///
+    /// # Errors
+    /// [`ClientError`], as for every call.
+    pub fn hold_fleet(&self, hold: bool) -> Said<()> {
+        let word = if hold { "hold" } else { "release" };
+        self.done(Method::POST, &Target::new(["fleet", word])?)
+    }
+
+    /// Takes the device's state from a bundle.
+    ///
+    /// # Errors
+    /// [`ClientError`], as for every call.
+    pub fn import_bundle(&self, bundle: impl Read + Send + 'static) -> Said<()> {
+        let target = Target::new(["fleet", "import"])?;
+        self.send(Method::POST, &target, Outgoing::bytes(bundle))
+            .map(drop)
     }
 
     /// Whether the daemon is ready; if it is not, its problem says why.

@@ -74,6 +74,8 @@ kinds! {
     NoSuchVolume = "urn:thimble:problem:no-such-volume", 404, "No such volume";
     /// There is no such file in a container's volumes.
     NoSuchFile = "urn:thimble:problem:no-such-file", 404, "No such file";
+    /// The device belongs to no fleet.
+    NoFleet = "urn:thimble:problem:no-fleet", 409, "No fleet";
     /// The name is taken.
     NameInUse = "urn:thimble:problem:name-in-use", 409, "Name in use";
     /// The state does not allow it.

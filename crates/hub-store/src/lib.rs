@@ -38,6 +38,7 @@ mod status;
 mod store;
 mod tell;
 mod wakes;
+mod words;
 mod write;
 
 pub use assignments::Assignment;

@@ -5,6 +5,7 @@
 //! scope. Every change has an entry in the audit trail, in the same transaction.
 
 mod allowed;
+mod apply;
 mod apps;
 mod audit;
 mod claims;
@@ -73,6 +74,7 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .merge(apps::routes())
         .merge(deployments::routes())
         .merge(rollouts::routes())
+        .merge(apply::routes())
         .merge(secrets::routes())
         .merge(webhooks::routes())
         .merge(audit::routes())

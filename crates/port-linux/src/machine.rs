@@ -18,9 +18,9 @@ use parking_lot::{Condvar, Mutex};
 use thimble_runtime::bus::{Bus, BusAccess};
 use thimble_runtime::config::{ContainerConfig, ContainerId, ContainerUpdate};
 use thimble_runtime::engine::{InstanceSpec, InstantiateError, LoadedModule};
-use thimble_runtime::host::{HostState, Resources};
+use thimble_runtime::host::{HostState, Question, Resources};
 use thimble_runtime::kernel::{
-    Beginning, Body, Effect, Ended, Kernel, Schedule, State, StateError, Usage,
+    Asked, Beginning, Body, Effect, Ended, Kernel, Schedule, State, StateError, Usage,
 };
 use thimble_runtime::module::{ExportKind, Interface, Module, NoEntry};
 use thimble_runtime::port::{Board, Clock, KeyValue, Network, Observer, Ports};
@@ -311,6 +311,25 @@ impl Machine {
         )?;
         self.carry_out(effect);
         Ok(())
+    }
+
+    /// Asks a container whether it may be replaced now; the observer hears its answer.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is neither running nor paused.
+    pub fn ask_update(
+        &self,
+        id: ContainerId,
+        question: u32,
+        time: Duration,
+    ) -> Result<Asked, StateError> {
+        let question = Question {
+            id: question,
+            until: SystemClock.now() + time,
+        };
+        let (asked, effect) = self.0.kernel.lock().ask_update(id, question)?;
+        self.carry_out(effect);
+        Ok(asked)
     }
 
     /// A container's configuration as it is now.

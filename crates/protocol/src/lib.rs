@@ -14,6 +14,7 @@ pub mod capabilities;
 mod codec;
 pub mod enrol;
 mod etag;
+pub mod http;
 pub mod ids;
 pub mod keyring;
 pub mod limits;

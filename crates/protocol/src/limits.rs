@@ -17,12 +17,12 @@ pub const ENROL_REQUEST_BYTES_MAX: u32 = 32 << 10;
 pub const ENROL_REPLY_BYTES_MAX: u32 = 48 << 10;
 /// Bytes of capabilities at most, which are also part of other messages.
 pub const CAPABILITIES_BYTES_MAX: u32 = 24 << 10;
-/// Bytes that an envelope has beside its payload at most: tag, headers, signature. Ours has 107 and 118.
+/// Bytes that an envelope has beside its payload at most: tag, headers, signature. Ours has 124 and 127.
 pub const ENVELOPE_EXTRA_BYTES_MAX: u32 = 1 << 10;
 
 /// Data items of a message at most, whoever they are inside of: some 30 bytes of memory for each.
 pub const DATA_ITEMS_MAX: u32 = 16_384;
-/// Maps and lists inside each other at most: the deepest message that is known has 5, and later ones may have more.
+/// Maps and lists inside each other at most: the deepest message that is known, a manifest, has 6, and later ones may have more.
 pub const DEPTH_MAX: u32 = 8;
 
 /// Deployments of a device at most.

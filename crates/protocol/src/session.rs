@@ -49,7 +49,7 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// A quarter of an hour keeps most firewalls from forgetting the connection, and costs 36 KB a day.
+    /// A quarter of an hour keeps most firewalls from forgetting the connection, and costs 35 KB a day (360 bytes a poll).
     fn default() -> Self {
         Self {
             spread_ms: 30_000,

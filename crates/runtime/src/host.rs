@@ -26,6 +26,7 @@ mod sock;
 #[path = "host/no_sock.rs"]
 mod sock;
 mod thimble;
+mod update;
 mod wasi;
 
 use alloc::boxed::Box;
@@ -49,6 +50,7 @@ use crate::time::{Instant, nanos};
 pub(crate) use arguments::Arguments;
 use descriptors::Descriptors;
 use output::Tail;
+pub use update::Question;
 
 /// What a container has open from the start.
 pub struct Resources {
@@ -106,6 +108,7 @@ pub struct HostState {
     bus_is_behind: bool,
     /// The grace of a stop that was requested and not yet told.
     stop_requested: Option<Duration>,
+    consent: update::Consent,
 }
 
 /// What was told once.
@@ -145,6 +148,7 @@ impl HostState {
             memory_refused: false,
             bus_is_behind: false,
             stop_requested: None,
+            consent: update::Consent::default(),
         }
     }
 

@@ -11,6 +11,7 @@
 //! ended. Processor time is shared by weight among those that are ready; a container that has waited is
 //! served before those that have not, but cannot save up time it did not ask for.
 
+mod consent;
 mod lease;
 mod queue;
 mod slices;
@@ -31,6 +32,7 @@ use queue::{Deadline, Deadlines, ReadyQueue};
 use slices::Slices;
 use slot::Slot;
 
+pub use consent::Asked;
 pub use lease::{Body, Effect, Ended, Lease, Next};
 pub use slices::Schedule;
 pub use slot::{State, StateError, Usage};
@@ -206,6 +208,7 @@ impl Kernel {
             return;
         };
         body.reconfigure(&slot.config);
+        slot.wants_update_question = body.host.wants_update_question();
         let wait_until = body.host.wait_until();
         slot.body = Some(body);
         if matches!(yielded, Yield::Blocked) && !slot.woken {

@@ -77,6 +77,15 @@ pub enum Trace<'a> {
         /// What it says.
         message: &'a str,
     },
+    /// The guest answered whether it may be replaced now.
+    UpdateAnswered {
+        /// The question.
+        question: u32,
+        /// Whether it may.
+        is_allowed: bool,
+        /// What it says.
+        reason: &'a str,
+    },
     /// The guest was refused memory because of its limit. Told once.
     MemoryRefused {
         /// Bytes it wanted to have.

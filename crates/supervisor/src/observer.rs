@@ -38,6 +38,12 @@ impl Observer for Teller {
                 });
                 self.0.tell_news();
             }
+            Trace::UpdateAnswered {
+                is_allowed, reason, ..
+            } => {
+                let answer = if is_allowed { "yes" } else { "not now" };
+                journal.line(format_args!("asked for an update, it said {answer}: {reason}"));
+            }
             Trace::MemoryRefused {
                 wanted_bytes,
                 limit_bytes,

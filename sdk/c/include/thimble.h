@@ -53,7 +53,8 @@ enum thimble_event_kind {
     THIMBLE_EVENT_TIMER = 1,
     THIMBLE_EVENT_MESSAGE = 2,
     THIMBLE_EVENT_GPIO = 3,
-    THIMBLE_EVENT_STOP = 4
+    THIMBLE_EVENT_STOP = 4,
+    THIMBLE_EVENT_UPDATE = 5
 };
 
 /* How every record begins. Records are little-endian and packed; these structures match them when the
@@ -90,6 +91,13 @@ struct thimble_gpio_event {
 struct thimble_stop_event {
     struct thimble_event event;
     uint64_t grace_ms;
+};
+
+/* May this container be replaced by another version now? Answer with thimble_update_answer() and the
+ * event's id; see thimble_update_veto(). */
+struct thimble_update_event {
+    struct thimble_event event;
+    uint64_t left_ms; /* in which an answer counts */
 };
 
 /*
@@ -172,6 +180,14 @@ enum thimble_level {
 
 /* Writes one line to the container's log. Unlike standard output it has a level. */
 THIMBLE_IMPORT("log") int thimble_log(enum thimble_level level, const char *message, uint32_t message_len);
+
+/* Asks to be asked before this container is replaced by another version (on = 1), or no longer (on = 0,
+ * which lets an open question pass). Whoever never asked for it is replaced unasked. */
+THIMBLE_IMPORT("update_veto") int thimble_update_veto(int on);
+/* Answers the question `id` of a thimble_update_event: 1 now, 0 not now, with a reason for people. Who does
+ * not answer in time has said nothing, and is replaced. -THIMBLE_ENOENT: that question is not open. */
+THIMBLE_IMPORT("update_answer")
+int thimble_update_answer(int id, int answer, const char *reason, uint32_t reason_len);
 
 /* ---- Pins and sensors ------------------------------------------------------------------------ */
 

@@ -7,6 +7,7 @@ const TIMER: u32 = 1;
 const MESSAGE: u32 = 2;
 const GPIO: u32 = 3;
 const STOP: u32 = 4;
+const UPDATE: u32 = 5;
 
 /// Something that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,14 @@ pub enum Event<'buffer> {
     Stop {
         /// Milliseconds until it is killed.
         grace_ms: u64,
+    },
+    /// May the container be replaced now? [`crate::answer_update`] says so; only who asked with
+    /// [`crate::veto_updates`] is asked.
+    Update {
+        /// What the answer names.
+        id: u32,
+        /// Milliseconds in which an answer counts.
+        left_ms: u64,
     },
     /// An event that this version does not know; skip it.
     Unknown {
@@ -107,6 +116,10 @@ pub(crate) fn parse(record: &[u8]) -> Option<Event<'_>> {
         }
         STOP => Event::Stop {
             grace_ms: reader.u64()?,
+        },
+        UPDATE => Event::Update {
+            id,
+            left_ms: reader.u64()?,
         },
         kind => Event::Unknown { kind },
     })

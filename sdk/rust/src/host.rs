@@ -63,6 +63,8 @@ mod thimble {
         pub(super) fn gpio_watch(pin: i32, on: i32) -> i32;
         pub(super) fn sensor_open(name: *const u8, bytes: usize) -> i32;
         pub(super) fn sensor_read(sensor: i32, channel: i32, value: *mut f64) -> i32;
+        pub(super) fn update_veto(on: i32) -> i32;
+        pub(super) fn update_answer(id: i32, answer: i32, reason: *const u8, bytes: usize) -> i32;
     }
 }
 
@@ -197,4 +199,14 @@ pub(crate) fn sensor_open(name: &str) -> i32 {
 pub(crate) fn sensor_read(sensor: i32, channel: i32, value: &mut f64) -> i32 {
     // SAFETY: `value` is a live f64.
     unsafe { thimble::sensor_read(sensor, channel, value) }
+}
+
+pub(crate) fn update_veto(on: i32) -> i32 {
+    // SAFETY: a plain number.
+    unsafe { thimble::update_veto(on) }
+}
+
+pub(crate) fn update_answer(id: i32, answer: i32, reason: &str) -> i32 {
+    // SAFETY: pointer and length of one live slice, which the host only reads.
+    unsafe { thimble::update_answer(id, answer, reason.as_ptr(), reason.len()) }
 }

@@ -87,3 +87,11 @@ pub(crate) fn sensor_open(_name: &str) -> i32 {
 pub(crate) fn sensor_read(_sensor: i32, _channel: i32, _value: &mut f64) -> i32 {
     REFUSED
 }
+
+pub(crate) fn update_veto(_on: i32) -> i32 {
+    REFUSED
+}
+
+pub(crate) fn update_answer(_id: i32, _answer: i32, _reason: &str) -> i32 {
+    REFUSED
+}

@@ -40,7 +40,7 @@ pub use bus::{Subscription, publish, publish_retained, subscribe};
 pub use console::{Console, stderr, stdout};
 pub use error::{Error, Result};
 pub use event::{Event, Message, wait};
-pub use operator::{Health, Level, log, report_health};
+pub use operator::{Health, Level, answer_update, log, report_health, veto_updates};
 pub use pins::{Pin, Sensor};
 pub use store::{delete, get, set};
 pub use system::{abi_version, environment, exit};

@@ -43,3 +43,21 @@ pub fn report_health(status: Health, message: &str) -> Result<()> {
 pub fn log(level: Level, message: &str) -> Result<()> {
     Error::check(host::log(level as i32, message)).map(drop)
 }
+
+/// Asks to be asked before this container is replaced by another version ([`crate::Event::Update`]), or no longer, which
+/// also lets an open question pass. Without it a container is replaced unasked.
+///
+/// # Errors
+/// [`Error::NOT_SUPPORTED`] on a runtime that cannot ask.
+pub fn veto_updates(on: bool) -> Result<()> {
+    Error::check(host::update_veto(i32::from(on))).map(drop)
+}
+
+/// Answers [`crate::Event::Update`]: whether the container may be replaced now, and why not, for people.
+///
+/// # Errors
+/// [`Error::NOT_FOUND`] if that question is not open any more.
+pub fn answer_update(id: u32, is_allowed: bool, reason: &str) -> Result<()> {
+    let answer = host::update_answer(id.cast_signed(), i32::from(is_allowed), reason);
+    Error::check(answer).map(drop)
+}

@@ -35,6 +35,13 @@ fn reads_every_kind() {
     let (bytes, end) = record(4, 0, &5000_u64.to_le_bytes());
     assert_eq!(parse(&bytes[..end]), Some(Event::Stop { grace_ms: 5000 }));
 
+    let (bytes, end) = record(5, 6, &900_u64.to_le_bytes());
+    let update = Event::Update {
+        id: 6,
+        left_ms: 900,
+    };
+    assert_eq!(parse(&bytes[..end]), Some(update));
+
     let (bytes, end) = record(77, 0, &[]);
     assert_eq!(parse(&bytes[..end]), Some(Event::Unknown { kind: 77 }));
 

@@ -184,6 +184,12 @@ static void the_operator_is_told(void)
     memset(text, 'x', sizeof text);
     EQUAL(thimble_log(THIMBLE_LOG_ERROR, text, 8193), -MSGSIZE);
     EQUAL(thimble_health_report(THIMBLE_HEALTHY, text, 8193), -MSGSIZE);
+    EQUAL(thimble_update_veto(1), 0);
+    EQUAL(thimble_update_veto(2), -INVAL);
+    EQUAL(thimble_update_answer(1, 1, TEXT("nobody asked")), -NOENT);
+    EQUAL(thimble_update_answer(1, 2, TEXT("")), -INVAL);
+    EQUAL(thimble_update_answer(1, 1, NOWHERE, 1), -FAULT);
+    EQUAL(thimble_update_veto(0), 0);
 }
 
 static void outputs_are_driven(void)

@@ -43,5 +43,9 @@ calls! {
         SensorOpen = "sensor_open"(name: ptr, name_len: len) -> i32, Prompt, needs Sensor;
         "Reads a sensor's channel and writes its value (f64). 0 or an error."
         SensorRead = "sensor_read"(sensor: i32, channel: i32, value: ptr) -> i32, Prompt, needs Sensor;
+        "Asks to be asked before this container is replaced (`on` 1), or no longer (0, which answers an open question with yes). Whoever never asked for it is replaced unasked. 0 or `-inval`."
+        UpdateVeto = "update_veto"(on: i32) -> i32, Prompt;
+        "Answers the question `id` of an event that asks for an update: 1 now, 0 not now, with a reason for people (UTF-8). Who does not answer in time has said nothing, and is replaced. 0, `-noent` if no such question is open, `-inval`."
+        UpdateAnswer = "update_answer"(id: i32, answer: i32, reason: ptr, reason_len: len) -> i32, Prompt;
     }
 }

@@ -3,26 +3,29 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use thimble_daemon::{ImageFault, Images, OpenedImage};
+use thimble_daemon::{BlobSink, Hold, ImageFault, Images, OpenedImage};
 use thimble_device_api::{ImageIdentity, LoadedImage, PullRequest};
 use thimble_image::document::DOCUMENT_BYTES_MAX;
 use thimble_image::signature::policy::FILE_SCOPE;
+use thimble_image::store::{Admission, BlobStore as _, BlobWriter as _, CommitError};
 use thimble_image::{Descriptor, Digest, Document, Reference, media_type};
 use thimble_port_linux::images::archive::{self, Limits};
-use thimble_port_linux::images::store::{ImageStore, Session, StoreError};
+use thimble_port_linux::images::store::{ImageStore, PruneMode, Session, StoreError, Writer};
 
 use crate::failure::{Failure, chain};
 use crate::images::opened;
 use crate::settings;
-use crate::source::{self, Scope};
+use crate::source::{self, Scope, Trouble};
 use crate::trust::Trust;
 
 /// Loaded images without a name that are kept until containers are made from them.
 const LOADED_MAX: usize = 16;
 /// The program's name where an image does not tell one.
 const STEM: &str = "container";
+/// What a blob is called of which nobody knows what it is.
+const BLOB: &str = "application/octet-stream";
 /// What an image is called for people.
 const TITLE: &str = "org.opencontainers.image.title";
 
@@ -57,6 +60,23 @@ impl LocalImages {
             Document::Index(index) => index.media_type.as_deref().unwrap_or(media_type::INDEX),
         };
         Ok(Descriptor::of(media_type, &bytes))
+    }
+
+    /// The image of this name; or of its digest, under whatever name that is here.
+    fn find(&self, name: &Reference) -> Result<Descriptor, ImageFault> {
+        if let Some(found) = self.store.find(name).map_err(|error| fault(&error))? {
+            return Ok(found);
+        }
+        let missing = || ImageFault::Missing {
+            reason: format!(
+                "there is no image {} here; fetch it with `thimble pull`",
+                name.familiar()
+            ),
+        };
+        match self.root(name.digest().ok_or_else(missing)?) {
+            Err(ImageFault::Missing { .. }) => Err(missing()),
+            result => result,
+        }
     }
 
     fn title(&self, root: &Descriptor) -> Option<String> {
@@ -101,16 +121,7 @@ impl Images for LocalImages {
         let root = match (digest, &name) {
             (Some(digest), _) => self.root(&digest_of(digest)?)?,
             (None, None) => self.root(&digest_of(reference)?)?,
-            (None, Some(name)) => self
-                .store
-                .find(name)
-                .map_err(|error| fault(&error))?
-                .ok_or_else(|| ImageFault::Missing {
-                    reason: format!(
-                        "there is no image {} here; fetch it with `thimble pull`",
-                        name.familiar()
-                    ),
-                })?,
+            (None, Some(name)) => self.find(name)?,
         };
         let trust = Trust::read().map_err(|failure| ImageFault::Device {
             reason: failure.to_string(),
@@ -130,8 +141,11 @@ impl Images for LocalImages {
         };
         let (config, module) =
             source::read_stored(&session, &scope, &root, Some(&trust)).map_err(|trouble| {
-                ImageFault::Unfit {
-                    reason: trouble.to_string(),
+                match trouble {
+                    Trouble::Untrusted(reason) => ImageFault::Untrusted { reason },
+                    trouble => ImageFault::Unfit {
+                        reason: trouble.to_string(),
+                    },
                 }
             })?;
         let stem = match &name {
@@ -204,6 +218,68 @@ impl Images for LocalImages {
         })
     }
 
+    fn has(&self, digest: &Digest, bytes: u64) -> bool {
+        self.store.length(digest).ok().flatten() == Some(bytes)
+    }
+
+    fn receive(
+        &self,
+        hold: &Hold,
+        digest: &Digest,
+        bytes: u64,
+    ) -> Result<Option<Box<dyn BlobSink>>, ImageFault> {
+        let session = match hold.downcast_ref::<Session>() {
+            Some(session) => session.clone(),
+            None => self.store.session().map_err(|error| fault(&error))?,
+        };
+        let blob = Descriptor::new(BLOB, *digest, bytes);
+        match session.admit(&blob).map_err(|error| fault(&error))? {
+            Admission::Present => Ok(None),
+            Admission::Wanted(writer) => Ok(Some(Box::new(Sink(writer)))),
+        }
+    }
+
+    fn read(&self, digest: &Digest, bytes_max: u64) -> Result<Vec<u8>, ImageFault> {
+        self.store
+            .read_verified(digest, bytes_max)
+            .map_err(|error| fault(&error))
+    }
+
+    fn note_document(&self, digest: &Digest, bytes: u64) -> Result<(), ImageFault> {
+        let root = self.root(digest)?;
+        let blob = Descriptor::new(&root.media_type, *digest, bytes);
+        let session = self.store.session().map_err(|error| fault(&error))?;
+        match session.admit(&blob).map_err(|error| fault(&error))? {
+            Admission::Present => Ok(()),
+            Admission::Wanted(_) => Err(ImageFault::Missing {
+                reason: format!("{digest} is not here any more"),
+            }),
+        }
+    }
+
+    fn hold(&self) -> Result<Hold, ImageFault> {
+        let session = self.store.session().map_err(|error| fault(&error))?;
+        Ok(Arc::new(session))
+    }
+
+    fn prune(&self) -> Result<(), ImageFault> {
+        let pruned = self.store.prune(PruneMode::Remove);
+        pruned.map(|_| ()).map_err(|error| fault(&error))
+    }
+
+    fn room_bytes(&self) -> Result<u64, ImageFault> {
+        let usage = self.store.usage().map_err(|error| fault(&error))?;
+        let garbage = self
+            .store
+            .prune(PruneMode::DryRun)
+            .map_err(|error| fault(&error))?;
+        let used = usage.bytes.saturating_add(usage.ingest_bytes);
+        let room = usage.quota_bytes.map_or(u64::MAX, |quota| {
+            quota.saturating_sub(used)
+        });
+        Ok(room.min(usage.free_bytes).saturating_add(garbage.bytes))
+    }
+
     fn pull(&self, request: &PullRequest) -> Command {
         let mut command = Command::new("/proc/self/exe");
         command.arg("pull");
@@ -212,5 +288,34 @@ impl Images for LocalImages {
         }
         command.arg("--").arg(&request.reference);
         command
+    }
+}
+
+/// Receives a blob into the store.
+struct Sink(Writer);
+
+impl BlobSink for Sink {
+    fn offset(&self) -> u64 {
+        self.0.offset()
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), ImageFault> {
+        self.0.write(bytes).map_err(|error| fault(&error))
+    }
+
+    fn restart(&mut self) -> Result<(), ImageFault> {
+        self.0.restart().map_err(|error| fault(&error))
+    }
+
+    fn commit(self: Box<Self>) -> Result<(), ImageFault> {
+        self.0.commit().map_err(|error| match error {
+            CommitError::Device(error) => fault(&error),
+            CommitError::Length { expected, found } => ImageFault::Unfit {
+                reason: format!("it has {found} bytes instead of {expected}"),
+            },
+            CommitError::Digest { expected, found } => ImageFault::Unfit {
+                reason: format!("its digest is {found} instead of {expected}"),
+            },
+        })
     }
 }

@@ -14,17 +14,17 @@ use super::{client, ours};
 
 /// Rows of a name and what belongs to it; what is empty is left out.
 #[derive(Default)]
-pub(super) struct Rows(Vec<Vec<String>>);
+pub(crate) struct Rows(Vec<Vec<String>>);
 
 impl Rows {
-    pub(super) fn add(&mut self, name: &str, value: impl Into<String>) {
+    pub(crate) fn add(&mut self, name: &str, value: impl Into<String>) {
         let value = value.into();
         if !value.is_empty() {
             self.0.push(vec![format!("{name}:"), printable(&value)]);
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         table(&self.0)
     }
 }

@@ -19,6 +19,7 @@ use utoipa::openapi::OpenApi;
         (name = "apps", description = "Sets of containers that are declared together"),
         (name = "images", description = "Fetching and loading images"),
         (name = "bus", description = "The message bus"),
+        (name = "fleet", description = "The device as one of a fleet"),
     ),
 )]
 struct Head;

@@ -94,7 +94,11 @@ impl Device {
             &opened
         };
         let spec = Arc::clone(&entry.inner().spec);
-        let settled = settle::settle(&entry.name, &spec, &image.stem, &image.config, &self.binds)?;
+        let mut settled =
+            settle::settle(&entry.name, &spec, &image.stem, &image.config, &self.binds)?;
+        self.fleet
+            .secrets
+            .inject(&spec.labels, &mut settled.config.env);
         let loaded = self
             .engine
             .load(&image.module)

@@ -45,7 +45,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use thimble_image::layout::MARKER_FILE;
+use thimble_image::layout::{MARKER_FILE, blob_path};
 use thimble_image::{Descriptor, Digest, Document, Reference};
 
 use disk::Disk;
@@ -224,6 +224,17 @@ impl ImageStore {
     /// If it is missing, damaged or larger than that, or if the disk fails.
     pub fn read_verified(&self, digest: &Digest, bytes_max: u64) -> Result<Vec<u8>, StoreError> {
         self.inner.read_verified(digest, bytes_max)
+    }
+
+    /// The bytes of a blob that is here, as the disk says; its content is not looked at.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn length(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        let path = blob_path(digest);
+        let entry = self.inner.disk.entry(&path);
+        let entry = entry.map_err(self.inner.fault("look up", &path))?;
+        Ok(entry.map(|entry| entry.bytes))
     }
 
     /// The manifests whose subject this is, as a signature's is what it signs; in the order of their digests.

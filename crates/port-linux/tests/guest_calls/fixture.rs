@@ -318,6 +318,11 @@ impl Observer for Traces {
             Trace::LimitReached { limit } => format!("{container} limit {limit}"),
             Trace::Log { level, message } => format!("{container} log {level} {message}"),
             Trace::Health { status, message } => format!("{container} health {status:?} {message}"),
+            Trace::UpdateAnswered {
+                question,
+                is_allowed,
+                reason,
+            } => format!("{container} answered {question} {is_allowed} {reason}"),
             other => format!("{container} {other:?}"),
         });
     }

@@ -2,6 +2,7 @@
 
 use thimble_runtime::Limits;
 use thimble_runtime::engine::CallOutcome;
+use thimble_runtime::host::Question;
 
 use super::fixture::{ALL, Device, SCRATCH, done, milliseconds};
 
@@ -43,6 +44,68 @@ fn a_stop_request_is_told_first_and_once() {
         (4, 0, 1500)
     );
     assert_eq!(done(&guest.wait(-1)), 30, "then the message");
+}
+
+/// A question for a guest, and how long it is open from now.
+fn question(device: &Device, id: u32, ms: u64) -> Question {
+    Question {
+        id,
+        until: device.now() + milliseconds(ms),
+    }
+}
+
+#[test]
+fn an_update_is_asked_for_once_and_answered_once() {
+    let device = Device::new();
+    let mut guest = device.guest(&[]);
+    assert!(
+        !guest.state.wants_update_question(),
+        "nobody has to be asked"
+    );
+    assert_eq!(guest.thimble("update_veto", &[1]), 0);
+    assert_eq!(guest.thimble("update_veto", &[2]), INVAL);
+    assert!(guest.state.wants_update_question());
+    guest.state.ask_update(question(&device, 7, 1500));
+    device.pass_ms(500);
+    assert_eq!(guest.thimble("event_wait", &[0, 4096, 23]), OVERFLOW);
+    assert_eq!(guest.u32_at(4096), 24);
+    assert_eq!(done(&guest.wait(-1)), 24);
+    assert_eq!(
+        (guest.u32_at(4096), guest.u32_at(4100), guest.u64_at(4112)),
+        (5, 7, 1000)
+    );
+    assert_eq!(done(&guest.wait(0)), 0, "told once");
+    let reason = u64::from(guest.text(SCRATCH, "a job is running"));
+    assert_eq!(guest.thimble("update_answer", &[8, 0, reason, 16]), NOENT);
+    assert_eq!(guest.thimble("update_answer", &[7, 2, reason, 16]), INVAL);
+    assert_eq!(device.traces(), [""; 0], "nothing was answered yet");
+    assert_eq!(guest.thimble("update_answer", &[7, 0, reason, 16]), 0);
+    assert_eq!(guest.thimble("update_answer", &[7, 1, reason, 0]), NOENT);
+    assert_eq!(device.traces(), ["1 answered 7 false a job is running"]);
+}
+
+#[test]
+fn silence_is_no_answer_and_no_veto_is_a_yes() {
+    let device = Device::new();
+    let mut guest = device.guest(&[]);
+    guest.thimble("update_veto", &[1]);
+    guest.state.ask_update(question(&device, 1, 100));
+    device.pass_ms(100);
+    assert_eq!(done(&guest.wait(0)), 0, "it comes too late to be told");
+    assert_eq!(guest.thimble("update_answer", &[1, 0, 0, 0]), NOENT);
+    guest.state.ask_update(question(&device, 2, 100));
+    assert_eq!(done(&guest.wait(0)), 24);
+    device.pass_ms(100);
+    assert_eq!(
+        guest.thimble("update_answer", &[2, 0, 0, 0]),
+        NOENT,
+        "too late"
+    );
+    assert_eq!(device.traces(), [""; 0]);
+    guest.state.ask_update(question(&device, 3, 100));
+    assert_eq!(guest.thimble("update_veto", &[0]), 0);
+    assert_eq!(device.traces(), ["1 answered 3 true "]);
+    assert_eq!(done(&guest.wait(0)), 0, "nothing is left to be told");
 }
 
 #[test]

@@ -96,7 +96,8 @@ fn read_map(
     Ok(())
 }
 
-/// Choices and their numbers; what an unknown number is read as, if it may be passed over.
+/// Choices and their numbers; what an unknown number is read as, if it may be passed over. That has the greatest number of one
+/// byte, so that a message never becomes longer by being read.
 macro_rules! choices {
     ($($choice:ident { $($variant:ident = $number:literal),* $(,)? } $absent:expr, $unknown:expr;)*) => {$(
         impl Field for $choice {
@@ -269,12 +270,12 @@ choices! {
     } Some(Self::Pending), None;
     Phase {
         Idle = 0, Fetching = 1, Verifying = 2, Asking = 3, Vetoed = 4, Waiting = 5, Switching = 6, Probation = 7,
-        RollingBack = 8, RolledBack = 9, Other = 255,
+        RollingBack = 8, RolledBack = 9, Other = 23,
     } Some(Self::Idle), Some(Self::Other);
     ReasonCode {
         Unavailable = 0, WrongDigest = 1, Untrusted = 2, DoesNotFit = 3, Unsupported = 4, Invalid = 5, Vetoed = 6,
         OutsideWindow = 7, Held = 8, StartFailed = 9, Crashed = 10, Unhealthy = 11, HubNotReached = 12, FailedBefore = 13,
-        Dependency = 14, Secret = 15, Other = 255,
+        Dependency = 14, Secret = 15, Other = 23,
     } None, Some(Self::Other);
 }
 

@@ -61,6 +61,10 @@ pub(super) fn call(
         T::GpioWatch => board::watch(context, arguments).map(Answer::Value),
         T::SensorOpen => board::open_sensor(context, arguments, memory).map(Answer::Value),
         T::SensorRead => board::read_sensor(context, arguments, memory).map(Answer::Value),
+        T::UpdateVeto => context
+            .want_update_question(arguments.u32(0))
+            .map(|()| Answer::Value(0)),
+        T::UpdateAnswer => update_answer(context, arguments, memory).map(Answer::Value),
         _ => Err(Errno::NotSupportedCall),
     };
     let number = match result {
@@ -139,6 +143,17 @@ fn health_report(
         .ports
         .observer
         .trace(context.state.id, Trace::Health { status, message });
+    Ok(0)
+}
+
+#[inline(never)]
+fn update_answer(
+    context: &mut Context<'_>,
+    arguments: Arguments<'_>,
+    memory: &[u8],
+) -> Result<i32, Errno> {
+    let reason = short_text(memory, arguments.u32(2), arguments.u32(3))?;
+    context.answer_update(arguments.u32(0), arguments.u32(1), reason)?;
     Ok(0)
 }
 

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use crate::config::ContainerConfig;
 use crate::engine::{Budget, Interrupt, Yield};
+use crate::host::Question;
 use crate::record::{End, ExitRecord};
 use crate::time::nanos;
 
@@ -63,6 +64,8 @@ pub(super) struct Slot {
     /// Interrupts its guest; there while it is live.
     pub(super) interrupt: Option<Arc<dyn Interrupt>>,
     pub(super) hears_stop: bool,
+    /// Whether it wants to be asked before it is replaced, as of its last slice.
+    pub(super) wants_update_question: bool,
     pub(super) virtual_time: u64,
     pub(super) waiting: bool,
     pub(super) waiting_until: Option<crate::time::Instant>,
@@ -91,6 +94,8 @@ pub(super) struct Ending {
     pub(super) kill_at: Option<crate::time::Instant>,
     /// The grace of a stop it has been asked for.
     pub(super) stop: Option<Duration>,
+    /// Whether it may be replaced: asked while it was running, and to be told with its next slice.
+    pub(super) question: Option<Question>,
 }
 
 /// Fuel of slices before anything is known of the processor: some milliseconds of a slow one. And no more than an
@@ -105,6 +110,7 @@ impl Slot {
             body: None,
             interrupt: None,
             hears_stop: false,
+            wants_update_question: false,
             virtual_time: 0,
             waiting: false,
             waiting_until: None,
@@ -176,6 +182,13 @@ impl Slot {
             // Told once; a zero grace marks that it was.
             body.host.request_stop(*grace);
             *grace = Duration::ZERO;
+        }
+        let question = self
+            .ending
+            .as_mut()
+            .and_then(|ending| ending.question.take());
+        if let Some(question) = question {
+            body.host.ask_update(question);
         }
         body.host.set_cpu_used(self.usage.cpu);
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use thimble_abi::calls::EnvCall;
+use thimble_abi::calls::{EnvCall, ThimbleCall};
 use thimble_abi::{Call, Errno};
 use thimble_runtime::Instant;
 use thimble_runtime::config::{ContainerConfig, ContainerId};
 use thimble_runtime::engine::{Budget, CallOutcome, Guest, Host, Interrupt, Yield};
-use thimble_runtime::host::{HostState, Resources};
-use thimble_runtime::kernel::{Beginning, Body, Kernel, Lease, Next, Schedule, State, StateError};
+use thimble_runtime::host::{HostState, Question, Resources};
+use thimble_runtime::kernel::{
+    Asked, Beginning, Body, Kernel, Lease, Next, Schedule, State, StateError,
+};
 use thimble_runtime::module::Module;
 use thimble_runtime::port::{Clock, Interest, Readiness, Stream};
 use thimble_runtime::record::End;
@@ -28,6 +30,8 @@ pub(crate) enum Step {
     Sleep(Duration),
     /// Waits to be woken.
     Wait,
+    /// Wants to be asked before it is replaced, and waits to be woken.
+    Veto,
     /// Ends.
     Exit(i32),
 }
@@ -88,6 +92,10 @@ impl Guest for Scripted {
                 }
             }
             Step::Wait => Yield::Blocked,
+            Step::Veto => {
+                host.call(Call::Thimble(ThimbleCall::UpdateVeto), &[1], &mut []);
+                Yield::Blocked
+            }
             Step::Exit(code) => Yield::Exited(code),
         }
     }
@@ -232,6 +240,16 @@ impl Bench {
 
     pub(crate) fn kill(&mut self, id: ContainerId) -> Result<(), StateError> {
         self.kernel.kill(id, 0).map(drop)
+    }
+
+    pub(crate) fn ask_update(&mut self, id: ContainerId) -> Result<Asked, StateError> {
+        let until = self.now() + Duration::from_secs(1);
+        let asked = self.kernel.ask_update(id, Question { id: 1, until });
+        asked.map(|(asked, _)| asked)
+    }
+
+    pub(crate) fn wake(&mut self, id: ContainerId) -> bool {
+        self.kernel.wake(id)
     }
 
     pub(crate) fn stop(&mut self, id: ContainerId) -> Result<(), StateError> {

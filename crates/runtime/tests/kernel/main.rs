@@ -13,7 +13,7 @@ mod update;
 use std::time::Duration;
 
 use bench::{Bench, Step};
-use thimble_runtime::kernel::{State, StateError};
+use thimble_runtime::kernel::{Asked, State, StateError};
 use thimble_runtime::record::End;
 
 const MS: Duration = Duration::from_millis(1);
@@ -130,6 +130,35 @@ fn stop_ends_a_guest_that_cannot_hear_it_and_asks_one_that_can() {
         bench.end(hearing),
         Some(End::Killed),
         "and is killed after it"
+    );
+}
+
+#[test]
+fn a_question_wakes_only_who_asked_for_it() {
+    let mut bench = Bench::new();
+    let indifferent = bench.start_hearing(Step::Wait, |_| {});
+    let careful = bench.start_hearing(Step::Veto, |_| {});
+    bench.run_for(MS);
+    assert_eq!(bench.ask_update(indifferent), Ok(Asked::Unwanted));
+    assert_eq!(bench.ask_update(careful), Ok(Asked::Asked));
+    bench.run_for(MS);
+    assert_eq!(bench.resumed(indifferent), 1);
+    assert_eq!(bench.resumed(careful), 2, "it was woken to hear of it");
+
+    // One that is running hears of it when it goes on.
+    bench.wake(careful);
+    let lease = bench.lease();
+    assert_eq!(bench.ask_update(careful), Ok(Asked::Asked));
+    bench.finish(lease);
+    bench.run_for(MS);
+    assert_eq!(bench.resumed(careful), 4);
+
+    bench.kill(careful).unwrap();
+    assert_eq!(
+        bench.ask_update(careful),
+        Err(StateError::Wrong {
+            state: State::Failed
+        })
     );
 }
 

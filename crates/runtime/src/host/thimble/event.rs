@@ -40,6 +40,12 @@ pub(super) fn wait(
         context.state.stop_requested = None;
         return Ok(Answer::Value(number(abi::STOP_BYTES)));
     }
+    if let Some((question, left_ms)) = context.untold_question(now) {
+        target.header(abi::UPDATE_BYTES, abi::UPDATE, question, now)?;
+        target.u64(abi::HEADER_BYTES, left_ms)?;
+        context.question_told();
+        return Ok(Answer::Value(number(abi::UPDATE_BYTES)));
+    }
     let polls = timeout_ms == 0;
     let waker = if polls { Waker::noop() } else { context.waker };
     let next_edge = context.look_ahead(now, waker);
