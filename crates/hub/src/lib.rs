@@ -5,6 +5,17 @@
 //! (`rollouts`), the registry, webhooks and backups. Nodes keep nothing that another node would need: everything that was
 //! acknowledged is in the store or among the blobs.
 
+pub mod api;
+pub mod authority;
+pub mod device;
 pub mod hub;
+pub mod identity;
+pub mod model;
+pub mod publish;
+pub mod registry;
+pub mod rollouts;
+pub mod settings;
+pub mod webhooks;
 
 pub use hub::Hub;
+pub use settings::Settings;

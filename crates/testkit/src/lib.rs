@@ -2,7 +2,7 @@
 //!
 //! [`ports`] is a device for tests. [`engine_conformance`] holds the checks that every engine must pass, and the scripted
 //! host they use. [`registry`] is a real registry of images, [`blobs`] a store of them in memory,
-//! [`mosquitto`] a real MQTT broker. [`random`] gives numbers
+//! [`mosquitto`] a real MQTT broker, [`postgres`] a real database. [`random`] gives numbers
 //! that a seed repeats, [`serial_device`] a device behind a serial line.
 
 #![expect(
@@ -17,6 +17,7 @@ pub mod engine_conformance;
 pub mod guests;
 pub mod mosquitto;
 pub mod ports;
+pub mod postgres;
 pub mod qemu;
 pub mod random;
 pub mod registry;

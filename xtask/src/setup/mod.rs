@@ -76,6 +76,12 @@ const MOSQUITTO: Peer = Peer {
     package: "mosquitto",
     why: "the bus is joined with a real broker",
 };
+// Debian keeps the server's own programs out of the way; this one comes with them.
+const POSTGRES: Peer = Peer {
+    name: "pg_ctlcluster",
+    package: "postgresql",
+    why: "the hub keeps its fleet in a real database",
+};
 const PROMTOOL: Peer = Peer {
     name: "promtool",
     package: "prometheus",
@@ -118,6 +124,7 @@ impl Need {
         Need::Peer(&UMOCI),
         Need::Peer(&OPENSSL),
         Need::Peer(&MOSQUITTO),
+        Need::Peer(&POSTGRES),
         Need::Peer(&PROMTOOL),
         Need::Rust(CORTEX_M33),
         Need::Peer(&QEMU_ARM),

@@ -112,3 +112,22 @@ fn what_no_device_would_take_is_not_sealed() {
         })
     );
 }
+
+/// What a hub sealed with the first version; it may have waited on a stick for a year.
+const SEALED: &str = "04bcce76e5beb39190cdc82e929fb1b3c0fada4ae1b4d4919bda1d0dd10ac4398db53d4c2a6dc5db44ad77fe549e3d73\
+    c2506d76f12f3814e882e4654bf372975fca4154dae6b7ae7c4d2c16bf26d065f2e1574a0f871627";
+
+#[test]
+fn a_secret_that_was_sealed_by_the_first_version_is_opened() {
+    let sealed = (0..SEALED.len())
+        .step_by(2)
+        .map(|place| u8::from_str_radix(&SEALED[place..place + 2], 16).unwrap())
+        .collect();
+    let secret = SealedSecret {
+        name: "password".into(),
+        revision: 3,
+        sealed,
+    };
+    let opened = open(&secret, DEVICE, &secret_key(7)).unwrap();
+    assert_eq!(opened.as_bytes(), b"hunter2");
+}

@@ -1,0 +1,3 @@
+//! What the store promises, on both databases.
+
+mod suite;

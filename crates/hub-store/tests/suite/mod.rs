@@ -1,0 +1,13 @@
+//! One suite for both databases: each test runs on SQLite and on PostgreSQL.
+
+mod audit;
+mod claims;
+mod crash;
+mod devices;
+mod fixture;
+mod migrations;
+mod nodes;
+mod queues;
+mod records;
+mod scopes;
+mod states;

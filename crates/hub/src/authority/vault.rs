@@ -1,0 +1,496 @@
+//! Keys and authorities as the store keeps them: made when they are first needed, by whichever node is first.
+//!
+//! Private keys leave this module only inside of what uses them. Ids of keys are made of their tenant, purpose and
+//! generation, so that two nodes that make the same key at once end up with one of them.
+
+use core::fmt;
+
+use ring::digest::{SHA256, digest};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use thimble_hub_store::{
+    Audit, Error as StoreError, Id as _, Key, KeyId, Match, Scope, Store, Topic,
+};
+use thimble_protocol::UnixSeconds;
+
+use super::devices::{AuthorityError, DeviceAuthority, Holder, Kept, Root};
+use super::identity::{TenantId, TrustDomain};
+use super::master::{MasterError, MasterKey};
+use super::signing::{TenantKeys, TenantSigner};
+
+const ROOT: &str = "device-root";
+const INTERMEDIATE: &str = "device-intermediate";
+const SERVER: &str = "device-server";
+const SIGNING: &str = "signing";
+const CURRENT: &str = "current";
+const NEXT: &str = "next";
+const OLD: &str = "old";
+/// The hub's own certificate is replaced when less than this is left of it.
+const SERVER_LEFT_S: u64 = 60 * 86_400;
+
+/// Why a key or an authority cannot be had.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum VaultError {
+    /// The store failed.
+    Store(StoreError),
+    /// What is kept cannot be used.
+    Authority(AuthorityError),
+    /// The root's private key is not here: it is kept offline, and this needs it.
+    RootIsOffline,
+    /// A rotation is to be finished that was not begun.
+    NoNextKey,
+}
+
+impl fmt::Display for VaultError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Store(_) => "the store cannot be asked for keys",
+            Self::Authority(_) => "a key of the hub cannot be used",
+            Self::RootIsOffline => {
+                "the root's private key is kept offline: bring it back for this, or give the hub a certificate in its settings"
+            }
+            Self::NoNextKey => "there is no next key: begin the rotation first",
+        })
+    }
+}
+
+impl core::error::Error for VaultError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Store(source) => Some(source),
+            Self::Authority(source) => Some(source),
+            Self::RootIsOffline | Self::NoNextKey => None,
+        }
+    }
+}
+
+impl From<StoreError> for VaultError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<AuthorityError> for VaultError {
+    fn from(error: AuthorityError) -> Self {
+        Self::Authority(error)
+    }
+}
+
+impl From<MasterError> for VaultError {
+    fn from(error: MasterError) -> Self {
+        Self::Authority(AuthorityError::Sealed(error))
+    }
+}
+
+/// The hub's own certificate and its private key.
+pub type ServerKey = (CertificateDer<'static>, PrivatePkcs8KeyDer<'static>);
+
+/// Keeps keys.
+#[derive(Debug)]
+pub struct Vault {
+    store: Store,
+    master: MasterKey,
+    trust: TrustDomain,
+}
+
+impl Vault {
+    /// Keys of a store, sealed with a master key.
+    #[must_use]
+    pub fn new(store: Store, master: MasterKey, trust: TrustDomain) -> Self {
+        Self {
+            store,
+            master,
+            trust,
+        }
+    }
+
+    /// The master key: what secrets are sealed with too.
+    #[must_use]
+    pub fn master(&self) -> &MasterKey {
+        &self.master
+    }
+
+    /// The authority of devices' certificates; makes root and intermediate the first time.
+    ///
+    /// # Errors
+    /// The store failed, or a key was sealed with another master key.
+    pub async fn device_authority(&self, now: UnixSeconds) -> Result<DeviceAuthority, VaultError> {
+        let rows = self.keys(hub(), INTERMEDIATE).await?;
+        if rows.is_empty() {
+            self.make_first_intermediate(now).await?;
+        }
+        let root = self.root_row().await?;
+        let mut rows = self.keys(hub(), INTERMEDIATE).await?;
+        rows.sort_by_key(|row| row.state != CURRENT);
+        let holders = rows.iter().map(|row| self.holder(row));
+        let intermediates = holders.collect::<Result<Vec<_>, _>>()?;
+        let root = CertificateDer::from(root.public);
+        Ok(DeviceAuthority::new(
+            self.trust.clone(),
+            root,
+            intermediates,
+        ))
+    }
+
+    /// Makes another intermediate, which issues from now on; those before are still believed until they end.
+    ///
+    /// # Errors
+    /// The root's private key is not here, or the store failed.
+    pub async fn rotate_intermediate(
+        &self,
+        actor: &str,
+        now: UnixSeconds,
+    ) -> Result<DeviceAuthority, VaultError> {
+        let rows = self.keys(hub(), INTERMEDIATE).await?;
+        let root = self.root().await?;
+        let holder = root.make_intermediate(&self.trust, now)?;
+        let row = self.row_of(&holder, INTERMEDIATE, rows.len(), now)?;
+        let scope = Scope::authenticated(row.tenant);
+        let mut write = self.store.write().await?;
+        for mut before in rows.into_iter().filter(|row| row.state == CURRENT) {
+            OLD.clone_into(&mut before.state);
+            write.update(&scope, &before, &Audit::part()).await?;
+        }
+        let audit = Audit::new(ms(now), actor, "key.rotate", row.id.to_string());
+        write.insert(&scope, &row, &audit).await?;
+        write.wake(Topic::Keys, Some(row.tenant), None);
+        write.commit().await?;
+        self.device_authority(now).await
+    }
+
+    /// Takes the root's private key away from the store, so that it can be kept offline: the PKCS #8, DER.
+    ///
+    /// # Errors
+    /// It is not here any more, or the store failed.
+    pub async fn take_root_offline(
+        &self,
+        actor: &str,
+        now: UnixSeconds,
+    ) -> Result<Vec<u8>, VaultError> {
+        let mut row = self.root_row().await?;
+        let sealed = row.ciphertext.take().ok_or(VaultError::RootIsOffline)?;
+        let key = self.master.open(&context(row.id), &sealed)?;
+        self.update(&row, "key.take-offline", actor, now).await?;
+        Ok(key)
+    }
+
+    /// Puts the root's private key (PKCS #8, DER) back, for a rotation.
+    ///
+    /// # Errors
+    /// It is not the root's key, or the store failed.
+    pub async fn bring_root_back(
+        &self,
+        key: &[u8],
+        actor: &str,
+        now: UnixSeconds,
+    ) -> Result<(), VaultError> {
+        let mut row = self.root_row().await?;
+        let sealed_key = self.master.seal(&context(row.id), key)?;
+        let kept = Kept {
+            certificate: row.public.clone(),
+            sealed_key,
+        };
+        // Reads it as it will be read, so that another key is found out now.
+        let holder = Holder::open(&self.master, &context(row.id), &kept)?;
+        if !holder.has_its_key() {
+            return Err(AuthorityError::OtherKey.into());
+        }
+        row.ciphertext = Some(kept.sealed_key);
+        self.update(&row, "key.bring-back", actor, now).await
+    }
+
+    /// The hub's own certificate for these names, of its own root: the one that is kept if it is for them and not about to end.
+    ///
+    /// # Errors
+    /// A new one is needed and the root's private key is not here; or the store failed.
+    pub async fn server_certificate(
+        &self,
+        names: &[String],
+        now: UnixSeconds,
+    ) -> Result<ServerKey, VaultError> {
+        let purpose = format!("{SERVER} {}", names.join(" "));
+        let rows = self.keys(hub(), &purpose).await?;
+        let generation = rows.len();
+        let is_good = |row: &&Key| {
+            row.not_after_ms
+                .is_some_and(|end| end >= ms(UnixSeconds(now.0.saturating_add(SERVER_LEFT_S))))
+        };
+        if let Some(row) = rows.iter().rev().find(is_good)
+            && let Some(sealed) = &row.ciphertext
+        {
+            let key = self.master.open(&context(row.id), sealed)?;
+            return Ok((
+                CertificateDer::from(row.public.clone()),
+                PrivatePkcs8KeyDer::from(key),
+            ));
+        }
+        let root = self.root().await?;
+        let (certificate, key) = root.make_server_certificate(names, now)?;
+        let id = key_id(hub(), &purpose, generation);
+        let row = Key {
+            id,
+            tenant: thimble_hub_store::TenantId::HUB,
+            edition: 0,
+            created_ms: ms(now),
+            purpose,
+            state: CURRENT.to_owned(),
+            public: certificate.to_vec(),
+            ciphertext: Some(self.master.seal(&context(id), key.secret_pkcs8_der())?),
+            not_after_ms: Some(ms(super::devices::lifetime_of(&certificate)?.end)),
+        };
+        self.insert(&row, "hub", now).await?;
+        Ok((certificate, key))
+    }
+
+    /// The keys of a tenant that sign what its devices get; makes the first the first time.
+    ///
+    /// # Errors
+    /// The store failed, or a key was sealed with another master key.
+    pub async fn tenant_keys(
+        &self,
+        tenant: TenantId,
+        now: UnixSeconds,
+    ) -> Result<TenantKeys, VaultError> {
+        let mut rows = self.keys(tenant, SIGNING).await?;
+        if rows.is_empty() {
+            self.make_signer(tenant, 0, CURRENT, "hub", now).await?;
+            rows = self.keys(tenant, SIGNING).await?;
+        }
+        let of = |state: &str| rows.iter().rev().find(|row| row.state == state);
+        let present = of(CURRENT).ok_or(VaultError::NoNextKey)?;
+        let present = self.signer(present)?;
+        let next = match of(NEXT) {
+            Some(row) => Some(self.signer(row)?),
+            None => None,
+        };
+        Ok(TenantKeys::new(present, next))
+    }
+
+    /// Makes a tenant's next key, which states announce from now on; nothing if there is one.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn begin_signing_rotation(
+        &self,
+        tenant: TenantId,
+        actor: &str,
+        now: UnixSeconds,
+    ) -> Result<(), VaultError> {
+        let keys = self.tenant_keys(tenant, now).await?;
+        if keys.next().is_none() {
+            let generation = self.keys(tenant, SIGNING).await?.len();
+            self.make_signer(tenant, generation, NEXT, actor, now)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Signs with the next key from now on. Only when every device took a state that announced it.
+    ///
+    /// # Errors
+    /// There is no next key, or the store failed.
+    pub async fn finish_signing_rotation(
+        &self,
+        tenant: TenantId,
+        actor: &str,
+        now: UnixSeconds,
+    ) -> Result<(), VaultError> {
+        let rows = self.keys(tenant, SIGNING).await?;
+        let find = |state: &str| rows.iter().find(|row| row.state == state).cloned();
+        let (Some(mut next), present) = (find(NEXT), find(CURRENT)) else {
+            return Err(VaultError::NoNextKey);
+        };
+        let scope = scope_of(tenant);
+        let mut write = self.store.write().await?;
+        if let Some(mut present) = present {
+            OLD.clone_into(&mut present.state);
+            write.update(&scope, &present, &Audit::part()).await?;
+        }
+        CURRENT.clone_into(&mut next.state);
+        let audit = Audit::new(ms(now), actor, "key.rotate", next.id.to_string());
+        write.update(&scope, &next, &audit).await?;
+        write.wake(Topic::Keys, Some(next.tenant), None);
+        Ok(write.commit().await?)
+    }
+
+    /// Seals every key anew that `old` sealed, so that the old master key can be forgotten; how many there were. What was
+    /// sealed anew stays so if this is interrupted: begin it again.
+    ///
+    /// # Errors
+    /// A key was sealed with neither, or the store failed.
+    pub async fn reseal(
+        &self,
+        old: &MasterKey,
+        actor: &str,
+        now: UnixSeconds,
+    ) -> Result<usize, VaultError> {
+        let everything = Scope::whole_hub_for_its_own_work();
+        let rows: Vec<Key> = self.store.read().await?.all(&everything, &[]).await?;
+        let mut count = 0;
+        for mut row in rows {
+            let Some(sealed) = &row.ciphertext else {
+                continue;
+            };
+            let resealed = self.master.reseal(old, &context(row.id), sealed)?;
+            if &resealed != sealed {
+                row.ciphertext = Some(resealed);
+                self.update(&row, "key.reseal", actor, now).await?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    async fn make_first_intermediate(&self, now: UnixSeconds) -> Result<(), VaultError> {
+        if self.keys(hub(), ROOT).await?.is_empty() {
+            let root = Root::create(&self.trust, now)?;
+            let row = self.row_of(root.holder(), ROOT, 0, now)?;
+            self.insert(&row, "hub", now).await?;
+        }
+        let root = self.root().await?;
+        let holder = root.make_intermediate(&self.trust, now)?;
+        let row = self.row_of(&holder, INTERMEDIATE, 0, now)?;
+        self.insert(&row, "hub", now).await
+    }
+
+    async fn make_signer(
+        &self,
+        tenant: TenantId,
+        generation: usize,
+        state: &str,
+        actor: &str,
+        now: UnixSeconds,
+    ) -> Result<(), VaultError> {
+        let signer = TenantSigner::create()?;
+        let id = key_id(tenant, SIGNING, generation);
+        let row = Key {
+            id,
+            tenant: thimble_hub_store::TenantId::from_bytes(tenant.0),
+            edition: 0,
+            created_ms: ms(now),
+            purpose: SIGNING.to_owned(),
+            state: state.to_owned(),
+            public: signer.public().point.clone(),
+            ciphertext: Some(signer.keep(&self.master, &context(id))?),
+            not_after_ms: None,
+        };
+        self.insert(&row, actor, now).await
+    }
+
+    async fn root(&self) -> Result<Root, VaultError> {
+        let row = self.root_row().await?;
+        Ok(Root::of(self.holder(&row)?))
+    }
+
+    async fn root_row(&self) -> Result<Key, VaultError> {
+        let row = self.keys(hub(), ROOT).await?.pop();
+        row.ok_or(VaultError::Store(StoreError::NotFound { what: "root" }))
+    }
+
+    fn holder(&self, row: &Key) -> Result<Holder, VaultError> {
+        let kept = Kept {
+            certificate: row.public.clone(),
+            sealed_key: row.ciphertext.clone().ok_or(VaultError::RootIsOffline)?,
+        };
+        Ok(Holder::open(&self.master, &context(row.id), &kept)?)
+    }
+
+    fn signer(&self, row: &Key) -> Result<TenantSigner, VaultError> {
+        let sealed = row.ciphertext.as_deref().unwrap_or_default();
+        Ok(TenantSigner::open(&self.master, &context(row.id), sealed)?)
+    }
+
+    fn row_of(
+        &self,
+        holder: &Holder,
+        purpose: &str,
+        generation: usize,
+        now: UnixSeconds,
+    ) -> Result<Key, VaultError> {
+        let id = key_id(hub(), purpose, generation);
+        let kept = holder.keep(&self.master, &context(id))?;
+        Ok(Key {
+            id,
+            tenant: thimble_hub_store::TenantId::HUB,
+            edition: 0,
+            created_ms: ms(now),
+            purpose: purpose.to_owned(),
+            state: CURRENT.to_owned(),
+            public: kept.certificate,
+            ciphertext: Some(kept.sealed_key),
+            not_after_ms: Some(ms(holder.lifetime().end)),
+        })
+    }
+
+    /// Keys of a purpose, the oldest first.
+    async fn keys(&self, tenant: TenantId, purpose: &str) -> Result<Vec<Key>, VaultError> {
+        let matches = [Match::equals("purpose", &purpose.to_owned())];
+        let mut read = self.store.read().await?;
+        let mut rows: Vec<Key> = read.all(&scope_of(tenant), &matches).await?;
+        // Ids of keys say nothing about when they were made.
+        rows.sort_by_key(|row| (row.created_ms, row.id));
+        Ok(rows)
+    }
+
+    /// Keeps a key, unless another node was first with it.
+    async fn insert(&self, row: &Key, actor: &str, now: UnixSeconds) -> Result<(), VaultError> {
+        let scope = Scope::authenticated(row.tenant);
+        let audit = Audit::new(ms(now), actor, "key.create", row.id.to_string());
+        let audit = audit.with(serde_json::json!({ "purpose": row.purpose }));
+        let mut write = self.store.write().await?;
+        match write.insert(&scope, row, &audit).await {
+            Ok(()) => {}
+            Err(StoreError::Exists { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        write.wake(Topic::Keys, Some(row.tenant), None);
+        Ok(write.commit().await?)
+    }
+
+    async fn update(
+        &self,
+        row: &Key,
+        action: &str,
+        actor: &str,
+        now: UnixSeconds,
+    ) -> Result<(), VaultError> {
+        let scope = Scope::authenticated(row.tenant);
+        let audit = Audit::new(ms(now), actor, action, row.id.to_string());
+        let mut write = self.store.write().await?;
+        write.update(&scope, row, &audit).await?;
+        write.wake(Topic::Keys, Some(row.tenant), None);
+        Ok(write.commit().await?)
+    }
+}
+
+/// The hub's own keys belong to the tenant above all.
+fn hub() -> TenantId {
+    TenantId(thimble_hub_store::TenantId::HUB.bytes())
+}
+
+fn scope_of(tenant: TenantId) -> Scope {
+    Scope::authenticated(thimble_hub_store::TenantId::from_bytes(tenant.0))
+}
+
+fn context(id: KeyId) -> String {
+    format!("key:{id}")
+}
+
+fn ms(time: UnixSeconds) -> i64 {
+    i64::try_from(time.0.saturating_mul(1000)).unwrap_or(i64::MAX)
+}
+
+fn key_id(tenant: TenantId, purpose: &str, generation: usize) -> KeyId {
+    let mut named = tenant.0.to_vec();
+    named.extend_from_slice(purpose.as_bytes());
+    named.extend_from_slice(&(generation as u64).to_be_bytes());
+    let mut id = [0; 16];
+    for (to, from) in id.iter_mut().zip(digest(&SHA256, &named).as_ref()) {
+        *to = *from;
+    }
+    KeyId::from_bytes(
+        uuid::Builder::from_custom_bytes(id)
+            .into_uuid()
+            .into_bytes(),
+    )
+}

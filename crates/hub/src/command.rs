@@ -1,0 +1,107 @@
+//! What the program can be told.
+
+mod init;
+mod serve;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use pico_args::Arguments;
+use thimble_hub::{Settings, api};
+
+const HELP: &str = "\
+thimble-hub: keeps a fleet of devices in the state that its operators declared.
+
+usage: thimble-hub COMMAND [--config FILE]
+
+commands:
+  init       begins a hub: makes its master key, its first tenant and its first admin, and prints the admin's token once
+               --tenant NAME    the first tenant's name (default: main)
+               --user NAME      the admin's name (default: admin)
+               --password-file FILE   a file with the admin's password; without one there is only the token
+  serve      serves operators and devices until it is told to stop (SIGTERM, SIGINT)
+  openapi    prints the description of the operators' interface
+
+options:
+  --config FILE   the settings (TOML); without one everything has its default, and the hub keeps what it keeps in
+                  /var/lib/thimble-hub, or in thimble-hub below $XDG_STATE_HOME or ~/.local/state
+  --help          prints this
+  --version       prints the version
+";
+
+/// Does what the command line says.
+pub(crate) fn run() -> Result<()> {
+    let mut arguments = Arguments::from_env();
+    if arguments.contains(["-h", "--help"]) {
+        print!("{HELP}");
+        return Ok(());
+    }
+    if arguments.contains(["-V", "--version"]) {
+        println!("thimble-hub {}", env!("CARGO_PKG_VERSION"));
+        return Ok(());
+    }
+    let command = arguments.subcommand().context("the command is not text")?;
+    match command.as_deref() {
+        Some("openapi") => {
+            finish(arguments)?;
+            println!("{}", api::openapi().to_pretty_json()?);
+            Ok(())
+        }
+        Some("init") => {
+            let settings = settings(&mut arguments)?;
+            let tenant = arguments.opt_value_from_str("--tenant")?;
+            let user = arguments.opt_value_from_str("--user")?;
+            let password = path(&mut arguments, "--password-file")?;
+            finish(arguments)?;
+            init::run(settings, tenant, user, password)
+        }
+        Some("serve") => {
+            let settings = settings(&mut arguments)?;
+            finish(arguments)?;
+            serve::run(settings)
+        }
+        Some(other) => bail!("there is no command `{other}`; --help lists those that there are"),
+        None => bail!("say what to do: --help lists the commands"),
+    }
+}
+
+fn settings(arguments: &mut Arguments) -> Result<Settings> {
+    match path(arguments, "--config")? {
+        Some(path) => Ok(Settings::load(&path)?),
+        None => Ok(Settings::default()),
+    }
+}
+
+fn path(arguments: &mut Arguments, option: &'static str) -> Result<Option<PathBuf>> {
+    let parse = |text: &std::ffi::OsStr| Ok::<_, std::convert::Infallible>(PathBuf::from(text));
+    Ok(arguments.opt_value_from_os_str(option, parse)?)
+}
+
+/// Finds out that nothing was said that nobody understood.
+fn finish(arguments: Arguments) -> Result<()> {
+    let rest: Vec<OsString> = arguments.finish();
+    match rest.first() {
+        None => Ok(()),
+        Some(word) => bail!(
+            "`{}` is not understood here; --help lists what is",
+            word.display()
+        ),
+    }
+}
+
+/// The runtime that everything asynchronous runs on.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the system gives no threads")
+}
+
+/// What is told while the program runs, on standard error.
+fn trace() {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+}

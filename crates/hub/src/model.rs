@@ -1,0 +1,17 @@
+//! Between what operators read and write and what the store keeps: conversions, and the rules that names and values obey.
+
+pub mod containers;
+pub mod deployment;
+pub mod device;
+pub mod expected;
+pub mod names;
+pub mod pin;
+pub mod version;
+
+use thimble_hub_api::Timestamp;
+
+/// A time of the store, as operators read it. What no calendar has becomes the beginning of time.
+#[must_use]
+pub fn timestamp(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
+}

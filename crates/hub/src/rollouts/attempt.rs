@@ -1,0 +1,195 @@
+//! Changes of devices, as the store keeps them, and what devices say of them.
+
+use serde::{Deserialize, Serialize};
+use thimble_hub_store::DeploymentId;
+use thimble_image::Digest;
+use thimble_protocol::Report;
+use thimble_protocol::report::{DeploymentState, DeploymentStatus, Phase, ReasonCode};
+use thimble_rollout::snapshot::{Attempt, Direction, Outcome, Reported, Wait};
+use thimble_rollout::{Assigned, UnixMs};
+
+use super::{deployment_id, kept_deployment_id};
+
+/// A change of a device, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    is_back: bool,
+    from: Option<(String, u64)>,
+    to: Option<(String, u64)>,
+    begun_ms: u64,
+    outcome: Word,
+    at_ms: u64,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    why: String,
+    /// The manifest that the device is to have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) manifest: Option<String>,
+}
+
+/// What came of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Word {
+    Open,
+    Succeeded,
+    Failed,
+    TimedOut,
+    Replaced,
+}
+
+impl Kept {
+    /// Reads one; nothing, if the text is none.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// Writes it.
+    pub(super) fn text(&self) -> Option<String> {
+        serde_json::to_string(self).ok()
+    }
+
+    /// Keeps a change.
+    pub(super) fn of(attempt: &Attempt, manifest: Option<String>) -> Self {
+        let (outcome, at, why) = match &attempt.outcome {
+            Outcome::Open => (Word::Open, attempt.begun_at, ""),
+            Outcome::Succeeded { at } => (Word::Succeeded, *at, ""),
+            Outcome::Failed { at, why } => (Word::Failed, *at, why.as_str()),
+            Outcome::TimedOut { at } => (Word::TimedOut, *at, ""),
+            Outcome::Replaced { at } => (Word::Replaced, *at, ""),
+        };
+        let pair = |assigned: Assigned| {
+            let id = kept_deployment_id(assigned.deployment).to_string();
+            (id, assigned.revision)
+        };
+        Self {
+            is_back: attempt.direction == Direction::Back,
+            from: attempt.from.map(pair),
+            to: attempt.to.map(pair),
+            begun_ms: attempt.begun_at.0,
+            outcome,
+            at_ms: at.0,
+            why: why.to_owned(),
+            manifest,
+        }
+    }
+
+    /// Returns the change, as the planner knows it.
+    pub(super) fn attempt(&self) -> Attempt {
+        let assigned = |pair: &(String, u64)| {
+            let id: DeploymentId = pair.0.parse().ok()?;
+            Some(Assigned {
+                deployment: deployment_id(id),
+                revision: pair.1,
+            })
+        };
+        let at = UnixMs(self.at_ms);
+        Attempt {
+            direction: if self.is_back {
+                Direction::Back
+            } else {
+                Direction::Forward
+            },
+            from: self.from.as_ref().and_then(assigned),
+            to: self.to.as_ref().and_then(assigned),
+            begun_at: UnixMs(self.begun_ms),
+            outcome: match self.outcome {
+                Word::Open => Outcome::Open,
+                Word::Succeeded => Outcome::Succeeded { at },
+                Word::Failed => Outcome::Failed {
+                    at,
+                    why: self.why.clone(),
+                },
+                Word::TimedOut => Outcome::TimedOut { at },
+                Word::Replaced => Outcome::Replaced { at },
+            },
+        }
+    }
+
+    /// Says whether nothing came of it yet, or too late.
+    pub(super) const fn is_pending(&self) -> bool {
+        matches!(self.outcome, Word::Open | Word::TimedOut)
+    }
+
+    /// Says whether nothing came of it yet.
+    pub(super) const fn is_open(&self) -> bool {
+        matches!(self.outcome, Word::Open)
+    }
+
+    /// Says whether it goes to what the rollout brings.
+    pub(super) const fn is_forward(&self) -> bool {
+        !self.is_back
+    }
+
+    /// Says whether the device tried it and went back.
+    pub(super) const fn has_failed(&self) -> bool {
+        matches!(self.outcome, Word::Failed) && !self.is_back
+    }
+
+    /// Returns what a device says of it. What was said before it took the state with the change is about something else.
+    pub(super) fn reported(&self, state_version: Option<u64>, report: Option<&Report>) -> Reported {
+        let (Some(report), Some(version)) = (report, state_version) else {
+            return Reported::Nothing;
+        };
+        if report.adopted.0 < version {
+            return Reported::Nothing;
+        }
+        let Some(deployments) = &report.deployments else {
+            return Reported::Nothing;
+        };
+        let subject = self.to.as_ref().or(self.from.as_ref());
+        let Some(subject) = subject.and_then(|(id, _)| id.parse::<DeploymentId>().ok()) else {
+            return Reported::Nothing;
+        };
+        let subject = deployment_id(subject).0;
+        let status = deployments
+            .iter()
+            .find(|status| status.deployment.0 == subject);
+        match (&self.to, status) {
+            (None, None) => Reported::Done,
+            (None, Some(status)) => removal(status),
+            (Some(_), None) => Reported::Nothing,
+            (Some(_), Some(status)) => self.install(status),
+        }
+    }
+
+    fn install(&self, status: &DeploymentStatus) -> Reported {
+        let wanted = self
+            .manifest
+            .as_deref()
+            .and_then(|text| text.parse::<Digest>().ok());
+        if wanted.is_some_and(|wanted| wanted != status.manifest) {
+            return Reported::Working;
+        }
+        match (status.state, status.phase) {
+            (DeploymentState::Failed, _) | (_, Phase::RolledBack) => failed(status),
+            (DeploymentState::Installed, Phase::Idle) => Reported::Done,
+            (_, Phase::Vetoed) => Reported::Waiting(Wait::Veto),
+            (_, Phase::Waiting) => {
+                let code = status.reason.as_ref().map(|reason| reason.code);
+                Reported::Waiting(if code == Some(ReasonCode::Held) {
+                    Wait::Hold
+                } else {
+                    Wait::Window
+                })
+            }
+            _ => Reported::Working,
+        }
+    }
+}
+
+fn removal(status: &DeploymentStatus) -> Reported {
+    match status.state {
+        DeploymentState::Removed => Reported::Done,
+        DeploymentState::Failed => failed(status),
+        _ if status.phase == Phase::Vetoed => Reported::Waiting(Wait::Veto),
+        _ => Reported::Working,
+    }
+}
+
+fn failed(status: &DeploymentStatus) -> Reported {
+    let why = match &status.reason {
+        Some(reason) => reason.text.clone(),
+        None => "the device did not say why".to_owned(),
+    };
+    Reported::Failed { why }
+}

@@ -1,0 +1,210 @@
+//! Chooses the devices that change now, in the order of their waves, and says why the others do not.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::ids::{RolloutId, UnixMs};
+use crate::policy::Policy;
+use crate::snapshot::{Direction, Hold, Outcome, Snapshot, WindowState};
+use crate::standing::Standing;
+
+use super::budget::Budgets;
+use super::device::{Row, is_offline, left_out, unreachable};
+use super::wave::Gate;
+use super::{Assignment, Plan, Watch};
+
+/// Milliseconds over which the rate counts.
+const RATE_WINDOW_MS: u64 = 60_000;
+
+/// What is left of everything that bounds a plan.
+pub(super) struct Choice<'a> {
+    pub(super) policy: &'a Policy,
+    budgets: Budgets<'a>,
+    /// Updates that are open.
+    open: u32,
+    /// Updates that are open in each wave.
+    open_in: BTreeMap<u16, u32>,
+    /// Updates that may still begin within this minute.
+    rate_left: u32,
+    /// When the next one may.
+    rate_next: UnixMs,
+}
+
+impl<'a> Choice<'a> {
+    /// Counts what is used.
+    pub(super) fn new(
+        policy: &'a Policy,
+        snapshot: &'a Snapshot,
+        rows: &[Row<'a>],
+        now: UnixMs,
+    ) -> Self {
+        let all = policy.budgets.iter().chain(&snapshot.other_budgets);
+        let mut budgets = Budgets::new(all);
+        let mut open = 0;
+        let mut open_in = BTreeMap::new();
+        let mut recent = Vec::new();
+        for row in rows {
+            budgets.count(row.device.id, &row.device.labels, row.is_down);
+            if row.outcome == Some(Outcome::Open) {
+                open += 1;
+                *open_in.entry(row.wave.unwrap_or(0)).or_default() += 1;
+            }
+            if let Some(attempt) = &row.device.attempt
+                && attempt.begun_at.plus_ms(RATE_WINDOW_MS) > now
+            {
+                recent.push(attempt.begun_at);
+            }
+        }
+        for bystander in &snapshot.bystanders {
+            let is_down = bystander.is_unhealthy
+                || bystander.is_busy
+                || is_offline(policy, bystander.last_seen, now);
+            budgets.count(bystander.id, &bystander.labels, is_down);
+        }
+        let (rate_left, rate_next) = rate(policy, recent, now);
+        Self {
+            policy,
+            budgets,
+            open,
+            open_in,
+            rate_left,
+            rate_next,
+        }
+    }
+
+    /// Takes a device if nothing that bounds the plan is used up.
+    pub(super) fn take(&mut self, row: &Row<'a>) -> Result<(), Standing> {
+        let is_open = row.outcome == Some(Outcome::Open);
+        if let Some(max) = self.policy.at_once_max
+            && !is_open
+            && self.open >= max
+        {
+            return Err(Standing::AtOnce { open: self.open });
+        }
+        let index = row.wave.unwrap_or(0);
+        let open_in = self.open_in.get(&index).copied().unwrap_or(0);
+        let wave = self.policy.waves.get(usize::from(index));
+        if let Some(max) = wave.and_then(|wave| wave.at_once_max)
+            && !is_open
+            && open_in >= max
+        {
+            return Err(Standing::AtOnce { open: open_in });
+        }
+        if let Some(per_minute) = self.policy.rate_per_minute
+            && self.rate_left == 0
+        {
+            let next_at = self.rate_next;
+            return Err(Standing::Rate {
+                per_minute,
+                next_at,
+            });
+        }
+        if !row.is_down {
+            self.budgets
+                .take(row.device.id, &row.device.labels)
+                .map_err(Standing::Budget)?;
+        }
+        self.rate_left = self.rate_left.saturating_sub(1);
+        if !is_open {
+            self.open += 1;
+            self.open_in.insert(index, open_in + 1);
+        }
+        Ok(())
+    }
+}
+
+/// Returns how many updates may still begin within this minute, and when the next one may.
+fn rate(policy: &Policy, mut recent: Vec<UnixMs>, now: UnixMs) -> (u32, UnixMs) {
+    let Some(per_minute) = policy.rate_per_minute else {
+        return (u32::MAX, now);
+    };
+    let used = u32::try_from(recent.len()).unwrap_or(u32::MAX);
+    let left = per_minute.saturating_sub(used);
+    recent.sort_unstable();
+    let over = usize::try_from(used.saturating_sub(per_minute)).unwrap_or(usize::MAX);
+    let first = recent.get(over).copied().unwrap_or(now);
+    (left, first.plus_ms(RATE_WINDOW_MS))
+}
+
+/// Chooses the devices that change now.
+pub(super) fn choose<'a>(
+    choice: &mut Choice<'a>,
+    gate: &Gate,
+    rows: &mut [Row<'a>],
+    plan: &mut Plan,
+    watch: &mut Watch,
+) {
+    let mut order: Vec<&mut Row<'_>> = rows.iter_mut().filter(|row| row.change.is_some()).collect();
+    order.sort_unstable_by_key(|row| (row.wave.unwrap_or(u16::MAX), row.shuffle, row.device.id));
+    for row in order {
+        let Some(to) = row.change else { continue };
+        match admit(choice, gate, row, watch) {
+            Ok((wave, takes_over)) => {
+                row.standing = Standing::Begins { wave };
+                plan.assignments.push(Assignment {
+                    device: row.device.id,
+                    direction: Direction::Forward,
+                    from: row.device.assigned,
+                    to,
+                    wave,
+                    takes_over,
+                });
+                watch.look_at(watch.now.plus_s(choice.policy.attempt_timeout_s.into()));
+            }
+            Err(standing) => row.standing = standing,
+        }
+    }
+}
+
+/// Says whether a device may change now: its wave, and the rollout that it is taken over from; or why not.
+fn admit<'a>(
+    choice: &mut Choice<'a>,
+    gate: &Gate,
+    row: &Row<'a>,
+    watch: &mut Watch,
+) -> Result<(u16, Option<RolloutId>), Standing> {
+    let wave = row.wave.ok_or(Standing::NoWave)?;
+    refuse(left_out(choice.policy, row))?;
+    gate.admit(wave)?;
+    let device = row.device;
+    let away = unreachable(choice.policy, device, watch.now);
+    if let (Some(_), Hold::Until(until)) = (&away, device.hold) {
+        watch.look_at(until);
+    }
+    refuse(away)?;
+    refuse(window(choice.policy, row, watch))?;
+    if let Some(deployment) = device.waits_for {
+        return Err(Standing::DependencyLater { deployment });
+    }
+    let takes_over = match device.busy {
+        Some(busy) if !busy.may_take_over => {
+            return Err(Standing::Busy {
+                rollout: busy.rollout,
+            });
+        }
+        busy => busy.map(|busy| busy.rollout),
+    };
+    let taken = choice.take(row);
+    if let Err(Standing::Rate { next_at, .. }) = taken {
+        watch.look_at(next_at);
+    }
+    taken.map(|()| (wave, takes_over))
+}
+
+/// Turns a reason against a device into an error.
+fn refuse(reason: Option<Standing>) -> Result<(), Standing> {
+    reason.map_or(Ok(()), Err)
+}
+
+/// Says whether a device's window is too far away.
+pub(super) fn window(policy: &Policy, row: &Row<'_>, watch: &mut Watch) -> Option<Standing> {
+    let WindowState::OpensAt(opens_at) = row.device.window else {
+        return None;
+    };
+    let lead_ms = u64::from(policy.window_lead_s).saturating_mul(1000);
+    let told_at = UnixMs(opens_at.0.saturating_sub(lead_ms));
+    watch.look_at(told_at);
+    (told_at > watch.now).then_some(Standing::OutsideWindow {
+        opens_at: Some(opens_at),
+    })
+}

@@ -1,0 +1,102 @@
+//! What a node takes: polls, idle connections, enrolments, devices.
+//!
+//! The node is a process of its own ([`node`]), with a real store, so that its memory and its processor time are told apart
+//! from the generator's. Both run on one machine and share its processors; figures per core count the node's processor time.
+
+mod child;
+mod figures;
+mod process;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use thimble_bench_report::{Budgets, print, print_failure};
+
+pub use child::node;
+
+/// What is measured, and with how much.
+#[derive(Clone, Debug)]
+pub struct Size {
+    /// Connections of the figure `idle`.
+    pub connections: usize,
+    /// Devices of the figure `map`.
+    pub devices: usize,
+    /// Seconds of the figures that count.
+    pub seconds: u64,
+}
+
+const FIGURES: [(&str, &str); 4] = [
+    (
+        "polls",
+        "polls that are answered with 304, over kept connections",
+    ),
+    ("idle", "memory of connections whose poll waits"),
+    (
+        "enrolments",
+        "enrolments, each with a handshake and a certificate",
+    ),
+    ("map", "memory and start with many registered devices"),
+];
+
+/// Measures and prints figures.
+///
+/// # Errors
+/// A figure is not known, or a budget was missed.
+pub fn run(mut arguments: pico_args::Arguments) -> Result<()> {
+    let is_json = arguments.contains("--json");
+    let size = Size {
+        connections: arguments
+            .opt_value_from_str("--connections")?
+            .unwrap_or(20_000),
+        devices: arguments
+            .opt_value_from_str("--devices")?
+            .unwrap_or(100_000),
+        seconds: arguments.opt_value_from_str("--seconds")?.unwrap_or(10),
+    };
+    let wanted: Vec<String> = arguments
+        .finish()
+        .into_iter()
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    let names = FIGURES.map(|(name, _)| name);
+    if let Some(other) = wanted.iter().find(|name| !names.contains(&name.as_str())) {
+        bail!(
+            "there is no figure `{other}`: there are {}",
+            names.join(", ")
+        );
+    }
+    process::raise_descriptors(size.connections + 4096)?;
+    let budgets = Budgets::read()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let mut missed = 0;
+    for (name, about) in FIGURES {
+        if !wanted.is_empty() && !wanted.iter().any(|other| other == name) {
+            continue;
+        }
+        let outcomes = match name {
+            "polls" => runtime.block_on(figures::polls(&size)),
+            "idle" => runtime.block_on(figures::idle(&size)),
+            "enrolments" => runtime.block_on(figures::enrolments(&size)),
+            _ => runtime.block_on(figures::map(&size)),
+        };
+        match outcomes {
+            Ok(outcomes) => missed += print((name, about), &outcomes, &budgets, is_json)?,
+            Err(error) => {
+                print_failure(name, &error, is_json);
+                missed += 1;
+            }
+        }
+    }
+    if missed > 0 {
+        bail!("{missed} budgets missed");
+    }
+    Ok(())
+}
+
+/// Where a node tells its devices.
+fn devices_file(folder: &std::path::Path) -> PathBuf {
+    folder.join("devices.bin")
+}
