@@ -187,7 +187,8 @@ impl Device {
             return;
         }
         let opened = || -> Result<(), String> {
-            let folder = Folder::open(self.fleet.place.clone()).map_err(|error| error.to_string())?;
+            let folder =
+                Folder::open(self.fleet.place.clone()).map_err(|error| error.to_string())?;
             let key = DeviceKey::load_or_make(&folder).map_err(|error| error.to_string())?;
             let issued = identity::enrolment(&folder).map_err(|error| error.to_string())?;
             match issued {
@@ -296,10 +297,16 @@ fn plan_of(settings: &FleetSettings, hardware: &Hardware) -> Result<Plan, String
         std::fs::read(path)
             .map_err(|error| format!("[fleet] {field}: cannot read {}: {error}", path.display()))
     };
-    let pem = settings.ca.as_ref().map(|path| read(path, "ca")).transpose()?;
+    let pem = settings
+        .ca
+        .as_ref()
+        .map(|path| read(path, "ca"))
+        .transpose()?;
     let claim_code = match (&settings.claim_code, &settings.claim_code_file) {
         (Some(_), Some(_)) => {
-            return Err("[fleet] has both claim_code and claim_code_file; leave one out".to_owned());
+            return Err(
+                "[fleet] has both claim_code and claim_code_file; leave one out".to_owned(),
+            );
         }
         (Some(code), None) => Some(code.clone()),
         // The file may be removed once the device has enrolled.
@@ -327,7 +334,10 @@ fn joined(place: &Path, hardware: &Hardware) -> Result<Option<Plan>, String> {
         return Ok(None);
     }
     let failed = |error: &dyn std::fmt::Display| {
-        format!("{}: {error}; remove it, and enrol again", place.join(JOINED_FILE).display())
+        format!(
+            "{}: {error}; remove it, and enrol again",
+            place.join(JOINED_FILE).display()
+        )
     };
     let folder = Folder::open(place.to_owned()).map_err(|error| failed(&error))?;
     let Some(bytes) = folder.read(JOINED_FILE).map_err(|error| failed(&error))? else {
@@ -376,14 +386,18 @@ async fn life(device: &Arc<Device>, plan: &Arc<Plan>, commands: &mut Commands) -
             Err(end) => return end,
         },
     };
-    driver::drive(Arc::clone(device), Arc::clone(plan), opened, issued, commands).await
+    driver::drive(
+        Arc::clone(device),
+        Arc::clone(plan),
+        opened,
+        issued,
+        commands,
+    )
+    .await
 }
 
 /// Reads what is kept, and what the device is. Waits for the disk.
-fn open(
-    device: &Device,
-    plan: &Plan,
-) -> Result<(Opened, Option<Issued>), identity::IdentityError> {
+fn open(device: &Device, plan: &Plan) -> Result<(Opened, Option<Issued>), identity::IdentityError> {
     let folder = Folder::open(device.fleet.place.clone())?;
     let key = Arc::new(DeviceKey::load_or_make(&folder)?);
     let issued = identity::enrolment(&folder)?;

@@ -8,12 +8,12 @@ use std::time::Duration;
 use thimble_agent::action::{Action, Ticket};
 use thimble_agent::event::{Consent, Event};
 use thimble_agent::{Agent, Now, Settings as AgentSettings, Signatures};
-use thimble_protocol::{Capabilities, DeploymentId, UnixSeconds};
 use thimble_protocol::enrol::{EnrolRequest, Issued};
 use thimble_protocol::keyring::{Keyring, P256};
 use thimble_protocol::report::{ContainerStatus, LogAnswer, Report, Usage};
 use thimble_protocol::session::{self, Exchange, Session, Step};
 use thimble_protocol::state::Escalation;
+use thimble_protocol::{Capabilities, DeploymentId, UnixSeconds};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 

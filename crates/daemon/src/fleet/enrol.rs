@@ -37,8 +37,7 @@ pub(super) async fn enrol(
     } = opened;
     let request = request(key, capabilities, plan.claim_code.clone())
         .map_err(|error| again(error.to_string()))?;
-    let config =
-        link::tls(&plan.anchors, key, None).map_err(|error| again(error.to_string()))?;
+    let config = link::tls(&plan.anchors, key, None).map_err(|error| again(error.to_string()))?;
     let mut link = Link::new(config);
     let mut session = Session::enrol(session_settings(plan), random_bits(), now_ms(), &request);
     let mut status = FleetStatus {

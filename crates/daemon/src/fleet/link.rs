@@ -106,7 +106,10 @@ impl fmt::Display for LinkError {
                     .map_or(Ok(()), |cause| write!(formatter, ": {cause}"))
             }
             Self::TooLarge { bytes_max } => {
-                write!(formatter, "the hub's answer has more than {bytes_max} bytes")
+                write!(
+                    formatter,
+                    "the hub's answer has more than {bytes_max} bytes"
+                )
             }
         }
     }
@@ -296,7 +299,11 @@ impl Link {
     }
 
     /// Sends a request, over the connection that is open if it goes to the same hub.
-    pub(super) async fn send(&mut self, base: &str, exchange: &Exchange) -> Result<Answer, LinkError> {
+    pub(super) async fn send(
+        &mut self,
+        base: &str,
+        exchange: &Exchange,
+    ) -> Result<Answer, LinkError> {
         let is_kept = self
             .open
             .as_ref()
@@ -325,7 +332,10 @@ impl Link {
             .and_then(|bytes| usize::try_from(bytes).ok())
             .unwrap_or(ANSWER_BYTES_MAX);
         let (status, headers) = (answer.status, answer.headers.clone());
-        let body = answer.whole(bytes_max).await.inspect_err(|_| self.close())?;
+        let body = answer
+            .whole(bytes_max)
+            .await
+            .inspect_err(|_| self.close())?;
         Ok(Got {
             status,
             headers,
@@ -474,7 +484,9 @@ fn refused(alert: AlertDescription) -> LinkError {
         AlertDescription::CertificateExpired => {
             "it has expired, or the device's clock is wrong".to_owned()
         }
-        AlertDescription::UnknownCA => "it is of an authority that the hub does not know".to_owned(),
+        AlertDescription::UnknownCA => {
+            "it is of an authority that the hub does not know".to_owned()
+        }
         alert => format!("{alert:?}"),
     };
     LinkError::DeviceRefused { reason }
