@@ -183,7 +183,8 @@ impl Fleet {
 impl Device {
     /// Opens the secrets of the fleet's containers, before any of them starts.
     pub(crate) fn open_fleet(&self) {
-        if self.fleet.plan.lock().is_none() {
+        // Also where the hub was taken out of the settings: what it declared runs on.
+        if self.fleet.plan.lock().is_none() && !self.fleet.place.exists() {
             return;
         }
         let opened = || -> Result<(), String> {
@@ -228,6 +229,13 @@ impl Device {
 
     /// Holds the device, or takes the hold back.
     pub(crate) fn hold_fleet(&self, is_held: bool) -> Result<(), Problem> {
+        let is_waiting = self.fleet.status().device.is_none();
+        if is_waiting && self.fleet.running.lock().is_some() {
+            return Err(Problem::new(
+                ProblemKind::WrongState,
+                "the device has not enrolled yet, so that nothing could change; `hold = true` in [fleet] holds it from its first state on",
+            ));
+        }
         self.fleet.command(Command::Hold(is_held))
     }
 

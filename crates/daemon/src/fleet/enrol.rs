@@ -94,7 +94,12 @@ pub(super) async fn enrol(
             Outcome::Pending { fingerprint } => {
                 status.link = FleetLink::Pending;
                 status.problem = None;
-                status.fingerprint = Some(fingerprint);
+                if fingerprint != key.fingerprint() {
+                    let problem = format!(
+                        "the hub has the fingerprint {fingerprint} for this device, which is not its own; do not approve it"
+                    );
+                    tell(&mut status, problem);
+                }
             }
             Outcome::Problem(problem) => {
                 status.link = FleetLink::Refused;
