@@ -52,6 +52,7 @@ pub(super) enum End {
 }
 
 /// Something that came back.
+#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 pub(super) enum Heard {
     Exchanged {
         is_poll: bool,
