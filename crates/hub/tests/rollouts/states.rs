@@ -153,3 +153,19 @@ async fn what_cannot_be_published_pauses_the_rollout_and_says_why() {
         .collect();
     assert_eq!(none, []);
 }
+
+#[tokio::test]
+async fn deployments_in_a_circle_stop_every_rollout_and_say_why() {
+    let plant = Plant::new(2).await;
+    let deployment = plant.deploy("a", json!({"depends_on": ["a"]})).await;
+    let rollout = plant.roll_out(deployment, 1, json!({})).await;
+    assert_eq!(plant.step().await, 0);
+    let (record, _) = plant.rollout(rollout).await;
+    assert_eq!(record.state, RolloutState::Paused);
+    let reason = record.reason.unwrap();
+    assert!(
+        reason.contains("deployments depend on each other in a circle"),
+        "{reason}"
+    );
+    assert!(plant.assigned(deployment).await.is_empty());
+}
