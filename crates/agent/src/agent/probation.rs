@@ -146,7 +146,13 @@ impl Agent {
             entry.is_broken = false;
             entry.condition.failures = 0;
             entry.condition.not_before_ms = 0;
-            self.set(deployment, DeploymentState::Installed, Phase::Idle, None);
+            let entry = self.kept.entry(deployment);
+            if entry.is_some_and(|entry| self.kept.differs(entry)) {
+                // A newer state came meanwhile: what it declares is not installed by that.
+                self.describe_next(deployment);
+            } else {
+                self.set(deployment, DeploymentState::Installed, Phase::Idle, None);
+            }
             self.end_part(deployment);
         }
         // The round ends with this step, and is kept by it.

@@ -527,3 +527,35 @@ fn apps_that_swap_their_memory_are_taken_back_together() {
     assert_eq!(device.phase(id(2)).2, Some(ReasonCode::Unhealthy));
     assert_eq!(device.phase(id(1)).2, Some(ReasonCode::DoesNotFit));
 }
+
+#[test]
+fn what_ends_while_something_else_is_declared_says_nothing_of_that() {
+    for fault in [Fault::None, Fault::Unhealthy] {
+        let (mut device, _) = with_apps(&[1]);
+        let second = device.publish(&app(1, "2"), fault);
+        device.declare(&[second]);
+        let (state, phase, _) = device.phase(id(1));
+        assert_eq!(
+            (state, phase),
+            (DeploymentState::Installing, Phase::Probation)
+        );
+        let third = device.publish(&app(1, "3"), Fault::None);
+        device.declare(std::slice::from_ref(&third));
+        let reports = device.reports.len();
+        device.pass_polling(300, 5);
+        assert_eq!(device.running(id(1)), Some("3"));
+        let mut commits = 0;
+        for report in &device.reports[reports..] {
+            let status = &report.deployments.as_ref().unwrap()[0];
+            if status.manifest != third.manifest {
+                continue;
+            }
+            assert_ne!(status.state, DeploymentState::Failed, "{fault:?}: {report:?}");
+            if status.state == DeploymentState::Installed {
+                assert_eq!(report.committed.0, 3, "{fault:?}: {report:?}");
+                commits += 1;
+            }
+        }
+        assert!(commits > 0, "{fault:?}");
+    }
+}
