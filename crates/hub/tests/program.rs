@@ -62,27 +62,33 @@ impl Drop for Served {
 
 impl Served {
     fn start(config: &str) -> Self {
-        let mut child = Command::new(PROGRAM)
+        let child = Command::new(PROGRAM)
             .args(["serve", "--config", config])
             .env("NO_COLOR", "1")
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        // From here on it is killed whatever happens.
+        let mut served = Self {
+            child,
+            operators: String::new(),
+        };
+        let mut lines = BufReader::new(served.child.stderr.take().unwrap());
         let mut seen = String::new();
-        loop {
+        while served.operators.is_empty() {
             let mut line = String::new();
             if lines.read_line(&mut line).unwrap() == 0 {
                 panic!("the hub does not serve: {seen}");
             }
             seen.push_str(&line);
             if let Some((_, rest)) = line.split_once("operators=") {
-                let operators = rest.split_whitespace().next().unwrap().to_owned();
-                // What it says later must not stand still.
-                std::thread::spawn(move || drop(std::io::copy(&mut lines, &mut std::io::sink())));
-                return Self { child, operators };
+                let address = rest.split_whitespace().next().unwrap();
+                address.clone_into(&mut served.operators);
             }
         }
+        // What it says later must not stand still.
+        std::thread::spawn(move || drop(std::io::copy(&mut lines, &mut std::io::sink())));
+        served
     }
 
     fn client(&self, token: &str) -> Client {
