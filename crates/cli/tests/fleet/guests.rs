@@ -133,7 +133,7 @@ pub(crate) fn manifest(version: &str, main: Container) -> Manifest {
 /// The same, with a health check.
 pub(crate) fn watched(mut container: Container) -> Container {
     container.health = Some(Health {
-        start_ms: 20_000,
+        start_ms: 5_000,
         heartbeat_ms: None,
     });
     container
