@@ -4,6 +4,8 @@
 //! checked by the hub.
 
 mod apps;
+mod audit;
+mod declared;
 mod deploy;
 mod deployments;
 mod devices;
@@ -11,14 +13,19 @@ mod enrol;
 mod fields;
 mod login;
 mod logins;
+mod logs;
 mod openid;
+mod people;
 mod policy;
 mod prompt;
 mod publish;
 mod rollout;
+mod secrets;
 mod session;
+mod simulate;
 mod status;
 mod watch;
+mod webhooks;
 mod words;
 mod yaml;
 
@@ -89,6 +96,31 @@ enum FleetCommand {
     Deployments(deployments::DeploymentsArguments),
     /// Show rollouts and steer them.
     Rollout(rollout::RolloutArguments),
+    /// Show what a container of a device wrote.
+    Logs(logs::LogsArguments),
+    /// Bring what files declare into force.
+    Apply(declared::ApplyArguments),
+    /// Show what `apply` would do; the exit code is 2 if something is different.
+    Diff(declared::DiffArguments),
+    /// Show who would get what, when, and why not; nothing changes.
+    Simulate(Box<simulate::SimulateArguments>),
+    /// Keep values that are written and never read back.
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
+    /// List, make and end tokens.
+    #[command(subcommand)]
+    Tokens(people::TokensCommand),
+    /// List users, make them and say what they may do.
+    #[command(subcommand)]
+    Users(people::UsersCommand),
+    /// List tenants and make them.
+    #[command(subcommand)]
+    Tenants(people::TenantsCommand),
+    /// Say whom the hub tells what happens.
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
+    /// Show who changed what and why, and check that.
+    Audit(audit::AuditArguments),
 }
 
 /// Carries out a command.
@@ -106,6 +138,16 @@ pub(crate) fn run(arguments: &FleetArguments) -> Result<ExitCode, Failure> {
         FleetCommand::Deploy(arguments) => deploy::deploy(arguments, &session()?),
         FleetCommand::Deployments(arguments) => deployments::run(arguments, &session()?),
         FleetCommand::Rollout(arguments) => rollout::run(arguments, &session()?),
+        FleetCommand::Logs(arguments) => logs::logs(arguments, &session()?),
+        FleetCommand::Apply(arguments) => declared::apply(arguments, &session()?),
+        FleetCommand::Diff(arguments) => return declared::diff(arguments, &session()?),
+        FleetCommand::Simulate(arguments) => simulate::simulate(arguments, &session()?),
+        FleetCommand::Secrets(command) => secrets::run(command, &session()?),
+        FleetCommand::Tokens(command) => people::tokens(command, &session()?),
+        FleetCommand::Users(command) => people::users(command, &session()?),
+        FleetCommand::Tenants(command) => people::tenants(command, &session()?),
+        FleetCommand::Webhooks(command) => webhooks::run(command, &session()?),
+        FleetCommand::Audit(arguments) => audit::run(arguments, &session()?),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -153,7 +153,10 @@ fn container_text(container: &ContainerSpec) -> String {
     rows.add("image", &container.image);
     rows.add(
         "arguments",
-        container.args.as_ref().map_or_else(String::new, |args| args.join(" ")),
+        container
+            .args
+            .as_ref()
+            .map_or_else(String::new, |args| args.join(" ")),
     );
     for (name, value) in &container.env {
         rows.add("environment", format!("{name}={value}"));
@@ -183,8 +186,7 @@ fn container_text(container: &ContainerSpec) -> String {
 fn remove(arguments: &RemoveArguments, session: &Session) -> Result<(), Failure> {
     let output = Output::new(&arguments.shape, REMOVED)?;
     let app = arguments.app.as_str();
-    if !arguments.yes
-        && !prompt::confirm(&format!("Remove {} with its versions?", printable(app)))?
+    if !arguments.yes && !prompt::confirm(&format!("Remove {} with its versions?", printable(app)))?
     {
         return Err(Failure::device("asking", "nothing was done"));
     }

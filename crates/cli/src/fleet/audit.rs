@@ -121,7 +121,9 @@ fn verify(arguments: &VerifyArguments, session: &Session) -> Result<(), Failure>
     Err(Failure::device(
         "checking the audit trail",
         match found.broken_at {
-            Some(number) => format!("entry {number} is not as it was written, or one before it is missing"),
+            Some(number) => {
+                format!("entry {number} is not as it was written, or one before it is missing")
+            }
             None => "it is not as it was written".to_owned(),
         },
     ))

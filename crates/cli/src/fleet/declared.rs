@@ -21,6 +21,8 @@ use super::prompt;
 use super::session::Session;
 use super::words::count;
 
+pub(super) use files::document;
+
 use files::Declared;
 use prune::Surplus;
 
@@ -154,11 +156,7 @@ fn plan(session: &Session, declared: &[Declared], prune: bool) -> Result<Plan, F
 }
 
 /// Sends what is declared, in as many requests as it needs: each is done as a whole or not at all.
-fn send(
-    session: &Session,
-    declared: &[Declared],
-    dry_run: bool,
-) -> Result<Vec<Change>, Failure> {
+fn send(session: &Session, declared: &[Declared], dry_run: bool) -> Result<Vec<Change>, Failure> {
     let mut changes = Vec::with_capacity(declared.len());
     for part in declared.chunks(DOCUMENTS_MAX) {
         let apply = Apply {

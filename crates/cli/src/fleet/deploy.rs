@@ -124,10 +124,7 @@ pub(super) fn deploy(arguments: &DeployArguments, session: &Session) -> Result<(
 }
 
 /// The deployment as it was asked for; whether it was made.
-fn declare(
-    arguments: &DeployArguments,
-    session: &Session,
-) -> Result<(Deployment, bool), Failure> {
+fn declare(arguments: &DeployArguments, session: &Session) -> Result<(Deployment, bool), Failure> {
     let name = arguments.deployment.as_str();
     let found = session.find(name, session.client.deployment(name))?;
     let before = found.as_ref().map(|found| found.value.spec.clone());
@@ -137,7 +134,10 @@ fn declare(
             return Err(Failure::option(
                 option,
                 "",
-                format_args!("there is no deployment `{}` yet: say which app and version", printable(name)),
+                format_args!(
+                    "there is no deployment `{}` yet: say which app and version",
+                    printable(name)
+                ),
             ));
         }
     }
@@ -179,7 +179,9 @@ impl DeployArguments {
             let (container, name, secret) = variable("--secret-env", text)?;
             let settings = entry(&mut spec.containers, container);
             settings.env.remove(name);
-            settings.secret_env.insert(name.to_owned(), secret.to_owned());
+            settings
+                .secret_env
+                .insert(name.to_owned(), secret.to_owned());
         }
         if !self.after.is_empty() {
             spec.depends_on.clone_from(&self.after);
@@ -205,10 +207,7 @@ impl DeployArguments {
     }
 }
 
-fn entry<'a>(
-    containers: &'a mut BTreeMap<String, Settings>,
-    container: &str,
-) -> &'a mut Settings {
+fn entry<'a>(containers: &'a mut BTreeMap<String, Settings>, container: &str) -> &'a mut Settings {
     containers.entry(container.to_owned()).or_default()
 }
 

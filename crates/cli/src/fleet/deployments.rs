@@ -123,9 +123,7 @@ fn rows(deployments: &[Deployment]) -> String {
 fn show(arguments: &NameArguments, session: &Session) -> Result<(), Failure> {
     let output = Output::new(&arguments.shape, DEPLOYMENT)?;
     let name = arguments.deployment.as_str();
-    let deployment = session
-        .about(name, session.client.deployment(name))?
-        .value;
+    let deployment = session.about(name, session.client.deployment(name))?.value;
     let placement = if output.is_text() {
         Some(session.about(name, session.client.placement(name))?)
     } else {

@@ -214,7 +214,10 @@ fn csv(arguments: &CsvArguments, session: &Session) -> Result<(), Failure> {
     let max = CSV_BYTES_MAX as u64;
     let mut text = String::new();
     if path.as_os_str() == "-" {
-        std::io::stdin().lock().take(max + 1).read_to_string(&mut text)
+        std::io::stdin()
+            .lock()
+            .take(max + 1)
+            .read_to_string(&mut text)
     } else {
         let file = File::open(path).map_err(unreadable)?;
         file.take(max + 1).read_to_string(&mut text)
@@ -277,7 +280,10 @@ mod tests {
     fn devices_reach_the_hub_at_their_own_port() {
         for (hub, expected) in [
             ("https://hub.example.org", "https://hub.example.org:7444"),
-            ("https://hub.example.org:443", "https://hub.example.org:7444"),
+            (
+                "https://hub.example.org:443",
+                "https://hub.example.org:7444",
+            ),
             ("http://127.0.0.1:7443", "https://127.0.0.1:7444"),
             ("https://[::1]:7443", "https://[::1]:7444"),
             ("https://[::1]", "https://[::1]:7444"),

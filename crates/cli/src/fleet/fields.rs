@@ -81,14 +81,7 @@ pub(super) const USER: &[&str] = &[
 /// Of a tenant.
 pub(super) const TENANT: &[&str] = &["id", "name", "parent", "created_at"];
 /// Of a webhook.
-pub(super) const WEBHOOK: &[&str] = &[
-    "id",
-    "name",
-    "url",
-    "events",
-    "is_disabled",
-    "created_at",
-];
+pub(super) const WEBHOOK: &[&str] = &["id", "name", "url", "events", "is_disabled", "created_at"];
 /// Of an entry of the audit trail.
 pub(super) const ENTRY: &[&str] = &[
     "sequence", "at", "actor", "action", "subject", "reason", "detail", "hash",

@@ -215,4 +215,3 @@ fn forget_for_registry(registry: &str) -> Result<(), Failure> {
         .map(|_| ())
         .map_err(|error| Failure::image_error(registry, &error))
 }
-

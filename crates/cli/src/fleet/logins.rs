@@ -96,7 +96,10 @@ pub(super) fn keep_authorities(hub: &str, from: &Path) -> Result<PathBuf, Failur
     })?;
     let size = fs::metadata(from).map_err(|error| wrong(from, unreadable(&error)))?;
     if size.len() > AUTHORITIES_BYTES_MAX {
-        return Err(wrong(from, "it has more than 1 MiB, which no certificates have"));
+        return Err(wrong(
+            from,
+            "it has more than 1 MiB, which no certificates have",
+        ));
     }
     let text = fs::read(from).map_err(|error| wrong(from, unreadable(&error)))?;
     let path = folder.join("hubs").join(format!("{}.pem", file_name(hub)));

@@ -135,7 +135,9 @@ fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
-        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let digits = after
+            .get(..2)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
         let value = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
         match (first, value) {
             (b'%', Some(byte)) => {
@@ -169,8 +171,14 @@ mod tests {
         };
         for (line, expected) in [
             ("GET /callback?state=a&code=b HTTP/1.1\r\n", code("a", "b")),
-            ("GET /callback?code=b%2Fc+d&state=%61 HTTP/1.1", code("a", "b/c d")),
-            ("GET /callback?code=%f&state=%zz HTTP/1.1", code("%zz", "%f")),
+            (
+                "GET /callback?code=b%2Fc+d&state=%61 HTTP/1.1",
+                code("a", "b/c d"),
+            ),
+            (
+                "GET /callback?code=%f&state=%zz HTTP/1.1",
+                code("%zz", "%f"),
+            ),
             (
                 "GET /callback?error=access_denied&error_description=not+today HTTP/1.1",
                 Brought::Refused("access_denied not today".into()),

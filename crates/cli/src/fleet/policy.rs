@@ -87,7 +87,9 @@ impl PolicyOptions {
             .iter()
             .map(|text| wave(text))
             .collect::<Result<Vec<_>, _>>()?;
-        if waves.is_empty() && (self.at_once.is_some() || self.errors.is_some() || self.success.is_some()) {
+        if waves.is_empty()
+            && (self.at_once.is_some() || self.errors.is_some() || self.success.is_some())
+        {
             waves.push(Wave::default());
         }
         for (index, wave) in waves.iter_mut().enumerate() {

@@ -62,7 +62,9 @@ fn text(from: impl Read) -> io::Result<String> {
     if text.len() as u64 > INPUT_BYTES_MAX {
         return Err(io::Error::other("it has more than 64 KiB"));
     }
-    let end = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
+    let end = text
+        .strip_suffix('\n')
+        .map(|text| text.strip_suffix('\r').unwrap_or(text));
     Ok(end.unwrap_or(&text).to_owned())
 }
 

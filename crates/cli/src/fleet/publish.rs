@@ -142,7 +142,10 @@ fn target(
     let text = match reference.digest() {
         Some(_) => {
             let repository = name.split(['@', ':']).next().unwrap_or(name);
-            format!("{host}/{tenant}/{repository}@{}", name.rsplit('@').next().unwrap_or_default())
+            format!(
+                "{host}/{tenant}/{repository}@{}",
+                name.rsplit('@').next().unwrap_or_default()
+            )
         }
         None => format!("{host}/{tenant}/{name}"),
     };
@@ -252,7 +255,11 @@ fn refuse(spec: &DeviceSpec) -> Result<(), String> {
             "`allow_requested`",
             "write the grants; `thimble inspect IMAGE` shows what it asks for",
         ),
-        (spec.entry.is_some(), "`entrypoint`", "set it when the image is built"),
+        (
+            spec.entry.is_some(),
+            "`entrypoint`",
+            "set it when the image is built",
+        ),
         (
             spec.stop_grace_ms.is_some(),
             "`stop_grace_period`",
@@ -276,7 +283,11 @@ fn refuse(spec: &DeviceSpec) -> Result<(), String> {
             "a condition of `depends_on` other than `started`",
             "leave it out",
         ),
-        (reports, "the action `report` of `healthcheck`", "leave it out"),
+        (
+            reports,
+            "the action `report` of `healthcheck`",
+            "leave it out",
+        ),
     ] {
         if is_there {
             return Err(format!("{what} is not for a fleet: {instead}"));

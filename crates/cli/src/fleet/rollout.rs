@@ -148,7 +148,15 @@ fn rows(rollouts: &[Rollout], names: &BTreeMap<String, String>, all: bool) -> St
     if rollouts.is_empty() && !all {
         return "no rollout is under way; --all lists those that are over\n".to_owned();
     }
-    let head = ["ROLLOUT", "DEPLOYMENT", "REVISION", "STATE", "WAVE", "BEGUN", "BY"];
+    let head = [
+        "ROLLOUT",
+        "DEPLOYMENT",
+        "REVISION",
+        "STATE",
+        "WAVE",
+        "BEGUN",
+        "BY",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(rollouts.iter().map(|rollout| {
         let deployment = names.get(&rollout.deployment);
@@ -171,13 +179,16 @@ fn find(session: &Session, text: &str) -> Result<Rollout, Failure> {
         let id = deployment.value.id;
         let mut found = rollouts(session)?;
         found.retain(|rollout| rollout.deployment == id);
-        return found.into_iter().max_by_key(|rollout| rollout.created_at).ok_or_else(|| {
-            Failure::option(
-                "rollout",
-                text,
-                "this deployment was never rolled out; `thimble fleet rollout start` does it",
-            )
-        });
+        return found
+            .into_iter()
+            .max_by_key(|rollout| rollout.created_at)
+            .ok_or_else(|| {
+                Failure::option(
+                    "rollout",
+                    text,
+                    "this deployment was never rolled out; `thimble fleet rollout start` does it",
+                )
+            });
     }
     session.about(text, session.client.rollout(text))
 }
@@ -201,11 +212,7 @@ fn start(arguments: &StartArguments, session: &Session) -> Result<(), Failure> {
     output.one(&rollout, || line(&rollout))
 }
 
-fn tell(
-    arguments: &OrderArguments,
-    order: RolloutOrder,
-    session: &Session,
-) -> Result<(), Failure> {
+fn tell(arguments: &OrderArguments, order: RolloutOrder, session: &Session) -> Result<(), Failure> {
     let output = Output::new(&arguments.shape, ROLLOUT)?;
     let found = find(session, &arguments.rollout)?;
     let told = session

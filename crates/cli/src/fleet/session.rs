@@ -46,7 +46,9 @@ impl Session {
         let Some(token) = token else {
             return Err(Failure::device(
                 "finding the login",
-                format_args!("nobody has signed in at {hub}; begin with `thimble fleet login {hub}`"),
+                format_args!(
+                    "nobody has signed in at {hub}; begin with `thimble fleet login {hub}`"
+                ),
             ));
         };
         let ca = set("THIMBLE_HUB_CA")

@@ -57,7 +57,9 @@ pub(super) fn simulate(arguments: &SimulateArguments, session: &Session) -> Resu
             arguments.policy.policy()?,
         ),
     };
-    let deployment = session.about(&name, session.client.deployment(&name))?.value;
+    let deployment = session
+        .about(&name, session.client.deployment(&name))?
+        .value;
     let revision = arguments.revision.unwrap_or(deployment.revision);
     let placement = session.about(&name, session.client.placement(&name))?;
     let new = NewRollout {

@@ -100,7 +100,9 @@ fn webhooks(session: &Session) -> Result<Vec<Webhook>, Failure> {
 fn id(session: &Session, text: &str) -> Result<String, Failure> {
     let found = webhooks(session)?.into_iter();
     let mut named = found.filter(|webhook| webhook.name == text);
-    Ok(named.next().map_or_else(|| text.to_owned(), |webhook| webhook.id))
+    Ok(named
+        .next()
+        .map_or_else(|| text.to_owned(), |webhook| webhook.id))
 }
 
 fn create(arguments: &CreateArguments, session: &Session) -> Result<(), Failure> {

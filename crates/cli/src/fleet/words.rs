@@ -41,7 +41,11 @@ pub(super) fn time(option: &'static str, text: &str) -> Result<Duration, Failure
         return Ok(Duration::from_secs(seconds));
     }
     values::time(text).map_err(|_| {
-        Failure::option(option, text, "must be a time: 90s, 10m, 2h or 7d, for example")
+        Failure::option(
+            option,
+            text,
+            "must be a time: 90s, 10m, 2h or 7d, for example",
+        )
     })
 }
 

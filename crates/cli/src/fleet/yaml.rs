@@ -103,9 +103,7 @@ impl Values {
             Value::Text(text) => text.parse().ok(),
             _ => None,
         };
-        found.ok_or_else(|| {
-            Wrong::custom(format_args!("must be {expected}")).at(self.0.place)
-        })
+        found.ok_or_else(|| Wrong::custom(format_args!("must be {expected}")).at(self.0.place))
     }
 }
 

@@ -19,7 +19,14 @@ pub(super) fn push(arguments: &PushArguments) -> Result<(), Failure> {
     let root = opened::find(&store, &reference)?;
     let plain_http = arguments.connection.plain_http;
     let mut progress = Progress::new("sent", arguments.output.json);
-    let signatures = send(&settings, &store, &root, &reference, plain_http, &mut progress)?;
+    let signatures = send(
+        &settings,
+        &store,
+        &root,
+        &reference,
+        plain_http,
+        &mut progress,
+    )?;
     if arguments.output.json {
         println!(
             "{}",
@@ -51,9 +58,7 @@ pub(crate) fn send(
         .iter()
         .filter(|image| image.root.digest == root.digest)
         .filter_map(|image| image.name.parse::<Reference>().ok())
-        .filter(|other| {
-            other.registry() == to.registry() && other.repository() != to.repository()
-        })
+        .filter(|other| other.registry() == to.registry() && other.repository() != to.repository())
         .map(|other| other.repository().to_owned())
         .collect();
     opened::registries(settings, plain_http)?

@@ -321,7 +321,6 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared
 
 type Answer = Response<Cut>;
 
-
 async fn answer(
     shared: &Shared,
     request: Request<Incoming>,
@@ -379,7 +378,12 @@ async fn enrol(shared: &Shared, request: Request<Incoming>) -> Answer {
         return reply(403, br#"{"detail":"there is no such claim code"}"#.to_vec());
     }
     let request = x509_cert::request::CertReq::from_der(&asked.csr).unwrap();
-    let key = request.info.public_key.subject_public_key.raw_bytes().to_vec();
+    let key = request
+        .info
+        .public_key
+        .subject_public_key
+        .raw_bytes()
+        .to_vec();
     let certificate = CertificateParams::new(Vec::<String>::new())
         .unwrap()
         .signed_by(&DevicePoint(key.clone()), &shared.issuer)
@@ -451,7 +455,15 @@ fn blob(shared: &Shared, digest: &str, request: &Request<Incoming>) -> Answer {
     let begin: usize = request
         .headers()
         .get("range")
-        .and_then(|range| range.to_str().ok()?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok())
+        .and_then(|range| {
+            range
+                .to_str()
+                .ok()?
+                .strip_prefix("bytes=")?
+                .strip_suffix('-')?
+                .parse()
+                .ok()
+        })
         .unwrap_or(0);
     let mut state = shared.state.lock().unwrap();
     let Some(bytes) = state.blobs.get(&digest).cloned() else {

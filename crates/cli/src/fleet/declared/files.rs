@@ -153,7 +153,10 @@ const fn rank(document: &Document) -> u8 {
 fn find(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), Failure> {
     let unreadable = |error: std::io::Error| wrong(folder, format_args!("cannot be read: {error}"));
     if depth > DEPTH_MAX {
-        return Err(wrong(folder, "there are too many folders inside each other"));
+        return Err(wrong(
+            folder,
+            "there are too many folders inside each other",
+        ));
     }
     let entries = fs::read_dir(folder).map_err(unreadable)?;
     let mut found = entries
@@ -176,7 +179,10 @@ fn find(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), Fai
             paths.push(path);
         }
         if paths.len() > FILES_MAX {
-            return Err(wrong(folder, format_args!("there are more than {FILES_MAX} files")));
+            return Err(wrong(
+                folder,
+                format_args!("there are more than {FILES_MAX} files"),
+            ));
         }
     }
     Ok(())
@@ -254,11 +260,7 @@ fn kind(path: &Path, node: &mut Node) -> Result<(String, Place), Failure> {
     let (_, kind) = entries.remove(at);
     match kind.value {
         Value::Text(text) => Ok((text, kind.place)),
-        _ => Err(written(
-            path,
-            kind.place,
-            format!("`kind` must be {KINDS}"),
-        )),
+        _ => Err(written(path, kind.place, format!("`kind` must be {KINDS}"))),
     }
 }
 
@@ -332,7 +334,10 @@ rollout:
         for (text, expected) in [
             ("", "it.yaml:1:1: a document is a map"),
             ("name: x\n", "it.yaml:1:1: `kind` is missing"),
-            ("kind: pump\nname: x\n", "it.yaml:1:7: there is no kind `pump`"),
+            (
+                "kind: pump\nname: x\n",
+                "it.yaml:1:7: there is no kind `pump`",
+            ),
             ("kind: app\nnam: x\n", "it.yaml:2:1: unknown field `nam`"),
             ("kind: app\n", "missing field `name`"),
             (

@@ -41,7 +41,8 @@ pub(super) fn surplus(session: &Session, declared: &[Declared]) -> Result<Vec<Su
             found.push(Surplus { subject, kind, id });
         }
     };
-    let mentions = |is_kind: fn(&Document) -> bool| declared.iter().any(|one| is_kind(&one.document));
+    let mentions =
+        |is_kind: fn(&Document) -> bool| declared.iter().any(|one| is_kind(&one.document));
     if mentions(|document| matches!(document, Document::Deployment { .. })) {
         for one in deployments(session)? {
             if !one.is_being_removed {

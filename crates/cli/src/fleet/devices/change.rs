@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use thimble_hub_api::client::DeviceQuery;
-use thimble_hub_api::device::{
-    Device, DeviceChange, DeviceState, Hold, Weekday, Window, Windows,
-};
+use thimble_hub_api::device::{Device, DeviceChange, DeviceState, Hold, Weekday, Window, Windows};
 
 use crate::arguments::Shape;
 use crate::failure::Failure;
@@ -109,7 +107,12 @@ pub(super) struct WindowArguments {
     minutes: u16,
 
     /// Minutes by which the local time is ahead of UTC.
-    #[arg(long, value_name = "MINUTES", default_value = "0", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        default_value = "0",
+        allow_hyphen_values = true
+    )]
     utc_offset: i16,
 
     /// Add it to the windows that there are, instead of in their place.
@@ -182,9 +185,9 @@ fn each(
     let mut last: Option<Failure> = None;
     for name in names {
         let result = match work(name) {
-            Ok(Some(device)) => output.item(&device, || {
-                format!("{}: {done}\n", printable(&device.name))
-            }),
+            Ok(Some(device)) => {
+                output.item(&device, || format!("{}: {done}\n", printable(&device.name)))
+            }
             Ok(None) => output.item(&serde_json::json!({ "name": name }), || {
                 format!("{}: {done}\n", printable(name))
             }),
@@ -223,10 +226,7 @@ pub(super) fn label(arguments: &LabelArguments, session: &Session) -> Result<(),
         .iter()
         .map(|text| understand_label(text))
         .collect::<Result<BTreeMap<_, _>, _>>()?;
-    let change = DeviceChange {
-        name: None,
-        labels,
-    };
+    let change = DeviceChange { name: None, labels };
     each(&arguments.shape, &names, "labelled", |name| {
         let changed = session.client.change_device(name, &change, None);
         session.about(name, changed).map(Some)
@@ -283,9 +283,7 @@ pub(super) fn hold(arguments: &HoldArguments, session: &Session) -> Result<(), F
 pub(super) fn release(arguments: &ReleaseArguments, session: &Session) -> Result<(), Failure> {
     let names = arguments.which.names(session)?;
     each(&arguments.shape, &names, "released", |name| {
-        session
-            .about(name, session.client.release(name))
-            .map(Some)
+        session.about(name, session.client.release(name)).map(Some)
     })
 }
 
@@ -326,16 +324,11 @@ pub(in crate::fleet) fn approve(
     arguments: &AboutDevices,
     session: &Session,
 ) -> Result<(), Failure> {
-    each(
-        &arguments.shape,
-        &arguments.devices,
-        "approved",
-        |name| {
-            session
-                .about(name, session.client.approve_device(name))
-                .map(Some)
-        },
-    )
+    each(&arguments.shape, &arguments.devices, "approved", |name| {
+        session
+            .about(name, session.client.approve_device(name))
+            .map(Some)
+    })
 }
 
 /// Does not let pending devices into the fleet.
@@ -417,10 +410,7 @@ fn days(text: &str) -> Result<Vec<Weekday>, Failure> {
     let mut chosen = [false; 7];
     for part in text.split(',').map(str::trim) {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last) = (
-            day(first).ok_or_else(wrong)?,
-            day(last).ok_or_else(wrong)?,
-        );
+        let (first, last) = (day(first).ok_or_else(wrong)?, day(last).ok_or_else(wrong)?);
         // A week has no end: fri-mon is four days.
         let length = (last + 7 - first) % 7;
         for step in 0..=length {

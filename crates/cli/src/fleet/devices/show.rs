@@ -52,7 +52,10 @@ fn text(device: &Device) -> String {
     rows.add("state", super::state(device));
     rows.add("model", &device.model);
     rows.add("serial", &device.serial);
-    rows.add("fingerprint", device.fingerprint.clone().unwrap_or_default());
+    rows.add(
+        "fingerprint",
+        device.fingerprint.clone().unwrap_or_default(),
+    );
     rows.add("labels", labels(&device.labels));
     rows.add(
         "version",
@@ -70,7 +73,10 @@ fn text(device: &Device) -> String {
     rows.add("seen", device.last_seen_at.map(second).unwrap_or_default());
     rows.add("enrolled", second(device.created_at));
     let mut text = rows.text();
-    for (title, value) in [("status", &device.status), ("capabilities", &device.capabilities)] {
+    for (title, value) in [
+        ("status", &device.status),
+        ("capabilities", &device.capabilities),
+    ] {
         if let Some(value) = value {
             let _ = writeln!(text, "{title}:");
             tell(&mut text, value, 1);
