@@ -68,7 +68,7 @@ pub(crate) struct State {
     /// The device's key, from its request.
     pub(crate) device_key: Option<p256::PublicKey>,
     pub(crate) enrolments: u32,
-    /// Blobs whose next answer ends after so many bytes.
+    /// Blobs whose next answer stands still after so many bytes.
     pub(crate) cuts: BTreeMap<Digest, usize>,
     /// Where answers about blobs began.
     pub(crate) offsets: Vec<(Digest, usize)>,
@@ -491,7 +491,7 @@ fn blob(shared: &Shared, digest: &str, request: &Request<Incoming>) -> Answer {
     builder.body(body).unwrap()
 }
 
-/// A body that may end before its time, and the connection with it.
+/// A body that may stand still before its end, as when the network is gone.
 pub(crate) struct Cut {
     bytes: Option<Bytes>,
     is_cut: bool,
@@ -499,15 +499,15 @@ pub(crate) struct Cut {
 
 impl hyper::body::Body for Cut {
     type Data = Bytes;
-    type Error = std::io::Error;
+    type Error = Infallible;
 
     fn poll_frame(
         mut self: std::pin::Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, std::io::Error>>> {
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Infallible>>> {
         std::task::Poll::Ready(match self.bytes.take() {
             Some(bytes) => Some(Ok(hyper::body::Frame::data(bytes))),
-            None if self.is_cut => Some(Err(std::io::ErrorKind::ConnectionReset.into())),
+            None if self.is_cut => return std::task::Poll::Pending,
             None => None,
         })
     }

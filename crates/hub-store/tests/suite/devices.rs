@@ -98,7 +98,7 @@ async fn labels_of_both_origins_stay_apart(database: Database) {
 }
 
 async fn fleet(store: &Store) -> Vec<Device> {
-    let mut devices: Vec<Device> = ["Gate 1", "gate_2", "gate%3", "pump"]
+    let mut devices: Vec<Device> = ["Gate 1", "gate_2", "gate%3", "pump Ü"]
         .into_iter()
         .map(|name| device(TenantId::HUB, name))
         .collect();
@@ -204,6 +204,13 @@ async fn devices_are_found_by_what_is_known_of_them(database: Database) {
                 ..any()
             },
             "2",
+        ),
+        (
+            DeviceFilter {
+                text: Some(text("P Ü")),
+                ..any()
+            },
+            "3",
         ),
         (
             DeviceFilter {

@@ -47,7 +47,7 @@ async fn overrides_and_secrets_reach_the_devices_that_they_are_for() {
         assert_eq!(container.args.is_some(), place % 3 == 1);
         assert_eq!(container.grants, ["gpio:led0"]);
         assert_eq!(state.ladder.len(), 1);
-        let number = u8::try_from(*place).unwrap();
+        let number = u32::try_from(*place).unwrap();
         let value = seal::open(&state.secrets[0], state.device, &key(number)).unwrap();
         opened.push(value.as_bytes().to_vec());
         assert!(seal::open(&state.secrets[0], state.device, &key(number + 1)).is_err());
@@ -76,7 +76,7 @@ async fn overrides_and_secrets_reach_the_devices_that_they_are_for() {
     for (place, (_, state)) in plant.states().await {
         assert_eq!(state.version.0, 2);
         assert_eq!(state.items, states[&place].1.items);
-        let number = u8::try_from(place).unwrap();
+        let number = u32::try_from(place).unwrap();
         let value = seal::open(&state.secrets[0], state.device, &key(number)).unwrap();
         assert_eq!(value.as_bytes(), b"second");
     }
