@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use thimble_hub_api::CSV_BYTES_MAX;
 use thimble_hub_api::client::DeviceQuery;
 use thimble_hub_api::device::{Device, DeviceState};
-use thimble_hub_api::enrolment::{ClaimCode, IssuedClaimCode, NewClaimCode};
+use thimble_hub_api::enrolment::{ClaimCode, DeviceEntrance, IssuedClaimCode, NewClaimCode};
 
 use crate::arguments::Shape;
 use crate::device::table;
@@ -18,12 +18,8 @@ use crate::output::Output;
 
 use super::devices::{AboutDevices, ReasonedArguments, approve, devices, reject};
 use super::fields::{CODE, DEVICE, IMPORTED, ISSUED_CODE, REMOVED};
-use super::logins::registry;
 use super::session::Session;
 use super::words::{ago, count, labels, pairs, second, time};
-
-/// Where a hub listens to devices unless its settings say otherwise.
-const DEVICES_PORT: u16 = 7444;
 
 /// What can be done about devices that come.
 #[derive(Subcommand)]
@@ -63,9 +59,13 @@ pub(super) struct CodeArguments {
     #[arg(long, value_name = "TEXT", default_value = "enrolment")]
     name: String,
 
-    /// Where devices reach the hub [default: the hub's host, port 7444].
+    /// Where devices reach the hub [default: what the hub says].
     #[arg(long, value_name = "URL")]
     device_url: Option<String>,
+
+    /// Write the authority that devices must know into this file, for their setting `ca`.
+    #[arg(long, value_name = "FILE")]
+    ca_out: Option<PathBuf>,
 
     /// Show the code alone, for other programs.
     #[arg(short, long)]
@@ -135,42 +135,62 @@ fn code(arguments: &CodeArguments, session: &Session) -> Result<(), Failure> {
         lifetime_s: time("--lifetime", &arguments.lifetime)?.as_secs(),
         labels: pairs("--label", &arguments.label)?,
     };
+    let entrance = session.ask(session.client.device_entrance())?;
+    if let Some(path) = &arguments.ca_out {
+        write_authority(path, &entrance)?;
+    }
     let issued = session.ask(session.client.create_claim_code(&new))?;
     if arguments.quiet && output.is_text() {
         return crate::output::write(&format!("{}\n", printable(&issued.code)));
     }
-    output.one(&issued, || code_text(arguments, &issued, session))
+    output.one(&issued, || code_text(arguments, &issued, &entrance))
+}
+
+fn write_authority(path: &Path, entrance: &DeviceEntrance) -> Result<(), Failure> {
+    let wrong = |reason: String| Failure::Settings {
+        path: path.to_owned(),
+        reason,
+    };
+    let Some(authority) = &entrance.authority else {
+        return Err(wrong(
+            "the hub's certificate for devices is not of its own authority: devices need that one's file".to_owned(),
+        ));
+    };
+    std::fs::write(path, authority).map_err(|error| wrong(format!("cannot be written: {error}")))
 }
 
 /// What whoever installs a device needs, to be pasted.
-fn code_text(arguments: &CodeArguments, issued: &IssuedClaimCode, session: &Session) -> String {
-    let url = match &arguments.device_url {
-        Some(url) => url.clone(),
-        None => device_url(&session.hub),
-    };
+fn code_text(
+    arguments: &CodeArguments,
+    issued: &IssuedClaimCode,
+    entrance: &DeviceEntrance,
+) -> String {
+    let url = arguments.device_url.as_ref().unwrap_or(&entrance.url);
+    let url = printable(url);
     let code = printable(&issued.code);
+    let (setting, option) = match (&entrance.authority, &arguments.ca_out) {
+        (None, _) => (String::new(), String::new()),
+        (Some(_), Some(path)) => {
+            let path = path.display();
+            (format!("ca = \"{path}\"\n"), format!(" --ca {path}"))
+        }
+        (Some(_), None) => (
+            "ca = \"hub.pem\"   # `--ca-out hub.pem` writes it\n".to_owned(),
+            " --ca hub.pem".to_owned(),
+        ),
+    };
     format!(
         "{code}\n\n\
          It enrols {} until {} and is not shown again. On the device, in thimble.toml:\n\n\
          [fleet]\n\
          hub = \"{url}\"\n\
          claim_code = \"{code}\"\n\
-         # ca = \"/etc/thimble/hub.pem\"   # if the hub's certificate is not of a public authority\n\n\
+         {setting}\n\
          or, while its daemon runs:\n\n\
-         thimble agent enrol {url} --claim-code {code}\n",
+         thimble agent enrol {url} --claim-code {code}{option}\n",
         count(u64::from(arguments.uses), "device"),
         second(issued.expires_at),
     )
-}
-
-/// Where devices reach a hub that says nothing else.
-fn device_url(hub: &str) -> String {
-    let host = registry(hub).unwrap_or(hub);
-    let host = match host.rsplit_once(':') {
-        Some((host, port)) if port.parse::<u16>().is_ok() => host,
-        _ => host,
-    };
-    format!("https://{host}:{DEVICES_PORT}")
 }
 
 fn codes(arguments: &CodesArguments, session: &Session) -> Result<(), Failure> {
@@ -268,27 +288,4 @@ fn pending_rows(devices: &[Device]) -> String {
         "{}Compare the fingerprint with what `thimble agent status` shows at the device, then: thimble fleet enrol approve NAME\n",
         table(&rows)
     )
-}
-
-#[cfg(test)]
-mod tests {
-    //! Where devices reach a hub.
-
-    use super::device_url;
-
-    #[test]
-    fn devices_reach_the_hub_at_their_own_port() {
-        for (hub, expected) in [
-            ("https://hub.example.org", "https://hub.example.org:7444"),
-            (
-                "https://hub.example.org:443",
-                "https://hub.example.org:7444",
-            ),
-            ("http://127.0.0.1:7443", "https://127.0.0.1:7444"),
-            ("https://[::1]:7443", "https://[::1]:7444"),
-            ("https://[::1]", "https://[::1]:7444"),
-        ] {
-            assert_eq!(device_url(hub), expected);
-        }
-    }
 }

@@ -321,7 +321,6 @@ impl<'a> Work<'a> {
 }
 
 /// Returns the version of a state that says the same already, or else the state with the next version.
-#[expect(clippy::type_complexity, reason = "either of two, or an error")]
 fn renew(
     mut state: DesiredState,
     stored: Option<&StoredState>,
