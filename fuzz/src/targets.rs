@@ -1,5 +1,6 @@
 //! The targets: what each examines, and how it is named.
 
+mod agent_events;
 mod board;
 mod engines;
 mod flash_log;
@@ -59,4 +60,5 @@ pub(crate) static TARGETS: &[TargetSpec] = &[
     fleet_messages::SPEC,
     fleet_bundle::SPEC,
     fleet_session::SPEC,
+    agent_events::SPEC,
 ];

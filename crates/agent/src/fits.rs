@@ -45,23 +45,25 @@ pub(crate) fn misfit(coming: &[Coming<'_>], capacity: &Capacity) -> Option<Misfi
     None
 }
 
-/// Whether some of the changes may be taken back alone: whichever of the two versions of each runs, there is room. If not, all
-/// are taken back together.
+/// Whether some of the changes may be taken back alone: whichever of the two versions of each runs, there is room, and if what
+/// is to go stays. If not, all are taken back together.
 pub(crate) fn fits_mixed(coming: &[Coming<'_>], capacity: &Capacity) -> bool {
     let mut room = Room::new(coming, capacity);
     for one in coming {
-        let Some(manifest) = one.manifest else {
-            continue;
-        };
         let freed = capacity
             .freed
             .iter()
             .find(|freed| freed.deployment == one.deployment);
-        let (ram_bytes, containers) = freed.map_or((0, 0), |freed| {
+        let before = freed.map_or((0, 0), |freed| {
             (freed.ram_bytes, u64::from(freed.containers))
         });
-        let ram_bytes = ram_bytes.max(ram_needed(manifest, capacity));
-        let containers = containers.max(manifest.containers.len() as u64);
+        let after = one.manifest.map_or((0, 0), |manifest| {
+            (
+                ram_needed(manifest, capacity),
+                manifest.containers.len() as u64,
+            )
+        });
+        let (ram_bytes, containers) = (before.0.max(after.0), before.1.max(after.1));
         let left = (
             room.ram_bytes.checked_sub(ram_bytes),
             room.containers.checked_sub(containers),

@@ -1,6 +1,6 @@
 //! `thimble agent`: the device as one of a fleet, for whoever stands at it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -22,6 +22,8 @@ pub(crate) enum AgentCommand {
     Hold,
     /// Take a hold back.
     Release,
+    /// Take the device's state from a bundle that the hub wrote, where there is no network.
+    Import(ImportArguments),
 }
 
 #[derive(Args)]
@@ -45,12 +47,20 @@ pub(crate) struct EnrolArguments {
     ca: Option<PathBuf>,
 }
 
+#[derive(Args)]
+pub(crate) struct ImportArguments {
+    /// The bundle.
+    #[arg(value_name = "FILE")]
+    bundle: PathBuf,
+}
+
 /// Carries out a command.
 pub(crate) fn command(command: &AgentCommand) -> Result<ExitCode, Failure> {
     match command {
         AgentCommand::Status(arguments) => status(&arguments.shape),
         AgentCommand::Enrol(arguments) => enrol(arguments),
         AgentCommand::Hold => ask(|client| client.hold_fleet(true)),
+        AgentCommand::Import(arguments) => import(arguments),
         AgentCommand::Release => ask(|client| client.hold_fleet(false)),
     }?;
     Ok(ExitCode::SUCCESS)
@@ -65,9 +75,9 @@ fn ask(
 fn enrol(arguments: &EnrolArguments) -> Result<(), Failure> {
     let ca = match &arguments.ca {
         None => None,
-        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
-            Failure::device(format!("reading {}", path.display()), error)
-        })?),
+        Some(path) => {
+            Some(std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?)
+        }
     };
     let enrol = FleetEnrol {
         hub: arguments.hub.clone(),
@@ -75,6 +85,19 @@ fn enrol(arguments: &EnrolArguments) -> Result<(), Failure> {
         claim_code: arguments.claim_code.clone(),
     };
     ask(|client| client.enrol(&enrol))
+}
+
+fn import(arguments: &ImportArguments) -> Result<(), Failure> {
+    let path = &arguments.bundle;
+    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    ask(|client| client.import_bundle(file))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::device(
+        "reading the file",
+        format_args!("{}: {error}", path.display()),
+    )
 }
 
 fn status(shape: &Shape) -> Result<(), Failure> {
@@ -90,7 +113,10 @@ fn text(status: &FleetStatus) -> String {
     rows.add("link", status.link.name());
     rows.add("hub", status.hub.clone().unwrap_or_default());
     rows.add("device", status.device.clone().unwrap_or_default());
-    rows.add("fingerprint", status.fingerprint.clone().unwrap_or_default());
+    rows.add(
+        "fingerprint",
+        status.fingerprint.clone().unwrap_or_default(),
+    );
     rows.add("problem", status.problem.clone().unwrap_or_default());
     if status.device.is_some() {
         rows.add(
@@ -101,9 +127,8 @@ fn text(status: &FleetStatus) -> String {
             ),
         );
     }
-    let time = |at: Option<thimble_device_api::Timestamp>| {
-        at.map(|at| at.to_string()).unwrap_or_default()
-    };
+    let time =
+        |at: Option<thimble_device_api::Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
     rows.add("last contact", time(status.last_contact));
     rows.add("certificate until", time(status.certificate_until));
     let held = match (status.held_here, status.held_by_hub) {

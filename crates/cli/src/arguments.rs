@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::agent::AgentCommand;
 use crate::daemon::DaemonArguments;
+use crate::fleet::FleetArguments;
 
 pub(crate) use device::{
     AppsArguments, AttachArguments, BusCommand, BusStatusArguments, Changeable, CopyArguments,
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     /// Show and steer the device as one of a fleet.
     #[command(subcommand)]
     Agent(AgentCommand),
+    /// Operate the devices of a hub.
+    Fleet(Box<FleetArguments>),
     /// Run the daemon: it keeps containers in the state that was declared.
     Daemon(DaemonArguments),
     #[command(flatten)]

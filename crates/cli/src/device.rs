@@ -27,6 +27,7 @@ use crate::failure::Failure;
 use crate::folders;
 
 pub(crate) use crate::images::table::table;
+pub(crate) use moments::ago;
 pub(crate) use show::{Rows, inspect};
 
 /// Containers that are asked for at the same time at most.

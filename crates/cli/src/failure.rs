@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thimble_builder::yaml::Place;
 use thimble_device_api::{ClientError, ProblemKind};
+use thimble_hub_api::{ClientError as HubError, ProblemKind as HubProblemKind};
 use thimble_port_serial::SerialError;
 use thimble_serial::RefusalKind;
 
@@ -89,6 +90,13 @@ pub(crate) enum Failure {
         subject: String,
         /// Why.
         error: Box<SerialError>,
+    },
+    /// The hub cannot do it, or is not there.
+    Hub {
+        /// What it is about.
+        subject: String,
+        /// Why.
+        error: Box<HubError>,
     },
     /// Nobody reads what is written.
     NoReader,
@@ -177,6 +185,25 @@ impl Failure {
         }
     }
 
+    /// What the hub said about something.
+    pub(crate) fn hub(subject: impl Into<String>, error: HubError) -> Self {
+        Self::Hub {
+            subject: subject.into(),
+            error: Box::new(error),
+        }
+    }
+
+    /// Whether there is no use in asking a hub about the next thing.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::Hub { error, .. } => error
+                .problem()
+                .is_none_or(|problem| problem.kind == HubProblemKind::NotSignedIn),
+            Self::NoReader => true,
+            _ => false,
+        }
+    }
+
     /// Whether there is nothing left to tell.
     pub(crate) const fn is_silent(&self) -> bool {
         matches!(self, Self::NoReader)
@@ -204,6 +231,8 @@ impl Failure {
                 Some(RefusalKind::Image) => CANNOT_RUN,
                 _ => OURS,
             },
+            Self::Hub { error, .. } if error.is_not_found() => NOT_FOUND,
+            Self::Hub { .. } => OURS,
             Self::NoReader => NO_READER,
             Self::Unreadable { .. } | Self::CannotRun { .. } => CANNOT_RUN,
             Self::NotFound { .. } => NOT_FOUND,
@@ -276,10 +305,42 @@ impl fmt::Display for Failure {
                     subject => write!(formatter, "{}: {told}", printable(subject)),
                 }
             }
+            Self::Hub { subject, error } => hub(formatter, subject, error),
             Self::NoReader => formatter.write_str("nobody reads the output"),
             Self::Device { doing, reason } => write!(formatter, "{doing}: {reason}"),
         }
     }
+}
+
+/// What the hub said, and what to do about it.
+fn hub(formatter: &mut fmt::Formatter<'_>, subject: &str, error: &HubError) -> fmt::Result {
+    let Some(problem) = error.problem() else {
+        formatter.write_str(&printable(&error.to_string()))?;
+        return match error {
+            HubError::Unreachable { reason, .. } if reason.contains("UnknownIssuer") => formatter
+                .write_str(
+                    ": its certificate comes from nobody whom this machine believes; give the file of its authorities with `thimble fleet login URL --ca FILE`",
+                ),
+            _ => Ok(()),
+        };
+    };
+    // What was typed says more than what the hub makes of it.
+    let subject = match (subject, &problem.subject) {
+        ("", Some(subject)) => subject,
+        (subject, _) => subject,
+    };
+    if !subject.is_empty() && !problem.detail.starts_with(&format!("{subject}: ")) {
+        write!(formatter, "{}: ", printable(subject))?;
+    }
+    formatter.write_str(&printable(&problem.detail))?;
+    for error in &problem.errors {
+        let (place, detail) = (printable(&error.pointer), printable(&error.detail));
+        write!(formatter, "\n  {place}: {detail}")?;
+    }
+    if problem.kind == HubProblemKind::NotSignedIn {
+        formatter.write_str("; sign in with `thimble fleet login URL`")?;
+    }
+    Ok(())
 }
 
 /// An error with everything below it, as one line.

@@ -8,8 +8,8 @@ pub(crate) mod list;
 mod maintain;
 mod names;
 pub(crate) mod opened;
-mod progress;
-mod push;
+pub(crate) mod progress;
+pub(crate) mod push;
 pub(crate) mod sign;
 pub(crate) mod table;
 

@@ -13,6 +13,7 @@ mod device;
 mod documents;
 mod engines;
 mod failure;
+mod fleet;
 mod folders;
 mod images;
 mod inspect;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) if arguments.detach => device::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Agent(command) => agent::command(&command),
+        Command::Fleet(arguments) => fleet::run(&arguments),
         Command::Device(command) => device::command(&command),
         Command::Daemon(arguments) => daemon::daemon(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),

@@ -15,6 +15,7 @@ mod facts;
 mod fetch;
 mod folder;
 mod identity;
+mod import;
 mod link;
 mod logs;
 mod observe;
@@ -33,10 +34,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use thimble_device_api::{FleetEnrol, FleetLink, FleetStatus, Problem, ProblemKind};
+use thimble_protocol::Capabilities;
+use thimble_protocol::enrol::Issued;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::device::{Device, disk_problem};
+use crate::images::Hold;
 
 use driver::End;
 use facts::Hardware;
@@ -60,10 +64,13 @@ const CLOSE_MAX: Duration = Duration::from_secs(2);
 pub(crate) enum Command {
     /// Somebody at the device holds it, or takes the hold back.
     Hold(bool),
-    /// The hub is to be called soon.
-    Hurry,
     /// A state came on a bundle; its blobs are here.
-    Imported(Vec<u8>),
+    Imported {
+        /// Its envelope.
+        envelope: Vec<u8>,
+        /// Keeps what it needs until the agent has taken it.
+        hold: Hold,
+    },
     /// The daemon ends.
     Close,
 }
@@ -93,6 +100,13 @@ struct Plan {
     anchors: Anchors,
     claim_code: Option<String>,
     hardware: Hardware,
+}
+
+/// What a life of the driver begins with.
+struct Opened {
+    folder: Folder,
+    key: Arc<DeviceKey>,
+    capabilities: Capabilities,
 }
 
 /// A hub that somebody named with `thimble agent enrol`, as it is kept.
@@ -138,6 +152,11 @@ impl Fleet {
         self.status.lock().clone()
     }
 
+    /// Where the agent keeps things.
+    fn place(&self) -> &Path {
+        &self.place
+    }
+
     fn set_status(&self, status: FleetStatus) {
         *self.status.lock() = status;
     }
@@ -164,11 +183,13 @@ impl Fleet {
 impl Device {
     /// Opens the secrets of the fleet's containers, before any of them starts.
     pub(crate) fn open_fleet(&self) {
-        if self.fleet.plan.lock().is_none() {
+        // Also where the hub was taken out of the settings: what it declared runs on.
+        if self.fleet.plan.lock().is_none() && !self.fleet.place.exists() {
             return;
         }
         let opened = || -> Result<(), String> {
-            let folder = Folder::open(self.fleet.place.clone()).map_err(|error| error.to_string())?;
+            let folder =
+                Folder::open(self.fleet.place.clone()).map_err(|error| error.to_string())?;
             let key = DeviceKey::load_or_make(&folder).map_err(|error| error.to_string())?;
             let issued = identity::enrolment(&folder).map_err(|error| error.to_string())?;
             match issued {
@@ -208,6 +229,13 @@ impl Device {
 
     /// Holds the device, or takes the hold back.
     pub(crate) fn hold_fleet(&self, is_held: bool) -> Result<(), Problem> {
+        let is_waiting = self.fleet.status().device.is_none();
+        if is_waiting && self.fleet.running.lock().is_some() {
+            return Err(Problem::new(
+                ProblemKind::WrongState,
+                "the device has not enrolled yet, so that nothing could change; `hold = true` in [fleet] holds it from its first state on",
+            ));
+        }
         self.fleet.command(Command::Hold(is_held))
     }
 
@@ -277,10 +305,16 @@ fn plan_of(settings: &FleetSettings, hardware: &Hardware) -> Result<Plan, String
         std::fs::read(path)
             .map_err(|error| format!("[fleet] {field}: cannot read {}: {error}", path.display()))
     };
-    let pem = settings.ca.as_ref().map(|path| read(path, "ca")).transpose()?;
+    let pem = settings
+        .ca
+        .as_ref()
+        .map(|path| read(path, "ca"))
+        .transpose()?;
     let claim_code = match (&settings.claim_code, &settings.claim_code_file) {
         (Some(_), Some(_)) => {
-            return Err("[fleet] has both claim_code and claim_code_file; leave one out".to_owned());
+            return Err(
+                "[fleet] has both claim_code and claim_code_file; leave one out".to_owned(),
+            );
         }
         (Some(code), None) => Some(code.clone()),
         // The file may be removed once the device has enrolled.
@@ -308,7 +342,10 @@ fn joined(place: &Path, hardware: &Hardware) -> Result<Option<Plan>, String> {
         return Ok(None);
     }
     let failed = |error: &dyn std::fmt::Display| {
-        format!("{}: {error}; remove it, and enrol again", place.join(JOINED_FILE).display())
+        format!(
+            "{}: {error}; remove it, and enrol again",
+            place.join(JOINED_FILE).display()
+        )
     };
     let folder = Folder::open(place.to_owned()).map_err(|error| failed(&error))?;
     let Some(bytes) = folder.read(JOINED_FILE).map_err(|error| failed(&error))? else {
@@ -330,7 +367,6 @@ async fn run(device: Arc<Device>, plan: Arc<Plan>, mut commands: Commands) {
                 () = &mut resting => break,
                 command = commands.recv() => match command {
                     None | Some(Command::Close) => return,
-                    Some(Command::Hurry) => break,
                     Some(_) => {}
                 },
             }
@@ -344,28 +380,42 @@ async fn life(device: &Arc<Device>, plan: &Arc<Plan>, commands: &mut Commands) -
         hub: Some(plan.settings.hub.clone()),
         ..device.fleet.status()
     });
-    let place = device.fleet.place.clone();
-    let opening = spawn_blocking(move || {
-        let folder = Folder::open(place)?;
-        let key = DeviceKey::load_or_make(&folder)?;
-        let issued = identity::enrolment(&folder)?;
-        Ok::<_, identity::IdentityError>((folder, key, issued))
-    });
-    let opened = match opening.await {
+    let (opening, asking) = (Arc::clone(device), Arc::clone(plan));
+    let opening = spawn_blocking(move || open(&opening, &asking));
+    let (opened, issued) = match opening.await {
         Ok(Ok(opened)) => opened,
         Ok(Err(error)) => return retry(device, &error),
         Err(error) => return retry(device, &error),
     };
-    let (folder, key, issued) = opened;
     let issued = match issued {
         Some(issued) => issued,
-        None => match enrol::enrol(device, plan, &folder, &key, commands).await {
+        None => match enrol::enrol(device, plan, &opened, commands).await {
             Ok(issued) => issued,
             Err(end) => return end,
         },
     };
-    let (device, plan) = (Arc::clone(device), Arc::clone(plan));
-    driver::drive(device, plan, folder, Arc::new(key), issued, commands).await
+    driver::drive(
+        Arc::clone(device),
+        Arc::clone(plan),
+        opened,
+        issued,
+        commands,
+    )
+    .await
+}
+
+/// Reads what is kept, and what the device is. Waits for the disk.
+fn open(device: &Device, plan: &Plan) -> Result<(Opened, Option<Issued>), identity::IdentityError> {
+    let folder = Folder::open(device.fleet.place.clone())?;
+    let key = Arc::new(DeviceKey::load_or_make(&folder)?);
+    let issued = identity::enrolment(&folder)?;
+    let capabilities = plan.hardware.capabilities(&plan.settings, device);
+    let opened = Opened {
+        folder,
+        key,
+        capabilities,
+    };
+    Ok((opened, issued))
 }
 
 fn retry(device: &Device, error: &dyn std::fmt::Display) -> End {

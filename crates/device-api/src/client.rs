@@ -113,6 +113,16 @@ impl Client {
         self.done(Method::POST, &Target::new(["fleet", word])?)
     }
 
+    /// Takes the device's state from a bundle.
+    ///
+    /// # Errors
+    /// [`ClientError`], as for every call.
+    pub fn import_bundle(&self, bundle: impl Read + Send + 'static) -> Said<()> {
+        let target = Target::new(["fleet", "import"])?;
+        self.send(Method::POST, &target, Outgoing::bytes(bundle))
+            .map(drop)
+    }
+
     /// Whether the daemon is ready; if it is not, its problem says why.
     ///
     /// # Errors

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use serde_json::json;
 use thimble_hub_store::{
-    Audit, Device, DeviceFilter, DeviceId, DeviceState, Id as _, LastSeen, NewState, Options, Page,
-    Scope, Store, TenantId, Wake,
+    Audit, Device, DeviceFilter, DeviceId, DeviceState, Id as _, LabelTest, LastSeen, NewState,
+    Options, Page, Scope, Store, TenantId, Wake,
 };
 use thimble_testkit::postgres::{Durability, Postgres};
 
@@ -127,6 +127,25 @@ async fn measure(database: &str, address: &str) {
     );
     say("count 100,000 devices", began);
     drop(read);
+    label(&store, &scope, &devices, &audit).await;
+    let mut read = store.read().await.unwrap();
+    let began = Instant::now();
+    let any = DeviceFilter::default();
+    let all = read.all_devices(&scope, &any).await.unwrap();
+    assert_eq!(all.len(), DEVICES);
+    say("read 100,000 devices with all that is known of them", began);
+    let line = LabelTest::Is("line".to_owned(), "7".to_owned());
+    let filter = DeviceFilter {
+        labels: vec![line],
+        ..DeviceFilter::default()
+    };
+    let began = Instant::now();
+    assert_eq!(
+        read.count_devices(&scope, &filter).await.unwrap(),
+        DEVICES as u64 / 100
+    );
+    say("count the devices of a label", began);
+    drop(read);
 
     let began = Instant::now();
     for _ in 0..200 {
@@ -135,4 +154,19 @@ async fn measure(database: &str, address: &str) {
         write.commit().await.unwrap();
     }
     say("200 transactions one after the other", began);
+}
+
+async fn label(store: &Store, scope: &Scope, devices: &[Device], audit: &Audit) {
+    let mut labels = Vec::new();
+    for (index, device) in devices.iter().enumerate() {
+        labels.push((device.id, "line".to_owned(), (index % 100).to_string()));
+        labels.push((device.id, "site".to_owned(), (index % 7).to_string()));
+    }
+    let mut write = store.write().await.unwrap();
+    let tenant = TenantId::HUB;
+    write
+        .add_labels(scope, tenant, &labels, audit)
+        .await
+        .unwrap();
+    write.commit().await.unwrap();
 }

@@ -10,6 +10,19 @@ const SQLITE_ROWS: usize = 500;
 /// Values that a statement of SQLite has at most (`SQLITE_MAX_VARIABLE_NUMBER` is 32,766).
 const SQLITE_VALUES: usize = 32_000;
 
+/// Puts rows into the order of their first two columns, which all that write them keep: two transactions that lock the same rows
+/// then never wait for each other.
+pub(crate) fn in_order(rows: &mut [Vec<Arg>]) {
+    fn key(row: &[Arg]) -> (Option<&String>, Option<&String>) {
+        let text = |index: usize| match row.get(index) {
+            Some(Arg::Text(text)) => text.as_ref(),
+            _ => None,
+        };
+        (text(0), text(1))
+    }
+    rows.sort_by(|one, other| key(one).cmp(&key(other)));
+}
+
 /// Cuts rows into what one statement takes. Whole pieces have the same length, so that their statement is prepared once.
 pub(crate) fn pieces(is_postgres: bool, columns: usize, rows: Vec<Vec<Arg>>) -> Vec<Vec<Vec<Arg>>> {
     let most = if is_postgres {
@@ -57,12 +70,12 @@ impl Statement {
         for row in rows {
             for (index, arg) in row.into_iter().enumerate() {
                 match (arrays.get_mut(index), arg) {
-                    (Some(Arg::Ints(values)), Arg::Int(value)) => values.push(value),
-                    (Some(Arg::Texts(values)), Arg::Text(value)) => values.push(value),
-                    (Some(Arg::Bytess(values)), Arg::Bytes(value)) => values.push(value),
-                    (None, Arg::Int(value)) => arrays.push(Arg::Ints(vec![value])),
-                    (None, Arg::Text(value)) => arrays.push(Arg::Texts(vec![value])),
-                    (None, Arg::Bytes(value)) => arrays.push(Arg::Bytess(vec![value])),
+                    (Some(Arg::IntColumn(values)), Arg::Int(value)) => values.push(value),
+                    (Some(Arg::TextColumn(values)), Arg::Text(value)) => values.push(value),
+                    (Some(Arg::BytesColumn(values)), Arg::Bytes(value)) => values.push(value),
+                    (None, Arg::Int(value)) => arrays.push(Arg::IntColumn(vec![value])),
+                    (None, Arg::Text(value)) => arrays.push(Arg::TextColumn(vec![value])),
+                    (None, Arg::Bytes(value)) => arrays.push(Arg::BytesColumn(vec![value])),
                     // Every row of a kind has the same types.
                     _ => {}
                 }
@@ -71,9 +84,9 @@ impl Statement {
         self.push("UNNEST(");
         for (index, array) in arrays.into_iter().enumerate() {
             let kind = match array {
-                Arg::Ints(_) | Arg::Int(_) => "::bigint[]",
-                Arg::Texts(_) | Arg::Text(_) => "::text[]",
-                Arg::Bytess(_) | Arg::Bytes(_) => "::bytea[]",
+                Arg::IntColumn(_) | Arg::Int(_) => "::bigint[]",
+                Arg::TextColumn(_) | Arg::Text(_) => "::text[]",
+                Arg::BytesColumn(_) | Arg::Bytes(_) => "::bytea[]",
             };
             self.push(if index > 0 { ", " } else { "" })
                 .bind_arg(array)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{Listed, Page, limit};
+use crate::record::{Listed, PAGE_ROWS_MAX, Page, limit};
 use crate::sql::{Column, Row, Statement};
 use crate::{
     DeploymentId, Device, DeviceId, DeviceState, DeviceStatus, Error, Label, Read, Record, Scope,
@@ -25,7 +25,8 @@ pub struct DeviceFilter {
     pub states: Vec<DeviceState>,
     /// Of this hardware type.
     pub model: Option<String>,
-    /// With this in the name, the serial or the fingerprint, whether letters are large or small (of ASCII).
+    /// With this in the name, the serial or the fingerprint, whether letters are large or small; in SQLite
+    /// that is so for those of ASCII.
     pub text: Option<String>,
     /// Which have committed their desired state, or have not.
     pub is_up_to_date: Option<bool>,
@@ -141,27 +142,42 @@ impl DeviceFilter {
         if let Some(model) = &self.model {
             statement.push(" AND devices.model = ").bind(model);
         }
-        if let Some(text) = &self.text {
-            let pattern = pattern(text);
-            for (index, column) in ["name", "COALESCE(devices.serial, '')", "fingerprint"]
-                .iter()
-                .enumerate()
-            {
-                let column = if column.contains('.') {
-                    (*column).to_owned()
-                } else {
-                    format!("devices.{column}")
-                };
-                statement.push(if index == 0 { " AND (" } else { " OR " });
-                statement
-                    .push("LOWER(")
-                    .push(&column)
-                    .push(") LIKE ")
-                    .bind(&pattern)
-                    .push(" ESCAPE '!'");
-            }
-            statement.push(")");
+        self.append_text(statement);
+        self.append_reported(statement);
+        if let Some(is_held) = &self.is_held {
+            statement.push(" AND devices.is_held = ").bind(is_held);
         }
+        if let Some(deployment) = &self.deployment {
+            statement.push(" AND EXISTS (SELECT 1 FROM assignments WHERE device = devices.id AND deployment = ");
+            statement.bind(deployment).push(")");
+        }
+        Ok(())
+    }
+
+    fn append_text(&self, statement: &mut Statement) {
+        let Some(text) = &self.text else { return };
+        let pattern = pattern(text);
+        let columns = [
+            "devices.name",
+            "COALESCE(devices.serial, '')",
+            "devices.fingerprint",
+        ];
+        for (index, column) in columns.iter().enumerate() {
+            statement.push(if index == 0 {
+                " AND (LOWER("
+            } else {
+                " OR LOWER("
+            });
+            statement
+                .push(column)
+                .push(") LIKE LOWER(")
+                .bind(&pattern)
+                .push(") ESCAPE '!'");
+        }
+        statement.push(")");
+    }
+
+    fn append_reported(&self, statement: &mut Statement) {
         for (column, value) in [("health", &self.health), ("phase", &self.phase)] {
             if let Some(value) = value {
                 statement
@@ -170,13 +186,6 @@ impl DeviceFilter {
                     .push(" = ")
                     .bind(value);
             }
-        }
-        if let Some(is_held) = &self.is_held {
-            statement.push(" AND devices.is_held = ").bind(is_held);
-        }
-        if let Some(deployment) = &self.deployment {
-            statement.push(" AND EXISTS (SELECT 1 FROM assignments WHERE device = devices.id AND deployment = ");
-            statement.bind(deployment).push(")");
         }
         if let Some(is_up_to_date) = self.is_up_to_date {
             statement.push(" AND COALESCE(device_states.version, 0) ");
@@ -190,7 +199,6 @@ impl DeviceFilter {
                 .bind(since_ms)
                 .push(")");
         }
-        Ok(())
     }
 }
 
@@ -201,7 +209,7 @@ fn pattern(text: &str) -> String {
         if matches!(letter, '%' | '_' | '!') {
             pattern.push('!');
         }
-        pattern.push(letter.to_ascii_lowercase());
+        pattern.push(letter);
     }
     pattern.push('%');
     pattern
@@ -236,6 +244,28 @@ impl Read {
         let mut listed = Listed::cut(items, page, |row: &DeviceRow| row.device.id.to_string());
         self.add_labels_to(scope, &mut listed.items).await?;
         Ok(listed)
+    }
+
+    /// Reads all devices that a filter lets through, in the order of their ids: for plans, not for lists that people read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`], and the database's.
+    pub async fn all_devices(
+        &mut self,
+        scope: &Scope,
+        filter: &DeviceFilter,
+    ) -> Result<Vec<DeviceRow>, Error> {
+        let mut page = Page::first(PAGE_ROWS_MAX);
+        let mut found = Vec::new();
+        loop {
+            let listed = self.devices(scope, filter, &page).await?;
+            found.extend(listed.items);
+            page.after = listed.next;
+            if page.after.is_none() {
+                return Ok(found);
+            }
+        }
     }
 
     /// Counts the devices that a filter lets through.

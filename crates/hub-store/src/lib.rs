@@ -14,6 +14,7 @@ mod assignments;
 mod audit;
 mod backup;
 mod bulk;
+mod carry;
 mod claim;
 mod error;
 mod fleet;
@@ -37,10 +38,12 @@ mod status;
 mod store;
 mod tell;
 mod wakes;
+mod words;
 mod write;
 
 pub use assignments::Assignment;
 pub use audit::{Audit, AuditPage, ChainBreak, Entry, Verified};
+pub use carry::tenant_tables;
 pub use error::Error;
 pub use fleet::{DeviceFilter, DeviceRow, LabelTest};
 pub use ids::{

@@ -292,7 +292,7 @@ impl Write {
         Ok(())
     }
 
-    async fn reach(&mut self, tenant: TenantId, parent: TenantId) -> Result<(), Error> {
+    pub(crate) async fn reach(&mut self, tenant: TenantId, parent: TenantId) -> Result<(), Error> {
         let mut statement =
             Statement::new("INSERT INTO tenant_reach (ancestor, tenant) SELECT ancestor, ");
         // PostgreSQL takes a bare parameter in a list of columns for text, which it is.

@@ -16,11 +16,11 @@ pub enum Arg {
     /// Bytes.
     Bytes(Option<Vec<u8>>),
     /// A column of integers, of PostgreSQL only.
-    Ints(Vec<Option<i64>>),
+    IntColumn(Vec<Option<i64>>),
     /// A column of text, of PostgreSQL only.
-    Texts(Vec<Option<String>>),
+    TextColumn(Vec<Option<String>>),
     /// A column of bytes, of PostgreSQL only.
-    Bytess(Vec<Option<Vec<u8>>>),
+    BytesColumn(Vec<Option<Vec<u8>>>),
 }
 
 /// A type that a column can hold.
@@ -146,6 +146,18 @@ impl Statement {
         self
     }
 
+    /// PostgreSQL has no place for a zero character, so SQLite does not get one either.
+    fn check(&self) -> Result<(), Error> {
+        let has_zero =
+            |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains('\0'));
+        let is_wrong = self.args.iter().any(|arg| match arg {
+            Arg::Text(text) => has_zero(text),
+            Arg::TextColumn(texts) => texts.iter().any(has_zero),
+            Arg::Int(_) | Arg::Bytes(_) | Arg::IntColumn(_) | Arg::BytesColumn(_) => false,
+        });
+        if is_wrong { Err(Error::Text) } else { Ok(()) }
+    }
+
     fn sqlite_text(text: &str) -> String {
         text.replace(PLACE, "?")
     }
@@ -196,9 +208,9 @@ macro_rules! prepare {
     }};
     (@columns sqlx::Postgres, $query:expr, $arg:expr) => {
         match $arg {
-            Arg::Ints(values) => $query.bind(values),
-            Arg::Texts(values) => $query.bind(values),
-            Arg::Bytess(values) => $query.bind(values),
+            Arg::IntColumn(values) => $query.bind(values),
+            Arg::TextColumn(values) => $query.bind(values),
+            Arg::BytesColumn(values) => $query.bind(values),
             Arg::Int(_) | Arg::Text(_) | Arg::Bytes(_) => $query,
         }
     };
@@ -216,6 +228,7 @@ impl Connection<'_> {
 
     /// Runs a statement; how many rows it touched.
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<u64, Error> {
+        statement.check()?;
         Ok(match self {
             Self::Sqlite(connection) => prepare!(sqlx::Sqlite, sqlite_text, statement)
                 .execute(&mut **connection)
@@ -230,6 +243,7 @@ impl Connection<'_> {
 
     /// Runs a statement; all its rows.
     pub(crate) async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, Error> {
+        statement.check()?;
         Ok(match self {
             Self::Sqlite(connection) => prepare!(sqlx::Sqlite, sqlite_text, statement)
                 .fetch_all(&mut **connection)
@@ -248,6 +262,7 @@ impl Connection<'_> {
 
     /// Runs a statement; its first row.
     pub(crate) async fn row(&mut self, statement: Statement) -> Result<Option<Row>, Error> {
+        statement.check()?;
         Ok(match self {
             Self::Sqlite(connection) => prepare!(sqlx::Sqlite, sqlite_text, statement)
                 .fetch_optional(&mut **connection)
@@ -350,52 +365,3 @@ impl<C: Column> Column for Option<C> {
         C::none()
     }
 }
-
-/// Gives an enum the words by which it is stored.
-macro_rules! words {
-    ($name:ident { $($variant:ident = $word:literal,)* }) => {
-        impl $name {
-            /// The word by which it is stored.
-            #[must_use]
-            pub const fn word(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)*
-                }
-            }
-
-            /// The one with this word.
-            #[must_use]
-            pub fn of_word(word: &str) -> Option<Self> {
-                match word {
-                    $($word => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-        }
-
-        impl crate::sql::Column for $name {
-            fn arg(&self) -> crate::sql::Arg {
-                crate::sql::Arg::Text(Some(self.word().to_owned()))
-            }
-
-            fn read(row: &crate::sql::Row, index: usize) -> Result<Self, crate::Error> {
-                Self::of_word(&row.text(index)?).ok_or_else(|| row.corrupt(index, &"no such word"))
-            }
-
-            fn read_option(
-                row: &crate::sql::Row,
-                index: usize,
-            ) -> Result<Option<Self>, crate::Error> {
-                row.text_option(index)?
-                    .map(|text| Self::of_word(&text).ok_or_else(|| row.corrupt(index, &"no such word")))
-                    .transpose()
-            }
-
-            fn none() -> crate::sql::Arg {
-                crate::sql::Arg::Text(None)
-            }
-        }
-    };
-}
-
-pub(crate) use words;

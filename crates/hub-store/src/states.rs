@@ -1,6 +1,6 @@
 //! Desired states of devices: each device has one, with a version that only rises.
 
-use crate::bulk::pieces;
+use crate::bulk::{in_order, pieces};
 use crate::record::limit;
 use crate::sql::{Arg, Column, Row, Statement};
 use crate::{Audit, DeviceId, Error, Read, Scope, TenantId, Write};
@@ -245,11 +245,12 @@ impl Write {
     async fn upsert_states(
         &mut self,
         scope: &Scope,
-        rows: Vec<Vec<Arg>>,
+        mut rows: Vec<Vec<Arg>>,
         sequence: u64,
     ) -> Result<(), Error> {
         const COLUMNS: &[&str] = &["device", "version", "digest", "payload", "at_ms"];
         let is_postgres = self.connection().is_postgres();
+        in_order(&mut rows);
         for piece in pieces(is_postgres, COLUMNS.len(), rows) {
             let wanted = piece.len() as u64;
             let devices: Vec<Arg> = piece

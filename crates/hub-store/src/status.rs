@@ -1,5 +1,6 @@
 //! What devices report: their status, written only when it changed, and when they were last seen, in a table of its own.
 
+use crate::bulk::{in_order, pieces};
 use crate::record::{PAGE_ROWS_MAX, limit};
 use crate::sql::{Arg, Column, Row, Statement};
 use crate::{DeviceId, Error, Read, Scope, Write};
@@ -214,12 +215,14 @@ impl Write {
         scope: &Scope,
         table: &str,
         columns: &[&str],
-        rows: Vec<Vec<Arg>>,
+        mut rows: Vec<Vec<Arg>>,
         update: &str,
     ) -> Result<u64, Error> {
         let is_postgres = self.connection().is_postgres();
         let mut touched = 0;
-        for piece in crate::bulk::pieces(is_postgres, columns.len(), rows) {
+        in_order(&mut rows);
+        let second = columns.get(1).copied().unwrap_or("device");
+        for piece in pieces(is_postgres, columns.len(), rows) {
             let mut statement = Statement::new("INSERT INTO ");
             statement
                 .push(table)
@@ -234,6 +237,10 @@ impl Write {
                 .relation(is_postgres, columns, piece);
             statement.push(" JOIN devices ON devices.id = x.device WHERE ");
             scope.condition(&mut statement, "devices.tenant");
+            if is_postgres {
+                // A join may change the order.
+                statement.push(" ORDER BY x.device, x.").push(second);
+            }
             statement.push(update);
             touched += self.connection().run(statement).await?;
         }

@@ -247,6 +247,8 @@ async fn open_sqlite(path: &str, options: Options) -> Result<Pools, Error> {
         // What was acknowledged outlives a power cut.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // Rows come from a thread of their own; waking it for every few of them takes longer than reading them.
+        .row_buffer_size(1000)
         .busy_timeout(options.wait)
         .statement_cache_capacity(200);
     let writer = SqlitePoolOptions::new()

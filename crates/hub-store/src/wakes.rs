@@ -12,8 +12,9 @@ use std::time::Duration;
 use sqlx::postgres::PgListener;
 use tokio::sync::{Notify, broadcast};
 
-use crate::sql::{Statement, words};
+use crate::sql::Statement;
 use crate::store::{Pools, Shared};
+use crate::words::words;
 use crate::{DeviceVersion, Error, Scope, Store, TenantId};
 
 /// The channel of `NOTIFY`.
@@ -26,6 +27,10 @@ const LOOK: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
 /// Changes that are read at once.
 const CHANGES: u64 = 10_000;
+/// How many numbers' changes are kept for nodes that were cut off.
+const KEPT: u64 = 100_000;
+/// After so many numbers older changes are forgotten.
+const PRUNED: u64 = 10_000;
 
 /// What changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -147,7 +152,8 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets changes before this time. A node that was cut off for longer reads everything anew.
+    /// Forgets all changes but those of so many last numbers. A node that was cut off for longer reads everything anew. It is
+    /// done now and then without being asked for.
     ///
     /// # Errors
     ///
@@ -253,7 +259,11 @@ async fn catch_up(store: &Store, progress: &mut Progress) -> Result<(), Error> {
         // Nobody listens: nobody misses it.
         let _ = news.send(wake);
     }
+    let is_time = sequence / PRUNED > progress.told / PRUNED;
     progress.told = sequence;
+    if is_time {
+        store.prune_changes(KEPT).await?;
+    }
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 //! scope. Every change has an entry in the audit trail, in the same transaction.
 
 mod allowed;
+mod apply;
 mod apps;
 mod audit;
 mod claims;
@@ -15,8 +16,10 @@ mod guard;
 mod holds;
 mod lookup;
 mod people;
+mod publication;
 mod reply;
 mod request;
+mod rollouts;
 mod secrets;
 mod serve;
 mod session;
@@ -49,7 +52,6 @@ pub fn openapi() -> OpenApi {
 }
 
 /// The service.
-#[must_use]
 pub fn router(hub: Arc<Hub>) -> Router {
     let (router, _) = routes().split_for_parts();
     let router = router
@@ -71,6 +73,8 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .merge(claims::routes())
         .merge(apps::routes())
         .merge(deployments::routes())
+        .merge(rollouts::routes())
+        .merge(apply::routes())
         .merge(secrets::routes())
         .merge(webhooks::routes())
         .merge(audit::routes())

@@ -1,5 +1,6 @@
 //! What the program can be told.
 
+mod copies;
 mod init;
 mod serve;
 
@@ -21,6 +22,16 @@ commands:
                --user NAME      the admin's name (default: admin)
                --password-file FILE   a file with the admin's password; without one there is only the token
   serve      serves operators and devices until it is told to stop (SIGTERM, SIGINT)
+  backup DIR    copies the database (SQLite), the blobs and the master key into a new folder, while the hub works
+               --without-database   for PostgreSQL: run pg_dump first, then this
+               --without-key        the master key is kept elsewhere; without it a backup is of no use
+  restore DIR   puts a backup where the settings say that the hub is; nothing may be there
+  export FILE   copies a tenant, without those below it, into a new tar file, while the hub works
+               --tenant NAME|ID
+               --passphrase-file FILE   seals its secrets with this passphrase; without one they are left out
+  import FILE   takes in a tenant that another hub exported, as a whole or not at all
+               --parent NAME|ID         below which tenant; below none if nothing is said
+               --passphrase-file FILE   the passphrase of the export
   openapi    prints the description of the operators' interface
 
 options:
@@ -61,6 +72,19 @@ pub(crate) fn run() -> Result<()> {
             finish(arguments)?;
             serve::run(settings)
         }
+        Some(name @ ("backup" | "restore" | "export" | "import")) => {
+            let settings = settings(&mut arguments)?;
+            let said = copies::Said {
+                without_database: arguments.contains("--without-database"),
+                without_key: arguments.contains("--without-key"),
+                tenant: arguments.opt_value_from_str("--tenant")?,
+                parent: arguments.opt_value_from_str("--parent")?,
+                passphrase: path(&mut arguments, "--passphrase-file")?,
+                place: place(&mut arguments, name)?,
+            };
+            finish(arguments)?;
+            copies::run(name, settings, said)
+        }
         Some(other) => bail!("there is no command `{other}`; --help lists those that there are"),
         None => bail!("say what to do: --help lists the commands"),
     }
@@ -76,6 +100,13 @@ fn settings(arguments: &mut Arguments) -> Result<Settings> {
 fn path(arguments: &mut Arguments, option: &'static str) -> Result<Option<PathBuf>> {
     let parse = |text: &std::ffi::OsStr| Ok::<_, std::convert::Infallible>(PathBuf::from(text));
     Ok(arguments.opt_value_from_os_str(option, parse)?)
+}
+
+/// The folder or file that a command is about.
+fn place(arguments: &mut Arguments, command: &str) -> Result<PathBuf> {
+    let parse = |text: &std::ffi::OsStr| Ok::<_, std::convert::Infallible>(PathBuf::from(text));
+    let place = arguments.opt_free_from_os_str(parse)?;
+    place.with_context(|| format!("say where: thimble-hub {command} PLACE"))
 }
 
 /// Finds out that nothing was said that nobody understood.

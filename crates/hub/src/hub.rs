@@ -23,7 +23,7 @@ pub struct Hub {
     /// Images and other content.
     pub blobs: Blobs,
     /// Keys and authorities.
-    pub vault: Vault,
+    pub vault: Arc<Vault>,
     /// What an administrator set.
     pub settings: Settings,
     /// Passwords of local users.

@@ -7,10 +7,13 @@
 
 pub mod api;
 pub mod authority;
+pub mod backup;
 pub mod device;
+pub mod event;
 pub mod hub;
 pub mod identity;
 pub mod model;
+pub mod node;
 pub mod publish;
 pub mod registry;
 pub mod rollouts;

@@ -113,8 +113,11 @@ pub struct DeviceSettings {
     pub certificate: Option<PathBuf>,
     /// Its key, PEM.
     pub key: Option<PathBuf>,
-    /// Other authorities whose certificates devices may have, PEM.
-    pub authorities: Option<PathBuf>,
+    /// Other authorities whose certificates devices may have.
+    pub external: Vec<ExternalSettings>,
+    /// The tenant, by name, where devices wait for approval that come without a code; if nothing is said, the only one that
+    /// there is. Otherwise they are refused.
+    pub pending_tenant: Option<String>,
     /// Days that a device's certificate lasts.
     pub certificate_days: u32,
     /// Connections at once.
@@ -135,7 +138,8 @@ impl Default for DeviceSettings {
             trust_domain: "thimble".to_owned(),
             certificate: None,
             key: None,
-            authorities: None,
+            external: Vec::new(),
+            pending_tenant: None,
             certificate_days: 90,
             connections_max: 250_000,
             connections_per_address_max: 20_000,
@@ -143,6 +147,27 @@ impl Default for DeviceSettings {
             poll_max_s: 900,
         }
     }
+}
+
+impl DeviceSettings {
+    /// How devices reach the listener: as it is set, or on this machine.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.clone(),
+            None => format!("https://localhost:{}", self.listen.port()),
+        }
+    }
+}
+
+/// Authorities of somebody else, whose devices one tenant takes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExternalSettings {
+    /// The tenant, by name.
+    pub tenant: String,
+    /// The authorities' certificates, PEM.
+    pub authorities: PathBuf,
 }
 
 /// Where blobs are.

@@ -4,6 +4,7 @@
 //! password. Never asks a question.
 
 mod debian;
+mod openid;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -39,6 +40,8 @@ pub(crate) enum Need {
     Component(&'static str),
     /// A program that the tests run beside Thimble.
     Peer(&'static Peer),
+    /// The OpenID provider that sign-in is tested against.
+    OpenIdProvider,
 }
 
 /// A program of others that ours must understand, or that is a judge of ours.
@@ -125,6 +128,7 @@ impl Need {
         Need::Peer(&OPENSSL),
         Need::Peer(&MOSQUITTO),
         Need::Peer(&POSTGRES),
+        Need::OpenIdProvider,
         Need::Peer(&PROMTOOL),
         Need::Rust(CORTEX_M33),
         Need::Peer(&QEMU_ARM),
@@ -242,6 +246,9 @@ fn probe(workspace: &Workspace, needs: &[Need], toolbox: &mut Toolbox) -> Vec<(N
             }),
             Need::Component(name) => tools::component(workspace, name).map(|version| {
                 say(&format!("cargo {name}"), &version);
+            }),
+            Need::OpenIdProvider => openid::provider(workspace).map(|path| {
+                say("oidc-provider", &path.display().to_string());
             }),
             Need::Peer(peer) => tools::peer(peer).map(|path| {
                 say(peer.name, &path.display().to_string());

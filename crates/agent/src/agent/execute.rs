@@ -10,7 +10,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use thimble_protocol::DeploymentId;
-use thimble_protocol::report::{DeploymentState, Phase, ReasonCode};
+use thimble_protocol::report::{DeploymentState, Phase, Reason, ReasonCode};
 
 use super::work::{Change, Executing, Observation, Part, PartStep, Work};
 use super::{Agent, Turn};
@@ -44,63 +44,12 @@ impl Agent {
         let Work::Preparing(preparing) = core::mem::replace(&mut self.work, Work::Idle) else {
             return false;
         };
-        let is_tight = preparing.is_tight;
-        let mut parts = Vec::with_capacity(preparing.changes.len());
-        for Change {
-            deployment, target, ..
-        } in preparing.changes
-        {
-            let opened = target.and_then(|target| target.opened);
-            let (manifest, version) = opened.map_or((None, None), |(manifest, version)| {
-                (Some(manifest), Some(version))
-            });
-            let Some(entry) = self.kept.entry_mut(deployment) else {
-                continue;
-            };
-            if entry.fallback.is_none() {
-                entry.fallback = Some(entry.running.clone());
-            }
-            entry.trial = Some(Trial {
-                target: version,
-                is_rolling_back: false,
-            });
-            let is_removal = manifest.is_none();
-            let overridden = entry
-                .wanted
-                .as_ref()
-                .and_then(|wanted| wanted.override_reason.clone());
-            let is_asked = manifest
-                .as_ref()
-                .is_some_and(|manifest| manifest.update.consent_ms > 0);
-            let app = entry.app.clone();
-            let has_running = entry.running.is_some();
-            if let Some(why) = overridden.filter(|_| is_asked && has_running) {
-                self.note(
-                    turn,
-                    "veto-overridden",
-                    format!("`{app}` was not asked: {why}"),
-                );
-            }
-            let state = if is_removal {
-                DeploymentState::Removing
-            } else {
-                DeploymentState::Installing
-            };
-            self.set(deployment, state, Phase::Switching, None);
-            let step = if has_running {
-                PartStep::Stop
-            } else {
-                PartStep::Apply
-            };
-            parts.push(Part {
-                step,
-                manifest,
-                restarts: Some(0),
-                ..Part::new(deployment)
-            });
-        }
+        let changes = preparing.changes.into_iter();
+        let parts = changes
+            .filter_map(|change| self.begin_trial(turn, change))
+            .collect();
         self.kept.is_on_probation = false;
-        self.kept.is_tight = is_tight;
+        self.kept.is_tight = preparing.is_tight;
         self.kept.trial_starts = 0;
         self.kept.is_confirmed = false;
         self.save(turn);
@@ -110,6 +59,51 @@ impl Agent {
             wake_ms: None,
         }));
         true
+    }
+
+    fn begin_trial(&mut self, turn: &Turn<'_>, change: Change) -> Option<Part> {
+        let deployment = change.deployment;
+        let opened = change.target.and_then(|target| target.opened);
+        let (manifest, target) = opened.map_or((None, None), |(manifest, version)| {
+            (Some(manifest), Some(version))
+        });
+        let entry = self.kept.entry_mut(deployment)?;
+        if entry.fallback.is_none() {
+            entry.fallback = Some(entry.running.clone());
+        }
+        entry.trial = Some(Trial {
+            target,
+            is_rolling_back: false,
+        });
+        let has_running = entry.running.is_some();
+        let overridden = entry
+            .wanted
+            .as_ref()
+            .and_then(|wanted| wanted.override_reason.clone());
+        let asks = manifest
+            .as_ref()
+            .is_some_and(|manifest| manifest.update.consent_ms > 0);
+        let text = overridden.map(|why| format!("`{}` was not asked: {why}", entry.app));
+        if let Some(text) = text.filter(|_| asks && has_running) {
+            self.note(turn, "veto-overridden", text);
+        }
+        let state = if manifest.is_none() {
+            DeploymentState::Removing
+        } else {
+            DeploymentState::Installing
+        };
+        self.set(deployment, state, Phase::Switching, None);
+        let step = if has_running {
+            PartStep::Stop
+        } else {
+            PartStep::Apply
+        };
+        Some(Part {
+            step,
+            manifest,
+            restarts: Some(0),
+            ..Part::new(deployment)
+        })
     }
 
     /// Goes on after a restart.
@@ -158,6 +152,14 @@ impl Agent {
         }
     }
 
+    /// Why something is put back, as far as that outlived a restart.
+    fn reason_of_before(&self, trial: &Trial) -> Option<Reason> {
+        let tried = trial.target.as_ref().filter(|_| trial.is_rolling_back)?;
+        let code = self.kept.failure_of(tried)?;
+        let text = format!("it failed here ({code:?}) before the device was restarted");
+        Some(Reason { code, text })
+    }
+
     /// Executes the trials that are kept.
     pub(super) fn execute_kept(&mut self) {
         let mut parts = Vec::new();
@@ -186,12 +188,9 @@ impl Agent {
                 } => (PartStep::Load, Phase::Switching),
                 Trial { target: None, .. } => (PartStep::Stop, Phase::Switching),
             };
-            conditions.push((
-                entry.deployment,
-                state,
-                phase,
-                entry.condition.reason.clone(),
-            ));
+            let known = entry.condition.reason.clone();
+            let reason = known.or_else(|| self.reason_of_before(trial));
+            conditions.push((entry.deployment, state, phase, reason));
             parts.push(Part {
                 step,
                 ..Part::new(entry.deployment)

@@ -5,9 +5,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use thimble_protocol::DeploymentId;
 use thimble_protocol::manifest::Blob;
 use thimble_protocol::report::{DeploymentState, Phase, Reason, ReasonCode};
+use thimble_protocol::{DeploymentId, Manifest};
 
 use super::work::{Change, Preparing, Step, Target, Work};
 use super::{Agent, Turn};
@@ -116,13 +116,22 @@ impl Agent {
         preparing
             .changes
             .retain(|change| change.deployment != deployment);
-        preparing.blobs.retain(|(of, _)| *of != deployment);
+        if preparing.step == Step::Fetch {
+            // Others may need blobs that were fetched for this one.
+            preparing.blobs.clear();
+            preparing.step = Step::Measure;
+        }
+        // What stays keeps its name.
+        let holder = self
+            .kept
+            .entry(deployment)
+            .filter(|entry| entry.running.is_some());
+        let app = holder.map(|entry| entry.app.as_str());
         let depends = |change: &&Change| {
-            let manifest = change
-                .target
-                .as_ref()
-                .and_then(|target| target.opened.as_ref());
-            manifest.is_some_and(|(manifest, _)| manifest.depends_on.contains(&deployment))
+            let needs = |manifest: &Manifest| {
+                manifest.depends_on.contains(&deployment) || Some(manifest.app.as_str()) == app
+            };
+            change.manifest().is_some_and(needs)
         };
         let dependents: Vec<DeploymentId> = preparing
             .changes
@@ -198,6 +207,22 @@ impl Left {
             phase: Phase::Idle,
             reason: Reason { code, text },
             not_before_ms,
+        }
+    }
+
+    /// It is refused until it changes.
+    pub(super) fn failed_before(code: ReasonCode) -> Self {
+        let text = format!(
+            "it failed here before ({code:?}), and is refused until it or a secret of it changes"
+        );
+        Self {
+            state: DeploymentState::Failed,
+            phase: Phase::RolledBack,
+            reason: Reason {
+                code: ReasonCode::FailedBefore,
+                text,
+            },
+            not_before_ms: u64::MAX,
         }
     }
 

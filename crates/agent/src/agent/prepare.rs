@@ -1,7 +1,7 @@
 //! Makes a round of changes ready: opens, sorts, measures, fetches, verifies, waits, asks. Nothing is stopped here, and nothing
 //! of it is kept: a restart begins the round anew, with the blobs that are there by then.
 
-use thimble_protocol::Manifest;
+use thimble_protocol::{DeploymentId, Manifest};
 
 use super::work::{Change, Doing, Pending, Preparing, Step, Work};
 use super::{Agent, Turn};
@@ -101,6 +101,14 @@ impl Agent {
         if let Some(preparing) = self.preparing().filter(|preparing| preparing.failures > 0) {
             preparing.wake_ms = None;
         }
+    }
+}
+
+impl Preparing {
+    pub(super) fn change(&self, deployment: DeploymentId) -> Option<&Change> {
+        self.changes
+            .iter()
+            .find(|change| change.deployment == deployment)
     }
 }
 

@@ -49,41 +49,7 @@ impl Agent {
 
     /// Looks at every trial. Returns whether something came of it.
     pub(super) fn watch(&mut self, turn: &mut Turn<'_>) -> bool {
-        let now_ms = turn.now.ms;
-        let contact = self.contact;
-        let is_imported = self.kept.is_imported;
-        let Some(executing) = self.executing() else {
-            return false;
-        };
-        let mut verdict = Verdict::Passed;
-        for part in executing
-            .parts
-            .iter_mut()
-            .filter(|part| part.step == PartStep::Probation)
-        {
-            let is_reached = is_imported || contact.answers != part.answers;
-            if !is_reached
-                && part
-                    .hub_until_ms()
-                    .is_some_and(|until_ms| now_ms >= until_ms)
-            {
-                verdict = Verdict::Failed(part.deployment, ReasonCode::HubNotReached);
-                break;
-            }
-            if now_ms >= part.ends_ms() {
-                if part.observation == Observation::NotAsked {
-                    part.observation = Observation::Asked;
-                    verdict = Verdict::Ask(part.deployment);
-                    break;
-                }
-                if part.observation == Observation::Fresh
-                    && (is_reached || part.hub_until_ms().is_none())
-                {
-                    continue;
-                }
-            }
-            verdict = Verdict::Waiting;
-        }
+        let verdict = self.verdict(turn.now.ms);
         match verdict {
             Verdict::Waiting => false,
             Verdict::Ask(deployment) => {
@@ -109,6 +75,35 @@ impl Agent {
                 true
             }
         }
+    }
+
+    fn verdict(&mut self, now_ms: u64) -> Verdict {
+        let (answers, is_imported) = (self.contact.answers, self.kept.is_imported);
+        let parts = self
+            .executing()
+            .into_iter()
+            .flat_map(|executing| &mut executing.parts);
+        let mut verdict = Verdict::Passed;
+        for part in parts.filter(|part| part.step == PartStep::Probation) {
+            let is_reached = is_imported || answers != part.answers;
+            if !is_reached
+                && part
+                    .hub_until_ms()
+                    .is_some_and(|until_ms| now_ms >= until_ms)
+            {
+                return Verdict::Failed(part.deployment, ReasonCode::HubNotReached);
+            }
+            let is_over = now_ms >= part.ends_ms();
+            if is_over && part.observation == Observation::NotAsked {
+                part.observation = Observation::Asked;
+                return Verdict::Ask(part.deployment);
+            }
+            let needs_hub = !is_reached && part.hub_until_ms().is_some();
+            if !is_over || part.observation != Observation::Fresh || needs_hub {
+                verdict = Verdict::Waiting;
+            }
+        }
+        verdict
     }
 
     /// Every trial has lasted long enough: those in health are committed, unless one is not, with which all wait.
@@ -151,7 +146,13 @@ impl Agent {
             entry.is_broken = false;
             entry.condition.failures = 0;
             entry.condition.not_before_ms = 0;
-            self.set(deployment, DeploymentState::Installed, Phase::Idle, None);
+            let entry = self.kept.entry(deployment);
+            if entry.is_some_and(|entry| self.kept.differs(entry)) {
+                // A newer state came meanwhile: what it declares is not installed by that.
+                self.describe_next(deployment);
+            } else {
+                self.set(deployment, DeploymentState::Installed, Phase::Idle, None);
+            }
             self.end_part(deployment);
         }
         // The round ends with this step, and is kept by it.

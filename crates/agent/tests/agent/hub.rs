@@ -300,3 +300,21 @@ fn what_is_saved_is_small_and_of_this_device_only() {
     let refused = Agent::restore(other, &saved, device.now).unwrap_err();
     assert_eq!(refused, RestoreError::OtherDevice { device: DEVICE });
 }
+
+#[test]
+fn what_a_poll_costs_is_printed() {
+    let mut device = with_app(|_| {});
+    device.poll();
+    device.pass(100);
+    let now = device.now;
+    let mut actions = Vec::new();
+    let begun = std::time::Instant::now();
+    let polls = 100_000_u32;
+    for _ in 0..polls {
+        device
+            .agent
+            .handle(now, Event::HubAnswered, &device.trust, &mut actions);
+    }
+    println!("a poll answered with 304: {:?}", begun.elapsed() / polls);
+    assert_eq!(actions, []);
+}

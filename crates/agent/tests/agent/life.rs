@@ -473,3 +473,89 @@ fn a_secret_that_changes_is_applied_and_one_that_is_missing_is_told() {
     assert_eq!(device.installed[&id(1)].secrets, [sealed("db", 2)]);
     assert_eq!(device.running(id(1)), Some("1"));
 }
+
+#[test]
+fn a_blob_that_two_apps_share_is_there_although_one_of_them_is_left_out() {
+    let mut device = Device::new();
+    let mut first = app(1, "1");
+    let second = app(2, "1");
+    let mut shared = second.containers[0].clone();
+    shared.name = "other".into();
+    first.containers.push(shared);
+    let items = [
+        device.publish(&first, Fault::Unavailable),
+        device.publish(&second, Fault::None),
+    ];
+    device.declare(&items);
+    device.pass_polling(120, 30);
+    assert_eq!(device.phase(id(1)).2, Some(ReasonCode::Unavailable));
+    assert_eq!(
+        device.running(id(2)),
+        Some("1"),
+        "{}",
+        device.log.join("\n")
+    );
+}
+
+#[test]
+fn apps_that_swap_their_memory_are_taken_back_together() {
+    let mut device = Device::new();
+    let sized = |number, version, memory_bytes| {
+        let mut app = app(number, version);
+        app.containers[0].limits.memory_bytes = Some(memory_bytes);
+        app
+    };
+    let items = [(1, 300_000), (2, 700_000)]
+        .map(|(number, bytes)| device.publish(&sized(number, "1", bytes), Fault::None));
+    device.declare(&items);
+    device.pass_polling(120, 30);
+    let items = [
+        device.publish(&sized(1, "2", 700_000), Fault::None),
+        device.publish(&sized(2, "2", 300_000), Fault::Unhealthy),
+    ];
+    device.declare(&items);
+    device.pass_polling(30, 30);
+    assert_eq!(
+        [1, 2].map(|number| device.running(id(number))),
+        [Some("2"), Some("2")]
+    );
+    device.pass_polling(120, 30);
+    assert_eq!(
+        [1, 2].map(|number| device.running(id(number))),
+        [Some("1"), Some("1")]
+    );
+    assert_eq!(device.phase(id(2)).2, Some(ReasonCode::Unhealthy));
+    assert_eq!(device.phase(id(1)).2, Some(ReasonCode::DoesNotFit));
+}
+
+#[test]
+fn what_ends_while_something_else_is_declared_says_nothing_of_that() {
+    for fault in [Fault::None, Fault::Unhealthy] {
+        let (mut device, _) = with_apps(&[1]);
+        let second = device.publish(&app(1, "2"), fault);
+        device.declare(&[second]);
+        let (state, phase, _) = device.phase(id(1));
+        assert_eq!(
+            (state, phase),
+            (DeploymentState::Installing, Phase::Probation)
+        );
+        let third = device.publish(&app(1, "3"), Fault::None);
+        device.declare(std::slice::from_ref(&third));
+        let reports = device.reports.len();
+        device.pass_polling(300, 5);
+        assert_eq!(device.running(id(1)), Some("3"));
+        let mut commits = 0;
+        for report in &device.reports[reports..] {
+            let status = &report.deployments.as_ref().unwrap()[0];
+            if status.manifest != third.manifest {
+                continue;
+            }
+            assert_ne!(status.state, DeploymentState::Failed, "{fault:?}: {report:?}");
+            if status.state == DeploymentState::Installed {
+                assert_eq!(report.committed.0, 3, "{fault:?}: {report:?}");
+                commits += 1;
+            }
+        }
+        assert!(commits > 0, "{fault:?}");
+    }
+}

@@ -65,6 +65,8 @@ pub(crate) struct Device {
     pub(crate) stored: BTreeSet<Digest>,
     /// Manifests that storage gives back damaged until they are fetched again.
     pub(crate) rotten: BTreeSet<Digest>,
+    /// Blobs that the hub does not have.
+    pub(crate) unavailable: BTreeSet<Digest>,
     pub(crate) kept: Vec<Digest>,
     pub(crate) installed: BTreeMap<DeploymentId, Installed>,
     pub(crate) is_hub_up: bool,
@@ -91,8 +93,10 @@ pub(crate) struct Device {
     /// Answers are given when [`Device::work`] is called, not at once.
     pub(crate) is_slow: bool,
     answers: VecDeque<Answer>,
+    /// Answers within answers.
+    depth: u32,
     pub(crate) invariants: Invariants,
-    trust: Signatures<P256>,
+    pub(crate) trust: Signatures<P256>,
     signer: P256Signer,
 }
 
@@ -112,6 +116,7 @@ impl Device {
             manifests: BTreeMap::new(),
             stored: BTreeSet::new(),
             rotten: BTreeSet::new(),
+            unavailable: BTreeSet::new(),
             kept: Vec::new(),
             installed: BTreeMap::new(),
             is_hub_up: true,
@@ -131,6 +136,7 @@ impl Device {
             policies: BTreeMap::new(),
             is_slow: false,
             answers: VecDeque::new(),
+            depth: 0,
             invariants: Invariants::default(),
             trust: Signatures {
                 keyring,
@@ -151,6 +157,9 @@ impl Device {
         let envelope = sign_manifest(manifest, &self.signer).unwrap();
         let digest = Digest::of(&envelope);
         let manifest_bytes = u32::try_from(envelope.len()).unwrap();
+        if fault == Fault::Unavailable {
+            self.unavailable.insert(manifest.containers[0].image.layer);
+        }
         self.manifests
             .insert(digest, (envelope, manifest.clone(), fault));
         Item {
@@ -227,7 +236,14 @@ impl Device {
             .before(self.now, self.state.as_ref().map(|(state, _)| state));
         self.agent
             .handle(self.now, event, &self.trust, &mut actions);
+        self.depth += 1;
+        assert!(
+            self.depth < 500,
+            "the agent asks without end: {actions:?}\n{}",
+            self.log.join("\n")
+        );
         self.carry_out(actions);
+        self.depth -= 1;
     }
 
     fn carry_out(&mut self, actions: Vec<Action>) {

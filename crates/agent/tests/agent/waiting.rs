@@ -312,3 +312,49 @@ fn a_hold_that_comes_while_room_is_measured_is_in_time() {
         }
     }
 }
+
+#[test]
+fn an_apps_name_is_not_taken_over_while_its_holder_says_no() {
+    let (mut device, _) = with_apps(&[1]);
+    let mut next = app(2, "1");
+    next.app = "app1".into();
+    let next = device.publish(&next, Fault::None);
+    device.consents.insert(id(1), Consent::No("welding".into()));
+    device.declare(&[next]);
+    device.pass_polling(3600, 100);
+    assert_eq!(
+        (device.running(id(1)), device.running(id(2))),
+        (Some("1"), None)
+    );
+    device.consents.insert(id(1), Consent::Yes);
+    device.pass_polling(8000, 100);
+    assert_eq!(
+        (device.running(id(1)), device.running(id(2))),
+        (None, Some("1")),
+        "{}",
+        device.log.join("\n")
+    );
+}
+
+#[test]
+fn an_apps_name_is_not_taken_over_while_its_holder_cannot_be_removed() {
+    let (mut device, _) = with_apps(&[1]);
+    let mut next = app(2, "1");
+    next.app = "app1".into();
+    let next = device.publish(&next, Fault::None);
+    device.failing = 3;
+    device.declare(&[next]);
+    device.pass_polling(5, 1);
+    assert_eq!(device.failing, 2, "the removal is tried again");
+    assert_eq!(
+        (device.running(id(1)), device.running(id(2))),
+        (Some("1"), None)
+    );
+    device.pass_polling(8000, 100);
+    assert_eq!(
+        (device.running(id(1)), device.running(id(2))),
+        (None, Some("1")),
+        "{}",
+        device.log.join("\n")
+    );
+}

@@ -46,7 +46,7 @@ pub(super) fn between(earlier: Timestamp, later: Timestamp) -> Duration {
 }
 
 /// How long ago something was.
-pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
+pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
     let span = span(between(then, now));
     if span.is_empty() {
         "just now".into()

@@ -13,6 +13,7 @@ use thimble_port_linux::network::Names;
 use thimble_port_registry::{Registries, Settings as RegistriesSettings};
 
 use crate::failure::{Failure, ImageFault};
+use crate::fleet::registry_authorities;
 use crate::folders;
 use crate::settings::{self, Settings};
 
@@ -41,8 +42,16 @@ pub(crate) fn open(settings: &Settings) -> Result<ImageStore, Failure> {
 /// The registries, as they are set up on this machine.
 pub(crate) fn registries(settings: &Settings, plain_http: bool) -> Result<Registries, Failure> {
     let names = Names::default();
+    let mut known = settings.registries.clone();
+    // Whoever signed in at a hub believes its authorities for its registry too.
+    for (registry, ca) in registry_authorities() {
+        let files = &mut known.entry(registry).or_default().ca_files;
+        if !files.contains(&ca) {
+            files.push(ca);
+        }
+    }
     Registries::new(RegistriesSettings {
-        registries: settings.registries.clone(),
+        registries: known,
         plain_http,
         resolve: Some(Arc::new(move |host| names.addresses(host))),
         user_agent: concat!("thimble/", env!("CARGO_PKG_VERSION")).into(),

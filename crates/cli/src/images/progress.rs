@@ -12,7 +12,7 @@ use thimble_port_registry::{BlobProgress, Watch};
 use crate::observer::{mebibytes, printable};
 
 /// Where progress is told.
-pub(super) enum Progress {
+pub(crate) enum Progress {
     /// A bar for each blob.
     Bars {
         all: MultiProgress,
@@ -26,7 +26,7 @@ pub(super) enum Progress {
 
 impl Progress {
     /// Progress of a transfer; `verb` is what is told of a blob that has been moved.
-    pub(super) fn new(verb: &'static str, json: bool) -> Self {
+    pub(crate) fn new(verb: &'static str, json: bool) -> Self {
         if json {
             Self::Silent
         } else if std::io::stderr().is_terminal() {

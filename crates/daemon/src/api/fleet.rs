@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use thimble_device_api::{FleetEnrol, FleetStatus, Problem};
@@ -20,6 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Device>> {
         .routes(routes!(enrol))
         .routes(routes!(hold))
         .routes(routes!(release))
+        .routes(routes!(import))
 }
 
 type Shared = State<Arc<Device>>;
@@ -59,4 +61,18 @@ async fn hold(State(device): Shared) -> Result<StatusCode, Fault> {
 async fn release(State(device): Shared) -> Result<StatusCode, Fault> {
     device.hold_fleet(false)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes the device's state from a bundle, a file that the hub wrote, with everything that it needs.
+#[utoipa::path(post, path = "/v1/fleet/import", tag = "fleet",
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses((status = 202, description = "It is here, and brought into force like what the hub sends"),
+        (status = 400, description = "It is no bundle", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The device has not enrolled", body = Problem, content_type = "application/problem+json"),
+        (status = 413, body = Problem, content_type = "application/problem+json"),
+        (status = 507, body = Problem, content_type = "application/problem+json")))]
+async fn import(State(device): Shared, body: Body) -> Result<StatusCode, Fault> {
+    let file = super::images::received(&device, body, "the bundle").await?;
+    blocking(move || device.import_bundle(file)).await?;
+    Ok(StatusCode::ACCEPTED)
 }

@@ -1,5 +1,6 @@
 //! Images: fetched by a child process, or loaded from an archive.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -138,18 +139,28 @@ fn read_line(lines: &mut impl BufRead, bytes: &mut Vec<u8>) -> bool {
         (status = 413, body = Problem, content_type = "application/problem+json"),
         (status = 422, body = Problem, content_type = "application/problem+json"),
         (status = 507, body = Problem, content_type = "application/problem+json")))]
-async fn load(State(device): Shared, mut body: Body) -> Result<Json<LoadedImage>, Fault> {
+async fn load(State(device): Shared, body: Body) -> Result<Json<LoadedImage>, Fault> {
+    let file = received(&device, body, "the archive").await?;
+    blocking(move || Ok(device.images.load(file)?))
+        .await
+        .map(Json)
+}
+
+/// Keeps a body in a file that has no name, to be read from its beginning.
+pub(super) async fn received(
+    device: &Device,
+    mut body: Body,
+    what: &'static str,
+) -> Result<File, Fault> {
     let root = device.facts.root.clone();
-    let mut file = blocking(move || {
-        tempfile::tempfile_in(root).map_err(|error| disk_problem("keeping the archive", &error))
-    })
-    .await?;
+    let keeping = move |error: std::io::Error| disk_problem(&format!("keeping {what}"), &error);
+    let mut file = blocking(move || tempfile::tempfile_in(root).map_err(keeping)).await?;
     let mut received: u64 = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             Problem::new(
                 ProblemKind::Malformed,
-                format_args!("the archive could not be received: {error}"),
+                format_args!("{what} could not be received: {error}"),
             )
         })?;
         let Ok(bytes) = frame.into_data() else {
@@ -159,22 +170,20 @@ async fn load(State(device): Shared, mut body: Body) -> Result<Json<LoadedImage>
         if received > ARCHIVE_BYTES_MAX {
             return Err(Problem::new(
                 ProblemKind::TooLarge,
-                format_args!("the archive has more than {ARCHIVE_BYTES_MAX} bytes"),
+                format_args!("{what} has more than {ARCHIVE_BYTES_MAX} bytes"),
             )
             .into());
         }
         file = blocking(move || {
-            file.write_all(&bytes)
-                .map_err(|error| disk_problem("keeping the archive", &error))?;
+            file.write_all(&bytes).map_err(keeping)?;
             Ok(file)
         })
         .await?;
     }
     blocking(move || {
         file.seek(SeekFrom::Start(0))
-            .map_err(|error| disk_problem("reading the archive", &error))?;
-        Ok(device.images.load(file)?)
+            .map_err(|error| disk_problem(&format!("reading {what}"), &error))?;
+        Ok(file)
     })
     .await
-    .map(Json)
 }

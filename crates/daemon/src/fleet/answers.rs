@@ -22,9 +22,7 @@ pub(super) async fn exchanged(
     let got = match result {
         Ok(got) => got,
         Err(error) => {
-            driver
-                .session
-                .failed(now_ms(), exchange, error.failure());
+            driver.session.failed(now_ms(), exchange, error.failure());
             failed(driver, exchange, &error).await;
             return;
         }
@@ -72,20 +70,13 @@ async fn reported(driver: &mut Driver, exchange: &Exchange, reply: ReportReply) 
             })
             .await;
     }
-    // The hub asks until it has the answer.
-    let asked: Vec<u64> = reply
-        .requests
-        .iter()
-        .map(|request| request.request)
-        .collect();
-    driver
-        .log_answers
-        .retain(|answer| asked.contains(&answer.request));
-    driver
-        .log_requests
-        .retain(|request| asked.contains(request));
+    // What it has been told once is not told again, however long it asks.
+    if let Some(sent) = driver.log_sent.take() {
+        driver.log_answers.retain(|answer| answer.request != sent);
+    }
+    let is_asked = |id: &u64| reply.requests.iter().any(|one| one.request == *id);
+    driver.log_requests.retain(is_asked);
     if !driver.log_answers.is_empty() {
-        driver.log_answers.rotate_left(1);
         driver.tell(Event::ReportWanted).await;
     }
     driver.read_logs(reply.requests);

@@ -11,10 +11,9 @@ use tokio::task::spawn_blocking;
 use crate::device::{Device, random_bits};
 
 use super::driver::{End, now_ms, request, session_settings};
-use super::folder::Folder;
-use super::identity::{self, DeviceKey};
+use super::identity;
 use super::link::{self, Link, LinkError};
-use super::{Command, Commands, Plan};
+use super::{Command, Commands, Opened, Plan};
 
 /// Time after which what cannot be begun is tried again.
 const RETRY: Duration = Duration::from_secs(60);
@@ -23,8 +22,7 @@ const RETRY: Duration = Duration::from_secs(60);
 pub(super) async fn enrol(
     device: &Arc<Device>,
     plan: &Plan,
-    folder: &Folder,
-    key: &DeviceKey,
+    opened: &Opened,
     commands: &mut Commands,
 ) -> Result<Issued, End> {
     let again = |problem: String| {
@@ -32,10 +30,14 @@ pub(super) async fn enrol(
         device.fleet.set_problem(problem);
         End::Again { after: RETRY }
     };
-    let request = request(plan, key, device, plan.claim_code.clone())
+    let Opened {
+        folder,
+        key,
+        capabilities,
+    } = opened;
+    let request = request(key, capabilities, plan.claim_code.clone())
         .map_err(|error| again(error.to_string()))?;
-    let config =
-        link::tls(&plan.anchors, key, None).map_err(|error| again(error.to_string()))?;
+    let config = link::tls(&plan.anchors, key, None).map_err(|error| again(error.to_string()))?;
     let mut link = Link::new(config);
     let mut session = Session::enrol(session_settings(plan), random_bits(), now_ms(), &request);
     let mut status = FleetStatus {
@@ -55,7 +57,6 @@ pub(super) async fn enrol(
                     () = tokio::time::sleep(wait) => {}
                     command = commands.recv() => match command {
                         None | Some(Command::Close) => return Err(End::Closed),
-                        Some(Command::Hurry) => return Err(End::Again { after: Duration::ZERO }),
                         Some(_) => {}
                     },
                 }
@@ -93,7 +94,12 @@ pub(super) async fn enrol(
             Outcome::Pending { fingerprint } => {
                 status.link = FleetLink::Pending;
                 status.problem = None;
-                status.fingerprint = Some(fingerprint);
+                if fingerprint != key.fingerprint() {
+                    let problem = format!(
+                        "the hub has the fingerprint {fingerprint} for this device, which is not its own; do not approve it"
+                    );
+                    tell(&mut status, problem);
+                }
             }
             Outcome::Problem(problem) => {
                 status.link = FleetLink::Refused;

@@ -5,7 +5,9 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+#[cfg(test)]
+use std::path::Path;
+use std::path::PathBuf;
 
 /// Bytes of a file at most; what is kept is far smaller.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -30,6 +32,7 @@ impl Folder {
     }
 
     /// Where it is.
+    #[cfg(test)]
     pub(super) fn path(&self) -> &Path {
         &self.0
     }
@@ -57,14 +60,6 @@ impl Folder {
         file.sync_all()?;
         fs::rename(&temporary, &target)?;
         self.sync()
-    }
-
-    /// Removes a file, durably, if it is there.
-    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
-        match fs::remove_file(self.0.join(name)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => self.sync(),
-        }
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -5,7 +5,7 @@ use thimble_device_api::{FleetDeployment, FleetLink, FleetStatus, Timestamp};
 use thimble_protocol::report::{DeploymentState, DeploymentStatus, Phase, ReasonCode};
 
 use super::driver::{Driver, now_ms};
-use super::{facts, identity};
+use super::facts;
 
 impl Driver {
     /// How it is now.
@@ -14,7 +14,7 @@ impl Driver {
             ms: now_ms(),
             clock: facts::believed(self.plan.settings.clock),
         });
-        let until = identity::validity(&self.issued).and_then(|(_, until)| {
+        let until = self.validity.and_then(|(_, until)| {
             let seconds = i64::try_from(until.0).ok()?;
             Timestamp::from_second(seconds).ok()
         });

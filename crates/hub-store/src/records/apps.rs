@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::record::record;
-use crate::sql::words;
+use crate::words::words;
 use crate::{AppId, AppVersionId, DeploymentId, SecretId, UserId};
 
 record! {

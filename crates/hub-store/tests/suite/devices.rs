@@ -18,6 +18,7 @@ suite! {
     assignments_come_and_go
     reasons_are_written_when_they_change
     sealed_secrets_are_kept
+    batches_in_any_order_are_not_in_each_others_way
 }
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -97,7 +98,7 @@ async fn labels_of_both_origins_stay_apart(database: Database) {
 }
 
 async fn fleet(store: &Store) -> Vec<Device> {
-    let mut devices: Vec<Device> = ["Gate 1", "gate_2", "gate%3", "pump"]
+    let mut devices: Vec<Device> = ["Gate 1", "gate_2", "gate%3", "pump Ü"]
         .into_iter()
         .map(|name| device(TenantId::HUB, name))
         .collect();
@@ -203,6 +204,13 @@ async fn devices_are_found_by_what_is_known_of_them(database: Database) {
                 ..any()
             },
             "2",
+        ),
+        (
+            DeviceFilter {
+                text: Some(text("P Ü")),
+                ..any()
+            },
+            "3",
         ),
         (
             DeviceFilter {
@@ -338,6 +346,13 @@ async fn lists_of_devices_come_in_parts(database: Database) {
     assert_eq!(
         (first.items.len(), second.items.len(), second.next),
         (3, 1, None)
+    );
+    assert_eq!(
+        read.all_devices(&hub(), &DeviceFilter::default())
+            .await
+            .unwrap()
+            .len(),
+        4
     );
     let last = devices.iter().map(|device| device.id).max().unwrap();
     assert_eq!(second.items[0].device.id, last);
@@ -492,6 +507,7 @@ async fn reasons_are_written_when_they_change(database: Database) {
         reason: "a later wave".to_owned(),
         attempts: 0,
         state_version: None,
+        attempt: None,
         updated_ms: NOW,
     };
     let mut write = store.write().await.unwrap();
@@ -591,4 +607,47 @@ async fn sealed_secrets_are_kept(database: Database) {
             .unwrap(),
         [sealed]
     );
+}
+
+async fn batches_in_any_order_are_not_in_each_others_way(database: Database) {
+    let nodes = [database.open().await, database.open().await];
+    let devices: Vec<Device> = (0..600)
+        .map(|index| device(TenantId::HUB, &format!("gate{index}")))
+        .collect();
+    let mut write = nodes[0].write().await.unwrap();
+    write
+        .insert_all(&hub(), &devices, &audit("import"))
+        .await
+        .unwrap();
+    write.commit().await.unwrap();
+    let mut batches = Vec::new();
+    for index in 0..8 {
+        let store = nodes[index % 2].clone();
+        let mut devices: Vec<Device> = devices.clone();
+        if index % 3 == 0 {
+            devices.reverse();
+        }
+        devices.rotate_left(index * 50);
+        batches.push(tokio::spawn(async move {
+            for round in 0..10 {
+                let at_ms = NOW + round * 8 + i64::try_from(index).unwrap();
+                let seen: Vec<LastSeen> = devices
+                    .iter()
+                    .map(|device| LastSeen {
+                        device: device.id,
+                        at_ms,
+                    })
+                    .collect();
+                let mut write = store.write_for_device().await.unwrap();
+                write.put_last_seen(&hub(), &seen).await.unwrap();
+                write.commit().await.unwrap();
+            }
+        }));
+    }
+    for batch in batches {
+        batch.await.unwrap();
+    }
+    let mut read = nodes[0].read().await.unwrap();
+    let seen = read.seen_since(&hub(), NOW + 79).await.unwrap();
+    assert_eq!(seen.len(), devices.len());
 }

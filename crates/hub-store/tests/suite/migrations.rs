@@ -2,6 +2,8 @@
 
 use thimble_hub_store::{App, Error, Options, Store, TenantId};
 
+use thimble_testkit::postgres::Postgres;
+
 use super::fixture::{Database, app, hub, keep, suite};
 
 suite! {
@@ -110,5 +112,27 @@ fn a_wrong_address_says_what_to_give() {
             );
             assert!(refused.to_string().contains("sqlite:PATH"), "{refused}");
         }
+    });
+}
+
+#[test]
+fn postgres_is_copied_with_its_own_tools() {
+    super::fixture::on_postgres(|database| async move {
+        let server = Postgres::shared();
+        let store = database.open().await;
+        keep(&store, &app(TenantId::HUB, "pump")).await;
+        let folder = tempfile::TempDir::new().unwrap();
+        let copy = server.database();
+        let tool = |name: &str| server.programs().join(name).to_str().unwrap().to_owned();
+        let file = folder.path().join("copy").to_str().unwrap().to_owned();
+        let arguments = ["--format=custom", "--file", &file, &database.address];
+        thimble_testkit::registry::tool(&tool("pg_dump"), &arguments, folder.path());
+        let arguments = ["--exit-on-error", "--dbname", &copy, &file];
+        thimble_testkit::registry::tool(&tool("pg_restore"), &arguments, folder.path());
+        let copy = Store::open(&copy, Options::default()).await.unwrap();
+        let mut read = copy.read().await.unwrap();
+        assert_eq!(read.count::<App>(&hub(), &[]).await.unwrap(), 1);
+        let verified = read.verify_chain(&hub(), TenantId::HUB).await.unwrap();
+        assert_eq!(verified.unwrap().entries, 1);
     });
 }

@@ -1,6 +1,7 @@
 //! One suite for both databases: each test runs on SQLite and on PostgreSQL.
 
 mod audit;
+mod carry;
 mod claims;
 mod crash;
 mod devices;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
 use thimble_hub_store::{Attempt, Delivery, Error, Event, EventId, Id as _, TenantId};
 
 use super::fixture::{Database, NOW, delivery, hub, keep, suite, webhook};
@@ -10,6 +11,7 @@ suite! {
     deliveries_are_taken_once
     deliveries_are_tried_again_and_given_up
     events_are_kept_for_a_while
+    what_happens_is_queued_for_who_wants_it
 }
 
 async fn deliveries_are_taken_once(database: Database) {
@@ -150,4 +152,46 @@ async fn events_are_kept_for_a_while(database: Database) {
             .unwrap(),
         1
     );
+}
+
+async fn what_happens_is_queued_for_who_wants_it(database: Database) {
+    let store = database.open().await;
+    let tenants = super::fixture::tenants(&store).await;
+    let mut picky = webhook(tenants.oem, "picky");
+    picky.events = json!(["rollout.*"]);
+    let mut off = webhook(tenants.oem, "off");
+    off.is_disabled = true;
+    let mut all = webhook(tenants.customer, "all");
+    all.events = json!([]);
+    let mut elsewhere = webhook(tenants.other, "elsewhere");
+    elsewhere.events = json!([]);
+    for webhook in [&picky, &off, &all, &elsewhere] {
+        keep(&store, webhook).await;
+    }
+    let event = |kind: &str| Event {
+        id: EventId::fresh(),
+        tenant: tenants.customer,
+        edition: 0,
+        created_ms: NOW,
+        kind: kind.to_owned(),
+        device: None,
+        subject: None,
+        detail: json!({}),
+    };
+    let mut write = store.write().await.unwrap();
+    let events = [event("rollout.paused"), event("device.enrolled")];
+    write.note(&hub(), &events).await.unwrap();
+    write.commit().await.unwrap();
+    let mut read = store.read().await.unwrap();
+    let queued: Vec<Delivery> = read.all(&hub(), &[]).await.unwrap();
+    let queued: BTreeSet<_> = queued
+        .iter()
+        .map(|delivery| (delivery.webhook, delivery.tenant, delivery.event.as_str()))
+        .collect();
+    let expected = [
+        (picky.id, tenants.oem, "rollout.paused"),
+        (all.id, tenants.customer, "rollout.paused"),
+        (all.id, tenants.customer, "device.enrolled"),
+    ];
+    assert_eq!(queued, expected.into_iter().collect());
 }

@@ -1,9 +1,13 @@
 //! Making, reading, changing, removing and listing rows.
 
+use std::collections::BTreeMap;
+
 use thimble_hub_store::{
     App, AppId, Audit, Deployment, Error, Id as _, Label, Match, Page, Scope, Tenant, TenantId,
     User,
 };
+
+use thimble_testkit::random::{Random, seed};
 
 use super::fixture::{
     Database, app, audit, deployment, device, hub, keep, suite, tenant, tenants, user,
@@ -21,6 +25,8 @@ suite! {
     the_hub_is_never_removed
     settings_and_logins
     a_snapshot_sees_one_moment
+    a_text_that_cannot_be_kept_is_refused
+    random_changes_agree_with_a_model
 }
 
 async fn a_row_is_made_read_changed_and_removed(database: Database) {
@@ -404,4 +410,97 @@ async fn a_snapshot_sees_one_moment(database: Database) {
             .unwrap(),
         1
     );
+}
+
+async fn a_text_that_cannot_be_kept_is_refused(database: Database) {
+    let store = database.open().await;
+    let mut write = store.write().await.unwrap();
+    let refused = write
+        .insert(&hub(), &app(TenantId::HUB, "pu\0mp"), &audit("create"))
+        .await;
+    assert!(matches!(refused, Err(Error::Text)), "{refused:?}");
+}
+
+/// What one random change must do to what is there.
+async fn random_changes_agree_with_a_model(database: Database) {
+    let store = database.open().await;
+    let tenants = tenants(&store).await;
+    let owners = [tenants.oem, tenants.customer, tenants.other];
+    let scopes = [
+        (Scope::authenticated(tenants.oem), vec![tenants.oem]),
+        (
+            Scope::authenticated_with_descendants(tenants.oem),
+            vec![tenants.oem, tenants.customer],
+        ),
+        (hub(), owners.to_vec()),
+    ];
+    let mut model: BTreeMap<AppId, App> = BTreeMap::new();
+    let mut old: Vec<App> = Vec::new();
+    let mut random = Random::new(seed(21));
+    for step in 0..400 {
+        let (scope, reached) = random.pick(&scopes);
+        let mut write = store.write().await.unwrap();
+        let mut after = model.clone();
+        let audit = audit("change");
+        let (done, expected) = if old.is_empty() || random.below(3) == 0 {
+            let new = app(*random.pick(&owners), &format!("app{}", random.below(12)));
+            let is_taken = model
+                .values()
+                .any(|app| app.tenant == new.tenant && app.name == new.name);
+            let expected = match (reached.contains(&new.tenant), is_taken) {
+                (false, _) => "not found",
+                (true, true) => "exists",
+                (true, false) => "done",
+            };
+            let done = write.insert(scope, &new, &audit).await;
+            old.push(new.clone());
+            after.insert(new.id, App { edition: 1, ..new });
+            (done, expected)
+        } else {
+            let mut one = random.pick(&old).clone();
+            let there = model
+                .get(&one.id)
+                .filter(|app| reached.contains(&app.tenant));
+            if random.below(2) == 0 {
+                one.edition = there.map_or(1, |app| app.edition) - random.below(2);
+                one.description = format!("step {step}");
+                let expected = match there {
+                    None => "not found",
+                    Some(app) if app.edition != one.edition => "conflict",
+                    Some(_) => "done",
+                };
+                let done = write.update(scope, &one, &audit).await.map(drop);
+                let edition = one.edition + 1;
+                if let Some(app) = after.get_mut(&one.id) {
+                    *app = App {
+                        edition,
+                        description: one.description,
+                        ..app.clone()
+                    };
+                }
+                (done, expected)
+            } else {
+                let expected = if there.is_some() { "done" } else { "not found" };
+                after.remove(&one.id);
+                (write.remove::<App>(scope, one.id, &audit).await, expected)
+            }
+        };
+        let outcome = match &done {
+            Ok(()) => "done",
+            Err(Error::NotFound { .. }) => "not found",
+            Err(Error::Conflict { .. }) => "conflict",
+            Err(Error::Exists { .. }) => "exists",
+            Err(error) => panic!("step {step}: {error:?}"),
+        };
+        assert_eq!(outcome, expected, "step {step}");
+        if done.is_ok() && random.below(4) > 0 {
+            write.commit().await.unwrap();
+            model = after;
+        } else {
+            drop(write);
+        }
+        let kept = store.read().await.unwrap().all::<App>(&hub(), &[]).await;
+        let expected: Vec<App> = model.values().cloned().collect();
+        assert_eq!(kept.unwrap(), expected, "step {step}");
+    }
 }

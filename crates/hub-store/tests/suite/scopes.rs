@@ -200,6 +200,7 @@ async fn functions_about_devices_of_another_tenant_find_nothing(database: Databa
         reason: "later".to_owned(),
         attempts: 0,
         state_version: None,
+        attempt: None,
         updated_ms: NOW,
     };
     let sealed = Sealed {

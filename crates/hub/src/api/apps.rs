@@ -46,11 +46,7 @@ pub(super) fn version_view(app: &App, version: AppVersion) -> VersionView {
         id: version.id.to_string(),
         app: app.name.clone(),
         version: version.version,
-        containers: document
-            .containers
-            .into_iter()
-            .map(|container| container.spec)
-            .collect(),
+        containers: document.containers,
         created_at: timestamp(version.created_ms),
     }
 }

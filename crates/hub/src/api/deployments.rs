@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use thimble_hub_api::deployment::{
-    Deployment as DeploymentView, DeploymentSpec, NewDeployment, Revision as RevisionView,
+    Deployment as DeploymentView, DeploymentSpec, NewDeployment, Placement, Refusal,
+    Revision as RevisionView,
 };
 use thimble_hub_api::{Page, Problem, ProblemKind};
 use thimble_hub_store::{
@@ -25,12 +26,17 @@ use crate::hub::Hub;
 use crate::identity::Caller;
 use crate::model::version::VersionDocument;
 use crate::model::{deployment as model, names, timestamp};
+use crate::rollouts;
+
+/// Devices of a placement that are told one by one, at most.
+const REFUSALS_MAX: usize = 1000;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Hub>> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(inspect, change, remove))
         .routes(routes!(revisions))
+        .routes(routes!(placement))
 }
 
 /// Lists the deployments.
@@ -304,9 +310,8 @@ async fn remove(
 ) -> Answer<StatusCode> {
     let (scope, now_ms) = (caller.scope(), hub.now_ms());
     let mut write = hub.store.write().await?;
-    let mut deployment = named::<Deployment>(&mut write, &scope, &name).await?;
+    let deployment = named::<Deployment>(&mut write, &scope, &name).await?;
     if deployment.removing_ms.is_none() {
-        deployment.removing_ms = Some(now_ms);
         let audit = caller
             .audit(
                 now_ms,
@@ -315,12 +320,13 @@ async fn remove(
             )
             .because(reason)
             .with(serde_json::json!({ "name": deployment.name }));
-        write.update(&scope, &deployment, &audit).await?;
-        write.wake(
-            Topic::Deployment,
-            Some(deployment.tenant),
-            Some(deployment.id.to_string()),
-        );
+        let request = rollouts::Request {
+            deployment: deployment.id,
+            revision: rollouts::REMOVAL,
+            policy: thimble_hub_api::rollout::Policy::default(),
+            author: caller.user(),
+        };
+        rollouts::create(&mut write, &scope, &request, now_ms, &audit).await?;
         write.commit().await?;
     }
     Ok(StatusCode::ACCEPTED)
@@ -354,5 +360,43 @@ async fn revisions(
     Ok(Json(Page {
         items: items.collect(),
         next: listed.next,
+    }))
+}
+
+/// Tells on how many devices the newest revision of a deployment would be, and where it would not be although its selector
+/// picks the device: conflicts, missing dependencies, devices where it does not fit.
+#[utoipa::path(get, path = "/v1/deployments/{deployment}/placement", tag = "deployments",
+    params(("deployment" = String, Path, description = "The deployment's name or id")),
+    responses((status = 200, body = Placement),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 422, body = Problem, content_type = "application/problem+json")))]
+async fn placement(
+    State(hub): State<Arc<Hub>>,
+    caller: Allowed<ToRead>,
+    Named(name): Named<String>,
+) -> Answer<Json<Placement>> {
+    let scope = caller.scope();
+    let mut read = hub.store.snapshot().await?;
+    let deployment = named::<Deployment>(&mut read, &scope, &name).await?;
+    let (placed, refused) = rollouts::placement(
+        &mut read,
+        &scope,
+        deployment.id,
+        deployment.latest,
+        hub.now_ms(),
+    )
+    .await?;
+    Ok(Json(Placement {
+        placed,
+        refused_count: refused.len() as u64,
+        refused: refused
+            .into_iter()
+            .take(REFUSALS_MAX)
+            .map(|refused| Refusal {
+                device: refused.device.to_string(),
+                name: refused.name,
+                reason: refused.reason,
+            })
+            .collect(),
     }))
 }

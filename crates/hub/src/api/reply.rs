@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use thimble_hub_api::Document;
 use thimble_hub_api::problem::{self, Problem, ProblemKind};
 use thimble_hub_store::Error as StoreError;
 
@@ -38,6 +39,14 @@ impl Fault {
         )
         .about(format!("{what}/{shown}"))
         .into()
+    }
+
+    /// The same, of one of several documents.
+    pub(crate) fn in_document(mut self, document: &Document) -> Self {
+        let subject = document.subject();
+        self.problem.detail = format!("{subject}: {}", self.problem.detail);
+        self.problem.subject = Some(subject);
+        self
     }
 
     fn later(mut self, retry_s: u32) -> Self {

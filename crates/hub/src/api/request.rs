@@ -28,6 +28,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Declared<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Fault> {
         require_type(request.headers(), "application/json")?;
         let bytes = body(request, BODY_BYTES_MAX).await?;
+        // Serde would take a list for an object whose fields all have defaults.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Fault::new(
+                ProblemKind::Malformed,
+                "the body is not a JSON object, which belongs here",
+            ));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             Fault::new(
                 ProblemKind::Malformed,

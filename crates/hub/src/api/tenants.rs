@@ -63,9 +63,10 @@ async fn create(
 ) -> Answer<(StatusCode, Json<TenantView>)> {
     names::name("the tenant's name", &new.name)?;
     let now_ms = hub.now_ms();
+    let id = TenantId::fresh();
     let tenant = Tenant {
-        id: TenantId::fresh(),
-        tenant: TenantId::HUB,
+        id,
+        tenant: id,
         edition: 0,
         created_ms: now_ms,
         parent: caller.tenant(),

@@ -182,6 +182,9 @@ impl MasterKey {
     }
 
     /// The key of these bytes.
+    ///
+    /// # Panics
+    /// Never: AES-256 takes every 32 bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; KEY_BYTES]) -> Self {
         let mut id = [0; 4];

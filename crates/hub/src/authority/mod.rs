@@ -8,16 +8,21 @@ pub mod devices;
 pub mod identity;
 pub mod master;
 pub mod request;
+pub mod root;
 pub mod server;
 pub mod signing;
 pub mod vault;
 pub mod verifier;
 
-pub use devices::{DeviceAuthority, IssuedCertificate, Lifetime, Root};
+pub use devices::{DeviceAuthority, IssuedCertificate, Lifetime};
 pub use identity::{DeviceIdentity, TenantId, TrustDomain};
 pub use master::MasterKey;
 pub use request::DeviceKey;
+pub use root::{Holder, Root};
 pub use server::ServerCertificate;
 pub use signing::{TenantKeys, TenantSigner};
 pub use vault::{Vault, VaultError};
 pub use verifier::{DeviceVerifier, ExternalAuthority, Standing, Standings};
+
+#[cfg(test)]
+mod tests;

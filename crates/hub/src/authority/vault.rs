@@ -3,24 +3,24 @@
 //! Private keys leave this module only inside of what uses them. Ids of keys are made of their tenant, purpose and
 //! generation, so that two nodes that make the same key at once end up with one of them.
 
+mod rows;
+mod signing;
+
 use core::fmt;
 
-use ring::digest::{SHA256, digest};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use thimble_hub_store::{
-    Audit, Error as StoreError, Id as _, Key, KeyId, Match, Scope, Store, Topic,
-};
+use thimble_hub_store::{Audit, Error as StoreError, Key, Scope, Store, Topic};
 use thimble_protocol::UnixSeconds;
 
-use super::devices::{AuthorityError, DeviceAuthority, Holder, Kept, Root};
-use super::identity::{TenantId, TrustDomain};
+use super::devices::{AuthorityError, DeviceAuthority};
+use super::identity::TrustDomain;
 use super::master::{MasterError, MasterKey};
-use super::signing::{TenantKeys, TenantSigner};
+use super::root::{Holder, Kept, Root};
+use rows::{context, hub, key_id, ms};
 
 const ROOT: &str = "device-root";
 const INTERMEDIATE: &str = "device-intermediate";
 const SERVER: &str = "device-server";
-const SIGNING: &str = "signing";
 const CURRENT: &str = "current";
 const NEXT: &str = "next";
 const OLD: &str = "old";
@@ -242,77 +242,6 @@ impl Vault {
         Ok((certificate, key))
     }
 
-    /// The keys of a tenant that sign what its devices get; makes the first the first time.
-    ///
-    /// # Errors
-    /// The store failed, or a key was sealed with another master key.
-    pub async fn tenant_keys(
-        &self,
-        tenant: TenantId,
-        now: UnixSeconds,
-    ) -> Result<TenantKeys, VaultError> {
-        let mut rows = self.keys(tenant, SIGNING).await?;
-        if rows.is_empty() {
-            self.make_signer(tenant, 0, CURRENT, "hub", now).await?;
-            rows = self.keys(tenant, SIGNING).await?;
-        }
-        let of = |state: &str| rows.iter().rev().find(|row| row.state == state);
-        let present = of(CURRENT).ok_or(VaultError::NoNextKey)?;
-        let present = self.signer(present)?;
-        let next = match of(NEXT) {
-            Some(row) => Some(self.signer(row)?),
-            None => None,
-        };
-        Ok(TenantKeys::new(present, next))
-    }
-
-    /// Makes a tenant's next key, which states announce from now on; nothing if there is one.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn begin_signing_rotation(
-        &self,
-        tenant: TenantId,
-        actor: &str,
-        now: UnixSeconds,
-    ) -> Result<(), VaultError> {
-        let keys = self.tenant_keys(tenant, now).await?;
-        if keys.next().is_none() {
-            let generation = self.keys(tenant, SIGNING).await?.len();
-            self.make_signer(tenant, generation, NEXT, actor, now)
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Signs with the next key from now on. Only when every device took a state that announced it.
-    ///
-    /// # Errors
-    /// There is no next key, or the store failed.
-    pub async fn finish_signing_rotation(
-        &self,
-        tenant: TenantId,
-        actor: &str,
-        now: UnixSeconds,
-    ) -> Result<(), VaultError> {
-        let rows = self.keys(tenant, SIGNING).await?;
-        let find = |state: &str| rows.iter().find(|row| row.state == state).cloned();
-        let (Some(mut next), present) = (find(NEXT), find(CURRENT)) else {
-            return Err(VaultError::NoNextKey);
-        };
-        let scope = scope_of(tenant);
-        let mut write = self.store.write().await?;
-        if let Some(mut present) = present {
-            OLD.clone_into(&mut present.state);
-            write.update(&scope, &present, &Audit::part()).await?;
-        }
-        CURRENT.clone_into(&mut next.state);
-        let audit = Audit::new(ms(now), actor, "key.rotate", next.id.to_string());
-        write.update(&scope, &next, &audit).await?;
-        write.wake(Topic::Keys, Some(next.tenant), None);
-        Ok(write.commit().await?)
-    }
-
     /// Seals every key anew that `old` sealed, so that the old master key can be forgotten; how many there were. What was
     /// sealed anew stays so if this is interrupted: begin it again.
     ///
@@ -353,30 +282,6 @@ impl Vault {
         self.insert(&row, "hub", now).await
     }
 
-    async fn make_signer(
-        &self,
-        tenant: TenantId,
-        generation: usize,
-        state: &str,
-        actor: &str,
-        now: UnixSeconds,
-    ) -> Result<(), VaultError> {
-        let signer = TenantSigner::create()?;
-        let id = key_id(tenant, SIGNING, generation);
-        let row = Key {
-            id,
-            tenant: thimble_hub_store::TenantId::from_bytes(tenant.0),
-            edition: 0,
-            created_ms: ms(now),
-            purpose: SIGNING.to_owned(),
-            state: state.to_owned(),
-            public: signer.public().point.clone(),
-            ciphertext: Some(signer.keep(&self.master, &context(id))?),
-            not_after_ms: None,
-        };
-        self.insert(&row, actor, now).await
-    }
-
     async fn root(&self) -> Result<Root, VaultError> {
         let row = self.root_row().await?;
         Ok(Root::of(self.holder(&row)?))
@@ -393,11 +298,6 @@ impl Vault {
             sealed_key: row.ciphertext.clone().ok_or(VaultError::RootIsOffline)?,
         };
         Ok(Holder::open(&self.master, &context(row.id), &kept)?)
-    }
-
-    fn signer(&self, row: &Key) -> Result<TenantSigner, VaultError> {
-        let sealed = row.ciphertext.as_deref().unwrap_or_default();
-        Ok(TenantSigner::open(&self.master, &context(row.id), sealed)?)
     }
 
     fn row_of(
@@ -421,76 +321,4 @@ impl Vault {
             not_after_ms: Some(ms(holder.lifetime().end)),
         })
     }
-
-    /// Keys of a purpose, the oldest first.
-    async fn keys(&self, tenant: TenantId, purpose: &str) -> Result<Vec<Key>, VaultError> {
-        let matches = [Match::equals("purpose", &purpose.to_owned())];
-        let mut read = self.store.read().await?;
-        let mut rows: Vec<Key> = read.all(&scope_of(tenant), &matches).await?;
-        // Ids of keys say nothing about when they were made.
-        rows.sort_by_key(|row| (row.created_ms, row.id));
-        Ok(rows)
-    }
-
-    /// Keeps a key, unless another node was first with it.
-    async fn insert(&self, row: &Key, actor: &str, now: UnixSeconds) -> Result<(), VaultError> {
-        let scope = Scope::authenticated(row.tenant);
-        let audit = Audit::new(ms(now), actor, "key.create", row.id.to_string());
-        let audit = audit.with(serde_json::json!({ "purpose": row.purpose }));
-        let mut write = self.store.write().await?;
-        match write.insert(&scope, row, &audit).await {
-            Ok(()) => {}
-            Err(StoreError::Exists { .. }) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        }
-        write.wake(Topic::Keys, Some(row.tenant), None);
-        Ok(write.commit().await?)
-    }
-
-    async fn update(
-        &self,
-        row: &Key,
-        action: &str,
-        actor: &str,
-        now: UnixSeconds,
-    ) -> Result<(), VaultError> {
-        let scope = Scope::authenticated(row.tenant);
-        let audit = Audit::new(ms(now), actor, action, row.id.to_string());
-        let mut write = self.store.write().await?;
-        write.update(&scope, row, &audit).await?;
-        write.wake(Topic::Keys, Some(row.tenant), None);
-        Ok(write.commit().await?)
-    }
-}
-
-/// The hub's own keys belong to the tenant above all.
-fn hub() -> TenantId {
-    TenantId(thimble_hub_store::TenantId::HUB.bytes())
-}
-
-fn scope_of(tenant: TenantId) -> Scope {
-    Scope::authenticated(thimble_hub_store::TenantId::from_bytes(tenant.0))
-}
-
-fn context(id: KeyId) -> String {
-    format!("key:{id}")
-}
-
-fn ms(time: UnixSeconds) -> i64 {
-    i64::try_from(time.0.saturating_mul(1000)).unwrap_or(i64::MAX)
-}
-
-fn key_id(tenant: TenantId, purpose: &str, generation: usize) -> KeyId {
-    let mut named = tenant.0.to_vec();
-    named.extend_from_slice(purpose.as_bytes());
-    named.extend_from_slice(&(generation as u64).to_be_bytes());
-    let mut id = [0; 16];
-    for (to, from) in id.iter_mut().zip(digest(&SHA256, &named).as_ref()) {
-        *to = *from;
-    }
-    KeyId::from_bytes(
-        uuid::Builder::from_custom_bytes(id)
-            .into_uuid()
-            .into_bytes(),
-    )
 }

@@ -132,6 +132,7 @@ pub struct DeviceVerifier {
     trust: TrustDomain,
     provider: Arc<CryptoProvider>,
     believed: RwLock<Arc<Believed>>,
+    external: RwLock<Vec<ExternalAuthority>>,
     standings: Arc<dyn Standings>,
 }
 
@@ -155,6 +156,7 @@ impl DeviceVerifier {
         Ok(Self {
             trust: own.trust().clone(),
             believed: RwLock::new(Arc::new(believed(own, external, &provider)?)),
+            external: RwLock::new(external.to_vec()),
             provider,
             standings,
         })
@@ -170,6 +172,17 @@ impl DeviceVerifier {
         external: &[ExternalAuthority],
     ) -> Result<(), AnchorError> {
         let believed = believed(own, external, &self.provider)?;
+        *self.external.write() = external.to_vec();
+        *self.believed.write() = Arc::new(believed);
+        Ok(())
+    }
+
+    /// Believes the hub's own authority as it is now, after a rotation; external ones stay.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; then those before stay.
+    pub fn replace_own(&self, own: &DeviceAuthority) -> Result<(), AnchorError> {
+        let believed = believed(own, &self.external.read(), &self.provider)?;
         *self.believed.write() = Arc::new(believed);
         Ok(())
     }

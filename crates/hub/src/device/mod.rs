@@ -15,6 +15,7 @@ pub mod gate;
 mod guard;
 pub mod listener;
 pub mod pace;
+mod park;
 mod report;
 mod route;
 pub mod seen;
@@ -33,3 +34,6 @@ pub use settings::Settings;
 pub use side::{Clock, DeviceSide, Parts};
 pub use stored::{BlobSource, StoredFleet};
 pub use versions::{Known, KnownDevice, Versions};
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,7 @@ impl Jitter {
         number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         number ^= number >> 31;
-        let scaled = (number >> 32) * u64::from(bound) >> 32;
+        let scaled = ((number >> 32) * u64::from(bound)) >> 32;
         u32::try_from(scaled).unwrap_or(0)
     }
 }

@@ -18,6 +18,7 @@ use super::pace::{Jitter, Load, retry_after_s};
 use super::seen::Seen;
 use super::settings::Settings;
 use super::versions::Versions;
+use crate::authority::verifier::AnchorError;
 use crate::authority::{DeviceAuthority, DeviceVerifier, TenantId, TenantKeys};
 
 /// Tells the time.
@@ -137,9 +138,14 @@ impl DeviceSide {
         Ok(self.versions.len())
     }
 
-    /// Issues with this authority from now on.
-    pub fn replace_authority(&self, authority: Arc<DeviceAuthority>) {
+    /// Issues with this authority, and believes it, from now on.
+    ///
+    /// # Errors
+    /// A certificate of it cannot be used; then the one before stays.
+    pub fn replace_authority(&self, authority: Arc<DeviceAuthority>) -> Result<(), AnchorError> {
+        self.verifier.replace_own(&authority)?;
         *self.authority.write() = authority;
+        Ok(())
     }
 
     /// A tenant's keys changed: they are asked for again.

@@ -3,15 +3,14 @@
 //! Filled when a node starts, kept by the store's wake-ups. About 64 bytes per device. A version never goes back. Polls that
 //! wait are parked here, one per device: a second one of the same device ends the first.
 
-use core::future::Future;
-use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::Waker;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use thimble_protocol::{DeviceId, StateVersion};
 
+use super::park::Park;
 use crate::authority::{DeviceIdentity, Standing, Standings, TenantId};
 
 /// Bytes of a payload's digest that tell states of one version apart.
@@ -60,25 +59,25 @@ pub enum Unparked {
     Stopping,
 }
 
-struct Entry {
-    version: u64,
+pub(super) struct Entry {
+    pub(super) version: u64,
     tenant: u32,
     digest: [u8; DIGEST_BYTES],
-    is_active: bool,
-    is_report_wanted: bool,
+    pub(super) is_active: bool,
+    pub(super) is_report_wanted: bool,
     /// Rises when whoever waits is to look again though nothing here is new.
-    nudges: u8,
+    pub(super) nudges: u8,
 }
 
-struct Parked {
-    ticket: u64,
-    waker: Waker,
+pub(super) struct Parked {
+    pub(super) ticket: u64,
+    pub(super) waker: Waker,
 }
 
 #[derive(Default)]
-struct Shard {
-    devices: HashMap<DeviceId, Entry>,
-    parked: HashMap<DeviceId, Parked>,
+pub(super) struct Shard {
+    pub(super) devices: HashMap<DeviceId, Entry>,
+    pub(super) parked: HashMap<DeviceId, Parked>,
 }
 
 #[derive(Default)]
@@ -94,9 +93,9 @@ pub struct Versions {
     /// Serial numbers of certificates that were revoked though their device was not.
     revoked_serials: RwLock<HashSet<Vec<u8>>>,
     tickets: AtomicU64,
-    parked: AtomicUsize,
+    pub(super) parked: AtomicUsize,
     devices: AtomicUsize,
-    is_stopping: AtomicBool,
+    pub(super) is_stopping: AtomicBool,
 }
 
 impl core::fmt::Debug for Versions {
@@ -306,7 +305,7 @@ impl Versions {
         clippy::indexing_slicing,
         reason = "the remainder is smaller than the number of shards, of which there are always so many"
     )]
-    fn shard(&self, id: DeviceId) -> &Mutex<Shard> {
+    pub(super) fn shard(&self, id: DeviceId) -> &Mutex<Shard> {
         // The last byte of a UUID is random in every version that is in use.
         let [.., last] = id.0;
         &self.shards[usize::from(last) % SHARDS]
@@ -336,75 +335,6 @@ impl Standings for Versions {
             Some(known) if known.is_active && known.tenant == identity.tenant => Standing::Active,
             Some(_) => Standing::Revoked,
             None => Standing::Unknown,
-        }
-    }
-}
-
-/// A poll that waits. Costs an entry in a map and no timer.
-#[derive(Debug)]
-pub struct Park<'a> {
-    versions: &'a Versions,
-    id: DeviceId,
-    seen: StateVersion,
-    nudges: u8,
-    ticket: u64,
-}
-
-impl Future for Park<'_> {
-    type Output = Unparked;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Unparked> {
-        let versions = self.versions;
-        let mut shard = versions.shard(self.id).lock();
-        if versions.is_stopping.load(Ordering::SeqCst) {
-            return Poll::Ready(Unparked::Stopping);
-        }
-        let Some(entry) = shard.devices.get(&self.id) else {
-            return Poll::Ready(Unparked::Changed);
-        };
-        let is_same = entry.is_active
-            && entry.version == self.seen.0
-            && entry.nudges == self.nudges
-            && !entry.is_report_wanted;
-        if !is_same {
-            return Poll::Ready(Unparked::Changed);
-        }
-        match shard.parked.get_mut(&self.id) {
-            Some(parked) if parked.ticket > self.ticket => Poll::Ready(Unparked::Displaced),
-            Some(parked) => {
-                let is_other = parked.ticket != self.ticket;
-                parked.ticket = self.ticket;
-                if is_other || !parked.waker.will_wake(context.waker()) {
-                    let before = core::mem::replace(&mut parked.waker, context.waker().clone());
-                    if is_other {
-                        before.wake();
-                    }
-                }
-                Poll::Pending
-            }
-            None => {
-                let parked = Parked {
-                    ticket: self.ticket,
-                    waker: context.waker().clone(),
-                };
-                shard.parked.insert(self.id, parked);
-                versions.parked.fetch_add(1, Ordering::Relaxed);
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl Drop for Park<'_> {
-    fn drop(&mut self) {
-        let mut shard = self.versions.shard(self.id).lock();
-        let is_mine = shard
-            .parked
-            .get(&self.id)
-            .is_some_and(|parked| parked.ticket == self.ticket);
-        if is_mine {
-            shard.parked.remove(&self.id);
-            self.versions.parked.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

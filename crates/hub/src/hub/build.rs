@@ -164,7 +164,7 @@ impl Builder {
             Passwords::new(&settings.identity.passwords).map_err(BuildError::Passwords)?;
         let openid = OpenId::new(&settings.identity.openid).map_err(BuildError::OpenId)?;
         Ok(Arc::new(Hub {
-            vault: Vault::new(store.clone(), master, trust),
+            vault: Arc::new(Vault::new(store.clone(), master, trust)),
             store,
             blobs,
             settings,

@@ -91,6 +91,12 @@ impl Attempts {
         Ok(())
     }
 
+    /// How many buckets there are.
+    #[cfg(test)]
+    pub(super) fn counted(&self) -> usize {
+        self.full_at_ms.lock().len()
+    }
+
     /// Forgets what was counted of a name: its password was right.
     pub fn forget(&self, user: &str) {
         self.full_at_ms.lock().remove(&Key::User(user.to_owned()));

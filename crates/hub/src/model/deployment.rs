@@ -26,7 +26,7 @@ pub fn check(name: &str, spec: &DeploymentSpec, version: &VersionDocument) -> Ve
     let known: BTreeSet<&str> = version
         .containers
         .iter()
-        .map(|container| container.spec.name.as_str())
+        .map(|container| container.name.as_str())
         .collect();
     check_selector("/selector", &spec.selector, &mut errors);
     check_settings("/containers", &spec.containers, &known, &mut errors);

@@ -7,13 +7,9 @@ use thimble_hub_blobs::{
     BlobError, ManifestError, ManifestName, NameSpace, Repository, Space, Tag,
 };
 use thimble_hub_store::TenantId;
-use thimble_image::{Descriptor, Digest, Document, Manifest};
+use thimble_image::{Digest, Document, Platform};
 
-use super::version::{PinnedBlob, PinnedContainer, PinnedImage};
 use crate::hub::Hub;
-
-/// Signatures of an image at most that are sent along.
-const REFERRERS_MAX: usize = 16;
 
 /// Why an image cannot be deployed.
 #[derive(Debug)]
@@ -86,47 +82,28 @@ pub fn space(hub: &Hub, tenant: TenantId) -> Result<Space, PinError> {
         .space(name_space, hub.settings.blobs.tenant_bytes_max))
 }
 
-/// Finds the image of a container.
+/// Finds the image of a container; the container with its image by digest.
 ///
 /// # Errors
 /// [`PinError`].
-pub async fn pin(space: &Space, spec: &ContainerSpec) -> Result<PinnedContainer, PinError> {
+pub async fn pin(space: &Space, spec: &ContainerSpec) -> Result<ContainerSpec, PinError> {
     let (repository, name) = parse(&spec.image)?;
-    let missing = || PinError::Missing {
-        image: spec.image.clone(),
-    };
     let unfit = |reason: String| PinError::Unfit {
         image: spec.image.clone(),
         reason,
     };
-    let read = |error: ManifestError| match error {
-        ManifestError::Missing => missing(),
-        ManifestError::Blob(error) => PinError::Blobs(error),
-        other => PinError::Unfit {
-            image: spec.image.clone(),
-            reason: other.to_string(),
-        },
-    };
-    let found = space.resolve(&repository, &name).await.map_err(read)?;
-    let bytes = space.manifest_bytes(&found).await.map_err(read)?;
-    let document = Document::parse(&bytes, Some(&found.media_type))
-        .map_err(|error| unfit(error.to_string()))?;
-    let (digest, manifest, bytes) = match document {
-        Document::Manifest(manifest) => (found.digest, manifest, bytes.len()),
-        Document::Index(index) => {
-            // Devices run what is for every machine.
-            let chosen = index
-                .choose(&[thimble_image::Platform::wasm()])
-                .ok_or_else(|| unfit("its index holds no WebAssembly".to_owned()))?
-                .digest;
-            let name = ManifestName::Digest(chosen);
-            let found = space.resolve(&repository, &name).await.map_err(read)?;
-            let bytes = space.manifest_bytes(&found).await.map_err(read)?;
-            match Document::parse(&bytes, Some(&found.media_type)) {
-                Ok(Document::Manifest(manifest)) => (chosen, manifest, bytes.len()),
-                _ => return Err(unfit("its index holds another index".to_owned())),
-            }
-        }
+    let (mut digest, mut document) = read(space, &repository, &name, &spec.image).await?;
+    if let Document::Index(index) = &document {
+        // Devices run what is for every machine.
+        digest = index
+            .choose(&[Platform::wasm()])
+            .ok_or_else(|| unfit("its index holds no WebAssembly".to_owned()))?
+            .digest;
+        let name = ManifestName::Digest(digest);
+        document = read(space, &repository, &name, &spec.image).await?.1;
+    }
+    let Document::Manifest(manifest) = document else {
+        return Err(unfit("its index holds another index".to_owned()));
     };
     let [layer] = manifest.layers.as_slice() else {
         return Err(unfit(format!(
@@ -134,17 +111,40 @@ pub async fn pin(space: &Space, spec: &ContainerSpec) -> Result<PinnedContainer,
             manifest.layers.len()
         )));
     };
-    let image = PinnedImage {
-        reference: spec.image.clone(),
-        manifest: pinned(&digest, bytes as u64).map_err(unfit)?,
-        config: descriptor(&manifest.config).map_err(unfit)?,
-        layer: descriptor(layer).map_err(unfit)?,
-        referrers: referrers(space, &repository, &digest).await?,
-    };
-    Ok(PinnedContainer {
-        spec: spec.clone(),
-        image,
+    if u32::try_from(layer.size).is_err() {
+        return Err(unfit(format!("its module has {} bytes", layer.size)));
+    }
+    let people = spec.image.split('@').next().unwrap_or_default();
+    Ok(ContainerSpec {
+        image: format!("{people}@{digest}"),
+        ..spec.clone()
     })
+}
+
+async fn read(
+    space: &Space,
+    repository: &Repository,
+    name: &ManifestName,
+    image: &str,
+) -> Result<(Digest, Document), PinError> {
+    let fault = |error: ManifestError| match error {
+        ManifestError::Missing => PinError::Missing {
+            image: image.to_owned(),
+        },
+        ManifestError::Blob(error) => PinError::Blobs(error),
+        other => PinError::Unfit {
+            image: image.to_owned(),
+            reason: other.to_string(),
+        },
+    };
+    let found = space.resolve(repository, name).await.map_err(fault)?;
+    let bytes = space.manifest_bytes(&found).await.map_err(fault)?;
+    let document = Document::parse(&bytes, Some(&found.media_type));
+    let document = document.map_err(|error| PinError::Unfit {
+        image: image.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok((found.digest, document))
 }
 
 fn parse(image: &str) -> Result<(Repository, ManifestName), PinError> {
@@ -166,68 +166,4 @@ fn parse(image: &str) -> Result<(Repository, ManifestName), PinError> {
         repository.parse().map_err(|_| wrong())?,
         ManifestName::Tag(tag),
     ))
-}
-
-/// Signatures of an image, each with what it needs.
-async fn referrers(
-    space: &Space,
-    repository: &Repository,
-    digest: &Digest,
-) -> Result<Vec<PinnedBlob>, PinError> {
-    let (found, _) = space
-        .referrers(repository, digest, None, None, REFERRERS_MAX)
-        .await
-        .map_err(PinError::Blobs)?;
-    let mut pins = Vec::new();
-    for referrer in found {
-        let Some(manifest) = referring(space, repository, &referrer).await? else {
-            continue;
-        };
-        let parts = std::iter::once(&referrer)
-            .chain(std::iter::once(&manifest.config))
-            .chain(&manifest.layers);
-        for part in parts {
-            // Larger ones are not signatures.
-            if let Ok(pin) = descriptor(part)
-                && !pins.contains(&pin)
-            {
-                pins.push(pin);
-            }
-        }
-    }
-    Ok(pins)
-}
-
-/// The manifest of a referrer, if it is one.
-async fn referring(
-    space: &Space,
-    repository: &Repository,
-    referrer: &Descriptor,
-) -> Result<Option<Manifest>, PinError> {
-    let name = ManifestName::Digest(referrer.digest);
-    let found = match space.resolve(repository, &name).await {
-        Ok(found) => found,
-        Err(ManifestError::Blob(error)) => return Err(PinError::Blobs(error)),
-        Err(_) => return Ok(None),
-    };
-    let Ok(bytes) = space.manifest_bytes(&found).await else {
-        return Ok(None);
-    };
-    match Document::parse(&bytes, Some(&found.media_type)) {
-        Ok(Document::Manifest(manifest)) => Ok(Some(manifest)),
-        _ => Ok(None),
-    }
-}
-
-fn descriptor(descriptor: &Descriptor) -> Result<PinnedBlob, String> {
-    pinned(&descriptor.digest, descriptor.size)
-}
-
-fn pinned(digest: &Digest, bytes: u64) -> Result<PinnedBlob, String> {
-    let bytes = u32::try_from(bytes)
-        .map_err(|_| format!("{digest} has {bytes} bytes, which is too large"))?;
-    Ok(PinnedBlob {
-        digest: digest.to_string(),
-        bytes,
-    })
 }

@@ -5,11 +5,13 @@
 //! Publishing is part of the transaction that changed what it compiles: a state never tells of what was not kept.
 
 mod compile;
+mod device;
 mod error;
 mod hub;
 mod image;
 mod load;
 mod manifest;
+mod parts;
 mod secret;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -26,8 +28,8 @@ use thimble_image::Digest;
 
 use crate::authority::TenantKeys;
 
-pub use compile::{FleetSettings, LadderStep};
-pub(crate) use compile::{labels, wire_window};
+pub use device::{FleetSettings, LadderStep};
+pub(crate) use device::{labels, wire_window};
 pub use error::PublishError;
 pub(crate) use load::parse;
 pub use load::{RevisionSpec, VersionDocument, revision_spec};

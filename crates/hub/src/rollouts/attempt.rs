@@ -21,6 +21,9 @@ pub(super) struct Kept {
     at_ms: u64,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     why: String,
+    /// The device tried the rollout's revision, whatever was done since.
+    #[serde(default)]
+    has_failed: bool,
     /// The manifest that the device is to have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) manifest: Option<String>,
@@ -69,8 +72,15 @@ impl Kept {
             outcome,
             at_ms: at.0,
             why: why.to_owned(),
+            has_failed: attempt.direction == Direction::Forward && outcome == Word::Failed,
             manifest,
         }
+    }
+
+    /// Remembers what the change before it says that must not be forgotten.
+    pub(super) fn after(mut self, before: Option<&Self>) -> Self {
+        self.has_failed |= before.is_some_and(|before| before.has_failed);
+        self
     }
 
     /// Returns the change, as the planner knows it.
@@ -117,7 +127,7 @@ impl Kept {
 
     /// Says whether the device tried it and went back.
     pub(super) const fn has_failed(&self) -> bool {
-        matches!(self.outcome, Word::Failed) && !self.is_back
+        self.has_failed
     }
 
     /// Returns what a device says of it. What was said before it took the state with the change is about something else.
@@ -156,6 +166,8 @@ impl Kept {
             return Reported::Working;
         }
         match (status.state, status.phase) {
+            // What was before is not back yet: the device is down until it is.
+            (_, Phase::RollingBack) => Reported::Working,
             (DeploymentState::Failed, _) | (_, Phase::RolledBack) => failed(status),
             (DeploymentState::Installed, Phase::Idle) => Reported::Done,
             (_, Phase::Vetoed) => Reported::Waiting(Wait::Veto),

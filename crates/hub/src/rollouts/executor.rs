@@ -9,6 +9,7 @@ use thimble_hub_store::{Match, Rollout, RolloutState, Scope, Store, TenantId, To
 
 use super::RolloutError;
 use super::step::{Rest, Step};
+use crate::Hub;
 use crate::hub::Clock;
 use crate::publish::Publisher;
 
@@ -56,6 +57,14 @@ impl std::fmt::Debug for Executor {
 }
 
 impl Executor {
+    /// The executor of a node, under a name that no other has.
+    #[must_use]
+    pub fn of(hub: &Arc<Hub>) -> Self {
+        let owner = uuid::Uuid::now_v7().to_string();
+        let (store, clock) = (hub.store.clone(), hub.clock());
+        Self::new(store, Publisher::of(hub), clock, owner, Pace::default())
+    }
+
     /// Puts one together; `owner` names this node, and no other has the name.
     #[must_use]
     pub fn new(

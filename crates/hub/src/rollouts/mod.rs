@@ -13,6 +13,7 @@ mod memory;
 mod order;
 mod policy;
 mod preview;
+mod rows;
 mod snapshot;
 mod step;
 

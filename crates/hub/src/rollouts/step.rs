@@ -4,24 +4,24 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
 use thimble_hub_store::{
-    Assignment as KeptAssignment, Audit, DeploymentId, Device, DeviceId, Event, EventId, Id as _,
-    Lease, RolloutDevice, RolloutState, Scope, Store, TenantId, Write,
+    Assignment as KeptAssignment, Audit, DeploymentId, DeviceId, Event, EventId, Id as _, Lease,
+    Read, Rollout, RolloutState, Scope, Store, TenantId, Write,
 };
-use thimble_rollout::plan::{Assignment, Plan, Transition};
+use thimble_rollout::plan::{Plan, Transition};
 use thimble_rollout::snapshot::{Attempt, Outcome, State};
-use thimble_rollout::{Standing, UnixMs, plan};
+use thimble_rollout::{Standing, plan};
 
 use super::attempt::Kept;
 use super::fleet::Fleet;
 use super::memory::put_progress;
+use super::rows::{count_failures, follow, has_open, rows};
 use super::snapshot::{Loaded, note_open, read_rollouts, snapshot};
 use super::{RolloutError, kept_deployment_id, kept_device_id, kept_moment, kept_rollout_id};
+use crate::event::tell;
 use crate::publish::{Published, Publisher, Signing};
 
 /// Who changes devices, in the audit log.
 const ACTOR: &str = "hub";
-/// A sentence about a device is written anew only so often, as long as the word for it stays.
-const REASON_MS: i64 = 60_000;
 /// Devices that a transaction changes at most, so that it stays within what the store takes at once; the rest follows.
 const ASSIGNMENTS_MAX: usize = 100_000;
 
@@ -58,10 +58,10 @@ impl Step<'_> {
         if rollouts.is_empty() {
             return Ok(rest);
         }
-        let mut fleet = Fleet::read(&mut read, &scope, self.tenant, now).await?;
+        let Some(mut fleet) = self.fleet(&mut read, &scope, &rollouts).await? else {
+            return Ok(rest);
+        };
         drop(read);
-        fleet.place()?;
-        note_open(&mut fleet, &rollouts);
         let signing = self.publisher.signing(self.tenant).await?;
         for index in 0..rollouts.len() {
             let Some(own) = rollouts.get(index) else {
@@ -107,7 +107,7 @@ impl Step<'_> {
         fleet: &Fleet,
         own: &Loaded,
         made: &Plan,
-    ) -> Result<thimble_hub_store::Rollout, RolloutError> {
+    ) -> Result<Rollout, RolloutError> {
         let mut record = own.record.clone();
         let is_new = put_progress(&mut record, &own.memory, &made.progress)?;
         let is_over = made.progress.state.is_ended() || made.progress.state == State::Finished;
@@ -149,7 +149,8 @@ impl Step<'_> {
         write.put_rollout_devices(scope, &rows).await?;
         self.replace(&mut write, scope, made).await?;
         count_failures(&mut write, scope, fleet, own, made).await?;
-        write.note(scope, &self.events(&record, made)).await?;
+        let events = self.events(&record, made);
+        tell(&mut write, scope, self.tenant, &events).await?;
         write.commit().await?;
         Ok(record)
     }
@@ -245,7 +246,9 @@ impl Step<'_> {
                 ..kept.attempt()
             };
             let standing = Standing::Replaced { at };
-            row.attempt = Kept::of(&attempt, kept.manifest).text();
+            row.attempt = Kept::of(&attempt, kept.manifest.clone())
+                .after(Some(&kept))
+                .text();
             standing.word().clone_into(&mut row.status);
             row.reason = standing.to_string();
             row.updated_ms = self.now_ms;
@@ -254,7 +257,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    fn audit(&self, record: &thimble_hub_store::Rollout, made: &Plan) -> Audit {
+    fn audit(&self, record: &Rollout, made: &Plan) -> Audit {
         let transitions: Vec<String> = made.transitions.iter().map(ToString::to_string).collect();
         Audit::new(self.now_ms, ACTOR, "rollout.step", record.id.to_string()).with(json!({
             "generation": record.generation,
@@ -265,22 +268,28 @@ impl Step<'_> {
         }))
     }
 
-    fn events(&self, record: &thimble_hub_store::Rollout, made: &Plan) -> Vec<Event> {
-        let event = |transition: &Transition| Event {
+    fn events(&self, record: &Rollout, made: &Plan) -> Vec<Event> {
+        let event = |transition: &Transition| {
+            self.event(record, event_kind(transition), transition.to_string())
+        };
+        made.transitions.iter().map(event).collect()
+    }
+
+    fn event(&self, record: &Rollout, kind: &str, text: String) -> Event {
+        Event {
             id: EventId::fresh(),
             tenant: self.tenant,
             edition: 0,
             created_ms: self.now_ms,
-            kind: event_kind(transition).to_owned(),
+            kind: kind.to_owned(),
             device: None,
             subject: Some(record.id.to_string()),
             detail: json!({
                 "deployment": record.deployment.to_string(),
                 "state": record.state.word(),
-                "text": transition.to_string(),
+                "text": text,
             }),
-        };
-        made.transitions.iter().map(event).collect()
+        }
     }
 
     /// Pauses a rollout whose plan cannot be kept for a reason that stays, and says the reason.
@@ -288,27 +297,67 @@ impl Step<'_> {
         &self,
         scope: &Scope,
         own: &Loaded,
-        kept: Result<thimble_hub_store::Rollout, RolloutError>,
-    ) -> Result<Option<thimble_hub_store::Rollout>, RolloutError> {
+        kept: Result<Rollout, RolloutError>,
+    ) -> Result<Option<Rollout>, RolloutError> {
         let error = match kept {
             Ok(record) => return Ok(Some(record)),
             Err(error) if error.is_passing() => return Err(error),
             Err(error) => error,
         };
-        if own.record.state == RolloutState::Paused {
-            return Err(error);
-        }
-        let reason = chain(&error);
+        self.halt(scope, own, &chain(&error)).await?;
+        Ok(None)
+    }
+
+    /// Pauses a rollout for a reason, unless it stands still anyway.
+    async fn halt(&self, scope: &Scope, own: &Loaded, reason: &str) -> Result<(), RolloutError> {
         let mut record = own.record.clone();
+        let text = format!("it is paused now: {reason}");
+        let stands = matches!(
+            record.state,
+            RolloutState::Paused | RolloutState::Aborted | RolloutState::Failed
+        );
+        if stands {
+            tracing::warn!(rollout = %record.id, reason, "a rollout that stands still cannot be looked after");
+            return Ok(());
+        }
         record.state = RolloutState::Paused;
         record.generation = record.generation.saturating_add(1);
-        record.reason = Some(format!("it is paused now: {reason}"));
+        record.reason = Some(text.clone());
+        record.ended_ms = None;
         let audit = Audit::new(self.now_ms, ACTOR, "rollout.pause", record.id.to_string());
         let mut write = self.store.write().await?;
         write.fence(self.lease);
-        write.update(scope, &record, &audit.because(reason)).await?;
+        let audit = audit.because(reason);
+        write.update(scope, &record, &audit).await?;
+        let event = self.event(&record, "rollout.stopped", text);
+        tell(&mut write, scope, self.tenant, &[event]).await?;
         write.commit().await?;
-        Ok(None)
+        Ok(())
+    }
+
+    /// Reads the fleet and places the deployments; none, if that cannot be done, which every rollout then says.
+    async fn fleet(
+        &self,
+        read: &mut Read,
+        scope: &Scope,
+        rollouts: &[Loaded],
+    ) -> Result<Option<Fleet>, RolloutError> {
+        let fleet = Fleet::read(read, scope, self.tenant, super::moment(self.now_ms)).await;
+        let placed = fleet.and_then(|mut fleet| fleet.place().map(|()| fleet));
+        match placed {
+            Ok(mut fleet) => {
+                note_open(&mut fleet, rollouts);
+                Ok(Some(fleet))
+            }
+            Err(error) if error.is_passing() => Err(error),
+            Err(error) => {
+                let reason = chain(&error);
+                for own in rollouts {
+                    self.halt(scope, own, &reason).await?;
+                }
+                Ok(None)
+            }
+        }
     }
 }
 
@@ -335,195 +384,4 @@ const fn event_kind(transition: &Transition) -> &'static str {
         Transition::Finished => "rollout.finished",
         _ => "rollout.changed",
     }
-}
-
-/// Says whether devices are being changed after a plan. What took too long may still come about, and must count in budgets
-/// until it did; a device that is no more never changes.
-fn has_open(fleet: &Fleet, own: &Loaded, made: &Plan) -> bool {
-    let closed: BTreeSet<DeviceId> = made
-        .closed
-        .iter()
-        .filter(|closed| !matches!(closed.outcome, Outcome::TimedOut { .. }))
-        .map(|closed| kept_device_id(closed.device))
-        .collect();
-    let mut left = own.attempts.iter();
-    !made.assignments.is_empty()
-        || left.any(|(device, attempt)| {
-            attempt.is_pending() && !closed.contains(device) && fleet.device(*device).is_some()
-        })
-}
-
-/// Returns the change of a device after a plan, if the plan changes it.
-fn attempts_after(own: &Loaded, made: &Plan, now: UnixMs) -> HashMap<DeviceId, Attempt> {
-    let mut after = HashMap::new();
-    for closed in &made.closed {
-        let device = kept_device_id(closed.device);
-        if let Some(kept) = own.attempts.get(&device) {
-            let outcome = closed.outcome.clone();
-            after.insert(
-                device,
-                Attempt {
-                    outcome,
-                    ..kept.attempt()
-                },
-            );
-        }
-    }
-    for assignment in &made.assignments {
-        after.insert(kept_device_id(assignment.device), begun(assignment, now));
-    }
-    after
-}
-
-const fn begun(assignment: &Assignment, now: UnixMs) -> Attempt {
-    Attempt {
-        direction: assignment.direction,
-        from: assignment.from,
-        to: assignment.to,
-        begun_at: now,
-        outcome: Outcome::Open,
-    }
-}
-
-/// Returns the rows that say something new.
-fn rows(
-    own: &Loaded,
-    made: &Plan,
-    published: &HashMap<DeviceId, Published>,
-    now_ms: i64,
-) -> Vec<RolloutDevice> {
-    let attempts = attempts_after(own, made, super::moment(now_ms));
-    let begun: HashMap<DeviceId, &Assignment> = made
-        .assignments
-        .iter()
-        .map(|one| (kept_device_id(one.device), one))
-        .collect();
-    let mut rows = Vec::new();
-    for place in &made.places {
-        let device = kept_device_id(place.device);
-        let before = own.rows.get(&device);
-        let word = place.standing.word();
-        let wave = place.wave.map(u32::from);
-        let attempt = attempts.get(&device);
-        let is_same = before.is_some_and(|before| {
-            before.status == word && before.wave == wave && attempt.is_none()
-        });
-        // A sentence with a time in it changes all the time.
-        if is_same && before.is_some_and(|before| now_ms - before.updated_ms < REASON_MS) {
-            continue;
-        }
-        let reason = place.standing.to_string();
-        if is_same && before.is_some_and(|before| before.reason == reason) {
-            continue;
-        }
-        let new = begun.get(&device);
-        let state = published.get(&device);
-        let manifest = match new {
-            Some(assignment) => assignment.to.and_then(|to| {
-                let manifests = &state?.manifests;
-                Some(
-                    manifests
-                        .get(&kept_deployment_id(to.deployment))?
-                        .to_string(),
-                )
-            }),
-            None => own
-                .attempts
-                .get(&device)
-                .and_then(|kept| kept.manifest.clone()),
-        };
-        let attempts_before = before.map_or(0, |before| before.attempts);
-        rows.push(RolloutDevice {
-            rollout: own.record.id,
-            device,
-            wave,
-            status: word.to_owned(),
-            reason,
-            attempts: attempts_before.saturating_add(u32::from(new.is_some())),
-            state_version: match (new, state) {
-                (Some(_), Some(state)) => Some(state.version),
-                _ => before.and_then(|before| before.state_version),
-            },
-            attempt: match attempt {
-                Some(attempt) => Kept::of(attempt, manifest).text(),
-                None => before.and_then(|before| before.attempt.clone()),
-            },
-            updated_ms: now_ms,
-        });
-    }
-    rows
-}
-
-/// Counts failures of devices, and forgets them when a change succeeds.
-async fn count_failures(
-    write: &mut Write,
-    scope: &Scope,
-    fleet: &Fleet,
-    own: &Loaded,
-    made: &Plan,
-) -> Result<(), RolloutError> {
-    for closed in &made.closed {
-        let device = kept_device_id(closed.device);
-        let is_forward = own.attempts.get(&device).is_some_and(Kept::is_forward);
-        let (fails, succeeds) = match &closed.outcome {
-            Outcome::Failed { .. } => (true, false),
-            Outcome::Succeeded { .. } => (false, true),
-            _ => (false, false),
-        };
-        let had = fleet
-            .device(device)
-            .is_some_and(|device| device.failures > 0);
-        if !is_forward || !(fails || (succeeds && had)) {
-            continue;
-        }
-        let mut record: Device = write.one(scope, device).await?;
-        record.failures = if fails {
-            record.failures.saturating_add(1)
-        } else {
-            0
-        };
-        write.update(scope, &record, &Audit::part()).await?;
-    }
-    Ok(())
-}
-
-/// Brings what is known of the fleet to what was kept.
-fn follow(fleet: &mut Fleet, own: &mut Loaded, made: &Plan, record: thimble_hub_store::Rollout) {
-    let app = fleet.app(own.record.deployment);
-    let same_app: BTreeSet<DeploymentId> = fleet
-        .deployments
-        .keys()
-        .copied()
-        .filter(|deployment| fleet.app(*deployment) == app)
-        .collect();
-    let (id, deployment) = (own.record.id, own.record.deployment);
-    for closed in &made.closed {
-        let device = kept_device_id(closed.device);
-        // What took too long may still come about.
-        if matches!(closed.outcome, Outcome::TimedOut { .. }) {
-            continue;
-        }
-        own.attempts.remove(&device);
-        if let Some(device) = fleet.device_mut(device) {
-            device.open.retain(|(rollout, _)| *rollout != id);
-        }
-    }
-    for assignment in &made.assignments {
-        let attempt = begun(assignment, UnixMs(0));
-        let device = kept_device_id(assignment.device);
-        own.attempts.insert(device, Kept::of(&attempt, None));
-        if let Some(device) = fleet.device_mut(device) {
-            device
-                .assignments
-                .retain(|(one, _)| !same_app.contains(one));
-            if let Some(to) = assignment.to {
-                device
-                    .assignments
-                    .push((kept_deployment_id(to.deployment), to.revision));
-            }
-            device.open.retain(|(rollout, _)| *rollout != id);
-            device.open.push((id, deployment));
-        }
-    }
-    own.record = record;
 }

@@ -26,11 +26,20 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) async fn new() -> Self {
-        Self::with(true).await
+        Self::made(true, 7).await
+    }
+
+    /// One with another master key.
+    pub(crate) async fn with_key(byte: u8) -> Self {
+        Self::made(true, byte).await
     }
 
     /// One that may or may not tell addresses of private networks.
     pub(crate) async fn with(allow_private: bool) -> Self {
+        Self::made(allow_private, 7).await
+    }
+
+    async fn made(allow_private: bool, byte: u8) -> Self {
         // Clients of the tests are made with TLS, even if nothing here is encrypted.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = TempDir::new().unwrap();
@@ -42,7 +51,7 @@ impl Node {
         };
         let hub = Hub::builder(settings)
             .clock(Arc::clone(&clock) as _)
-            .master(MasterKey::from_bytes(&[7; 32]))
+            .master(MasterKey::from_bytes(&[byte; 32]))
             .build()
             .await
             .unwrap();

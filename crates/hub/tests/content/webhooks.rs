@@ -230,7 +230,7 @@ async fn who_fails_for_days_is_told_nothing_more() {
     let mut receiver = Receiver::start().await;
     let id = webhook(&node, acme, &receiver.url, json!([])).await;
     let deliverer = Deliverer::new(Arc::clone(&node.hub)).unwrap();
-    receiver.answer(&[503; 200]);
+    receiver.answer(&[503; 10_000]);
     happen(&node, acme, "device.enrolled").await;
     for _ in 0..75 {
         deliverer.deliver_due().await.unwrap();
@@ -248,6 +248,7 @@ async fn who_fails_for_days_is_told_nothing_more() {
             .is_some_and(|failure| failure.contains("last of 30 attempts"))
     }));
     receiver.count();
+    receiver.answers.lock().unwrap().clear();
     // What is in the queue is given up, and nothing is added.
     let queued = deliveries(&node).await.len();
     happen(&node, acme, "device.enrolled").await;

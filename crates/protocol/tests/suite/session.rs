@@ -544,6 +544,21 @@ fn a_certificate_is_renewed_between_polls() {
 }
 
 #[test]
+fn a_certificate_is_renewed_beside_a_poll_that_waits() {
+    let parallel = Settings {
+        is_parallel: true,
+        wait_s: 60,
+        ..settings()
+    };
+    let mut session = Session::new(parallel, 1, 0, Some(tag(3)));
+    let mut now = 0;
+    assert_eq!(send(&mut session, &mut now).kind, Kind::Poll);
+    session.renew(now, &samples::enrol_request());
+    assert_eq!(send(&mut session, &mut now).kind, Kind::Enrol);
+    assert_eq!(session.next(now), Step::Busy);
+}
+
+#[test]
 fn a_blob_goes_on_where_it_stopped() {
     let mut session = session();
     let digest = Digest::of(b"layer");

@@ -79,6 +79,8 @@ pub(crate) struct Row {
     pub(crate) attempt: Option<Attempt>,
     pub(crate) state_version: u64,
     pub(crate) word: &'static str,
+    /// The device tried the rollout's revision, whatever was done since.
+    pub(crate) has_failed: bool,
 }
 
 /// A rollout.

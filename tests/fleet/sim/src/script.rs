@@ -69,6 +69,7 @@ fn stage(words: &Words<'_>) -> Result<World> {
     let settings = Settings {
         poll_s,
         wait_s,
+        is_parallel: wait_s > 0,
         ..Settings::default()
     };
     let device = |index| Device::new(index, 1, Habits::GOOD, settings.clone(), 0);

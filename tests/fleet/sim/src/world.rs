@@ -116,6 +116,8 @@ pub(crate) struct World {
     executors: [Executor; 2],
     /// Milliseconds between two looks of an executor, and those that keeping takes at most.
     pub(crate) pace_ms: u64,
+    /// When an executor last looked at rollouts.
+    looked_ms: u64,
     /// The budget of a line that all rollouts have.
     pub(crate) budget: Option<Budget>,
     /// Devices of each line, and how many of them are changing in truth.
@@ -167,6 +169,7 @@ impl World {
             random: Random::of(seed, 0x0077_0721),
             executors: [Executor::default(); 2],
             pace_ms: 2_000,
+            looked_ms: 0,
             budget: None,
             lines,
             sabotage: Sabotage::None,

@@ -71,7 +71,7 @@ async fn deploy(world: &World, device: &Device) -> (Digest, Digest) {
     state.items.push(Item {
         deployment: manifest.deployment,
         manifest: digest,
-        manifest_bytes: envelope.len() as u32,
+        manifest_bytes: u32::try_from(envelope.len()).unwrap(),
         override_reason: None,
     });
     world.node.publish(tenant, &[state]).await.unwrap();

@@ -248,8 +248,18 @@ async fn devices_of_an_older_intermediate_still_come_in() {
         .rotate_intermediate("test", now())
         .await
         .unwrap();
+    // The node hears of it, and issues with the new one without being started again.
+    let mut number = 2;
+    let new = loop {
+        let new = world.device(&number.to_string()).await;
+        if new.issued.as_ref().unwrap().chain[1] != old.issued.as_ref().unwrap().chain[1] {
+            break new;
+        }
+        number += 1;
+    };
+    assert!(gets_in(&world, &old).await);
+    assert!(gets_in(&world, &new).await);
     let world = world.again(|_| {}).await;
-    let new = world.device("2").await;
     assert_ne!(
         old.issued.as_ref().unwrap().chain[1],
         new.issued.as_ref().unwrap().chain[1]

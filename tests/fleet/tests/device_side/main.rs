@@ -1,5 +1,11 @@
 //! The devices' side of a hub, as devices find it: real TLS, a real store, real blobs.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise, its parts that are no test functions too"
+)]
+
 mod blobs;
 mod certificates;
 mod enrolment;

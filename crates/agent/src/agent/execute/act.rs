@@ -52,30 +52,7 @@ impl Agent {
     ) {
         let step = self.part_mut(deployment).map(|part| part.step);
         let Some(envelope) = envelope else {
-            let blob = self.manifest_blob(deployment, digest);
-            let was_fetched = self
-                .part_mut(deployment)
-                .is_some_and(|part| core::mem::replace(&mut part.was_fetched, true));
-            match blob {
-                Some(blob) if !was_fetched => {
-                    let ticket = self.open_ticket(Doing::Fetch { deployment }, None);
-                    turn.actions.push(Action::Fetch { ticket, blob });
-                }
-                Some(_) | None => {
-                    let text = String::from(
-                        "its manifest is not on the device any more and cannot be had",
-                    );
-                    self.not_done(
-                        turn,
-                        deployment,
-                        Failure {
-                            code: ReasonCode::Unavailable,
-                            text,
-                            is_passing: true,
-                        },
-                    );
-                }
-            }
+            self.missing_part(turn, deployment, digest);
             return;
         };
         let opened = turn.trust.reopen_manifest(envelope, digest);
@@ -110,6 +87,25 @@ impl Agent {
                 );
             }
         }
+    }
+
+    /// Has a manifest fetched that is not on the device any more, once.
+    fn missing_part(&mut self, turn: &mut Turn<'_>, deployment: DeploymentId, digest: Digest) {
+        let blob = self.manifest_blob(deployment, digest);
+        let part = self.part_mut(deployment);
+        let was_fetched = part.is_some_and(|part| core::mem::replace(&mut part.was_fetched, true));
+        if let Some(blob) = blob.filter(|_| !was_fetched) {
+            let ticket = self.open_ticket(Doing::Fetch { deployment }, None);
+            turn.actions.push(Action::Fetch { ticket, blob });
+            return;
+        }
+        let text = String::from("its manifest is not on the device any more and cannot be had");
+        let failure = Failure {
+            code: ReasonCode::Unavailable,
+            text,
+            is_passing: true,
+        };
+        self.not_done(turn, deployment, failure);
     }
 
     /// The blob of a manifest of one of a deployment's versions.

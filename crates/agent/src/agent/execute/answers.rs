@@ -5,6 +5,7 @@ use thimble_protocol::report::{DeploymentState, Phase};
 
 use super::super::work::{Observation, Part, PartStep};
 use super::super::{Agent, Turn};
+use crate::kept::{Trial, Version};
 
 impl Agent {
     pub(in super::super) fn stopped(&mut self, deployment: DeploymentId) {
@@ -26,7 +27,7 @@ impl Agent {
             return;
         };
         if trial.is_rolling_back {
-            self.rolled_back(turn, deployment);
+            self.rolled_back(turn, deployment, Some(&trial));
             return;
         }
         entry.removed = entry.running.take().map(|version| version.manifest);
@@ -45,10 +46,9 @@ impl Agent {
         };
         part.failures = 0;
         if part.step == PartStep::PutBack {
-            if let Some(entry) = self.kept.entry_mut(deployment) {
-                entry.trial = None;
-            }
-            self.rolled_back(turn, deployment);
+            let entry = self.kept.entry_mut(deployment);
+            let trial = entry.and_then(|entry| entry.trial.take());
+            self.rolled_back(turn, deployment, trial.as_ref());
             return;
         }
         part.step = PartStep::Probation;
@@ -71,8 +71,8 @@ impl Agent {
         }
     }
 
-    /// What was before runs again.
-    pub(super) fn rolled_back(&mut self, turn: &mut Turn<'_>, deployment: DeploymentId) {
+    /// What was before runs again, instead of what was tried.
+    fn rolled_back(&mut self, turn: &mut Turn<'_>, deployment: DeploymentId, trial: Option<&Trial>) {
         let Some(entry) = self.kept.entry_mut(deployment) else {
             return;
         };
@@ -94,6 +94,9 @@ impl Agent {
             self.set(deployment, DeploymentState::Installed, Phase::Idle, None);
         } else if is_as_declared {
             self.set(deployment, DeploymentState::Removed, Phase::Idle, reason);
+        } else if trial.is_some_and(|trial| !self.is_wanted(deployment, trial.target.as_ref())) {
+            // What failed is not what is declared by now, of which nothing can be said yet.
+            self.describe_next(deployment);
         } else {
             self.set(
                 deployment,
@@ -104,5 +107,23 @@ impl Agent {
         }
         self.end_part(deployment);
         self.save(turn);
+    }
+
+    /// Whether this is what is declared.
+    fn is_wanted(&self, deployment: DeploymentId, version: Option<&Version>) -> bool {
+        let entry = self.kept.entry(deployment);
+        let wanted = entry.and_then(|entry| entry.wanted.as_ref());
+        wanted.map(|wanted| wanted.manifest) == version.map(|version| version.manifest)
+    }
+
+    /// Something is at its end, and something else is declared meanwhile: its turn comes.
+    pub(in super::super) fn describe_next(&mut self, deployment: DeploymentId) {
+        let entry = self.kept.entry(deployment);
+        let state = if entry.is_some_and(|entry| entry.wanted.is_some()) {
+            DeploymentState::Pending
+        } else {
+            DeploymentState::Removing
+        };
+        self.set(deployment, state, Phase::Idle, None);
     }
 }

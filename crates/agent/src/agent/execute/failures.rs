@@ -7,11 +7,10 @@ use alloc::vec::Vec;
 use thimble_protocol::DeploymentId;
 use thimble_protocol::report::{DeploymentState, Phase, Reason, ReasonCode};
 
-use super::super::work::PartStep;
+use super::super::work::{Part, PartStep, Work};
 use super::super::{Agent, Turn};
 use super::{ATTEMPTS_MAX, LATER_MS};
 use crate::event::Failure;
-use crate::kept::Entry;
 use crate::kept::Trial;
 
 impl Agent {
@@ -53,7 +52,13 @@ impl Agent {
                 self.mark_back(deployment, failure.code, failure.text, not_before_ms);
                 self.take_back(turn, deployment);
             }
-            _ => self.break_off(turn, deployment, failure),
+            _ => {
+                self.break_off(turn, deployment, failure);
+                if is_removal {
+                    // What comes may need its room, or its name.
+                    self.take_back(turn, deployment);
+                }
+            }
         }
     }
 
@@ -116,68 +121,76 @@ impl Agent {
     /// What is marked to be put back is put back, and what depends on it too.
     fn take_back(&mut self, turn: &mut Turn<'_>, deployment: DeploymentId) {
         let is_tight = self.kept.is_tight;
-        let is_update = |entry: &&Entry| {
-            entry
-                .trial
-                .as_ref()
-                .is_some_and(|trial| trial.target.is_some())
-        };
-        let updates: Vec<DeploymentId> = self
-            .kept
-            .entries
-            .iter()
-            .filter(is_update)
-            .map(|entry| entry.deployment)
-            .collect();
         let mut failed = Vec::from([deployment]);
         while let Some(one) = failed.pop() {
-            let Some(executing) = self.executing() else {
-                break;
-            };
-            let mut dependents = Vec::new();
-            for part in &mut executing.parts {
-                if part.deployment == one {
-                    part.roll_back();
-                }
-                let depends = part
-                    .manifest
-                    .as_ref()
-                    .is_some_and(|manifest| manifest.depends_on.contains(&one));
-                let is_tried = !matches!(
-                    part.step,
-                    PartStep::StopTried | PartStep::PutBack | PartStep::Over
-                );
-                let is_bound = depends || (is_tight && updates.contains(&part.deployment));
-                if is_bound && is_tried {
-                    dependents.push(part.deployment);
-                }
+            if let Some(part) = self
+                .part_mut(one)
+                .filter(|part| part.step != PartStep::Over)
+            {
+                part.roll_back();
             }
-            for dependent in dependents {
+            for bound in self.bound_to(one) {
+                let text = if is_tight {
+                    format!("{one} failed, and there is no room for that as it was beside this")
+                } else {
+                    format!("{one}, on which it depends, failed")
+                };
                 let reason = Reason {
                     code: ReasonCode::Dependency,
-                    text: if is_tight {
-                        format!("{one} failed, and there is no room for that as it was beside this")
-                    } else {
-                        format!("{one}, on which it depends, failed")
-                    },
+                    text,
                 };
                 self.set(
-                    dependent,
+                    bound,
                     DeploymentState::Failed,
                     Phase::RollingBack,
                     Some(reason),
                 );
                 if let Some(trial) = self
                     .kept
-                    .entry_mut(dependent)
+                    .entry_mut(bound)
                     .and_then(|entry| entry.trial.as_mut())
                 {
                     trial.is_rolling_back = true;
                 }
-                failed.push(dependent);
+                failed.push(bound);
             }
         }
         self.save(turn);
+    }
+
+    /// Deployments that are tried and cannot stay if another one is put back or stays: they depend on it, need its room, or
+    /// are to have its name.
+    fn bound_to(&self, one: DeploymentId) -> Vec<DeploymentId> {
+        let holder = self.kept.entry(one).filter(|entry| entry.running.is_some());
+        let app = holder.map(|entry| entry.app.as_str());
+        let Work::Executing(executing) = &self.work else {
+            return Vec::new();
+        };
+        let is_tried = |part: &&Part| {
+            let is_back = matches!(
+                part.step,
+                PartStep::StopTried | PartStep::PutBack | PartStep::Over
+            );
+            part.deployment != one && !is_back
+        };
+        let is_bound = |part: &&Part| {
+            let entry = self.kept.entry(part.deployment);
+            let trial = entry.and_then(|entry| entry.trial.as_ref());
+            let is_update =
+                trial.is_some_and(|trial| trial.target.is_some() && !trial.is_rolling_back);
+            let depends = part
+                .manifest
+                .as_ref()
+                .is_some_and(|manifest| manifest.depends_on.contains(&one));
+            let has_name = app.is_some() && entry.map(|entry| entry.app.as_str()) == app;
+            is_update && (self.kept.is_tight || depends || has_name)
+        };
+        let parts = executing.parts.iter();
+        parts
+            .filter(is_tried)
+            .filter(is_bound)
+            .map(|part| part.deployment)
+            .collect()
     }
 
     /// Notes that what is tried failed, and is not to be tried again.

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use thimble_image::Digest;
-use thimble_protocol::report::{DeploymentState, Phase, Reason, ReasonCode};
+use thimble_protocol::report::{Phase, Reason, ReasonCode};
 use thimble_protocol::{DeploymentId, Manifest};
 
 use super::super::plan::Left;
@@ -125,21 +125,7 @@ impl Agent {
                     refusal.text,
                 )
             })?;
-        if manifest.deployment != deployment {
-            let text = format!("its manifest is {}'s", manifest.deployment);
-            return Err(refuse(ReasonCode::Invalid, text));
-        }
-        let Some(entry) = self.kept.entry(deployment) else {
-            return Err(refuse(
-                ReasonCode::Invalid,
-                String::from("it is not declared"),
-            ));
-        };
-        if !entry.app.is_empty() && entry.running.is_some() && entry.app != manifest.app {
-            let text = format!(
-                "its app is `{}` here and cannot become `{}`: make another deployment",
-                entry.app, manifest.app
-            );
+        if let Some(text) = self.contradiction(deployment, &manifest) {
             return Err(refuse(ReasonCode::Invalid, text));
         }
         let manifest_bytes = u32::try_from(envelope.len()).unwrap_or(u32::MAX);
@@ -156,23 +142,26 @@ impl Agent {
             secrets,
         };
         if let Some(code) = self.kept.failure_of(&version) {
-            let text = format!(
-                "it failed here before ({code:?}), and is refused until it or a secret of it changes"
-            );
-            return Err(Box::new(Left {
-                state: DeploymentState::Failed,
-                phase: Phase::RolledBack,
-                reason: Reason {
-                    code: ReasonCode::FailedBefore,
-                    text,
-                },
-                not_before_ms: u64::MAX,
-            }));
+            return Err(Box::new(Left::failed_before(code)));
         }
         if let Some(entry) = self.kept.entry_mut(deployment) {
             entry.app.clone_from(&manifest.app);
         }
         Ok((Box::new(manifest), version))
+    }
+
+    /// Why a manifest cannot be one of this deployment, if it cannot.
+    fn contradiction(&self, deployment: DeploymentId, manifest: &Manifest) -> Option<String> {
+        if manifest.deployment != deployment {
+            return Some(format!("its manifest is {}'s", manifest.deployment));
+        }
+        let entry = self.kept.entry(deployment)?;
+        let is_renamed =
+            !entry.app.is_empty() && entry.running.is_some() && entry.app != manifest.app;
+        is_renamed.then(|| {
+            let (app, other) = (&entry.app, &manifest.app);
+            format!("its app is `{app}` here and cannot become `{other}`: make another deployment")
+        })
     }
 
     /// The secrets that a manifest uses, or the name of one that is not there.

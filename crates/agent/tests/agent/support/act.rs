@@ -41,10 +41,7 @@ impl Device {
                 if self.stored.contains(&blob.digest) && !self.rotten.remove(&blob.digest) {
                     return Some(Answer::Done(ticket));
                 }
-                let is_faulty = self.manifests.values().any(|(_, manifest, fault)| {
-                    let mut images = manifest.containers.iter().map(|container| &container.image);
-                    *fault == Fault::Unavailable && images.any(|image| image.layer == blob.digest)
-                });
+                let is_faulty = self.unavailable.contains(&blob.digest);
                 if !self.is_hub_up || is_faulty {
                     let failure = Failure {
                         code: ReasonCode::Unavailable,
@@ -157,7 +154,7 @@ impl Device {
         let failure = Failure {
             code: ReasonCode::StartFailed,
             text: "the device is busy".into(),
-            is_passing: self.failing % 2 == 0,
+            is_passing: self.failing.is_multiple_of(2),
         };
         Some(Answer::Failed(ticket, failure))
     }

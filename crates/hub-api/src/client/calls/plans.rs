@@ -137,8 +137,8 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`](super::super::ClientError), as for every call.
-    pub async fn preview_placement(&self, deployment: &NewDeployment) -> Said<Placement> {
-        self.json(Call::new(Method::POST, &["deployments", "placement"]).body(deployment)?)
+    pub async fn placement(&self, deployment: &str) -> Said<Placement> {
+        self.json(Call::get(&["deployments", deployment, "placement"]))
             .await
     }
 

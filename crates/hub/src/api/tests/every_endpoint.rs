@@ -111,6 +111,8 @@ async fn populate(site: &Site, token: &str) -> Names {
         site.json("POST", "/v1/deployments", token, &deployment)
             .await,
     );
+    let rollout = json!({ "deployment": "victims-deployment" });
+    let rollout = made(site.json("POST", "/v1/rollouts", token, &rollout).await).json();
     made(
         site.json(
             "PUT",
@@ -145,7 +147,7 @@ async fn populate(site: &Site, token: &str) -> Names {
         ("user", "victims-user".to_owned()),
         ("token", new["id"].as_str().unwrap().to_owned()),
         ("request", logs["id"].as_str().unwrap().to_owned()),
-        ("rollout", "01890a5d-ac96-774b-bcce-b302099a8057".to_owned()),
+        ("rollout", rollout["id"].as_str().unwrap().to_owned()),
     ])
 }
 

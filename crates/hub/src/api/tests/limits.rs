@@ -128,3 +128,55 @@ async fn one_address_has_only_so_many_connections() {
     });
     answered.await.unwrap();
 }
+
+#[tokio::test]
+async fn operators_are_served_over_tls_with_a_certificate_of_ones_own() {
+    let place = tempfile::tempdir().unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let certificate = parameters.self_signed(&key).unwrap();
+    let write = |name: &str, text: String| {
+        let path = place.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let certificate = write("hub.pem", certificate.pem());
+    let key = write("hub.key", key.serialize_pem());
+    let site = Site::with(|settings| {
+        settings.operators.certificate = Some(certificate.clone());
+        settings.operators.key = Some(key.clone());
+    })
+    .await;
+    assert_eq!(site.admin().whoami().await.unwrap().user, "root");
+    // Who does not speak TLS gets nothing, and whoever does not believe the hub sends it nothing.
+    let address = site.url.trim_start_matches("https://localhost:");
+    let mut stream = TcpStream::connect(format!("127.0.0.1:{address}"))
+        .await
+        .unwrap();
+    stream
+        .write_all(b"GET /v1/health HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    drop(stream.read_to_end(&mut answer).await);
+    assert!(!answer.starts_with(b"HTTP"));
+    let strange = thimble_hub_api::Client::new(&thimble_hub_api::client::Settings {
+        url: site.url.clone(),
+        token: Some(site.root.clone()),
+        tenant: None,
+        trust: thimble_hub_api::client::Trust::Machine,
+    });
+    let refused = strange.unwrap().whoami().await.unwrap_err();
+    assert!(refused.to_string().contains("certificate"), "{refused}");
+    // A key of somebody else is told at the start.
+    let mut settings = site.hub.settings.operators.clone();
+    settings.key = Some(write(
+        "other.key",
+        rcgen::KeyPair::generate().unwrap().serialize_pem(),
+    ));
+    let refused = crate::api::acceptor(&settings).err().unwrap();
+    assert!(
+        refused.to_string().contains("belong to each other"),
+        "{refused}"
+    );
+}

@@ -94,13 +94,18 @@ impl Site {
         };
         let root = found(&hub, &founder).await.unwrap().secret;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let tls = crate::api::acceptor(&hub.settings.operators).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let url = match tls {
+            None => format!("http://127.0.0.1:{port}"),
+            Some(_) => format!("https://localhost:{port}"),
+        };
         let (stop, mut stopped) = watch::channel(false);
         let router = crate::api::router(Arc::clone(&hub));
         let settings = hub.settings.operators.clone();
         tokio::spawn(async move {
             let done = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
-            crate::api::serve(listener, None, router, &settings, done).await;
+            crate::api::serve(listener, tls, router, &settings, done).await;
         });
         Self {
             hub,
@@ -122,7 +127,10 @@ impl Site {
             url: self.url.clone(),
             token: Some(token.to_owned()),
             tenant: tenant.map(str::to_owned),
-            trust: Trust::Machine,
+            trust: match &self.hub.settings.operators.certificate {
+                None => Trust::Machine,
+                Some(certificate) => Trust::File(certificate.clone()),
+            },
         })
         .unwrap()
     }
@@ -233,6 +241,7 @@ impl Site {
             "/v1/claim-codes",
             "/v1/apps",
             "/v1/deployments",
+            "/v1/rollouts",
             "/v1/secrets",
             "/v1/webhooks",
             "/v1/audit",

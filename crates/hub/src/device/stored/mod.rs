@@ -1,5 +1,6 @@
 //! The fleet as the store and the blobs keep it.
 
+mod admission;
 mod blobs;
 mod enrol;
 mod report;

@@ -70,17 +70,35 @@ async fn take(wake: &Wake, fleet: &StoredFleet, side: &DeviceSide) -> Result<(),
             topic: Topic::Keys,
             tenant,
             ..
-        } => match tenant {
-            Some(tenant) => side.forget_keys(TenantId(tenant.bytes())),
-            None => side.forget_all_keys(),
-        },
+        } => {
+            match tenant {
+                Some(tenant) => side.forget_keys(TenantId(tenant.bytes())),
+                None => side.forget_all_keys(),
+            }
+            if tenant.is_none_or(|tenant| tenant == thimble_hub_store::TenantId::HUB) {
+                take_authority(fleet, side).await?;
+            }
+        }
         Wake::Everything => {
             side.forget_all_keys();
+            take_authority(fleet, side).await?;
             side.fill().await?;
         }
         Wake::Changed { .. } => {}
     }
     Ok(())
+}
+
+/// Issues and believes with the authority as it is kept now: somebody may have rotated the intermediate.
+async fn take_authority(fleet: &StoredFleet, side: &DeviceSide) -> Result<(), FleetError> {
+    let unavailable = |error| FleetError::Unavailable(Box::new(error));
+    let authority = fleet
+        .vault
+        .device_authority(side.now())
+        .await
+        .map_err(unavailable)?;
+    side.replace_authority(Arc::new(authority))
+        .map_err(|error| FleetError::Unavailable(Box::new(error)))
 }
 
 async fn look_again(

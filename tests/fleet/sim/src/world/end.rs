@@ -1,7 +1,7 @@
 //! The end: time has run on with nothing failing. Every device has what is declared or what it had before, and for each that is
 //! not as declared the planner gives a reason.
 
-use thimble_protocol::report::{DeploymentState, Phase};
+use thimble_protocol::report::{DeploymentState, Phase, ReasonCode};
 
 use super::World;
 use crate::apps::place_of;
@@ -55,9 +55,13 @@ impl World {
                 continue;
             }
             let name = &self.apps.deployments[place].name;
-            let good = one.truth.good.iter().find(|(other, _)| *other == place).and_then(|(_, good)| *good);
             let mut statuses = status.deployments.iter().map(|(_, one)| one);
             let said = statuses.find(|one| place_of(one.deployment) == place);
+            let mut good = one.truth.good.iter();
+            let [last, before] = good.find(|(other, _)| *other == place).map_or([None; 2], |(_, good)| *good);
+            // One that lost the hub after it was kept is taken back to what was before it.
+            let lost = said.is_some_and(|said| said.reason.as_ref().is_some_and(|reason| reason.code == ReasonCode::HubNotReached));
+            let good = if lost && running == before { before } else { last };
             let revision = |digest| self.apps.found(digest).map(|one| one.revision);
             if running != good {
                 return Some(format!(

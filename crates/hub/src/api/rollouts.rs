@@ -1,0 +1,418 @@
+//! How devices get from what they have to what was declared. What is done is the executor's; this takes orders and tells how
+//! it is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use thimble_hub_api::rollout::{
+    NewRollout, Policy, Preview, Rollout as RolloutView, RolloutDevice as DeviceView, RolloutState,
+};
+use thimble_hub_api::{Page, Problem, ProblemKind};
+use thimble_hub_store::{
+    Deployment, Device, DeviceId, Read, Rollout, RolloutId, RolloutState as Stored, Scope,
+};
+use thimble_rollout::Standing;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::allowed::{Allowed, Needs, ToApprove, ToRead, ToRollouts};
+use super::lookup::{by_id, named};
+use super::reply::{Answer, Fault};
+use super::request::{Asked, Declared, Named, Nothing, Paged, Reason, limit};
+use crate::hub::Hub;
+use crate::model::timestamp;
+use crate::rollouts::{self, Request, RolloutError, Vote};
+
+/// Devices of a preview that are told one by one, at most.
+const TOLD_MAX: usize = 1000;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Hub>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(preview))
+        .routes(routes!(inspect))
+        .routes(routes!(devices))
+        .routes(routes!(approve))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
+        .routes(routes!(abort))
+        .routes(routes!(roll_back))
+}
+
+impl From<RolloutError> for Fault {
+    fn from(error: RolloutError) -> Self {
+        let kind = match &error {
+            RolloutError::Policy(_)
+            | RolloutError::Selector { .. }
+            | RolloutError::Placement(_)
+            | RolloutError::NoRevision { .. } => ProblemKind::Invalid,
+            RolloutError::State(_)
+            | RolloutError::BeingRemoved
+            | RolloutError::NothingToApprove { .. } => ProblemKind::WrongState,
+            RolloutError::WrongRole { .. } | RolloutError::OwnRollout => ProblemKind::Forbidden,
+            RolloutError::Store(_) => ProblemKind::NotReady,
+            _ => ProblemKind::HubFault,
+        };
+        match error {
+            RolloutError::Store(error) => error.into(),
+            error if kind == ProblemKind::HubFault => {
+                tracing::error!(error = %super::reply::chain(&error), "a rollout failed");
+                Self::new(
+                    kind,
+                    "the rollout could not be dealt with; the hub's log says more to its administrator",
+                )
+            }
+            error => Self::new(kind, super::reply::chain(&error)),
+        }
+    }
+}
+
+const fn state(stored: Stored) -> RolloutState {
+    match stored {
+        Stored::Planned => RolloutState::Planned,
+        Stored::WaitingApproval => RolloutState::WaitingApproval,
+        Stored::Running => RolloutState::Running,
+        Stored::Paused => RolloutState::Paused,
+        Stored::Aborted => RolloutState::Aborted,
+        Stored::RollingBack => RolloutState::RollingBack,
+        Stored::Finished => RolloutState::Finished,
+        Stored::Failed => RolloutState::Failed,
+    }
+}
+
+async fn view(read: &mut Read, scope: &Scope, rollout: Rollout) -> Answer<RolloutView> {
+    let counts: BTreeMap<String, u64> = read
+        .count_rollout_devices(scope, rollout.id)
+        .await?
+        .into_iter()
+        .collect();
+    let author = rollout
+        .memory
+        .get("author")
+        .and_then(|author| author.as_str());
+    Ok(RolloutView {
+        id: rollout.id.to_string(),
+        deployment: rollout.deployment.to_string(),
+        revision: rollout.target,
+        policy: serde_json::from_value::<Policy>(rollout.policy.clone()).unwrap_or_default(),
+        state: state(rollout.state),
+        wave: rollout.wave,
+        reason: rollout.reason,
+        counts,
+        created_at: timestamp(rollout.created_ms),
+        author: author.unwrap_or_default().to_owned(),
+    })
+}
+
+/// Lists the rollouts, oldest first.
+#[utoipa::path(get, path = "/v1/rollouts", tag = "rollouts", params(Paged),
+    responses((status = 200, body = Page<RolloutView>)))]
+async fn list(
+    State(hub): State<Arc<Hub>>,
+    caller: Allowed<ToRead>,
+    Asked(paged): Asked<Paged>,
+) -> Answer<Json<Page<RolloutView>>> {
+    let rows = paged.rows::<RolloutId>()?;
+    let scope = caller.scope();
+    let mut read = hub.store.read().await?;
+    let listed = read.page::<Rollout>(&scope, &[], &rows).await?;
+    let mut items = Vec::with_capacity(listed.items.len());
+    for rollout in listed.items {
+        items.push(view(&mut read, &scope, rollout).await?);
+    }
+    Ok(Json(Page {
+        items,
+        next: listed.next,
+    }))
+}
+
+/// What is asked for: the deployment, and the revision that it is about.
+pub(super) async fn request<N: Needs>(
+    read: &mut Read,
+    caller: &Allowed<N>,
+    new: &NewRollout,
+) -> Answer<Request> {
+    let deployment = named::<Deployment>(read, &caller.scope(), &new.deployment).await?;
+    let revision = new.revision.unwrap_or(deployment.latest);
+    if revision == rollouts::REMOVAL {
+        return Err(Fault::new(
+            ProblemKind::Invalid,
+            "revisions begin with 1: to take a deployment from its devices, remove it",
+        ));
+    }
+    Ok(Request {
+        deployment: deployment.id,
+        revision,
+        policy: new.policy.clone(),
+        author: caller.user(),
+    })
+}
+
+/// Begins a rollout: devices get this revision of the deployment, as carefully as the policy says. One of the same deployment
+/// that is under way is aborted.
+#[utoipa::path(post, path = "/v1/rollouts", tag = "rollouts", request_body = NewRollout,
+    responses((status = 201, body = RolloutView),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json"),
+        (status = 422, body = Problem, content_type = "application/problem+json")))]
+async fn create(
+    State(hub): State<Arc<Hub>>,
+    caller: Allowed<ToRollouts>,
+    Declared(new): Declared<NewRollout>,
+) -> Answer<(StatusCode, Json<RolloutView>)> {
+    let (scope, now_ms) = (caller.scope(), hub.now_ms());
+    let mut write = hub.store.write().await?;
+    let request = request(&mut write, &caller, &new).await?;
+    let audit = caller
+        .audit(
+            now_ms,
+            "rollout.create",
+            format!("deployment/{}", request.deployment),
+        )
+        .with(serde_json::json!({ "revision": request.revision }));
+    let rollout = rollouts::create(&mut write, &scope, &request, now_ms, &audit).await?;
+    let view = view(&mut write, &scope, rollout).await?;
+    write.commit().await?;
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// Tells what a rollout would do now, for each device with the reason, and does nothing.
+#[utoipa::path(post, path = "/v1/rollouts/preview", tag = "rollouts", request_body = NewRollout,
+    responses((status = 200, body = Preview),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 422, body = Problem, content_type = "application/problem+json")))]
+async fn preview(
+    State(hub): State<Arc<Hub>>,
+    caller: Allowed<ToRollouts>,
+    Declared(new): Declared<NewRollout>,
+) -> Answer<Json<Preview>> {
+    let mut read = hub.store.snapshot().await?;
+    let request = request(&mut read, &caller, &new).await?;
+    let made = rollouts::simulate(&mut read, &caller.scope(), &request, hub.now_ms()).await?;
+    let mut preview = Preview::default();
+    for (device, name, wave, standing) in made.devices {
+        let begins = matches!(standing, Standing::Begins { .. });
+        let (list, count) = if begins {
+            (&mut preview.begins, &mut preview.begins_count)
+        } else {
+            (&mut preview.waits, &mut preview.waits_count)
+        };
+        *count = count.saturating_add(1);
+        if list.len() < TOLD_MAX {
+            list.push(DeviceView {
+                device: device.to_string(),
+                name,
+                wave: wave.map(u32::from),
+                status: standing.word().to_owned(),
+                reason: standing.to_string(),
+            });
+        }
+    }
+    Ok(Json(preview))
+}
+
+/// Tells how a rollout is, and why.
+#[utoipa::path(get, path = "/v1/rollouts/{rollout}", tag = "rollouts",
+    params(("rollout" = String, Path, description = "The rollout's id")),
+    responses((status = 200, body = RolloutView),
+        (status = 404, body = Problem, content_type = "application/problem+json")))]
+async fn inspect(
+    State(hub): State<Arc<Hub>>,
+    caller: Allowed<ToRead>,
+    Named(id): Named<String>,
+) -> Answer<Json<RolloutView>> {
+    let scope = caller.scope();
+    let mut read = hub.store.read().await?;
+    let rollout = by_id::<Rollout>(&mut read, &scope, &id).await?;
+    view(&mut read, &scope, rollout).await.map(Json)
+}
+
+/// Lists the devices of a rollout, each with where it is and why.
+#[utoipa::path(get, path = "/v1/rollouts/{rollout}/devices", tag = "rollouts",
+    params(("rollout" = String, Path, description = "The rollout's id"), Paged),
+    responses((status = 200, body = Page<DeviceView>),
+        (status = 404, body = Problem, content_type = "application/problem+json")))]
+async fn devices(
+    State(hub): State<Arc<Hub>>,
+    caller: Allowed<ToRead>,
+    Named(id): Named<String>,
+    Asked(paged): Asked<Paged>,
+) -> Answer<Json<Page<DeviceView>>> {
+    let scope = caller.scope();
+    let mut rows = paged.rows::<DeviceId>()?;
+    rows.limit = limit(paged.limit)?;
+    let mut read = hub.store.read().await?;
+    let rollout = by_id::<Rollout>(&mut read, &scope, &id).await?;
+    let listed = read
+        .rollout_devices(&scope, rollout.id, None, &rows)
+        .await?;
+    let mut items = Vec::with_capacity(listed.items.len());
+    for row in listed.items {
+        let name = match read.one::<Device>(&scope, row.device).await {
+            Ok(device) => device.name,
+            // One that is no more.
+            Err(_) => String::new(),
+        };
+        items.push(DeviceView {
+            device: row.device.to_string(),
+            name,
+            wave: row.wave,
+            status: row.status,
+            reason: row.reason,
+        });
+    }
+    Ok(Json(Page {
+        items,
+        next: listed.next,
+    }))
+}
+
+/// Approves the wave that a rollout waits with, as one person.
+#[utoipa::path(post, path = "/v1/rollouts/{rollout}/approve", tag = "rollouts",
+    params(("rollout" = String, Path, description = "The rollout's id"),
+        ("Thimble-Reason" = String, Header, description = "Why")),
+    responses((status = 200, body = RolloutView),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json")))]
+async fn approve(
+    State(hub): State<Arc<Hub>>,
+    caller: Allowed<ToApprove>,
+    Named(id): Named<String>,
+    Reason(reason): Reason,
+    _: Nothing,
+) -> Answer<Json<RolloutView>> {
+    let (scope, now_ms) = (caller.scope(), hub.now_ms());
+    let mut write = hub.store.write().await?;
+    let rollout = by_id::<Rollout>(&mut write, &scope, &id).await?;
+    let audit = caller
+        .audit(now_ms, "rollout.approve", format!("rollout/{}", rollout.id))
+        .with(serde_json::json!({ "wave": rollout.wave }))
+        .because(reason.as_str());
+    let vote = Vote {
+        wave: None,
+        user: caller.user(),
+        roles: caller.roles(),
+        reason: Some(&reason),
+    };
+    let rollout = rollouts::approve(&mut write, &scope, rollout.id, &vote, now_ms, &audit).await?;
+    let view = view(&mut write, &scope, rollout).await?;
+    write.commit().await?;
+    Ok(Json(view))
+}
+
+/// What a rollout can be told, beside approval.
+#[derive(Clone, Copy)]
+enum Order {
+    Pause,
+    Resume,
+    Abort,
+    RollBack,
+}
+
+impl Order {
+    async fn give(
+        self,
+        hub: &Hub,
+        caller: &Allowed<ToRollouts>,
+        id: &str,
+        reason: &str,
+    ) -> Answer<Json<RolloutView>> {
+        let (scope, now_ms) = (caller.scope(), hub.now_ms());
+        let mut write = hub.store.write().await?;
+        let rollout = by_id::<Rollout>(&mut write, &scope, id).await?.id;
+        let action = match self {
+            Self::Pause => "rollout.pause",
+            Self::Resume => "rollout.resume",
+            Self::Abort => "rollout.abort",
+            Self::RollBack => "rollout.roll-back",
+        };
+        let audit = caller
+            .audit(now_ms, action, format!("rollout/{rollout}"))
+            .because(reason);
+        let rollout = match self {
+            Self::Pause => rollouts::pause(&mut write, &scope, rollout, reason, &audit).await,
+            Self::Resume => {
+                rollouts::resume(&mut write, &scope, rollout, reason, now_ms, &audit).await
+            }
+            Self::Abort => rollouts::abort(&mut write, &scope, rollout, reason, &audit).await,
+            Self::RollBack => {
+                rollouts::roll_back(&mut write, &scope, rollout, reason, &audit).await
+            }
+        }?;
+        let view = view(&mut write, &scope, rollout).await?;
+        write.commit().await?;
+        Ok(Json(view))
+    }
+}
+
+/// Lets no more devices begin.
+#[utoipa::path(post, path = "/v1/rollouts/{rollout}/pause", tag = "rollouts",
+    params(("rollout" = String, Path, description = "The rollout's id"),
+        ("Thimble-Reason" = String, Header, description = "Why")),
+    responses((status = 200, body = RolloutView),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json")))]
+async fn pause(
+    State(hub): State<Arc<Hub>>,
+    caller: Allowed<ToRollouts>,
+    Named(id): Named<String>,
+    Reason(reason): Reason,
+    _: Nothing,
+) -> Answer<Json<RolloutView>> {
+    Order::Pause.give(&hub, &caller, &id, &reason).await
+}
+
+/// Lets a paused rollout go on. Failures until now do not count any more.
+#[utoipa::path(post, path = "/v1/rollouts/{rollout}/resume", tag = "rollouts",
+    params(("rollout" = String, Path, description = "The rollout's id"),
+        ("Thimble-Reason" = String, Header, description = "Why")),
+    responses((status = 200, body = RolloutView),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json")))]
+async fn resume(
+    State(hub): State<Arc<Hub>>,
+    caller: Allowed<ToRollouts>,
+    Named(id): Named<String>,
+    Reason(reason): Reason,
+    _: Nothing,
+) -> Answer<Json<RolloutView>> {
+    Order::Resume.give(&hub, &caller, &id, &reason).await
+}
+
+/// Gives a rollout up. Devices that began finish.
+#[utoipa::path(post, path = "/v1/rollouts/{rollout}/abort", tag = "rollouts",
+    params(("rollout" = String, Path, description = "The rollout's id"),
+        ("Thimble-Reason" = String, Header, description = "Why")),
+    responses((status = 200, body = RolloutView),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json")))]
+async fn abort(
+    State(hub): State<Arc<Hub>>,
+    caller: Allowed<ToRollouts>,
+    Named(id): Named<String>,
+    Reason(reason): Reason,
+    _: Nothing,
+) -> Answer<Json<RolloutView>> {
+    Order::Abort.give(&hub, &caller, &id, &reason).await
+}
+
+/// Gives devices back what they had, the last first and within the same budgets.
+#[utoipa::path(post, path = "/v1/rollouts/{rollout}/roll-back", tag = "rollouts",
+    params(("rollout" = String, Path, description = "The rollout's id"),
+        ("Thimble-Reason" = String, Header, description = "Why")),
+    responses((status = 200, body = RolloutView),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json")))]
+async fn roll_back(
+    State(hub): State<Arc<Hub>>,
+    caller: Allowed<ToRollouts>,
+    Named(id): Named<String>,
+    Reason(reason): Reason,
+    _: Nothing,
+) -> Answer<Json<RolloutView>> {
+    Order::RollBack.give(&hub, &caller, &id, &reason).await
+}
