@@ -100,7 +100,8 @@ pub struct Device {
     pub reported: Reported,
     /// Whether a container of it is unhealthy or crashes.
     pub is_unhealthy: bool,
-    /// It could not prepare a change, said so, and tries again by itself: it may change at any time, and counts in budgets.
+    /// It is at a change of which something came already, or tries again by itself one that it could not prepare: it may be
+    /// down at any time, and counts in budgets.
     pub is_retrying: bool,
     /// Its last sign of life.
     pub last_seen: Option<UnixMs>,

@@ -47,7 +47,7 @@ pub(super) struct FleetDevice {
     pub(super) failures: u32,
     pub(super) last_seen: Option<UnixMs>,
     pub(super) is_unhealthy: bool,
-    /// It could not prepare a change, and tries again by itself.
+    /// It is at a change, or tries again by itself one that it could not prepare.
     pub(super) is_retrying: bool,
     /// What it last reported, encoded.
     report: Option<Vec<u8>>,
@@ -239,7 +239,7 @@ fn device(
     let is_suspect = row
         .status
         .as_ref()
-        .is_some_and(|status| status.health != "ok");
+        .is_some_and(|status| status.health != "ok" || status.phase != "idle");
     let report = row.status.map(|status| status.report);
     let mut device = FleetDevice {
         labels: labels(&record, kept.collect()),
@@ -260,7 +260,9 @@ fn device(
     };
     if is_suspect {
         let report = device.report();
-        let deployments = report.and_then(|report| report.deployments).unwrap_or_default();
+        let deployments = report
+            .and_then(|report| report.deployments)
+            .unwrap_or_default();
         device.is_unhealthy = deployments.iter().any(is_unhealthy);
         device.is_retrying = deployments.iter().any(is_retrying);
     }
@@ -275,9 +277,14 @@ fn is_unhealthy(status: &DeploymentStatus) -> bool {
         .any(|container| container.state == "failed" || container.health == "unhealthy")
 }
 
-/// Says whether a device that could not prepare a change tries again by itself. What it tried and put back it refuses.
+/// Says whether a device is at a change, or tries again by itself one that it could not prepare. What it tried and put back it
+/// refuses.
 fn is_retrying(status: &DeploymentStatus) -> bool {
-    status.state == DeploymentState::Failed && status.phase != Phase::RolledBack
+    match status.phase {
+        Phase::RolledBack => false,
+        Phase::Idle => status.state == DeploymentState::Failed,
+        _ => true,
+    }
 }
 
 /// What a device says that it offers; a number that it does not know is 0, and does not bound.

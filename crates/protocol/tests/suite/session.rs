@@ -334,7 +334,9 @@ fn a_device_of_which_nothing_was_declared_polls_as_often_as_others() {
     let (mut session, mut now) = (Session::new(settings(), 1, 0, None), 0);
     for _ in 0..5 {
         let exchange = send(&mut session, &mut now);
-        let outcome = Answer::of(304).header("Next-Poll", 60).give(&mut session, now, &exchange);
+        let outcome = Answer::of(304)
+            .header("Next-Poll", 60)
+            .give(&mut session, now, &exchange);
         let is_report_wanted = false;
         assert_eq!(outcome, Outcome::NotModified { is_report_wanted });
         assert_eq!(session.heard_at_ms(), Some(now));

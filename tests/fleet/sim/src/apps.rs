@@ -8,8 +8,8 @@ use thimble_image::Digest;
 use thimble_protocol::manifest::{Container, Health, Image, Limits, UpdateRules};
 use thimble_protocol::sign::{Signer, sign_manifest};
 use thimble_protocol::{DeploymentId, Manifest};
-use thimble_rollout::placement::{self, Needs};
 use thimble_rollout::Selector;
+use thimble_rollout::placement::{self, Needs};
 
 use crate::random::mix;
 
@@ -107,8 +107,10 @@ impl Apps {
     ) -> Result<usize> {
         let place = self.deployments.len();
         let id = deployment_id(place);
-        let depends_on: Vec<DeploymentId> =
-            depends_on.iter().map(|place| deployment_id(*place)).collect();
+        let depends_on: Vec<DeploymentId> = depends_on
+            .iter()
+            .map(|place| deployment_id(*place))
+            .collect();
         let needed = depends_on
             .iter()
             .map(|id| thimble_rollout::DeploymentId(id.0));

@@ -149,14 +149,23 @@ pub(crate) struct Declared {
 }
 
 impl Device {
-    pub(crate) fn new(index: u32, seed: u64, habits: Habits, settings: Settings, at_ms: u64) -> Self {
+    pub(crate) fn new(
+        index: u32,
+        seed: u64,
+        habits: Habits,
+        settings: Settings,
+        at_ms: u64,
+    ) -> Self {
         let mut random = Random::of(seed, 0x0d_e7 + u64::from(index));
         let now = Now {
             ms: 1_000,
             clock: Some(UnixSeconds((BASE_MS + at_ms) / 1000)),
         };
         let id = device_id(index);
-        let agent = Agent::new(thimble_agent::Settings::new(id, random.below(u64::MAX)), now);
+        let agent = Agent::new(
+            thimble_agent::Settings::new(id, random.below(u64::MAX)),
+            now,
+        );
         let session = Session::new(settings.clone(), random.below(u64::MAX), now.ms, None);
         Self {
             index,
@@ -196,7 +205,9 @@ impl Device {
     pub(crate) fn now(&self, at_ms: u64) -> Now {
         Now {
             ms: at_ms.saturating_sub(self.started_ms) + 1_000,
-            clock: self.is_clock_known.then_some(UnixSeconds((BASE_MS + at_ms) / 1000)),
+            clock: self
+                .is_clock_known
+                .then_some(UnixSeconds((BASE_MS + at_ms) / 1000)),
         }
     }
 
@@ -243,7 +254,12 @@ impl Device {
         };
         self.is_held_here = self.agent.status(now).is_held_here;
         let seed = self.random.below(u64::MAX);
-        self.session = Session::new(self.session_settings.clone(), seed, now.ms, self.agent.tag());
+        self.session = Session::new(
+            self.session_settings.clone(),
+            seed,
+            now.ms,
+            self.agent.tag(),
+        );
         self.truth.was_saved = true;
         self.answers.push_back(Answer::Tick);
         Ok(())

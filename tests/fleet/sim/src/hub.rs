@@ -159,7 +159,9 @@ impl Record {
 
     pub(crate) fn revision(&self, deployment: usize) -> Option<u64> {
         let mut items = self.items.iter();
-        items.find(|(one, _)| *one == deployment).map(|(_, revision)| *revision)
+        items
+            .find(|(one, _)| *one == deployment)
+            .map(|(_, revision)| *revision)
     }
 
     fn hold(&self) -> Hold {
@@ -195,7 +197,11 @@ impl Hub {
 
     /// Places all deployments anew.
     pub(crate) fn place(&mut self, apps: &Apps) -> anyhow::Result<()> {
-        let placed: Vec<_> = apps.deployments.iter().map(|one| one.placed.clone()).collect();
+        let placed: Vec<_> = apps
+            .deployments
+            .iter()
+            .map(|one| one.placed.clone())
+            .collect();
         let placer = Placer::new(&placed).map_err(|error| anyhow::anyhow!("{error}"))?;
         for (facts, verdicts) in self.facts.iter().zip(&mut self.verdicts) {
             *verdicts = placer.place(&facts.labels, Some(&facts.offer));
@@ -253,7 +259,10 @@ impl Hub {
             *to = from;
         }
         let mut others = self.kept.rollouts.iter_mut();
-        for other in others.by_ref().filter(|one| one.deployment == deployment && !one.has_ended) {
+        for other in others
+            .by_ref()
+            .filter(|one| one.deployment == deployment && !one.has_ended)
+        {
             if other.progress.abort().is_ok() {
                 other.edition += 1;
             }

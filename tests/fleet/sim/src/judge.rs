@@ -21,7 +21,12 @@ pub(crate) enum Seen {
 /// Whether a device is in the middle of a change.
 pub(crate) fn is_busy(status: &Status) -> bool {
     let mut phases = status.deployments.iter().map(|(_, one)| one.phase);
-    phases.any(|phase| matches!(phase, Phase::Switching | Phase::Probation | Phase::RollingBack))
+    phases.any(|phase| {
+        matches!(
+            phase,
+            Phase::Switching | Phase::Probation | Phase::RollingBack
+        )
+    })
 }
 
 /// Whether all that it does is to put back what ran before.
@@ -40,7 +45,9 @@ pub(crate) fn note_good(device: &mut Device, status: &Status) {
             let running = device.running(place);
             let good = &mut device.truth.good;
             match good.iter_mut().find(|(other, _)| *other == place) {
-                Some((_, [last, before])) if *last != running => (*last, *before) = (running, *last),
+                Some((_, [last, before])) if *last != running => {
+                    (*last, *before) = (running, *last)
+                }
                 Some(_) => {}
                 None => good.push((place, [running, None])),
             }
@@ -97,18 +104,24 @@ pub(crate) fn look(device: &mut Device, apps: &Apps, action: &Action, at_ms: u64
             if !device.truth.verified.contains(digest) {
                 return never("something is started that was never verified");
             }
-            if device.running(place).is_some_and(|running| running != *digest) {
+            if device
+                .running(place)
+                .is_some_and(|running| running != *digest)
+            {
                 return never("two versions of an app would run");
             }
             let version = apps.found(*digest);
-            let has_all = version.is_some_and(|one| one.blobs.iter().all(|blob| device.is_stored(blob)));
+            let has_all =
+                version.is_some_and(|one| one.blobs.iter().all(|blob| device.is_stored(blob)));
             if !has_all {
                 return never("something is started of which a blob is missing");
             }
             let app = &manifest.app;
             let is_same_app = |one: &&crate::device::Installed| {
                 let other = apps.deployments.get(one.deployment);
-                one.is_running && one.deployment != place && other.is_some_and(|other| other.placed.app == *app)
+                one.is_running
+                    && one.deployment != place
+                    && other.is_some_and(|other| other.placed.app == *app)
             };
             if device.installed.iter().any(|one| is_same_app(&one)) {
                 return never("two deployments of one app would run");
@@ -175,7 +188,8 @@ fn has_stopped(device: &Device, at_ms: u64) -> bool {
     let status = device.agent.status(device.now(at_ms));
     let is_broken = |place: usize| {
         let mut statuses = status.deployments.iter().map(|(_, one)| one);
-        statuses.any(|one| place_of(one.deployment) == place && one.state == DeploymentState::Failed)
+        statuses
+            .any(|one| place_of(one.deployment) == place && one.state == DeploymentState::Failed)
     };
     device.truth.stopped.iter().any(|place| !is_broken(*place))
 }
@@ -183,7 +197,11 @@ fn has_stopped(device: &Device, at_ms: u64) -> bool {
 /// Whether the hub was silent for so long that the device goes back by itself.
 fn is_ladder_over(device: &Device, at_ms: u64) -> bool {
     let truth = &device.truth;
-    let mut rungs = truth.declared.ladder.iter().filter(|rung| rung.step == Escalation::RollBack);
+    let mut rungs = truth
+        .declared
+        .ladder
+        .iter()
+        .filter(|rung| rung.step == Escalation::RollBack);
     rungs.any(|rung| at_ms.saturating_sub(truth.heard_ms) >= u64::from(rung.after_s) * 1000)
 }
 
@@ -197,7 +215,12 @@ fn closed(device: &Device, at_ms: u64) -> Option<String> {
         return Some("while it is held".into());
     }
     let clock = device.now(at_ms).clock;
-    if truth.declared.policy.hold_until.is_some_and(|until| clock.is_none_or(|now| now < until)) {
+    if truth
+        .declared
+        .policy
+        .hold_until
+        .is_some_and(|until| clock.is_none_or(|now| now < until))
+    {
         return Some("before its hold is over".into());
     }
     let windows = &truth.declared.policy.windows;
@@ -215,6 +238,7 @@ fn is_within(window: &Window, now: u64) -> bool {
         let day = local.div_euclid(1440) - days_ago;
         let begin = day * 1440 + i64::from(window.begin_minute);
         let weekday = (day + 3).rem_euclid(7);
-        window.days & (1 << weekday) != 0 && (begin..begin + i64::from(window.minutes)).contains(&local)
+        window.days & (1 << weekday) != 0
+            && (begin..begin + i64::from(window.minutes)).contains(&local)
     })
 }

@@ -159,19 +159,41 @@ impl Life {
             // The last may compete with the first for its app.
             let is_rival = place == 2 && random.chance(300);
             let app = if is_rival { "app0" } else { &name };
-            let needs: &[usize] = if place == 1 && random.chance(500) { &[0] } else { &[] };
-            world.apps.add(&name, app, selector, i32::try_from(random.below(2))?, rules, needs)?;
+            let needs: &[usize] = if place == 1 && random.chance(500) {
+                &[0]
+            } else {
+                &[]
+            };
+            world.apps.add(
+                &name,
+                app,
+                selector,
+                i32::try_from(random.below(2))?,
+                rules,
+                needs,
+            )?;
         }
         for place in 0..world.apps.deployments.len() {
             let mut at_ms = random.below(HOUR_MS);
             let mut revision = 1;
             while at_ms < self.hours * HOUR_MS {
                 let (fault, among) = fault(random, revision);
-                world.apps.publish(place, revision, fault, among, &world.key)?;
-                if let Some(version) = world.apps.versions.last_mut().filter(|_| random.chance(700)) {
+                world
+                    .apps
+                    .publish(place, revision, fault, among, &world.key)?;
+                if let Some(version) = world
+                    .apps
+                    .versions
+                    .last_mut()
+                    .filter(|_| random.chance(700))
+                {
                     version.missing_until_ms = at_ms + random.within(HOUR_MS / 4, 4 * HOUR_MS);
                 }
-                let target = if revision > 2 && random.chance(100) { None } else { Some(revision) };
+                let target = if revision > 2 && random.chance(100) {
+                    None
+                } else {
+                    Some(revision)
+                };
                 let policy = policy(random, world.budget.clone());
                 world.order_at(at_ms, Order::Begin(place, target, Arc::new(policy)));
                 at_ms += random.within(HOUR_MS, 6 * HOUR_MS);
@@ -193,9 +215,18 @@ impl Life {
         if random.chance(200) {
             let after_s = 7_200;
             let ladder = vec![
-                Rung { after_s: 3_600, step: Escalation::Reconnect },
-                Rung { after_s, step: Escalation::RollBack },
-                Rung { after_s: after_s * 2, step: Escalation::RestartDevice },
+                Rung {
+                    after_s: 3_600,
+                    step: Escalation::Reconnect,
+                },
+                Rung {
+                    after_s,
+                    step: Escalation::RollBack,
+                },
+                Rung {
+                    after_s: after_s * 2,
+                    step: Escalation::RestartDevice,
+                },
             ];
             world.order_at(0, Order::Ladder(device, ladder));
         }
@@ -251,13 +282,16 @@ impl Life {
         for _ in 0..random.below(10) {
             let at_ms = random.below(end_ms);
             let rollout = random.index(6);
-            world.order_at(at_ms, match random.below(6) {
-                0 => Order::Abort(rollout),
-                1 => Order::RollBack(rollout),
-                2 => Order::Pause(rollout),
-                3 => Order::Resume(rollout),
-                _ => Order::Approve(rollout, format!("person{}", random.below(3))),
-            });
+            world.order_at(
+                at_ms,
+                match random.below(6) {
+                    0 => Order::Abort(rollout),
+                    1 => Order::RollBack(rollout),
+                    2 => Order::Pause(rollout),
+                    3 => Order::Resume(rollout),
+                    _ => Order::Approve(rollout, format!("person{}", random.below(3))),
+                },
+            );
         }
     }
 }
@@ -318,7 +352,10 @@ fn policy(random: &mut Random, budget: Option<Budget>) -> Policy {
             name: "canary".into(),
             amount: Amount::percent(5),
             soak_s: 600,
-            failures_max: Threshold { count: Some(0), percent: None },
+            failures_max: Threshold {
+                count: Some(0),
+                percent: None,
+            },
             ..Wave::default()
         });
         let approval = ApprovalRule {
@@ -329,7 +366,10 @@ fn policy(random: &mut Random, budget: Option<Budget>) -> Policy {
         waves.push(Wave {
             name: "rest".into(),
             success_percent: random.chance(300).then_some(80),
-            failures_max: Threshold { count: None, percent: Some(30) },
+            failures_max: Threshold {
+                count: None,
+                percent: Some(30),
+            },
             approval: random.chance(200).then_some(approval),
             ..Wave::default()
         });

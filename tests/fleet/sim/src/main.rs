@@ -53,7 +53,10 @@ fn run(mut arguments: pico_args::Arguments) -> Result<ExitCode> {
         } else {
             Signatures::Sum
         },
-        sabotage: match arguments.opt_value_from_str::<_, String>("--sabotage")?.as_deref() {
+        sabotage: match arguments
+            .opt_value_from_str::<_, String>("--sabotage")?
+            .as_deref()
+        {
             None => Sabotage::None,
             Some("fence") => Sabotage::Fence,
             Some("hasty") => Sabotage::Hasty,
@@ -110,7 +113,10 @@ fn play(life: Life, first: u64, seeds: u64, jobs: u64) -> Result<ExitCode> {
             found.2 += 1;
             if let Some(violation) = &lived.violation {
                 found.1.push(seed);
-                println!("seed {seed}: device {:?}: {}", violation.device, violation.what);
+                println!(
+                    "seed {seed}: device {:?}: {}",
+                    violation.device, violation.what
+                );
                 if found.1.len() >= 20 {
                     next.store(first + seeds, Ordering::Relaxed);
                 }
@@ -123,7 +129,9 @@ fn play(life: Life, first: u64, seeds: u64, jobs: u64) -> Result<ExitCode> {
             .into_iter()
             .try_for_each(|worker| worker.join().map_err(|_| anyhow!("a job ended early"))?)
     })?;
-    let (counts, mut broken, played) = found.into_inner().map_err(|_| anyhow!("a job ended early"))?;
+    let (counts, mut broken, played) = found
+        .into_inner()
+        .map_err(|_| anyhow!("a job ended early"))?;
     let seconds = began.elapsed().as_secs_f64();
     let lives = played * u64::from(life.devices);
     println!("{counts:?}");
@@ -136,12 +144,18 @@ fn play(life: Life, first: u64, seeds: u64, jobs: u64) -> Result<ExitCode> {
         println!("no rule was broken");
         return Ok(ExitCode::SUCCESS);
     };
-    let life = Life { seed: *seed, ..life };
+    let life = Life {
+        seed: *seed,
+        ..life
+    };
     let violation = life.live(Traced::Nothing)?.violation;
     let device = violation.and_then(|violation| violation.device);
     let lived = life.live(device.map_or(Traced::All, Traced::Device))?;
     let skipped = lived.trace.len().saturating_sub(60);
-    println!("\nthe end of seed {seed}, as --seed {seed} --devices {} --hours {} shows all of it:", life.devices, life.hours);
+    println!(
+        "\nthe end of seed {seed}, as --seed {seed} --devices {} --hours {} shows all of it:",
+        life.devices, life.hours
+    );
     for line in lived.trace.iter().skip(skipped) {
         println!("{line}");
     }
@@ -152,7 +166,9 @@ fn judged(lived: &Lived) -> ExitCode {
     match &lived.violation {
         None => ExitCode::SUCCESS,
         Some(violation) => {
-            let who = violation.device.map_or_else(|| "the fleet".into(), |device| format!("device {device}"));
+            let who = violation
+                .device
+                .map_or_else(|| "the fleet".into(), |device| format!("device {device}"));
             eprintln!("error: {who}: {}", violation.what);
             ExitCode::FAILURE
         }

@@ -34,10 +34,16 @@ impl<T> Queue<T> {
 
     /// Takes what is next, if it comes until then.
     pub(crate) fn take(&mut self, until_ms: u64) -> Option<(u64, T)> {
-        if self.heap.peek().is_none_or(|Reverse(entry)| entry.at_ms > until_ms) {
+        if self
+            .heap
+            .peek()
+            .is_none_or(|Reverse(entry)| entry.at_ms > until_ms)
+        {
             return None;
         }
-        self.heap.pop().map(|Reverse(entry)| (entry.at_ms, entry.what))
+        self.heap
+            .pop()
+            .map(|Reverse(entry)| (entry.at_ms, entry.what))
     }
 }
 

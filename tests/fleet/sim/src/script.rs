@@ -119,7 +119,9 @@ fn app(world: &mut World, words: &Words<'_>) -> Result<()> {
     };
     let app = words.value("app").unwrap_or(name);
     let selector = words.value("selector").unwrap_or_default();
-    world.apps.add(name, app, selector, i32::try_from(priority)?, rules, &needs)?;
+    world
+        .apps
+        .add(name, app, selector, i32::try_from(priority)?, rules, &needs)?;
     world.hub.place(&world.apps)
 }
 
@@ -140,12 +142,15 @@ fn revision(world: &mut World, words: &Words<'_>) -> Result<()> {
     let among = match words.value("on") {
         None => Among::All,
         Some(list) if list.starts_with('d') => {
-            let devices: Result<Vec<u32>> = list.split(',').map(|name| words::device(name)).collect();
+            let devices: Result<Vec<u32>> =
+                list.split(',').map(|name| words::device(name)).collect();
             Among::Devices(devices?)
         }
         Some(hardware) => Among::Hardware(hardware.into()),
     };
-    world.apps.publish(place, words.word(2).parse()?, fault, among, &world.key)
+    world
+        .apps
+        .publish(place, words.word(2).parse()?, fault, among, &world.key)
 }
 
 fn rollout(world: &mut World, words: &Words<'_>) -> Result<()> {
@@ -180,7 +185,9 @@ fn rollout(world: &mut World, words: &Words<'_>) -> Result<()> {
         }),
         ..Wave::default()
     });
-    let bound = words.number("budget")?.map(|count| budget(Some(count), None));
+    let bound = words
+        .number("budget")?
+        .map(|count| budget(Some(count), None));
     world.budget = world.budget.clone().or(bound.clone());
     let policy = Policy {
         waves,
@@ -194,7 +201,10 @@ fn rollout(world: &mut World, words: &Words<'_>) -> Result<()> {
         },
         ..Policy::default()
     };
-    world.order_at(world.now_ms, Order::Begin(place, revision, Arc::new(policy)));
+    world.order_at(
+        world.now_ms,
+        Order::Begin(place, revision, Arc::new(policy)),
+    );
     world.run_until(world.now_ms);
     Ok(())
 }
@@ -240,7 +250,10 @@ fn order(world: &World, words: &Words<'_>) -> Result<Order> {
 }
 
 fn window(words: &Words<'_>) -> Result<Window> {
-    let (hour, minute) = words.word(2).split_once(':').ok_or_else(|| anyhow!("a window begins at HH:MM"))?;
+    let (hour, minute) = words
+        .word(2)
+        .split_once(':')
+        .ok_or_else(|| anyhow!("a window begins at HH:MM"))?;
     Ok(Window {
         days: 0x7f,
         begin_minute: hour.parse::<u16>()? * 60 + minute.parse::<u16>()?,
@@ -268,22 +281,38 @@ fn ladder(words: &Words<'_>) -> Result<Vec<Rung>> {
 }
 
 fn deployment(world: &World, name: &str) -> Result<usize> {
-    world.apps.named(name).ok_or_else(|| anyhow!("there is no app `{name}`"))
+    world
+        .apps
+        .named(name)
+        .ok_or_else(|| anyhow!("there is no app `{name}`"))
 }
 
 /// Says what every device has in truth, and where it stands in the newest rollout of each deployment.
 fn show(world: &World, said: &mut Vec<String>) {
     for (place, deployment) in world.apps.deployments.iter().enumerate() {
-        let Some(rollout) = world.hub.kept.rollouts.iter().rposition(|one| one.deployment == place) else {
+        let Some(rollout) = world
+            .hub
+            .kept
+            .rollouts
+            .iter()
+            .rposition(|one| one.deployment == place)
+        else {
             continue;
         };
         let own = &world.hub.kept.rollouts[rollout];
         let state = own.progress.state.word();
-        said.push(format!("= {} rollout {} of {}: {state}: {}", clock(world.now_ms), rollout + 1, deployment.name, own.reason));
+        said.push(format!(
+            "= {} rollout {} of {}: {state}: {}",
+            clock(world.now_ms),
+            rollout + 1,
+            deployment.name,
+            own.reason
+        ));
         for (device, word, text) in world.hub.standings(&world.apps, rollout, world.now_ms) {
             let running = world.devices[device as usize].running(place);
             let running = running.and_then(|digest| world.apps.found(digest));
-            let running = running.map_or_else(|| "nothing".into(), |version| version.revision.to_string());
+            let running =
+                running.map_or_else(|| "nothing".into(), |version| version.revision.to_string());
             said.push(format!("=   d{device:02} runs {running}; {word}: {text}"));
         }
     }

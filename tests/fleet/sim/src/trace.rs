@@ -26,7 +26,12 @@ impl Trace {
         self.line_of(at_ms, device, || Some(text()));
     }
 
-    pub(crate) fn line_of(&mut self, at_ms: u64, device: Option<u32>, text: impl FnOnce() -> Option<String>) {
+    pub(crate) fn line_of(
+        &mut self,
+        at_ms: u64,
+        device: Option<u32>,
+        text: impl FnOnce() -> Option<String>,
+    ) {
         if !self.is_on || (self.only.is_some() && device.is_some() && self.only != device) {
             return;
         }
@@ -60,16 +65,28 @@ pub(crate) fn of_action(action: &Action, apps: &Apps) -> Option<String> {
         deployment.map_or("?", |deployment| deployment.name.as_str())
     };
     Some(match action {
-        Action::Verify { manifest, .. } => format!("verify {} {}", name(manifest.deployment), manifest.version),
+        Action::Verify { manifest, .. } => {
+            format!("verify {} {}", name(manifest.deployment), manifest.version)
+        }
         Action::Ask { deployment, .. } => format!("ask {}", name(*deployment)),
         Action::Stop { deployment, .. } => format!("stop {}", name(*deployment)),
         Action::Remove { deployment, .. } => format!("remove {}", name(*deployment)),
-        Action::Apply { manifest, .. } => format!("apply {} {}", name(manifest.deployment), manifest.version),
+        Action::Apply { manifest, .. } => {
+            format!("apply {} {}", name(manifest.deployment), manifest.version)
+        }
         Action::Escalate(step) => format!("escalate {step:?}"),
         Action::Report { report, .. } => {
-            let mut text = format!("report: adopted {}, committed {}", report.adopted, report.committed);
+            let mut text = format!(
+                "report: adopted {}, committed {}",
+                report.adopted, report.committed
+            );
             for status in report.deployments.iter().flatten() {
-                let state = format!("; {} {:?} {:?}", name(status.deployment), status.state, status.phase);
+                let state = format!(
+                    "; {} {:?} {:?}",
+                    name(status.deployment),
+                    status.state,
+                    status.phase
+                );
                 text.push_str(&state);
                 if let Some(reason) = &status.reason {
                     text.push_str(&format!(" ({})", reason.text));

@@ -215,7 +215,9 @@ impl World {
             }
             Event::Again(device, exchange) => {
                 if self.hub.is_up {
-                    let _ = self.hub.take(&self.apps, &self.key, device, &exchange, self.now_ms);
+                    let _ = self
+                        .hub
+                        .take(&self.apps, &self.key, device, &exchange, self.now_ms);
                 }
             }
             Event::Unpark(device, flight) => self.unpark(device, Some(flight)),
@@ -227,7 +229,8 @@ impl World {
     }
 
     pub(crate) fn violate(&mut self, device: Option<u32>, what: String) {
-        self.trace.line(self.now_ms, device, || format!("BROKEN: {what}"));
+        self.trace
+            .line(self.now_ms, device, || format!("BROKEN: {what}"));
         self.violations.push(Violation {
             at_ms: self.now_ms,
             device,
@@ -250,12 +253,19 @@ impl World {
             self.spin = (device, second, 0);
         }
         if self.spin.2 > WAKES_MAX {
-            self.violate(Some(device), "the agent wants to be woken without end".into());
+            self.violate(
+                Some(device),
+                "the agent wants to be woken without end".into(),
+            );
             return;
         }
         let one = &mut self.devices[device as usize];
         let now = one.now(now_ms);
-        if one.agent.deadline().is_some_and(|deadline| deadline <= now.ms) {
+        if one
+            .agent
+            .deadline()
+            .is_some_and(|deadline| deadline <= now.ms)
+        {
             self.tell(device, AgentEvent::Tick);
         }
         self.settle(device);
@@ -288,7 +298,8 @@ impl World {
     fn put(&mut self, device: u32, coming: impl IntoIterator<Item = (u64, Coming)>) {
         let boot = self.devices[device as usize].boot;
         for (after_ms, coming) in coming {
-            self.queue.put(self.now_ms + after_ms, Event::Coming(device, boot, coming));
+            self.queue
+                .put(self.now_ms + after_ms, Event::Coming(device, boot, coming));
         }
     }
 
@@ -296,7 +307,8 @@ impl World {
         if self.devices[device as usize].is_on {
             return;
         }
-        self.trace.line(self.now_ms, Some(device), || "power on".into());
+        self.trace
+            .line(self.now_ms, Some(device), || "power on".into());
         if let Err(why) = self.devices[device as usize].start(self.now_ms) {
             self.violate(Some(device), why);
             return;
@@ -312,7 +324,8 @@ impl World {
         if !self.devices[device as usize].is_on {
             return;
         }
-        self.trace.line(self.now_ms, Some(device), || "power off".into());
+        self.trace
+            .line(self.now_ms, Some(device), || "power off".into());
         self.counts.cuts += 1;
         self.devices[device as usize].cut();
         self.hub.parked.remove(&device);
@@ -334,7 +347,9 @@ impl World {
 
     fn carry_out(&mut self, device: u32, actions: &mut Vec<Action>) {
         let count = actions.len();
-        let has_save = actions.iter().any(|action| matches!(action, Action::Save(_)));
+        let has_save = actions
+            .iter()
+            .any(|action| matches!(action, Action::Save(_)));
         let one = &mut self.devices[device as usize];
         let cut = has_save && one.random.chance(one.habits.cuts);
         let cut_at = cut.then(|| one.random.index(count + 1));
@@ -355,9 +370,16 @@ impl World {
 
     fn carry_out_one(&mut self, device: u32, action: Action, is_cut_soon: bool) -> bool {
         let now_ms = self.now_ms;
-        let seen = judge::look(&mut self.devices[device as usize], &self.apps, &action, now_ms);
+        let seen = judge::look(
+            &mut self.devices[device as usize],
+            &self.apps,
+            &action,
+            now_ms,
+        );
         let apps = &self.apps;
-        self.trace.line_of(now_ms, Some(device), || crate::trace::of_action(&action, apps));
+        self.trace.line_of(now_ms, Some(device), || {
+            crate::trace::of_action(&action, apps)
+        });
         match seen {
             Seen::Fine => {}
             Seen::Begins => self.begins(device),
@@ -386,7 +408,10 @@ impl World {
         let line = self.hub.facts[device as usize].line as usize;
         let one = &mut self.devices[device as usize];
         // What is down already is not brought down by its change.
-        let is_down = one.installed.iter().any(|one| one.is_running && (one.health == "unhealthy" || one.state == "failed"));
+        let is_down = one
+            .installed
+            .iter()
+            .any(|one| one.is_running && (one.health == "unhealthy" || one.state == "failed"));
         let truth = &mut one.truth;
         if truth.is_forgotten || is_down {
             return;
@@ -398,7 +423,8 @@ impl World {
         if let Some(max) = self.budget.as_ref().map(|budget| budget.max_of(whole))
             && changing > max
         {
-            let what = format!("{changing} of {whole} devices of line {line} change at once, {max} may");
+            let what =
+                format!("{changing} of {whole} devices of line {line} change at once, {max} may");
             self.violate(Some(device), what);
         }
     }
@@ -493,7 +519,11 @@ impl World {
 
     fn envelope(&self, device: u32, digest: Digest) -> Option<Arc<[u8]>> {
         let is_here = self.devices[device as usize].is_stored(&digest);
-        is_here.then(|| self.apps.found(digest).map(|version| Arc::clone(&version.envelope)))?
+        is_here.then(|| {
+            self.apps
+                .found(digest)
+                .map(|version| Arc::clone(&version.envelope))
+        })?
     }
 
     /// Sends what the session wants to send, and sleeps until something is due.
@@ -507,7 +537,10 @@ impl World {
             }
         };
         let one = &mut self.devices[device as usize];
-        let due = [session_ms, one.agent.deadline()].into_iter().flatten().min();
+        let due = [session_ms, one.agent.deadline()]
+            .into_iter()
+            .flatten()
+            .min();
         let Some(due_ms) = due.filter(|due_ms| *due_ms < u64::MAX) else {
             return;
         };

@@ -62,7 +62,10 @@ fn a_seed_says_everything() {
         devices: 30,
         ..LIFE
     };
-    let (one, other) = (life.live(Traced::All).unwrap(), life.live(Traced::All).unwrap());
+    let (one, other) = (
+        life.live(Traced::All).unwrap(),
+        life.live(Traced::All).unwrap(),
+    );
     assert_eq!(one.counts, other.counts);
     assert_eq!(one.trace, other.trace);
 }
@@ -76,7 +79,10 @@ fn seen(sabotage: Sabotage, word: &str) {
         ..LIFE
     });
     let mut violations = lives.filter_map(|life| life.live(Traced::Nothing).unwrap().violation);
-    assert!(violations.any(|violation| violation.what.contains(word)), "{sabotage:?} was not seen");
+    assert!(
+        violations.any(|violation| violation.what.contains(word)),
+        "{sabotage:?} was not seen"
+    );
 }
 
 #[test]
@@ -97,9 +103,14 @@ fn devices_that_lose_what_they_keep_are_seen() {
 #[test]
 fn scripts_go_as_they_went() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
-    let mut paths: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
-    let scripts = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    let scripts = paths
+        .iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "txt"));
     let mut differing = Vec::new();
     for path in scripts {
         let said = script::play(&std::fs::read_to_string(path).unwrap())
@@ -114,7 +125,10 @@ fn scripts_go_as_they_went() {
             differing.push(golden);
         }
     }
-    assert!(differing.is_empty(), "other traces than {differing:?}: UPDATE=1 writes them, for review");
+    assert!(
+        differing.is_empty(),
+        "other traces than {differing:?}: UPDATE=1 writes them, for review"
+    );
 }
 
 #[test]
@@ -133,7 +147,12 @@ fn scripts_that_make_no_sense_say_where() {
 
 #[test]
 fn a_life_is_reported_in_numbers() {
-    let Lived { counts, trace, .. } = Life { devices: 20, ..LIFE }.live(Traced::Nothing).unwrap();
+    let Lived { counts, trace, .. } = Life {
+        devices: 20,
+        ..LIFE
+    }
+    .live(Traced::Nothing)
+    .unwrap();
     assert!(trace.is_empty());
     assert!(counts.exchanges > 0 && counts.plans > 0, "{counts:?}");
 }

@@ -33,7 +33,12 @@ const WELL_MS: u64 = 3_000;
 
 impl Device {
     /// Does it; what comes at once is among the answers, the rest is told with the time that it takes.
-    pub(crate) fn act(&mut self, action: Action, around: &Around<'_>, coming: &mut Vec<(u64, Coming)>) {
+    pub(crate) fn act(
+        &mut self,
+        action: Action,
+        around: &Around<'_>,
+        coming: &mut Vec<(u64, Coming)>,
+    ) {
         match action {
             Action::Save(saved) => self.saved = Some(saved),
             Action::Keep(kept) => {
@@ -42,13 +47,17 @@ impl Device {
                     self.collect(around.apps);
                 }
             }
-            Action::Load { ticket, digest } => self.answers.push_back(Answer::Loaded(ticket, digest)),
+            Action::Load { ticket, digest } => {
+                self.answers.push_back(Answer::Loaded(ticket, digest))
+            }
             Action::Fetch { ticket, blob } => self.fetch(ticket, blob, around, coming),
             Action::Measure { ticket, blobs } => {
                 self.answers.push_back(Answer::Measured(ticket, blobs));
             }
             Action::Verify { ticket, manifest } => {
-                let version = around.apps.number(place_of(manifest.deployment), number(&manifest.version));
+                let version = around
+                    .apps
+                    .number(place_of(manifest.deployment), number(&manifest.version));
                 let fault = version.map_or(Fault::Untrusted, |one| self.fault(one, around));
                 let answer = if fault == Fault::Untrusted {
                     failed(ticket, ReasonCode::Untrusted, "nobody signed it", false)
@@ -79,7 +88,8 @@ impl Device {
                 ticket, deployment, ..
             } => {
                 if !self.fails(ticket, coming) {
-                    self.installed.retain(|one| one.deployment != place_of(deployment));
+                    self.installed
+                        .retain(|one| one.deployment != place_of(deployment));
                     coming.push((400, Coming::Answer(Answer::Done(ticket))));
                 }
             }
@@ -88,9 +98,16 @@ impl Device {
                 manifest,
                 digest,
                 ..
-            } => self.apply(ticket, place_of(manifest.deployment), digest, around, coming),
+            } => self.apply(
+                ticket,
+                place_of(manifest.deployment),
+                digest,
+                around,
+                coming,
+            ),
             Action::Observe { deployment, .. } => {
-                self.answers.push_back(Answer::Observed(place_of(deployment)));
+                self.answers
+                    .push_back(Answer::Observed(place_of(deployment)));
             }
             Action::Report { report, .. } => self.answers.push_back(Answer::Report(report)),
             Action::Escalate(Escalation::Recovery) => self.session.recover(),
@@ -115,7 +132,8 @@ impl Device {
     fn collect(&mut self, apps: &Apps) {
         let kept = &self.kept;
         self.stored.retain(|digest| {
-            apps.of_blob(*digest).is_some_and(|version| kept.contains(&version.digest))
+            apps.of_blob(*digest)
+                .is_some_and(|version| kept.contains(&version.digest))
         });
     }
 
@@ -131,22 +149,42 @@ impl Device {
             return;
         }
         if !around.is_reached || self.random.chance(self.habits.loss) {
-            let answer = failed(ticket, ReasonCode::Unavailable, "the hub does not answer", true);
+            let answer = failed(
+                ticket,
+                ReasonCode::Unavailable,
+                "the hub does not answer",
+                true,
+            );
             coming.push((5_000, Coming::Answer(answer)));
             return;
         }
         let version = around.apps.of_blob(blob.digest);
-        let is_layer = version.is_some_and(|one| one.manifest.containers.iter().any(|container| container.image.layer == blob.digest));
+        let is_layer = version.is_some_and(|one| {
+            one.manifest
+                .containers
+                .iter()
+                .any(|container| container.image.layer == blob.digest)
+        });
         let fault = version.map_or(Fault::Unavailable, |one| self.fault(one, around));
         let is_missing = version.is_none_or(|one| around.now_ms < one.missing_until_ms);
         if is_layer && fault == Fault::Unavailable && is_missing {
-            let answer = failed(ticket, ReasonCode::Unavailable, "404: there is no such blob", false);
+            let answer = failed(
+                ticket,
+                ReasonCode::Unavailable,
+                "404: there is no such blob",
+                false,
+            );
             coming.push((500, Coming::Answer(answer)));
             return;
         }
         if is_layer && fault == Fault::WrongOnce && !self.fetched_wrong.contains(&blob.digest) {
             self.fetched_wrong.push(blob.digest);
-            let answer = failed(ticket, ReasonCode::WrongDigest, "the blob is another one", true);
+            let answer = failed(
+                ticket,
+                ReasonCode::WrongDigest,
+                "the blob is another one",
+                true,
+            );
             coming.push((500, Coming::Answer(answer)));
             return;
         }
@@ -175,7 +213,10 @@ impl Device {
             (200, Consent::Yes)
         };
         let after_ms = after_ms.min(u64::from(within_ms));
-        coming.push((after_ms, Coming::Answer(Answer::Answered(ticket, deployment, consent))));
+        coming.push((
+            after_ms,
+            Coming::Answer(Answer::Answered(ticket, deployment, consent)),
+        ));
     }
 
     /// Whether the device fails to do what it is asked for this time.
@@ -184,7 +225,12 @@ impl Device {
             return false;
         }
         let is_passing = self.random.chance(500);
-        let answer = failed(ticket, ReasonCode::StartFailed, "the device is busy", is_passing);
+        let answer = failed(
+            ticket,
+            ReasonCode::StartFailed,
+            "the device is busy",
+            is_passing,
+        );
         coming.push((1_000, Coming::Answer(answer)));
         true
     }
@@ -220,13 +266,21 @@ impl Device {
             life,
         });
         if !starts {
-            let answer = failed(ticket, ReasonCode::StartFailed, "it exports no `_start`", false);
+            let answer = failed(
+                ticket,
+                ReasonCode::StartFailed,
+                "it exports no `_start`",
+                false,
+            );
             coming.push((500, Coming::Answer(answer)));
             return;
         }
         let is_slow = fault == Fault::Slow || self.random.chance(self.habits.slow);
         let takes_ms = if is_slow { 200_000 } else { 800 };
-        coming.push((takes_ms, Coming::Answer(Answer::Applied(ticket, deployment))));
+        coming.push((
+            takes_ms,
+            Coming::Answer(Answer::Applied(ticket, deployment)),
+        ));
         coming.push((takes_ms + WELL_MS, Coming::Container { deployment, life }));
     }
 
@@ -252,7 +306,10 @@ impl Device {
         around: &Around<'_>,
         coming: &mut Vec<(u64, Coming)>,
     ) -> bool {
-        let Some(one) = self.installed(deployment).filter(|one| one.is_running && one.life == life) else {
+        let Some(one) = self
+            .installed(deployment)
+            .filter(|one| one.is_running && one.life == life)
+        else {
             return false;
         };
         let version = around.apps.found(one.digest);

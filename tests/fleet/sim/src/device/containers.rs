@@ -20,11 +20,15 @@ pub(crate) struct Installed {
 
 impl Device {
     pub(crate) fn installed(&self, deployment: usize) -> Option<&Installed> {
-        self.installed.iter().find(|one| one.deployment == deployment)
+        self.installed
+            .iter()
+            .find(|one| one.deployment == deployment)
     }
 
     pub(crate) fn installed_mut(&mut self, deployment: usize) -> Option<&mut Installed> {
-        self.installed.iter_mut().find(|one| one.deployment == deployment)
+        self.installed
+            .iter_mut()
+            .find(|one| one.deployment == deployment)
     }
 
     /// What runs of a deployment.

@@ -74,7 +74,11 @@ impl Hub {
 
     /// Whether a device has something else than it is to have.
     pub(crate) fn is_new(&self, device: u32, exchange: &Exchange) -> bool {
-        let tag = self.kept.records.get(device as usize).and_then(|record| record.tag);
+        let tag = self
+            .kept
+            .records
+            .get(device as usize)
+            .and_then(|record| record.tag);
         tag.is_some() && tag != has(exchange)
     }
 
@@ -89,7 +93,8 @@ impl Hub {
     ) -> Reply {
         let has = has(exchange);
         let known = self.kept.records.get(device as usize);
-        let Some((version, tag)) = known.and_then(|record| Some((record.version, record.tag?))) else {
+        let Some((version, tag)) = known.and_then(|record| Some((record.version, record.tag?)))
+        else {
             return self.unchanged(has);
         };
         let is_ahead = has.is_some_and(|has| {
@@ -124,7 +129,9 @@ impl Hub {
 
     fn unchanged(&self, has: Option<ETag>) -> Reply {
         let mut reply = Reply::empty(304);
-        reply.headers.extend(has.map(|has| ("etag", has.to_string())));
+        reply
+            .headers
+            .extend(has.map(|has| ("etag", has.to_string())));
         self.pace(&mut reply);
         reply
     }
@@ -144,7 +151,10 @@ impl Hub {
         };
         let last = record.report.as_ref().map_or(0, |last| last.sequence);
         if report.sequence > last {
-            let before = record.report.as_ref().and_then(|last| last.deployments.clone());
+            let before = record
+                .report
+                .as_ref()
+                .and_then(|last| last.deployments.clone());
             report.deployments = report.deployments.or(before);
             record.is_unhealthy = report.deployments.iter().flatten().any(is_unhealthy);
             record.is_retrying = report.deployments.iter().flatten().any(is_retrying);
@@ -183,5 +193,9 @@ fn is_unhealthy(status: &DeploymentStatus) -> bool {
 }
 
 fn is_retrying(status: &DeploymentStatus) -> bool {
-    status.state == DeploymentState::Failed && status.phase != Phase::RolledBack
+    match status.phase {
+        Phase::RolledBack => false,
+        Phase::Idle => status.state == DeploymentState::Failed,
+        _ => true,
+    }
 }

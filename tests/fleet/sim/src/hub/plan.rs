@@ -5,7 +5,8 @@ use thimble_protocol::report::{DeploymentState, DeploymentStatus, Phase, ReasonC
 use thimble_rollout::placement::Verdict;
 use thimble_rollout::plan::{Assignment, Plan};
 use thimble_rollout::snapshot::{
-    Attempt, Busy, Bystander, Device, Direction, Outcome, Reported, Snapshot, State, Wait, WindowState,
+    Attempt, Busy, Bystander, Device, Direction, Outcome, Reported, Snapshot, State, Wait,
+    WindowState,
 };
 use thimble_rollout::window::{Window, opens_at};
 use thimble_rollout::{Assigned, UnixMs, plan};
@@ -34,7 +35,13 @@ impl Hub {
     }
 
     /// Plans what is to be done about a rollout.
-    pub(crate) fn plan(&self, apps: &Apps, rollout: usize, token: u64, now_ms: u64) -> Option<Made> {
+    pub(crate) fn plan(
+        &self,
+        apps: &Apps,
+        rollout: usize,
+        token: u64,
+        now_ms: u64,
+    ) -> Option<Made> {
         let own = self.kept.rollouts.get(rollout)?;
         let snapshot = self.snapshot(apps, rollout, now_ms)?;
         Some(Made {
@@ -107,7 +114,9 @@ impl Hub {
         live: &'a [usize],
         index: usize,
     ) -> impl Iterator<Item = (usize, &'a Rollout)> + 'a {
-        let rollouts = live.iter().filter_map(|place| Some((*place, self.kept.rollouts.get(*place)?)));
+        let rollouts = live
+            .iter()
+            .filter_map(|place| Some((*place, self.kept.rollouts.get(*place)?)));
         rollouts.filter(move |(_, one)| one.rows.get(index).is_some_and(Row::is_pending))
     }
 
@@ -125,12 +134,17 @@ impl Hub {
         let facts = self.facts.get(index)?;
         let row = own.rows.get(index)?;
         let app = |deployment: usize| apps.deployments.get(deployment).map(|one| &one.placed.app);
-        let mut of_app = record.items.iter().filter(|(one, _)| app(*one) == app(own.deployment));
+        let mut of_app = record
+            .items
+            .iter()
+            .filter(|(one, _)| app(*one) == app(own.deployment));
         let reported = match &row.attempt {
             Some(attempt) if row.is_pending() => reported(apps, record, row, attempt),
             _ => Reported::Nothing,
         };
-        let mut open = self.open_of(live, index).filter(|(place, _)| *place != rollout);
+        let mut open = self
+            .open_of(live, index)
+            .filter(|(place, _)| *place != rollout);
         let busy = open.next().map(|(_, other)| Busy {
             rollout: other.id,
             may_take_over: !is_under_way(other.progress.state)
@@ -147,7 +161,9 @@ impl Hub {
             id: thimble_rollout::DeviceId(super::device_id(device).0),
             labels: facts.labels.clone(),
             hardware: facts.hardware.clone(),
-            assigned: of_app.next().map(|(one, revision)| assigned(*one, *revision)),
+            assigned: of_app
+                .next()
+                .map(|(one, revision)| assigned(*one, *revision)),
             verdict: self.verdict(index, own.deployment),
             wave: row.wave,
             attempt: row.attempt.clone(),
@@ -158,7 +174,9 @@ impl Hub {
             hold: record.hold(),
             window: window(record, unix(now_ms)),
             failures: record.failures,
-            has_failed_before: earlier.clone().any(|other| other.rows.get(index).is_some_and(|row| row.has_failed)),
+            has_failed_before: earlier
+                .clone()
+                .any(|other| other.rows.get(index).is_some_and(|row| row.has_failed)),
             busy,
             waits_for: match own.revision {
                 Some(_) => missing.next().map(|id| planner_deployment(place_of(*id))),
@@ -223,7 +241,9 @@ impl Hub {
         };
         let app = |deployment: usize| apps.deployments.get(deployment).map(|one| &one.placed.app);
         if let Some(record) = self.kept.records.get_mut(index) {
-            record.items.retain(|(other, _)| app(*other) != app(deployment));
+            record
+                .items
+                .retain(|(other, _)| app(*other) != app(deployment));
             if let Some(to) = one.to {
                 record.items.push((place(to.deployment), to.revision));
                 record.items.sort_unstable();
@@ -232,7 +252,11 @@ impl Hub {
         if let Ok(device) = u32::try_from(index) {
             self.publish(apps, device, 0, at_ms);
         }
-        let version = self.kept.records.get(index).map_or(0, |record| record.version);
+        let version = self
+            .kept
+            .records
+            .get(index)
+            .map_or(0, |record| record.version);
         for (place, other) in self.kept.rollouts.iter_mut().enumerate() {
             let Some(row) = other.rows.get_mut(index) else {
                 continue;
@@ -257,12 +281,21 @@ impl Hub {
     /// How many changes of a device are open.
     pub(crate) fn attempts_open(&self, device: u32) -> usize {
         let index = device as usize;
-        let mut rows = self.kept.rollouts.iter().filter_map(|one| one.rows.get(index));
+        let mut rows = self
+            .kept
+            .rollouts
+            .iter()
+            .filter_map(|one| one.rows.get(index));
         rows.by_ref().filter(|row| row.is_open()).count()
     }
 
     /// Where every device stands in a rollout now, in words.
-    pub(crate) fn standings(&self, apps: &Apps, rollout: usize, now_ms: u64) -> Vec<(u32, &'static str, String)> {
+    pub(crate) fn standings(
+        &self,
+        apps: &Apps,
+        rollout: usize,
+        now_ms: u64,
+    ) -> Vec<(u32, &'static str, String)> {
         let Some(made) = self.plan(apps, rollout, 0, now_ms) else {
             return Vec::new();
         };
@@ -324,7 +357,8 @@ fn reported(apps: &Apps, record: &Record, row: &Row, attempt: &Attempt) -> Repor
     let Some(report) = &record.report else {
         return Reported::Nothing;
     };
-    let (true, Some(deployments)) = (report.adopted.0 >= row.state_version, &report.deployments) else {
+    let (true, Some(deployments)) = (report.adopted.0 >= row.state_version, &report.deployments)
+    else {
         return Reported::Nothing;
     };
     let Some(subject) = attempt.to.or(attempt.from) else {
@@ -342,7 +376,9 @@ fn reported(apps: &Apps, record: &Record, row: &Row, attempt: &Attempt) -> Repor
         },
         (Some(_), None) => Reported::Nothing,
         (Some(to), Some(status)) => {
-            let wanted = apps.number(place(to.deployment), to.revision).map(|one| one.digest);
+            let wanted = apps
+                .number(place(to.deployment), to.revision)
+                .map(|one| one.digest);
             install(wanted, status)
         }
     }

@@ -28,7 +28,9 @@ impl<'a> Words<'a> {
 
     pub(super) fn value(&self, name: &str) -> Option<&'a str> {
         let mut values = self.values.iter();
-        values.find(|(one, _)| *one == name).map(|(_, value)| *value)
+        values
+            .find(|(one, _)| *one == name)
+            .map(|(_, value)| *value)
     }
 
     pub(super) fn number(&self, name: &str) -> Result<Option<u32>> {
@@ -65,7 +67,9 @@ fn span(text: &str) -> Result<u64> {
 
 /// `d07`: the device.
 pub(super) fn device(name: &str) -> Result<u32> {
-    let number = name.strip_prefix('d').and_then(|number| number.parse().ok());
+    let number = name
+        .strip_prefix('d')
+        .and_then(|number| number.parse().ok());
     number.ok_or_else(|| anyhow!("`{name}` is no device: d00, d01, …"))
 }
 

@@ -26,7 +26,9 @@ impl World {
         }
         let newest = (0..self.apps.deployments.len()).filter_map(|deployment| {
             let rollouts = &self.hub.kept.rollouts;
-            rollouts.iter().rposition(|one| one.deployment == deployment)
+            rollouts
+                .iter()
+                .rposition(|one| one.deployment == deployment)
         });
         for rollout in newest.collect::<Vec<_>>() {
             for (device, word, text) in self.hub.standings(&self.apps, rollout, self.now_ms) {
@@ -48,7 +50,9 @@ impl World {
         }
         let status = one.agent.status(one.now(self.now_ms));
         for place in 0..self.apps.deployments.len() {
-            let declared = record.revision(place).and_then(|revision| self.apps.number(place, revision));
+            let declared = record
+                .revision(place)
+                .and_then(|revision| self.apps.number(place, revision));
             let declared = declared.map(|version| version.digest);
             let running = one.running(place);
             if running == declared {
@@ -58,10 +62,20 @@ impl World {
             let mut statuses = status.deployments.iter().map(|(_, one)| one);
             let said = statuses.find(|one| place_of(one.deployment) == place);
             let mut good = one.truth.good.iter();
-            let [last, before] = good.find(|(other, _)| *other == place).map_or([None; 2], |(_, good)| *good);
+            let [last, before] = good
+                .find(|(other, _)| *other == place)
+                .map_or([None; 2], |(_, good)| *good);
             // One that lost the hub after it was kept is taken back to what was before it.
-            let lost = said.is_some_and(|said| said.reason.as_ref().is_some_and(|reason| reason.code == ReasonCode::HubNotReached));
-            let good = if lost && running == before { before } else { last };
+            let lost = said.is_some_and(|said| {
+                said.reason
+                    .as_ref()
+                    .is_some_and(|reason| reason.code == ReasonCode::HubNotReached)
+            });
+            let good = if lost && running == before {
+                before
+            } else {
+                last
+            };
             let revision = |digest| self.apps.found(digest).map(|one| one.revision);
             if running != good {
                 return Some(format!(
@@ -72,7 +86,9 @@ impl World {
                 ));
             }
             let is_said = said.is_some_and(|said| {
-                said.state == DeploymentState::Failed || said.phase == Phase::RolledBack || said.reason.is_some()
+                said.state == DeploymentState::Failed
+                    || said.phase == Phase::RolledBack
+                    || said.reason.is_some()
             });
             if !is_said {
                 return Some(format!(
@@ -86,7 +102,13 @@ impl World {
     }
 
     /// Whether the planner says of a device what is not so.
-    fn is_misjudged(&mut self, rollout: usize, device: u32, word: &str, text: &str) -> Option<String> {
+    fn is_misjudged(
+        &mut self,
+        rollout: usize,
+        device: u32,
+        word: &str,
+        text: &str,
+    ) -> Option<String> {
         let own = self.hub.kept.rollouts.get(rollout)?;
         let deployment = own.deployment;
         let name = &self.apps.deployments[deployment].name;
@@ -100,12 +122,18 @@ impl World {
         }
         let is_so = running == declared;
         // A hub that was restored believes what its backup says, until something else is declared.
-        if (self.devices[device as usize].truth.is_forgotten || record.version == 0) && AS_DECLARED.contains(&word) {
+        if (self.devices[device as usize].truth.is_forgotten || record.version == 0)
+            && AS_DECLARED.contains(&word)
+        {
             self.counts.excused += u64::from(!is_so);
             return None;
         }
-        if word == "succeeded" && !is_so || word == "up-to-date" && !is_so && !self.has_failed(device, deployment) {
-            return Some(format!("in the end the planner says of {name}: {text}, and it is not so"));
+        if word == "succeeded" && !is_so
+            || word == "up-to-date" && !is_so && !self.has_failed(device, deployment)
+        {
+            return Some(format!(
+                "in the end the planner says of {name}: {text}, and it is not so"
+            ));
         }
         if !AS_DECLARED.contains(&word) || !is_so {
             self.counts.excused += 1;
@@ -115,7 +143,12 @@ impl World {
 
     /// Whether an earlier rollout knows that the device could not be brought to what it is to have.
     fn has_failed(&self, device: u32, deployment: usize) -> bool {
-        let rollouts = self.hub.kept.rollouts.iter().filter(|one| one.deployment == deployment);
+        let rollouts = self
+            .hub
+            .kept
+            .rollouts
+            .iter()
+            .filter(|one| one.deployment == deployment);
         let mut rows = rollouts.filter_map(|one| one.rows.get(device as usize));
         rows.any(|row| row.word == "failed" || row.word == "timed-out")
     }

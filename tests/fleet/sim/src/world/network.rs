@@ -23,35 +23,52 @@ impl World {
         let flight = one.take_off(exchange.clone());
         if !one.is_linked || !self.hub.is_up {
             let fate = Fate::Failed(Failure::Connection);
-            self.queue.put(now_ms + 1_000, Event::Response(device, boot, flight, fate));
+            self.queue
+                .put(now_ms + 1_000, Event::Response(device, boot, flight, fate));
             return;
         }
         if one.random.chance(one.habits.loss) {
             let fate = Fate::Failed(Failure::Timeout);
-            self.queue.put(now_ms + given_up_ms, Event::Response(device, boot, flight, fate));
+            self.queue.put(
+                now_ms + given_up_ms,
+                Event::Response(device, boot, flight, fate),
+            );
             return;
         }
         if one.random.chance(one.habits.twice) {
             let late_ms = one.random.within(10, 90_000);
-            self.queue.put(now_ms + late_ms, Event::Again(device, Box::new(exchange.clone())));
+            self.queue.put(
+                now_ms + late_ms,
+                Event::Again(device, Box::new(exchange.clone())),
+            );
         }
         // The answer, or the connection while it waits at the hub, is lost without a word.
         let is_lost = one.random.chance(one.habits.loss);
         let jitter_ms = one.random.below(latency_ms + 1);
-        match self.hub.take(&self.apps, &self.key, device, &exchange, now_ms) {
+        match self
+            .hub
+            .take(&self.apps, &self.key, device, &exchange, now_ms)
+        {
             _ if is_lost => {
                 let fate = Fate::Failed(Failure::Timeout);
-                self.queue.put(now_ms + given_up_ms, Event::Response(device, boot, flight, fate));
+                self.queue.put(
+                    now_ms + given_up_ms,
+                    Event::Response(device, boot, flight, fate),
+                );
             }
             Answered::Reply(reply) => {
                 let reply = self.replayed(device, &exchange, reply);
                 let fate = Fate::Reply(reply, self.hub.life);
                 let at_ms = now_ms + 2 * latency_ms + jitter_ms;
-                self.queue.put(at_ms, Event::Response(device, boot, flight, fate));
+                self.queue
+                    .put(at_ms, Event::Response(device, boot, flight, fate));
             }
             Answered::Parked(wait_s) => {
                 self.hub.parked.insert(device, flight);
-                self.queue.put(now_ms + u64::from(wait_s) * 1000, Event::Unpark(device, flight));
+                self.queue.put(
+                    now_ms + u64::from(wait_s) * 1000,
+                    Event::Unpark(device, flight),
+                );
             }
         }
     }
@@ -102,11 +119,16 @@ impl World {
         let fate = if is_lost {
             Fate::Failed(Failure::Timeout)
         } else {
-            let reply = self.hub.state(&self.apps, &self.key, device, &exchange, self.now_ms);
+            let reply = self
+                .hub
+                .state(&self.apps, &self.key, device, &exchange, self.now_ms);
             Fate::Reply(self.replayed(device, &exchange, reply), self.hub.life)
         };
         let after_ms = if is_lost { PATIENCE_MS } else { latency_ms };
-        self.queue.put(self.now_ms + after_ms, Event::Response(device, boot, parked, fate));
+        self.queue.put(
+            self.now_ms + after_ms,
+            Event::Response(device, boot, parked, fate),
+        );
     }
 
     pub(super) fn respond(&mut self, device: u32, flight: u32, fate: Fate) {
@@ -148,7 +170,9 @@ impl World {
             Outcome::NotModified { .. } => self.tell(device, AgentEvent::HubAnswered),
             Outcome::Reported(reply) => {
                 self.tell(device, AgentEvent::HubAnswered);
-                if let (Kind::Report { sequence }, true) = (exchange.kind, self.devices[device as usize].is_on) {
+                if let (Kind::Report { sequence }, true) =
+                    (exchange.kind, self.devices[device as usize].is_on)
+                {
                     let send_all = reply.send_all;
                     self.tell(device, AgentEvent::ReportSent { sequence, send_all });
                 }
@@ -179,7 +203,10 @@ impl crate::device::Truth {
         let envelope = Envelope::parse(envelope, Signed::State).ok();
         let state = envelope.and_then(|envelope| DesiredState::decode(envelope.payload()).ok());
         if let Some(state) = state {
-            let items = state.items.iter().filter(|item| item.override_reason.is_some());
+            let items = state
+                .items
+                .iter()
+                .filter(|item| item.override_reason.is_some());
             self.next = Some(crate::device::Declared {
                 version: state.version.0,
                 overridden: items.map(|item| place_of(item.deployment)).collect(),

@@ -52,19 +52,25 @@ impl World {
             self.trace.line(now_ms, device, || text);
         }
         match order {
-            Order::Begin(deployment, revision, policy) => self.begin_rollout(deployment, revision, policy),
+            Order::Begin(deployment, revision, policy) => {
+                self.begin_rollout(deployment, revision, policy)
+            }
             Order::Approve(rollout, user) => self.approve(rollout, user),
             Order::Pause(rollout) => self.change(rollout, |own| own.progress.pause().is_ok()),
             Order::Resume(rollout) => {
                 self.change(rollout, |own| own.progress.resume(unix(now_ms)).is_ok());
             }
             Order::Abort(rollout) => self.change(rollout, |own| own.progress.abort().is_ok()),
-            Order::RollBack(rollout) => self.change(rollout, |own| own.progress.roll_back().is_ok()),
+            Order::RollBack(rollout) => {
+                self.change(rollout, |own| own.progress.roll_back().is_ok())
+            }
             Order::Hold(device, is_held) => self.declare(device, |record| record.is_held = is_held),
             Order::HoldUntil(device, until_ms) => {
                 self.declare(device, |record| record.hold_until_ms = until_ms);
             }
-            Order::Windows(device, windows) => self.declare(device, |record| record.windows = windows),
+            Order::Windows(device, windows) => {
+                self.declare(device, |record| record.windows = windows)
+            }
             Order::Ladder(device, ladder) => self.declare(device, |record| record.ladder = ladder),
             Order::Override(device, deployment, is_overridden) => self.declare(device, |record| {
                 record.overridden.retain(|one| *one != deployment);
@@ -111,13 +117,16 @@ impl World {
             own.has_ended = false;
             self.hub.is_dirty = true;
             let state = own.progress.state.word();
-            self.trace.line(self.now_ms, None, || format!("rollout {}: {state}, by order", rollout + 1));
+            self.trace.line(self.now_ms, None, || {
+                format!("rollout {}: {state}, by order", rollout + 1)
+            });
         }
     }
 
     fn approve(&mut self, rollout: usize, user: String) {
         self.change(rollout, |own| {
-            let is_first = own.progress.state == thimble_rollout::State::Planned || own.progress.wave == 0 && own.progress.soak_since.is_none();
+            let is_first = own.progress.state == thimble_rollout::State::Planned
+                || own.progress.wave == 0 && own.progress.soak_since.is_none();
             let wave = if is_first { 0 } else { own.progress.wave + 1 };
             for wave in [own.progress.wave, wave] {
                 own.approvals.push(Approval {
@@ -188,9 +197,12 @@ impl World {
             if self.devices[device as usize].is_held_here {
                 self.hold_here(device, false);
             }
-            let is_bound = self.hub.kept.records.get(device as usize).is_some_and(|record| {
-                record.is_held || record.hold_until_ms.is_some()
-            });
+            let is_bound = self
+                .hub
+                .kept
+                .records
+                .get(device as usize)
+                .is_some_and(|record| record.is_held || record.hold_until_ms.is_some());
             if is_bound {
                 self.declare(device, |record| {
                     record.is_held = false;
@@ -207,12 +219,20 @@ impl Order {
         Some(match self {
             Self::Hold(device, true) => (Some(*device), "is held by the operator".into()),
             Self::Hold(device, false) => (Some(*device), "is released by the operator".into()),
-            Self::HoldUntil(device, Some(until)) => (Some(*device), format!("is held until {}", crate::trace::clock(*until))),
-            Self::Windows(device, windows) => (Some(*device), format!("gets {} windows", windows.len())),
+            Self::HoldUntil(device, Some(until)) => (
+                Some(*device),
+                format!("is held until {}", crate::trace::clock(*until)),
+            ),
+            Self::Windows(device, windows) => {
+                (Some(*device), format!("gets {} windows", windows.len()))
+            }
             Self::Override(device, _, is) => (Some(*device), format!("veto overridden: {is}")),
             Self::HoldHere(device, true) => (Some(*device), "is held at the device".into()),
             Self::HoldHere(device, false) => (Some(*device), "is released at the device".into()),
-            Self::Veto(device, until) => (Some(*device), format!("its apps say no until {}", crate::trace::clock(*until))),
+            Self::Veto(device, until) => (
+                Some(*device),
+                format!("its apps say no until {}", crate::trace::clock(*until)),
+            ),
             Self::Link(device, true) => (Some(*device), "is connected".into()),
             Self::Link(device, false) => (Some(*device), "is cut off".into()),
             Self::Replay(device) => (Some(*device), "somebody sends its first state again".into()),

@@ -34,7 +34,10 @@ impl World {
         let lease = &mut self.hub.kept.lease;
         lease.until_ms = now_ms + LEASE_MS.max(self.pace_ms * 3);
         let token = lease.token;
-        let is_due = self.hub.next_look_ms.is_some_and(|next_ms| next_ms <= now_ms);
+        let is_due = self
+            .hub
+            .next_look_ms
+            .is_some_and(|next_ms| next_ms <= now_ms);
         let look_ms = LOOK_MS.max(self.pace_ms * 10);
         let is_due = is_due || now_ms >= self.looked_ms + look_ms;
         if !self.hub.is_dirty && !is_due {
@@ -45,7 +48,9 @@ impl World {
         self.hub.is_dirty = false;
         self.hub.next_look_ms = None;
         let rollouts = 0..self.hub.kept.rollouts.len();
-        let mut live: Vec<usize> = rollouts.filter(|rollout| self.hub.is_live(*rollout)).collect();
+        let mut live: Vec<usize> = rollouts
+            .filter(|rollout| self.hub.is_live(*rollout))
+            .collect();
         live.reverse();
         self.plan_next(executor, token, live);
     }
@@ -53,7 +58,8 @@ impl World {
     /// Plans the next of these rollouts, the last one first, and has it kept.
     fn plan_next(&mut self, executor: u8, token: u64, mut left: Vec<usize>) {
         let Some(rollout) = left.pop() else {
-            self.queue.put(self.now_ms + self.pace_ms, Event::Step(executor));
+            self.queue
+                .put(self.now_ms + self.pace_ms, Event::Step(executor));
             return;
         };
         if self.sabotage == Sabotage::Hasty {
@@ -87,7 +93,8 @@ impl World {
         let Some(changed) = kept else {
             self.counts.fenced += 1;
             self.hub.is_dirty = true;
-            self.queue.put(self.now_ms + self.pace_ms, Event::Step(executor));
+            self.queue
+                .put(self.now_ms + self.pace_ms, Event::Step(executor));
             return;
         };
         let plan = &made.plan;
@@ -111,7 +118,8 @@ impl World {
         if is_owner {
             self.plan_next(executor, made.token, left);
         } else {
-            self.queue.put(self.now_ms + self.pace_ms, Event::Step(executor));
+            self.queue
+                .put(self.now_ms + self.pace_ms, Event::Step(executor));
         }
     }
 
@@ -125,12 +133,16 @@ impl World {
             .and_then(|own| apps.deployments.get(own.deployment))
             .map_or("", |deployment| &deployment.name);
         for transition in &made.plan.transitions {
-            self.trace.line(self.now_ms, None, || format!("rollout {} of {name}: {transition}", made.rollout + 1));
+            self.trace.line(self.now_ms, None, || {
+                format!("rollout {} of {name}: {transition}", made.rollout + 1)
+            });
         }
         for closed in &made.plan.closed {
             let device = u32::try_from(crate::hub::index_of(closed.device)).ok();
             let text = || match &closed.outcome {
-                Outcome::Failed { why, .. } => format!("rollout {}: failed: {why}", made.rollout + 1),
+                Outcome::Failed { why, .. } => {
+                    format!("rollout {}: failed: {why}", made.rollout + 1)
+                }
                 Outcome::Succeeded { .. } => format!("rollout {}: succeeded", made.rollout + 1),
                 Outcome::TimedOut { .. } => format!("rollout {}: took too long", made.rollout + 1),
                 Outcome::Replaced { .. } => format!("rollout {}: replaced", made.rollout + 1),
@@ -141,7 +153,11 @@ impl World {
         for one in &made.plan.assignments {
             let device = u32::try_from(crate::hub::index_of(one.device)).ok();
             let text = || match one.to {
-                Some(to) => format!("rollout {}: is given {name} {}", made.rollout + 1, to.revision),
+                Some(to) => format!(
+                    "rollout {}: is given {name} {}",
+                    made.rollout + 1,
+                    to.revision
+                ),
                 None => format!("rollout {}: {name} is taken away", made.rollout + 1),
             };
             self.trace.line(self.now_ms, device, text);
@@ -153,7 +169,11 @@ impl World {
         let at = unix(self.now_ms);
         if let Some(own) = self.hub.kept.rollouts.get_mut(rollout) {
             for row in &mut own.rows {
-                if let Some(attempt) = row.attempt.as_mut().filter(|one| one.outcome == Outcome::Open) {
+                if let Some(attempt) = row
+                    .attempt
+                    .as_mut()
+                    .filter(|one| one.outcome == Outcome::Open)
+                {
                     attempt.outcome = Outcome::Succeeded { at };
                 }
             }
@@ -167,9 +187,13 @@ impl World {
         for (device, flight) in parked {
             let boot = self.devices[device as usize].boot;
             let fate = super::Fate::Failed(thimble_protocol::session::Failure::Connection);
-            self.queue.put(self.now_ms + 500, Event::Response(device, boot, flight, fate));
+            self.queue.put(
+                self.now_ms + 500,
+                Event::Response(device, boot, flight, fate),
+            );
         }
-        self.trace.line(self.now_ms, None, || "the hub is down".into());
+        self.trace
+            .line(self.now_ms, None, || "the hub is down".into());
     }
 
     /// The hub's process starts, if it does not run.
@@ -204,20 +228,35 @@ impl World {
             }
         }
         self.hub.is_dirty = true;
-        self.trace.line(self.now_ms, None, || "the hub is restored from its backup".into());
+        self.trace.line(self.now_ms, None, || {
+            "the hub is restored from its backup".into()
+        });
     }
 
     pub(super) fn back_up_hub(&mut self) {
         self.hub.backup = Some(self.hub.kept.clone());
-        self.trace.line(self.now_ms, None, || "the hub is backed up".into());
+        self.trace
+            .line(self.now_ms, None, || "the hub is backed up".into());
     }
 
     /// The policy of a rollout.
-    pub(crate) fn begin_rollout(&mut self, deployment: usize, revision: Option<u64>, policy: Arc<thimble_rollout::Policy>) {
+    pub(crate) fn begin_rollout(
+        &mut self,
+        deployment: usize,
+        revision: Option<u64>,
+        policy: Arc<thimble_rollout::Policy>,
+    ) {
         let place = self.hub.begin(deployment, revision, policy);
-        let name = self.apps.deployments.get(deployment).map_or("", |one| &one.name);
+        let name = self
+            .apps
+            .deployments
+            .get(deployment)
+            .map_or("", |one| &one.name);
         self.trace.line(self.now_ms, None, || match revision {
-            Some(revision) => format!("rollout {} of {name}: revision {revision} is ordered", place + 1),
+            Some(revision) => format!(
+                "rollout {} of {name}: revision {revision} is ordered",
+                place + 1
+            ),
             None => format!("rollout {} of {name}: its removal is ordered", place + 1),
         });
     }
