@@ -122,13 +122,13 @@ impl Life {
                 slow,
                 collecting,
                 latency_ms: 20 + u64::from(index % 7) * 40,
-                has_battery: index % 3 != 0,
-                is_silent: index % 17 == 0,
+                has_battery: !index.is_multiple_of(3),
+                is_silent: index.is_multiple_of(17),
             };
             let settings = Settings {
                 wait_s,
                 poll_s: 900,
-                is_parallel: index % 2 == 0 && wait_s > 0,
+                is_parallel: index.is_multiple_of(2) && wait_s > 0,
                 ..Settings::default()
             };
             Device::new(index, seed, habits, settings, 0)

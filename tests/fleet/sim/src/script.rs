@@ -142,8 +142,7 @@ fn revision(world: &mut World, words: &Words<'_>) -> Result<()> {
     let among = match words.value("on") {
         None => Among::All,
         Some(list) if list.starts_with('d') => {
-            let devices: Result<Vec<u32>> =
-                list.split(',').map(|name| words::device(name)).collect();
+            let devices: Result<Vec<u32>> = list.split(',').map(words::device).collect();
             Among::Devices(devices?)
         }
         Some(hardware) => Among::Hardware(hardware.into()),

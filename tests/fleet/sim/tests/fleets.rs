@@ -14,7 +14,7 @@ use thimble_tests_fleet_sim::{Life, Lived, Sabotage, Signatures, Traced, script}
 const LIFE: Life = Life {
     seed: 1,
     devices: 200,
-    hours: 8,
+    hours: 6,
     signatures: Signatures::Sum,
     sabotage: Sabotage::None,
 };
@@ -39,8 +39,16 @@ fn judge(life: Life) {
 #[test]
 fn no_rule_is_broken_in_random_lives() {
     let first = first();
-    for seed in first..first + 10 {
-        judge(Life { seed, ..LIFE });
+    judge(Life {
+        seed: first,
+        ..LIFE
+    });
+    for seed in first + 1..first + 10 {
+        judge(Life {
+            seed,
+            devices: 40,
+            ..LIFE
+        });
     }
 }
 
@@ -74,7 +82,7 @@ fn a_seed_says_everything() {
 fn seen(sabotage: Sabotage, word: &str) {
     let lives = (1..60).map(|seed| Life {
         seed,
-        devices: 60,
+        devices: 30,
         sabotage,
         ..LIFE
     });
@@ -92,7 +100,7 @@ fn a_hub_that_takes_every_change_for_done_is_seen() {
 
 #[test]
 fn executors_that_pass_over_the_lease_are_seen() {
-    seen(Sabotage::Fence, "");
+    seen(Sabotage::Fence, "took its lease");
 }
 
 #[test]

@@ -75,23 +75,19 @@ impl Device {
             Action::StopAsking { .. } => self.asked = None,
             Action::Stop {
                 ticket, deployment, ..
-            } => {
-                if !self.fails(ticket, coming) {
-                    if let Some(one) = self.installed_mut(place_of(deployment)) {
-                        one.is_running = false;
-                        one.life += 1;
-                    }
-                    coming.push((400, Coming::Answer(Answer::Done(ticket))));
+            } if !self.fails(ticket, coming) => {
+                if let Some(one) = self.installed_mut(place_of(deployment)) {
+                    one.is_running = false;
+                    one.life += 1;
                 }
+                coming.push((400, Coming::Answer(Answer::Done(ticket))));
             }
             Action::Remove {
                 ticket, deployment, ..
-            } => {
-                if !self.fails(ticket, coming) {
-                    self.installed
-                        .retain(|one| one.deployment != place_of(deployment));
-                    coming.push((400, Coming::Answer(Answer::Done(ticket))));
-                }
+            } if !self.fails(ticket, coming) => {
+                self.installed
+                    .retain(|one| one.deployment != place_of(deployment));
+                coming.push((400, Coming::Answer(Answer::Done(ticket))));
             }
             Action::Apply {
                 ticket,

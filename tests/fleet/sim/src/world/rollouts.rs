@@ -97,6 +97,13 @@ impl World {
                 .put(self.now_ms + self.pace_ms, Event::Step(executor));
             return;
         };
+        if !is_owner {
+            self.violate(
+                None,
+                format!("executor {executor} kept a plan after another took its lease"),
+            );
+            return;
+        }
         let plan = &made.plan;
         if !(plan.assignments.is_empty() && plan.closed.is_empty() && plan.transitions.is_empty()) {
             self.counts.plans += 1;
@@ -115,12 +122,7 @@ impl World {
             }
             self.unpark(device, None);
         }
-        if is_owner {
-            self.plan_next(executor, made.token, left);
-        } else {
-            self.queue
-                .put(self.now_ms + self.pace_ms, Event::Step(executor));
-        }
+        self.plan_next(executor, made.token, left);
     }
 
     fn trace_plan(&mut self, made: &Made) {
