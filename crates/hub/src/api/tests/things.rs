@@ -63,6 +63,37 @@ pub(super) async fn device(site: &Site, tenant: &str, name: &str, state: DeviceS
     id
 }
 
+/// Gives a device its first state, in which nothing runs.
+async fn give_state(site: &Site, tenant: &str, id: DeviceId) {
+    let state = thimble_protocol::DesiredState {
+        device: thimble_protocol::DeviceId(id.bytes()),
+        version: thimble_protocol::StateVersion(1),
+        issued_at: thimble_protocol::UnixSeconds(1),
+        items: Vec::new(),
+        policy: Default::default(),
+        secrets: Vec::new(),
+        ladder: Vec::new(),
+        recovery_urls: Vec::new(),
+        next_keys: Vec::new(),
+    };
+    let payload = state.encode();
+    let state = thimble_hub_store::NewState {
+        device: id,
+        version: 1,
+        digest: *ring::digest::digest(&ring::digest::SHA256, &payload)
+            .as_ref()
+            .first_chunk()
+            .unwrap(),
+        payload,
+        at_ms: 1,
+    };
+    let scope = Scope::authenticated(tenant_id(site, tenant).await);
+    let audit = Audit::new(0, "test", "device.publish", id.to_string());
+    let mut write = site.hub.store.write().await.unwrap();
+    write.publish_states(&scope, vec![state], &audit).unwrap();
+    write.commit().await.unwrap();
+}
+
 /// An app with a version whose image nobody pushed.
 pub(super) async fn app(site: &Site, tenant: &str, token: &str, name: &str) {
     let app = site
@@ -159,7 +190,8 @@ async fn a_device_lives() {
 #[tokio::test]
 async fn those_of_the_plant_decide_when() {
     let site = Site::new().await;
-    device(&site, "main", "press-1", DeviceState::Active).await;
+    let id = device(&site, "main", "press-1", DeviceState::Active).await;
+    give_state(&site, "main", id).await;
     let plant = site.user("main", "plant", &[Role::Ot]).await;
     let client = site.client(&plant, None);
     let hold = Hold {
@@ -169,10 +201,10 @@ async fn those_of_the_plant_decide_when() {
     let held = client.hold("press-1", &hold).await.unwrap();
     assert_eq!(held.hold.unwrap().reason, "geprüft wird");
     // The device hears of it: it has a new state to fetch, and another one when the hold is gone.
-    assert_eq!(held.desired_version, 1);
+    assert_eq!(held.desired_version, 2);
     let released = client.release("press-1").await.unwrap();
     assert!(released.hold.is_none());
-    assert_eq!(released.desired_version, 2);
+    assert_eq!(released.desired_version, 3);
     let windows = |begin: &str| Windows {
         windows: vec![Window {
             days: vec![Weekday::Sat, Weekday::Sun],
