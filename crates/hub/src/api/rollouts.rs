@@ -24,7 +24,7 @@ use super::reply::{Answer, Fault};
 use super::request::{Asked, Declared, Named, Nothing, Paged, Reason, limit};
 use crate::hub::Hub;
 use crate::model::timestamp;
-use crate::rollouts::{self, Request, RolloutError, Vote};
+use crate::rollouts::{self, Request, Vote};
 
 /// Devices of a preview that are told one by one, at most.
 const TOLD_MAX: usize = 1000;
@@ -40,34 +40,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(resume))
         .routes(routes!(abort))
         .routes(routes!(roll_back))
-}
-
-impl From<RolloutError> for Fault {
-    fn from(error: RolloutError) -> Self {
-        let kind = match &error {
-            RolloutError::Policy(_)
-            | RolloutError::Selector { .. }
-            | RolloutError::Placement(_)
-            | RolloutError::NoRevision { .. } => ProblemKind::Invalid,
-            RolloutError::State(_)
-            | RolloutError::BeingRemoved
-            | RolloutError::NothingToApprove { .. } => ProblemKind::WrongState,
-            RolloutError::WrongRole { .. } | RolloutError::OwnRollout => ProblemKind::Forbidden,
-            RolloutError::Store(_) => ProblemKind::NotReady,
-            _ => ProblemKind::HubFault,
-        };
-        match error {
-            RolloutError::Store(error) => error.into(),
-            error if kind == ProblemKind::HubFault => {
-                tracing::error!(error = %super::reply::chain(&error), "a rollout failed");
-                Self::new(
-                    kind,
-                    "the rollout could not be dealt with; the hub's log says more to its administrator",
-                )
-            }
-            error => Self::new(kind, super::reply::chain(&error)),
-        }
-    }
 }
 
 const fn state(stored: Stored) -> RolloutState {
