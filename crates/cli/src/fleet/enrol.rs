@@ -155,7 +155,7 @@ fn code_text(arguments: &CodeArguments, issued: &IssuedClaimCode, session: &Sess
          [fleet]\n\
          hub = \"{url}\"\n\
          claim_code = \"{code}\"\n\
-         # ca = \"/etc/thimble/hub.pem\"   # if the hub's certificate is not of a public authority\n\n\
+         # ca = \"/etc/thimble/hub.pem\"   # what `thimble-hub authority` prints, unless the hub has a public certificate\n\n\
          or, while its daemon runs:\n\n\
          thimble agent enrol {url} --claim-code {code}\n",
         count(u64::from(arguments.uses), "device"),
