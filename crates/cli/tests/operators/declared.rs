@@ -68,6 +68,12 @@ fn files_are_applied_once_and_differences_are_told_by_the_exit_code() {
         "{simulated}"
     );
 
+    // What the hub has, written to files, is what it has.
+    operator.golden("export", &hub, &operator.ok(&["export", "written"]));
+    let same = operator.with_input(&["diff", "-f", "written"], "");
+    assert_eq!(same.code, 0, "{same:?}");
+    operator.refused(125, &["there is something in it"], &["export", "written"]);
+
     operator.write("fleet/line-1.yaml", &DEPLOYMENT.replace("line=1", "line=2"));
     let changed = operator.with_input(&["diff", "-f", "fleet"], "");
     assert_eq!(changed.code, 2);
