@@ -23,6 +23,7 @@ mod rollouts;
 mod secrets;
 mod serve;
 mod session;
+mod simulation;
 mod system;
 mod tenants;
 #[cfg(test)]
@@ -74,6 +75,7 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .merge(apps::routes())
         .merge(deployments::routes())
         .merge(rollouts::routes())
+        .merge(simulation::routes())
         .merge(apply::routes())
         .merge(secrets::routes())
         .merge(webhooks::routes())

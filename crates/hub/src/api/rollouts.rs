@@ -163,7 +163,19 @@ async fn preview(
 ) -> Answer<Json<Preview>> {
     let mut read = hub.store.snapshot().await?;
     let request = request(&mut read, &caller, &new).await?;
-    let made = rollouts::simulate(&mut read, &caller.scope(), &request, hub.now_ms()).await?;
+    previewed(&mut read, &caller.scope(), &request, hub.now_ms())
+        .await
+        .map(Json)
+}
+
+/// What a rollout would do now.
+pub(super) async fn previewed(
+    read: &mut Read,
+    scope: &Scope,
+    request: &Request,
+    now_ms: i64,
+) -> Answer<Preview> {
+    let made = rollouts::simulate(read, scope, request, now_ms).await?;
     let mut preview = Preview::default();
     for (device, name, wave, standing) in made.devices {
         let begins = matches!(standing, Standing::Begins { .. });
@@ -183,7 +195,7 @@ async fn preview(
             });
         }
     }
-    Ok(Json(preview))
+    Ok(preview)
 }
 
 /// Tells how a rollout is, and why.
