@@ -16,6 +16,9 @@ _thimble() {
             ",$1")
                 cmd="thimble"
                 ;;
+            thimble,agent)
+                cmd="thimble__subcmd__agent"
+                ;;
             thimble,apps)
                 cmd="thimble__subcmd__apps"
                 ;;
@@ -142,6 +145,21 @@ _thimble() {
             thimble,wait)
                 cmd="thimble__subcmd__wait"
                 ;;
+            thimble__subcmd__agent,enrol)
+                cmd="thimble__subcmd__agent__subcmd__enrol"
+                ;;
+            thimble__subcmd__agent,hold)
+                cmd="thimble__subcmd__agent__subcmd__hold"
+                ;;
+            thimble__subcmd__agent,import)
+                cmd="thimble__subcmd__agent__subcmd__import"
+                ;;
+            thimble__subcmd__agent,release)
+                cmd="thimble__subcmd__agent__subcmd__release"
+                ;;
+            thimble__subcmd__agent,status)
+                cmd="thimble__subcmd__agent__subcmd__status"
+                ;;
             thimble__subcmd__bus,pub)
                 cmd="thimble__subcmd__bus__subcmd__pub"
                 ;;
@@ -233,12 +251,108 @@ _thimble() {
 
     case "${cmd}" in
         thimble)
-            opts="-h -V --help --version run create start stop kill pause unpause restart wait rm ps logs stats events attach cp update up down diff apps volumes device bus inspect daemon build push pull images tag rmi save load prune fsck sign verify login logout completions man"
+            opts="-h -V --help --version run create start stop kill pause unpause restart wait rm ps logs stats events attach cp update up down diff apps volumes device bus inspect agent daemon build push pull images tag rmi save load prune fsck sign verify login logout completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        thimble__subcmd__agent)
+            opts="-h -V --help --version status enrol hold release import"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        thimble__subcmd__agent__subcmd__enrol)
+            opts="-h -V --claim-code --ca --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --claim-code)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        thimble__subcmd__agent__subcmd__hold)
+            opts="-h -V --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        thimble__subcmd__agent__subcmd__import)
+            opts="-h -V --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        thimble__subcmd__agent__subcmd__release)
+            opts="-h -V --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        thimble__subcmd__agent__subcmd__status)
+            opts="-h -V --json --format --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

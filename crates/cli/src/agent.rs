@@ -75,7 +75,9 @@ fn ask(
 fn enrol(arguments: &EnrolArguments) -> Result<(), Failure> {
     let ca = match &arguments.ca {
         None => None,
-        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?),
+        Some(path) => {
+            Some(std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?)
+        }
     };
     let enrol = FleetEnrol {
         hub: arguments.hub.clone(),
@@ -111,7 +113,10 @@ fn text(status: &FleetStatus) -> String {
     rows.add("link", status.link.name());
     rows.add("hub", status.hub.clone().unwrap_or_default());
     rows.add("device", status.device.clone().unwrap_or_default());
-    rows.add("fingerprint", status.fingerprint.clone().unwrap_or_default());
+    rows.add(
+        "fingerprint",
+        status.fingerprint.clone().unwrap_or_default(),
+    );
     rows.add("problem", status.problem.clone().unwrap_or_default());
     if status.device.is_some() {
         rows.add(
@@ -122,9 +127,8 @@ fn text(status: &FleetStatus) -> String {
             ),
         );
     }
-    let time = |at: Option<thimble_device_api::Timestamp>| {
-        at.map(|at| at.to_string()).unwrap_or_default()
-    };
+    let time =
+        |at: Option<thimble_device_api::Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
     rows.add("last contact", time(status.last_contact));
     rows.add("certificate until", time(status.certificate_until));
     let held = match (status.held_here, status.held_by_hub) {

@@ -183,11 +183,13 @@ impl Fleet {
 impl Device {
     /// Opens the secrets of the fleet's containers, before any of them starts.
     pub(crate) fn open_fleet(&self) {
-        if self.fleet.plan.lock().is_none() {
+        // Also where the hub was taken out of the settings: what it declared runs on.
+        if self.fleet.plan.lock().is_none() && !self.fleet.place.exists() {
             return;
         }
         let opened = || -> Result<(), String> {
-            let folder = Folder::open(self.fleet.place.clone()).map_err(|error| error.to_string())?;
+            let folder =
+                Folder::open(self.fleet.place.clone()).map_err(|error| error.to_string())?;
             let key = DeviceKey::load_or_make(&folder).map_err(|error| error.to_string())?;
             let issued = identity::enrolment(&folder).map_err(|error| error.to_string())?;
             match issued {
@@ -227,6 +229,13 @@ impl Device {
 
     /// Holds the device, or takes the hold back.
     pub(crate) fn hold_fleet(&self, is_held: bool) -> Result<(), Problem> {
+        let is_waiting = self.fleet.status().device.is_none();
+        if is_waiting && self.fleet.running.lock().is_some() {
+            return Err(Problem::new(
+                ProblemKind::WrongState,
+                "the device has not enrolled yet, so that nothing could change; `hold = true` in [fleet] holds it from its first state on",
+            ));
+        }
         self.fleet.command(Command::Hold(is_held))
     }
 
@@ -296,10 +305,16 @@ fn plan_of(settings: &FleetSettings, hardware: &Hardware) -> Result<Plan, String
         std::fs::read(path)
             .map_err(|error| format!("[fleet] {field}: cannot read {}: {error}", path.display()))
     };
-    let pem = settings.ca.as_ref().map(|path| read(path, "ca")).transpose()?;
+    let pem = settings
+        .ca
+        .as_ref()
+        .map(|path| read(path, "ca"))
+        .transpose()?;
     let claim_code = match (&settings.claim_code, &settings.claim_code_file) {
         (Some(_), Some(_)) => {
-            return Err("[fleet] has both claim_code and claim_code_file; leave one out".to_owned());
+            return Err(
+                "[fleet] has both claim_code and claim_code_file; leave one out".to_owned(),
+            );
         }
         (Some(code), None) => Some(code.clone()),
         // The file may be removed once the device has enrolled.
@@ -327,7 +342,10 @@ fn joined(place: &Path, hardware: &Hardware) -> Result<Option<Plan>, String> {
         return Ok(None);
     }
     let failed = |error: &dyn std::fmt::Display| {
-        format!("{}: {error}; remove it, and enrol again", place.join(JOINED_FILE).display())
+        format!(
+            "{}: {error}; remove it, and enrol again",
+            place.join(JOINED_FILE).display()
+        )
     };
     let folder = Folder::open(place.to_owned()).map_err(|error| failed(&error))?;
     let Some(bytes) = folder.read(JOINED_FILE).map_err(|error| failed(&error))? else {
@@ -376,14 +394,18 @@ async fn life(device: &Arc<Device>, plan: &Arc<Plan>, commands: &mut Commands) -
             Err(end) => return end,
         },
     };
-    driver::drive(Arc::clone(device), Arc::clone(plan), opened, issued, commands).await
+    driver::drive(
+        Arc::clone(device),
+        Arc::clone(plan),
+        opened,
+        issued,
+        commands,
+    )
+    .await
 }
 
 /// Reads what is kept, and what the device is. Waits for the disk.
-fn open(
-    device: &Device,
-    plan: &Plan,
-) -> Result<(Opened, Option<Issued>), identity::IdentityError> {
+fn open(device: &Device, plan: &Plan) -> Result<(Opened, Option<Issued>), identity::IdentityError> {
     let folder = Folder::open(device.fleet.place.clone())?;
     let key = Arc::new(DeviceKey::load_or_make(&folder)?);
     let issued = identity::enrolment(&folder)?;

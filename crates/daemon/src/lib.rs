@@ -40,7 +40,7 @@ mod volumes;
 mod wait;
 
 pub use api::openapi;
-pub use images::{BlobSink, Hold, ImageFault, Images, OpenedImage};
 pub use fleet::FleetSettings;
+pub use images::{BlobSink, Hold, ImageFault, Images, OpenedImage};
 pub use run::{DaemonError, Program, Setup, log_to_standard_error, run};
 pub use settings::Settings;

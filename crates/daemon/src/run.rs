@@ -188,8 +188,7 @@ fn prepare(setup: &Setup, program: &dyn Program) -> Result<Parts, DaemonError> {
                 .map_err(failed(format_args!("listening on {address} for metrics")))?,
         ),
     };
-    let fleet =
-        Fleet::prepare(&folder, setup.settings.fleet.as_ref()).map_err(DaemonError)?;
+    let fleet = Fleet::prepare(&folder, setup.settings.fleet.as_ref()).map_err(DaemonError)?;
     let isolation = confine(setup, fleet.restart_program())?;
     let device = Device {
         machine,

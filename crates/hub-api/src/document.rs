@@ -17,6 +17,10 @@ pub const DOCUMENTS_MAX: usize = 256;
 /// Something declared. Applying the same again changes nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a request has 256 at most, for a moment"
+)]
 pub enum Document {
     /// An app with versions. A version that exists must be the same.
     App {

@@ -23,6 +23,16 @@ pub struct ClaimCode {
     pub labels: BTreeMap<String, String>,
 }
 
+/// Where devices come in, and what they must know before they do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeviceEntrance {
+    /// Where devices call: `https://HOST:PORT`.
+    pub url: String,
+    /// The authority of the certificate that they meet there, PEM; none if it is not the hub's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+}
+
 /// A claim code to make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -16,6 +16,7 @@ mod guard;
 mod holds;
 mod lookup;
 mod people;
+mod publication;
 mod reply;
 mod request;
 mod rollouts;
@@ -51,7 +52,6 @@ pub fn openapi() -> OpenApi {
 }
 
 /// The service.
-#[must_use]
 pub fn router(hub: Arc<Hub>) -> Router {
     let (router, _) = routes().split_for_parts();
     let router = router

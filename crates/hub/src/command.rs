@@ -1,6 +1,5 @@
 //! What the program can be told.
 
-mod authority;
 mod copies;
 mod init;
 mod serve;
@@ -23,7 +22,6 @@ commands:
                --user NAME      the admin's name (default: admin)
                --password-file FILE   a file with the admin's password; without one there is only the token
   serve      serves operators and devices until it is told to stop (SIGTERM, SIGINT)
-  authority  prints the root (PEM) that devices believe the hub by: what they are given as `ca`
   backup DIR    copies the database (SQLite), the blobs and the master key into a new folder, while the hub works
                --without-database   for PostgreSQL: run pg_dump first, then this
                --without-key        the master key is kept elsewhere; without it a backup is of no use
@@ -73,11 +71,6 @@ pub(crate) fn run() -> Result<()> {
             let settings = settings(&mut arguments)?;
             finish(arguments)?;
             serve::run(settings)
-        }
-        Some("authority") => {
-            let settings = settings(&mut arguments)?;
-            finish(arguments)?;
-            authority::run(settings)
         }
         Some(name @ ("backup" | "restore" | "export" | "import")) => {
             let settings = settings(&mut arguments)?;

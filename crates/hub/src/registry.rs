@@ -18,7 +18,6 @@ use crate::hub::Hub;
 use guard::Guard;
 
 /// The registry: everything below `/v2`.
-#[must_use]
 pub fn router(hub: Arc<Hub>) -> Router {
     let blobs = hub.blobs.clone();
     thimble_hub_blobs::router(blobs, Arc::new(Guard::new(hub)))

@@ -149,6 +149,17 @@ impl Default for DeviceSettings {
     }
 }
 
+impl DeviceSettings {
+    /// How devices reach the listener: as it is set, or on this machine.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.clone(),
+            None => format!("https://localhost:{}", self.listen.port()),
+        }
+    }
+}
+
 /// Authorities of somebody else, whose devices one tenant takes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

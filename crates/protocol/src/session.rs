@@ -167,7 +167,9 @@ impl Session {
             .enrolment
             .as_ref()
             .map(|it| it.at_ms.max(not_before_ms));
-        if enrolment_at.is_some_and(|at| at <= now_ms) && !is_busy {
+        // A poll may wait for long: it is not waited for.
+        let may_enrol = !self.is_reporting && (!self.is_polling || self.settings.is_parallel);
+        if enrolment_at.is_some_and(|at| at <= now_ms) && may_enrol {
             return self.send_enrolment();
         }
         let report_at = self.report.as_ref().map(|it| it.at_ms.max(not_before_ms));
@@ -179,7 +181,7 @@ impl Session {
             return self.send_poll();
         }
         let waits = [
-            enrolment_at.filter(|_| !is_busy),
+            enrolment_at.filter(|_| may_enrol),
             report_at.filter(|_| !self.is_reporting),
             poll_at.filter(|_| !self.is_polling),
         ];

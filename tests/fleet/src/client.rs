@@ -286,8 +286,12 @@ impl Connection {
         )
         .into_bytes();
         request.extend_from_slice(body);
-        self.send(&request).await?;
-        self.answer().await
+        // The hub may have answered, and ended the connection, before all was sent.
+        let sent = self.send(&request).await;
+        match self.answer().await {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(sent.err().unwrap_or(error)),
+        }
     }
 }
 

@@ -25,6 +25,9 @@ pub struct Size {
     pub seconds: u64,
 }
 
+/// Descriptors beside those of connections.
+const DESCRIPTORS: usize = 200;
+
 const FIGURES: [(&str, &str); 4] = [
     (
         "polls",
@@ -44,7 +47,7 @@ const FIGURES: [(&str, &str); 4] = [
 /// A figure is not known, or a budget was missed.
 pub fn run(mut arguments: pico_args::Arguments) -> Result<()> {
     let is_json = arguments.contains("--json");
-    let size = Size {
+    let mut size = Size {
         connections: arguments
             .opt_value_from_str("--connections")?
             .unwrap_or(20_000),
@@ -65,7 +68,10 @@ pub fn run(mut arguments: pico_args::Arguments) -> Result<()> {
             names.join(", ")
         );
     }
-    process::raise_descriptors(size.connections + 4096)?;
+    let descriptors = process::raise_descriptors(size.connections + DESCRIPTORS);
+    size.connections = size
+        .connections
+        .min(descriptors.saturating_sub(DESCRIPTORS));
     let budgets = Budgets::read()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -274,9 +274,9 @@ impl Images for LocalImages {
             .prune(PruneMode::DryRun)
             .map_err(|error| fault(&error))?;
         let used = usage.bytes.saturating_add(usage.ingest_bytes);
-        let room = usage.quota_bytes.map_or(u64::MAX, |quota| {
-            quota.saturating_sub(used)
-        });
+        let room = usage
+            .quota_bytes
+            .map_or(u64::MAX, |quota| quota.saturating_sub(used));
         Ok(room.min(usage.free_bytes).saturating_add(garbage.bytes))
     }
 

@@ -139,9 +139,8 @@ impl Device {
 
     /// Whether a container runs, of an image with this tag.
     pub(crate) fn runs(&self, name: &str, tag: &str) -> bool {
-        self.container(name).is_some_and(|it| {
-            it.state == State::Running && it.image.reference.contains(tag)
-        })
+        self.container(name)
+            .is_some_and(|it| it.state == State::Running && it.image.reference.contains(tag))
     }
 
     /// What a container has written.

@@ -68,7 +68,7 @@ pub(crate) struct State {
     /// The device's key, from its request.
     pub(crate) device_key: Option<p256::PublicKey>,
     pub(crate) enrolments: u32,
-    /// Blobs whose next answer ends after so many bytes.
+    /// Blobs whose next answer stands still after so many bytes.
     pub(crate) cuts: BTreeMap<Digest, usize>,
     /// Where answers about blobs began.
     pub(crate) offsets: Vec<(Digest, usize)>,
@@ -321,7 +321,6 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared
 
 type Answer = Response<Cut>;
 
-
 async fn answer(
     shared: &Shared,
     request: Request<Incoming>,
@@ -379,7 +378,12 @@ async fn enrol(shared: &Shared, request: Request<Incoming>) -> Answer {
         return reply(403, br#"{"detail":"there is no such claim code"}"#.to_vec());
     }
     let request = x509_cert::request::CertReq::from_der(&asked.csr).unwrap();
-    let key = request.info.public_key.subject_public_key.raw_bytes().to_vec();
+    let key = request
+        .info
+        .public_key
+        .subject_public_key
+        .raw_bytes()
+        .to_vec();
     let certificate = CertificateParams::new(Vec::<String>::new())
         .unwrap()
         .signed_by(&DevicePoint(key.clone()), &shared.issuer)
@@ -451,7 +455,15 @@ fn blob(shared: &Shared, digest: &str, request: &Request<Incoming>) -> Answer {
     let begin: usize = request
         .headers()
         .get("range")
-        .and_then(|range| range.to_str().ok()?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok())
+        .and_then(|range| {
+            range
+                .to_str()
+                .ok()?
+                .strip_prefix("bytes=")?
+                .strip_suffix('-')?
+                .parse()
+                .ok()
+        })
         .unwrap_or(0);
     let mut state = shared.state.lock().unwrap();
     let Some(bytes) = state.blobs.get(&digest).cloned() else {
@@ -479,7 +491,7 @@ fn blob(shared: &Shared, digest: &str, request: &Request<Incoming>) -> Answer {
     builder.body(body).unwrap()
 }
 
-/// A body that may end before its time, and the connection with it.
+/// A body that may stand still before its end, as when the network is gone.
 pub(crate) struct Cut {
     bytes: Option<Bytes>,
     is_cut: bool,
@@ -487,15 +499,15 @@ pub(crate) struct Cut {
 
 impl hyper::body::Body for Cut {
     type Data = Bytes;
-    type Error = std::io::Error;
+    type Error = Infallible;
 
     fn poll_frame(
         mut self: std::pin::Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, std::io::Error>>> {
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Infallible>>> {
         std::task::Poll::Ready(match self.bytes.take() {
             Some(bytes) => Some(Ok(hyper::body::Frame::data(bytes))),
-            None if self.is_cut => Some(Err(std::io::ErrorKind::ConnectionReset.into())),
+            None if self.is_cut => return std::task::Poll::Pending,
             None => None,
         })
     }

@@ -22,9 +22,7 @@ pub(super) async fn exchanged(
     let got = match result {
         Ok(got) => got,
         Err(error) => {
-            driver
-                .session
-                .failed(now_ms(), exchange, error.failure());
+            driver.session.failed(now_ms(), exchange, error.failure());
             failed(driver, exchange, &error).await;
             return;
         }

@@ -37,8 +37,7 @@ pub(super) async fn enrol(
     } = opened;
     let request = request(key, capabilities, plan.claim_code.clone())
         .map_err(|error| again(error.to_string()))?;
-    let config =
-        link::tls(&plan.anchors, key, None).map_err(|error| again(error.to_string()))?;
+    let config = link::tls(&plan.anchors, key, None).map_err(|error| again(error.to_string()))?;
     let mut link = Link::new(config);
     let mut session = Session::enrol(session_settings(plan), random_bits(), now_ms(), &request);
     let mut status = FleetStatus {
@@ -95,7 +94,12 @@ pub(super) async fn enrol(
             Outcome::Pending { fingerprint } => {
                 status.link = FleetLink::Pending;
                 status.problem = None;
-                status.fingerprint = Some(fingerprint);
+                if fingerprint != key.fingerprint() {
+                    let problem = format!(
+                        "the hub has the fingerprint {fingerprint} for this device, which is not its own; do not approve it"
+                    );
+                    tell(&mut status, problem);
+                }
             }
             Outcome::Problem(problem) => {
                 status.link = FleetLink::Refused;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use thimble_protocol::{Capabilities, UnixSeconds, limits};
 use thimble_abi::GrantKind;
+use thimble_protocol::{Capabilities, UnixSeconds, limits};
 
 use crate::device::{CONTAINERS_MAX, Device};
 use crate::service::clock;
@@ -13,10 +13,7 @@ use super::settings::{ClockBelief, FleetSettings};
 
 /// Where firmware says what the device is: of PCs, and of boards with a device tree.
 const VENDOR_FILES: [&str; 1] = ["/sys/class/dmi/id/sys_vendor"];
-const MODEL_FILES: [&str; 2] = [
-    "/sys/class/dmi/id/product_name",
-    "/proc/device-tree/model",
-];
+const MODEL_FILES: [&str; 2] = ["/sys/class/dmi/id/product_name", "/proc/device-tree/model"];
 const SERIAL_FILES: [&str; 3] = [
     "/sys/class/dmi/id/product_serial",
     "/proc/device-tree/serial-number",

@@ -95,7 +95,10 @@ fn read(device: &Device, id: DeviceId, hold: &Hold, mut file: File) -> Result<Ve
         if count == 0 {
             return Err(Problem::new(
                 ProblemKind::Malformed,
-                format_args!("the bundle ends after {} bytes, in the middle; copy it again", reader.position()),
+                format_args!(
+                    "the bundle ends after {} bytes, in the middle; copy it again",
+                    reader.position()
+                ),
             ));
         }
     }

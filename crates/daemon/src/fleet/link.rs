@@ -1,8 +1,8 @@
 //! HTTP/1.1 over TLS 1.3 to the hub: one connection, kept open, one request at a time.
 
-use std::error::Error as _;
+mod error;
+
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,15 +15,19 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{AlertDescription, ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore};
 use thimble_protocol::enrol::Issued;
-use thimble_protocol::session::{self, Exchange, Failure, Outcome, Session};
+use thimble_protocol::session::{self, Exchange, Outcome, Session};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::identity::{self, DeviceKey};
+
+use error::{broken, handshake_failed};
+
+pub(super) use error::LinkError;
 
 /// Time for name look-up, connection and handshake.
 const CONNECT_MAX: Duration = Duration::from_secs(20);
@@ -37,95 +41,6 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 const PORT: u16 = 443;
 /// Bytes that are read ahead: an idle connection costs little more.
 const BUFFER_BYTES: usize = 16 << 10;
-
-/// Why a request has no answer.
-#[derive(Debug)]
-#[non_exhaustive]
-pub(super) enum LinkError {
-    /// It is not the URL of a hub.
-    Url(String),
-    /// Nobody can be trusted, or the device's certificate cannot be used.
-    Tls(String),
-    /// The hub cannot be reached.
-    Unreachable {
-        /// Which.
-        hub: String,
-        /// Why.
-        error: io::Error,
-    },
-    /// The hub's certificate is not one that is trusted.
-    HubUntrusted {
-        /// Why not.
-        reason: String,
-    },
-    /// The hub refuses the device's certificate.
-    DeviceRefused {
-        /// What it says of it.
-        reason: String,
-    },
-    /// It took too long.
-    Slow {
-        /// What.
-        doing: &'static str,
-        /// For how long it was waited.
-        waited: Duration,
-    },
-    /// The hub ended the connection, or speaks something else.
-    Broken(hyper::Error),
-    /// The answer is too long.
-    TooLarge {
-        /// What it may have.
-        bytes_max: usize,
-    },
-}
-
-impl fmt::Display for LinkError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Url(url) => write!(
-                formatter,
-                "{url:?} is not where a hub can be: it must be https://HOST[:PORT]"
-            ),
-            Self::Tls(reason) => write!(formatter, "TLS cannot be set up: {reason}"),
-            Self::Unreachable { hub, error } => write!(formatter, "cannot reach {hub}: {error}"),
-            Self::HubUntrusted { reason } => write!(
-                formatter,
-                "the hub's certificate is not trusted: {reason}; set `ca` in [fleet] to its authority"
-            ),
-            Self::DeviceRefused { reason } => write!(
-                formatter,
-                "the hub refuses this device's certificate ({reason}); what runs goes on, ask the hub's operator"
-            ),
-            Self::Slow { doing, waited } => {
-                write!(formatter, "{doing} took longer than {} s", waited.as_secs())
-            }
-            Self::Broken(error) => {
-                write!(formatter, "the connection to the hub broke: {error}")?;
-                error
-                    .source()
-                    .map_or(Ok(()), |cause| write!(formatter, ": {cause}"))
-            }
-            Self::TooLarge { bytes_max } => {
-                write!(formatter, "the hub's answer has more than {bytes_max} bytes")
-            }
-        }
-    }
-}
-
-impl std::error::Error for LinkError {}
-
-impl LinkError {
-    /// The same for the session.
-    pub(super) const fn failure(&self) -> Failure {
-        match self {
-            Self::Unreachable { .. } | Self::Broken(_) => Failure::Connection,
-            Self::Url(_) => Failure::Name,
-            Self::Tls(_) | Self::HubUntrusted { .. } | Self::DeviceRefused { .. } => Failure::Tls,
-            Self::Slow { .. } => Failure::Timeout,
-            Self::TooLarge { .. } => Failure::Answer,
-        }
-    }
-}
 
 /// Whom the device trusts to be the hub, read while its file could be.
 #[derive(Clone, Debug, Default)]
@@ -296,7 +211,11 @@ impl Link {
     }
 
     /// Sends a request, over the connection that is open if it goes to the same hub.
-    pub(super) async fn send(&mut self, base: &str, exchange: &Exchange) -> Result<Answer, LinkError> {
+    pub(super) async fn send(
+        &mut self,
+        base: &str,
+        exchange: &Exchange,
+    ) -> Result<Answer, LinkError> {
         let is_kept = self
             .open
             .as_ref()
@@ -325,7 +244,10 @@ impl Link {
             .and_then(|bytes| usize::try_from(bytes).ok())
             .unwrap_or(ANSWER_BYTES_MAX);
         let (status, headers) = (answer.status, answer.headers.clone());
-        let body = answer.whole(bytes_max).await.inspect_err(|_| self.close())?;
+        let body = answer
+            .whole(bytes_max)
+            .await
+            .inspect_err(|_| self.close())?;
         Ok(Got {
             status,
             headers,
@@ -434,48 +356,4 @@ pub(super) fn address(base: &str) -> Result<(String, u16), LinkError> {
     let host = uri.host().ok_or_else(wrong)?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     Ok((host.to_owned(), uri.port_u16().unwrap_or(PORT)))
-}
-
-/// What the failure of a handshake means.
-fn handshake_failed(base: &str, error: io::Error) -> LinkError {
-    match tls_cause(&error) {
-        Some(rustls::Error::AlertReceived(alert)) => refused(*alert),
-        Some(error @ rustls::Error::InvalidCertificate(_)) => LinkError::HubUntrusted {
-            reason: error.to_string(),
-        },
-        Some(error) => LinkError::Tls(error.to_string()),
-        None => LinkError::Unreachable {
-            hub: base.to_owned(),
-            error,
-        },
-    }
-}
-
-/// In TLS 1.3 the hub looks at the device's certificate after the handshake: its refusal comes instead of an answer.
-fn broken(error: hyper::Error) -> LinkError {
-    let mut cause = error.source();
-    while let Some(below) = cause {
-        let tls = below.downcast_ref::<io::Error>().and_then(tls_cause);
-        if let Some(rustls::Error::AlertReceived(alert)) = tls {
-            return refused(*alert);
-        }
-        cause = below.source();
-    }
-    LinkError::Broken(error)
-}
-
-fn tls_cause(error: &io::Error) -> Option<&rustls::Error> {
-    error.get_ref()?.downcast_ref()
-}
-
-fn refused(alert: AlertDescription) -> LinkError {
-    let reason = match alert {
-        AlertDescription::CertificateRevoked => "it was revoked".to_owned(),
-        AlertDescription::CertificateExpired => {
-            "it has expired, or the device's clock is wrong".to_owned()
-        }
-        AlertDescription::UnknownCA => "it is of an authority that the hub does not know".to_owned(),
-        alert => format!("{alert:?}"),
-    };
-    LinkError::DeviceRefused { reason }
 }

@@ -182,11 +182,10 @@ fn open(
     key: &DeviceKey,
 ) -> Result<Zeroizing<String>, SecretError> {
     let name = || secret.name.clone();
-    let opened =
-        seal::open(secret, device, key.secret()).map_err(|error| SecretError::Sealed {
-            name: name(),
-            error,
-        })?;
+    let opened = seal::open(secret, device, key.secret()).map_err(|error| SecretError::Sealed {
+        name: name(),
+        error,
+    })?;
     let text = std::str::from_utf8(opened.as_bytes())
         .ok()
         .filter(|text| !text.contains('\0'))

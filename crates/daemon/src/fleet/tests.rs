@@ -4,10 +4,10 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use tempfile::TempDir;
 use thimble_image::Digest;
+use thimble_protocol::DeploymentId;
 use thimble_protocol::manifest::{Container, Image, Limits, Mount, SecretVariable};
 use thimble_protocol::report::ReasonCode;
 use thimble_protocol::state::SealedSecret;
-use thimble_protocol::DeploymentId;
 
 use super::folder::Folder;
 use super::identity::DeviceKey;
@@ -61,9 +61,20 @@ fn a_hub_is_an_https_url_without_a_path() {
         ("https://[::1]:9", "::1", 9),
     ];
     for (url, host, port) in good {
-        assert_eq!(link::address(url).unwrap(), (host.to_owned(), port), "{url}");
+        assert_eq!(
+            link::address(url).unwrap(),
+            (host.to_owned(), port),
+            "{url}"
+        );
     }
-    for url in ["", "hub", "http://hub", "https://", "https://hub/path", "https://h ub"] {
+    for url in [
+        "",
+        "hub",
+        "http://hub",
+        "https://",
+        "https://hub/path",
+        "https://h ub",
+    ] {
         assert!(link::address(url).is_err(), "{url}");
     }
 }
@@ -74,7 +85,10 @@ fn a_declaration_has_everything_of_the_manifest() {
     let spec = spec::container(deployment, &declared(), Some(&[])).unwrap();
     assert_eq!(
         spec.image,
-        format!("registry.example/sensors/reader:1.2@{}", Digest::of(b"manifest"))
+        format!(
+            "registry.example/sensors/reader:1.2@{}",
+            Digest::of(b"manifest")
+        )
     );
     assert_eq!(spec.env["A"], "1=2");
     assert_eq!(spec.env["EMPTY"], "");
@@ -140,7 +154,10 @@ fn files_are_replaced_whole() {
     assert_eq!(folder.read("agent").unwrap(), None);
     folder.write("agent", b"a longer text").unwrap();
     folder.write("agent", b"short").unwrap();
-    assert_eq!(folder.read("agent").unwrap().as_deref(), Some(&b"short"[..]));
+    assert_eq!(
+        folder.read("agent").unwrap().as_deref(),
+        Some(&b"short"[..])
+    );
     let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert_eq!(names.len(), 1);
 }
@@ -149,7 +166,9 @@ fn files_are_replaced_whole() {
 fn settings_that_contradict_themselves_are_refused() {
     let root = TempDir::new().unwrap();
     let prepare = |settings: FleetSettings| {
-        Fleet::prepare(root.path(), Some(&settings)).err().unwrap_or_default()
+        Fleet::prepare(root.path(), Some(&settings))
+            .err()
+            .unwrap_or_default()
     };
     let settings = || FleetSettings {
         hub: "https://hub.example".to_owned(),

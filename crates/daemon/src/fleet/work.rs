@@ -28,9 +28,8 @@ use super::spec::{self, DEPLOYMENT_LABEL};
 /// What the owners of the fleet's pins begin with; the digest follows.
 const PIN_PREFIX: &str = "fleet-";
 /// Bytes of an envelope at most.
-const ENVELOPE_BYTES_MAX: u64 =
-    (thimble_protocol::limits::MANIFEST_BYTES_MAX + thimble_protocol::limits::ENVELOPE_EXTRA_BYTES_MAX)
-        as u64;
+const ENVELOPE_BYTES_MAX: u64 = (thimble_protocol::limits::MANIFEST_BYTES_MAX
+    + thimble_protocol::limits::ENVELOPE_EXTRA_BYTES_MAX) as u64;
 
 /// One thing to do.
 pub(super) enum Work {
@@ -171,7 +170,11 @@ impl Worker {
     }
 
     fn pin(&self, digest: &Digest) {
-        match self.device.images.pin(&pin_owner(digest), &digest.to_string()) {
+        match self
+            .device
+            .images
+            .pin(&pin_owner(digest), &digest.to_string())
+        {
             // It comes with the next fetch.
             Ok(()) | Err(ImageFault::Missing { .. }) => {}
             Err(fault) => tracing::warn!("{digest} cannot be kept: {fault}"),
@@ -195,7 +198,10 @@ impl Worker {
             let Some(deployment) = deployment_of(entry) else {
                 continue;
             };
-            match freed.iter_mut().find(|freed| freed.deployment == deployment) {
+            match freed
+                .iter_mut()
+                .find(|freed| freed.deployment == deployment)
+            {
                 Some(freed) => {
                     freed.ram_bytes = freed.ram_bytes.saturating_add(bytes);
                     freed.containers = freed.containers.saturating_add(1);
@@ -303,8 +309,8 @@ impl Worker {
 
     fn apply(&self, manifest: &Manifest, secrets: &[SealedSecret]) -> Result<(), Failure> {
         self.require_own(manifest)?;
-        let declared = spec::app(manifest, secrets)
-            .map_err(|error| failure(error.reason(), &error))?;
+        let declared =
+            spec::app(manifest, secrets).map_err(|error| failure(error.reason(), &error))?;
         self.device
             .fleet
             .secrets

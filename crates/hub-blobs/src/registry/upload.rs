@@ -143,10 +143,18 @@ fn source(body: Body, blobs: &Blobs) -> Source {
     source::of_body(body, blobs.limits())
 }
 
-/// Leave to take a body in.
+/// Leave to take a body in. Who does not get it in time comes again.
 async fn permit(blobs: &Blobs) -> Result<tokio::sync::SemaphorePermit<'_>, Fault> {
-    let permit = blobs.shared().bodies.acquire().await;
-    permit.map_err(|_| Fault::ours())
+    let acquire = blobs.shared().bodies.acquire();
+    match tokio::time::timeout(blobs.limits().idle_timeout, acquire).await {
+        Ok(permit) => permit.map_err(|_| Fault::ours()),
+        Err(_) => Err(Fault::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "TOOMANYREQUESTS",
+            "too many uploads are under way; try again in a few seconds",
+        )
+        .with(header::RETRY_AFTER, "5")),
+    }
 }
 
 fn standing(status: StatusCode, name: &str, id: &UploadId, offset_bytes: u64) -> Response {

@@ -114,6 +114,21 @@ async fn who_stands_still_is_sent_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_finds_no_place_comes_again() {
+    let limits = Limits {
+        parallel_bodies_max: 0,
+        idle_timeout: Duration::from_millis(20),
+        ..Limits::default()
+    };
+    let server = Server::with(On::Folder, limits, None).await;
+    let path = format!("/v2/a/app/blobs/uploads/?digest={}", Digest::of(b"x"));
+    let response = expect(server.ask("POST", &path).body("x"), 429).await;
+    assert_eq!(header_of(&response, "retry-after"), "5");
+    // Reading goes on.
+    expect(server.ask("GET", "/v2/"), 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_leaves_in_the_middle_can_go_on() {
     for on in BOTH {
         let server = Server::start(on).await;

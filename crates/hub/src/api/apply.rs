@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToRead};
 use super::apps::pinned;
+use super::publication::Publication;
 use super::reply::{Answer, Fault};
 use super::request::Declared;
 use crate::hub::Hub;
@@ -56,8 +57,10 @@ async fn apply(
     let mut order: Vec<(usize, &Document)> = apply.documents.iter().enumerate().collect();
     order.sort_by_key(|(index, document)| (rank(document), *index));
     let versions = versions(&hub, &caller, &apply.documents).await?;
+    let publication = Publication::begin(&hub, caller.tenant()).await?;
     let mut application = Application {
         hub: &hub,
+        publication,
         caller: &caller,
         write: hub.store.write().await?,
         versions,
@@ -127,6 +130,7 @@ async fn versions(hub: &Hub, caller: &Caller, documents: &[Document]) -> Answer<
 /// Documents on their way.
 struct Application<'a> {
     hub: &'a Hub,
+    publication: Publication,
     caller: &'a Caller,
     write: Write,
     versions: Versions,

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use thimble_hub_api::enrolment::{ClaimCode as CodeView, Imported, IssuedClaimCode, NewClaimCode};
+use base64ct::{Base64, Encoding as _};
+use thimble_hub_api::enrolment::{
+    ClaimCode as CodeView, DeviceEntrance, Imported, IssuedClaimCode, NewClaimCode,
+};
 use thimble_hub_api::problem::FieldError;
 use thimble_hub_api::{Page, Problem, ProblemKind};
 use thimble_hub_store::{ClaimCode, ClaimCodeId, ExpectedDevice, Id as _, Match};
+use thimble_protocol::UnixSeconds;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -36,6 +40,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(list, create))
         .routes(routes!(remove))
         .routes(routes!(expect))
+        .routes(routes!(entrance))
 }
 
 fn view(code: ClaimCode) -> CodeView {
@@ -46,6 +51,50 @@ fn view(code: ClaimCode) -> CodeView {
         expires_at: timestamp(code.expires_ms),
         labels: serde_json::from_value(code.labels).unwrap_or_default(),
     }
+}
+
+/// Where devices come in, and the authority that they must know to trust what they meet there.
+#[utoipa::path(get, path = "/v1/device-entrance", tag = "devices",
+    responses((status = 200, body = DeviceEntrance)))]
+async fn entrance(
+    State(hub): State<Arc<Hub>>,
+    _caller: Allowed<ToRead>,
+) -> Answer<Json<DeviceEntrance>> {
+    let settings = &hub.settings.devices;
+    let authority = match settings.certificate {
+        Some(_) => None,
+        None => {
+            let now = UnixSeconds(u64::try_from(hub.now_ms() / 1000).unwrap_or_default());
+            let authority = hub
+                .vault
+                .device_authority(now)
+                .await
+                .map_err(|error| Fault::new(ProblemKind::HubFault, error))?;
+            Some(pem(authority.root()))
+        }
+    };
+    Ok(Json(DeviceEntrance {
+        url: settings.url(),
+        authority,
+    }))
+}
+
+/// A certificate as text (RFC 7468).
+fn pem(certificate: &[u8]) -> String {
+    let text = Base64::encode_string(certificate);
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = text.as_str();
+    while let Some((line, more)) = rest.split_at_checked(64) {
+        pem.push_str(line);
+        pem.push('\n');
+        rest = more;
+    }
+    if !rest.is_empty() {
+        pem.push_str(rest);
+        pem.push('\n');
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
 }
 
 /// Lists claim codes that were not taken back.

@@ -21,6 +21,7 @@ use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToApprove, ToDevices, ToRead};
 use super::lookup::named;
+use super::publication::Publication;
 use super::reply::{Answer, Fault, Tagged, unchanged};
 use super::request::{Asked, Declared, Named, Nothing, Reason, rows};
 use crate::hub::Hub;
@@ -176,6 +177,7 @@ async fn change(
         names::label(key, value.as_deref().unwrap_or_default())?;
     }
     let scope = caller.scope();
+    let publication = Publication::begin(&hub, caller.tenant()).await?;
     let mut write = hub.store.write().await?;
     let mut device = named::<Device>(&mut write, &scope, &name).await?;
     unchanged(&headers, device.edition)?;
@@ -192,6 +194,8 @@ async fn change(
     write.update(&scope, &device, &audit).await?;
     if !change.labels.is_empty() {
         relabel(&mut write, &scope, device.id, &change.labels).await?;
+        // Overrides of deployments choose by labels.
+        publication.of_device(&mut write, &scope, &device).await?;
     }
     changed(&mut write, &device);
     let view = view(&mut write, &scope, device.id).await?;

@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 use super::allowed::{Allowed, Needs, ToDevices, ToHolds, ToRead};
 use super::devices::{changed, view};
 use super::lookup::{by_id, named};
+use super::publication::Publication;
 use super::reply::{Answer, Fault, Tagged};
 use super::request::{Declared, Named, Nothing, reason};
 use crate::hub::Hub;
@@ -39,13 +40,14 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Hub>> {
 
 /// Changes what is said of a device, with its entry in the audit trail.
 async fn adjust<N: Needs>(
-    hub: &Hub,
+    hub: &Arc<Hub>,
     caller: &Allowed<N>,
     name: &str,
     audit: Audited,
     change: impl FnOnce(&mut Device),
 ) -> Answer<Tagged<DeviceView>> {
     let scope = caller.scope();
+    let publication = Publication::begin(hub, caller.tenant()).await?;
     let mut write = hub.store.write().await?;
     let mut device = named::<Device>(&mut write, &scope, name).await?;
     change(&mut device);
@@ -57,6 +59,7 @@ async fn adjust<N: Needs>(
     write
         .update(&scope, &device, &entry.with(audit.detail))
         .await?;
+    publication.of_device(&mut write, &scope, &device).await?;
     changed(&mut write, &device);
     let view = view(&mut write, &scope, device.id).await?;
     write.commit().await?;

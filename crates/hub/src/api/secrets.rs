@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToApps, ToRead};
 use super::lookup::named;
+use super::publication::Publication;
 use super::reply::{Answer, Fault};
 use super::request::{Asked, Declared, Named, Nothing, Paged};
 use crate::hub::Hub;
@@ -89,6 +90,7 @@ async fn set(
         ));
     }
     let (scope, now_ms) = (caller.scope(), hub.now_ms());
+    let publication = Publication::begin(&hub, caller.tenant()).await?;
     let mut write = hub.store.write().await?;
     let found: Option<Secret> = write.find(&scope, &[Match::equals("name", &name)]).await?;
     let mut secret = match found {
@@ -129,6 +131,7 @@ async fn set(
         .audit(now_ms, "secret.set", format!("secret/{name}"))
         .with(serde_json::json!({ "revision": secret.latest }));
     write.update(&scope, &secret, &audit).await?;
+    publication.of_all(&mut write).await?;
     write.wake(
         Topic::Secret,
         Some(secret.tenant),
@@ -146,7 +149,8 @@ async fn set(
 #[utoipa::path(delete, path = "/v1/secrets/{secret}", tag = "secrets",
     params(("secret" = String, Path, description = "The secret's name")),
     responses((status = 204, description = "It is gone"),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Devices need it", body = Problem, content_type = "application/problem+json")))]
 async fn remove(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToApps>,
@@ -154,6 +158,7 @@ async fn remove(
     _: Nothing,
 ) -> Answer<StatusCode> {
     let scope = caller.scope();
+    let publication = Publication::begin(&hub, caller.tenant()).await?;
     let mut write = hub.store.write().await?;
     let secret = named::<Secret>(&mut write, &scope, &name).await?;
     let audit = caller.audit(
@@ -162,6 +167,8 @@ async fn remove(
         format!("secret/{}", secret.name),
     );
     write.remove::<Secret>(&scope, secret.id, &audit).await?;
+    // What needs it cannot be published then, and it stays.
+    publication.of_all(&mut write).await?;
     write.wake(
         Topic::Secret,
         Some(secret.tenant),

@@ -2,12 +2,18 @@
 
 use core::time::Duration;
 
+use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 
 use super::answer::{CBOR, Problem};
+
+/// Bytes of a refused body that are still read, so that the answer arrives.
+const PASSED_OVER_BYTES_MAX: usize = 1 << 20;
+/// How long that is done.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Reads a whole body.
 ///
@@ -23,19 +29,8 @@ pub(super) async fn read(
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .map(|value| value.split(';').next().unwrap_or_default().trim());
-    if !media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case(CBOR)) {
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "media-type",
-            "Another media type is wanted",
-            format!("the body must be sent as `Content-Type: {CBOR}`"),
-        )
-        .ending());
-    }
-    if body.size_hint().lower() > u64::from(bytes_max) {
-        return Err(too_large(bytes_max));
-    }
-    match tokio::time::timeout(timeout, gather(body, bytes_max)).await {
+    let is_message = media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case(CBOR));
+    match tokio::time::timeout(timeout, gather(body, is_message, bytes_max)).await {
         Ok(read) => read,
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
@@ -50,7 +45,17 @@ pub(super) async fn read(
     }
 }
 
-async fn gather(mut body: Incoming, bytes_max: u32) -> Result<Vec<u8>, Problem> {
+async fn gather(mut body: Incoming, is_message: bool, bytes_max: u32) -> Result<Vec<u8>, Problem> {
+    let is_too_large = body.size_hint().lower() > u64::from(bytes_max);
+    if !is_message || is_too_large {
+        // Whoever still sends does not read: the answer would be lost with the connection.
+        pass_over(&mut body, PASSED_OVER_BYTES_MAX).await;
+        return Err(if is_message {
+            too_large(bytes_max)
+        } else {
+            other_media_type()
+        });
+    }
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| {
@@ -66,11 +71,37 @@ async fn gather(mut body: Incoming, bytes_max: u32) -> Result<Vec<u8>, Problem> 
             continue;
         };
         if bytes.len() + piece.len() > bytes_max as usize {
+            drop(bytes);
+            pass_over(&mut body, PASSED_OVER_BYTES_MAX).await;
             return Err(too_large(bytes_max));
         }
         bytes.extend_from_slice(&piece);
     }
     Ok(bytes)
+}
+
+/// Reads what still comes of a body for a moment, so many bytes at most, and forgets it.
+async fn pass_over(body: &mut Incoming, mut bytes: usize) {
+    let pass_over = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let piece = frame.data_ref().map_or(0, Bytes::len);
+            match bytes.checked_sub(piece) {
+                Some(left) => bytes = left,
+                None => return,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, pass_over).await;
+}
+
+fn other_media_type() -> Problem {
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "media-type",
+        "Another media type is wanted",
+        format!("the body must be sent as `Content-Type: {CBOR}`"),
+    )
+    .ending()
 }
 
 fn too_large(bytes_max: u32) -> Problem {

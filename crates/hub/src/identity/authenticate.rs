@@ -124,11 +124,11 @@ pub async fn authenticate(
     if user.is_disabled {
         return Err(IdentityError::NotSignedIn);
     }
-    let limit = match &token.role {
-        None => None,
-        // A role that this version does not know allows nothing.
-        Some(name) => Some(Role::named(name).map_or(Permissions::NONE, Permissions::of)),
-    };
+    // A role that this version does not know allows nothing.
+    let limit = token
+        .role
+        .as_ref()
+        .map(|name| Role::named(name).map_or(Permissions::NONE, Permissions::of));
     caller(&mut read, &user, tenant, limit, &token).await
 }
 

@@ -25,7 +25,6 @@ impl VersionDocument {
             };
             is_same_image && kept == *declared
         };
-        self.containers.len() == declared.len()
-            && self.containers.iter().zip(declared).all(is_same)
+        self.containers.len() == declared.len() && self.containers.iter().zip(declared).all(is_same)
     }
 }

@@ -92,20 +92,13 @@ fn seed() -> u64 {
 fn limits(settings: &DeviceSettings) -> Settings {
     let standard = Settings::default();
     Settings {
-        public_url: public_url(settings),
+        public_url: settings.url(),
         connections_max: settings.connections_max,
         connections_per_address_max: settings.connections_per_address_max,
         next_poll_min_s: settings.poll_min_s,
         next_poll_max_s: settings.poll_max_s,
         certificate_s: Duration::from_secs(u64::from(settings.certificate_days) * 86_400).as_secs(),
         ..standard
-    }
-}
-
-fn public_url(settings: &DeviceSettings) -> String {
-    match &settings.public_url {
-        Some(url) => url.clone(),
-        None => format!("https://localhost:{}", settings.listen.port()),
     }
 }
 
@@ -120,7 +113,7 @@ async fn certificate(hub: &Hub, now: UnixSeconds) -> Result<Chain, NodeError> {
         return Ok((read(certificate)?, private));
     }
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let url = public_url(settings);
+    let url = settings.url();
     if let Some(host) = reqwest::Url::parse(&url)
         .ok()
         .and_then(|url| url.host_str().map(str::to_owned))

@@ -4,67 +4,61 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use thimble_hub_blobs::source_of;
 use thimble_hub_store::{
     Assignment, Deployment, DeploymentId, Device, DeviceId, DeviceState, Id as _, Match, NewState,
-    Page, Scope, Sealed, Secret, SecretId, SecretRevision, SignedManifest, StoredState, Tenant,
-    TenantId, Write,
+    Page, Scope, Sealed, SecretId, StoredState, Tenant, TenantId, Write,
 };
 use thimble_image::Digest;
-use thimble_protocol::sign::sign_manifest;
-use thimble_protocol::state::{Item, SealedSecret};
+use thimble_protocol::state::Item;
 use thimble_protocol::{DesiredState, StateVersion};
 use thimble_rollout::{Labels, Selector};
 
 use super::device::{FleetSettings, labels, policy, seconds};
-use super::{
-    Layered, PublishError, Published, Publisher, RevisionSpec, Signing, compile_manifest, image,
-    revision_spec, secret, secret_context, space,
-};
+use super::{PublishError, Published, Publisher, RevisionSpec, Signing, revision_spec};
 use crate::authority::TenantKeys;
 
 /// A revision that was read, with its overrides' selectors.
-struct Revision {
-    content: RevisionSpec,
-    selectors: Vec<Selector>,
-    depends_on: Vec<DeploymentId>,
+pub(super) struct Revision {
+    pub(super) content: RevisionSpec,
+    pub(super) selectors: Vec<Selector>,
+    pub(super) depends_on: Vec<DeploymentId>,
 }
 
 /// A manifest that was signed, and the secrets that it names.
-struct Signed {
-    digest: Digest,
-    bytes: u32,
-    secrets: BTreeSet<String>,
+pub(super) struct Signed {
+    pub(super) digest: Digest,
+    pub(super) bytes: u32,
+    pub(super) secrets: BTreeSet<String>,
 }
 
 /// The present value of a secret.
-struct Value {
-    secret: SecretId,
-    number: u64,
-    value: Vec<u8>,
+pub(super) struct Value {
+    pub(super) secret: SecretId,
+    pub(super) number: u64,
+    pub(super) value: Vec<u8>,
 }
 
 /// What a publication has read and signed so far.
 pub(super) struct Work<'a> {
-    publisher: &'a Publisher,
-    scope: &'a Scope,
-    tenant: TenantId,
-    now_ms: i64,
-    keys: Arc<TenantKeys>,
-    settings: FleetSettings,
-    deployments: HashMap<String, DeploymentId>,
-    revisions: HashMap<(DeploymentId, u64), Arc<Revision>>,
+    pub(super) publisher: &'a Publisher,
+    pub(super) scope: &'a Scope,
+    pub(super) tenant: TenantId,
+    pub(super) now_ms: i64,
+    pub(super) keys: Arc<TenantKeys>,
+    pub(super) settings: FleetSettings,
+    pub(super) deployments: HashMap<String, DeploymentId>,
+    pub(super) revisions: HashMap<(DeploymentId, u64), Arc<Revision>>,
     /// By deployment, revision, and the overrides that pick the device.
-    manifests: HashMap<(DeploymentId, u64, Vec<usize>), Arc<Signed>>,
-    secrets: HashMap<String, Arc<Value>>,
+    pub(super) manifests: HashMap<(DeploymentId, u64, Vec<usize>), Arc<Signed>>,
+    pub(super) secrets: HashMap<String, Arc<Value>>,
 }
 
 /// What is known of some devices.
-struct Known {
-    labels: HashMap<DeviceId, Labels>,
-    assignments: HashMap<DeviceId, Vec<Assignment>>,
-    states: HashMap<DeviceId, StoredState>,
-    seals: HashMap<(DeviceId, SecretId), Sealed>,
+pub(super) struct Known {
+    pub(super) labels: HashMap<DeviceId, Labels>,
+    pub(super) assignments: HashMap<DeviceId, Vec<Assignment>>,
+    pub(super) states: HashMap<DeviceId, StoredState>,
+    pub(super) seals: HashMap<(DeviceId, SecretId), Sealed>,
 }
 
 impl<'a> Work<'a> {
@@ -323,149 +317,6 @@ impl<'a> Work<'a> {
         let signed = Arc::new(self.sign(write, deployment, &revision, &key.2).await?);
         self.manifests.insert(key, Arc::clone(&signed));
         Ok(signed)
-    }
-
-    /// Compiles and signs a manifest, or finds what was signed before.
-    async fn sign(
-        &self,
-        write: &mut Write,
-        deployment: DeploymentId,
-        revision: &Revision,
-        overrides: &[usize],
-    ) -> Result<Signed, PublishError> {
-        let content = &revision.content;
-        let space = space(&self.publisher.blobs, self.tenant)?;
-        let mut containers = Vec::with_capacity(content.containers.len());
-        let mut secrets = BTreeSet::new();
-        for container in &content.containers {
-            let layered = Layered::new(container, &content.spec, overrides);
-            secrets.extend(layered.spec().secret_env.values().cloned());
-            containers.push((layered, self.image(content, &container.image).await?));
-        }
-        let wire = |id: &DeploymentId| thimble_protocol::DeploymentId(id.bytes());
-        let depends_on = revision.depends_on.iter().map(wire).collect();
-        let manifest = compile_manifest(wire(&deployment), &content.spec, containers, depends_on);
-        let signer = self.keys.present();
-        let mut hash = Sha256::new();
-        hash.update(signer.public().id);
-        hash.update(manifest.encode());
-        let fingerprint: [u8; 32] = hash.finalize().into();
-        let before = write
-            .signed_manifest(self.scope, self.tenant, fingerprint)
-            .await?;
-        if let Some(before) = before {
-            return Ok(Signed {
-                digest: Digest::from_bytes(before.digest),
-                bytes: before.bytes,
-                secrets,
-            });
-        }
-        let failed = |error| PublishError::Manifest { deployment, error };
-        let envelope = sign_manifest(&manifest, signer).map_err(failed)?;
-        let digest = Digest::of(&envelope);
-        // A manifest is far below 4 GiB: devices take 64 KiB.
-        let bytes = u32::try_from(envelope.len()).unwrap_or(u32::MAX);
-        let kept = SignedManifest {
-            content: fingerprint,
-            digest: *digest.as_bytes(),
-            bytes,
-        };
-        space.put(digest, source_of(envelope.into())).await?;
-        write
-            .put_signed_manifest(self.scope, self.tenant, &kept)
-            .await?;
-        Ok(Signed {
-            digest,
-            bytes,
-            secrets,
-        })
-    }
-
-    /// Finds an image, and makes sure that the tenant of the devices has it too.
-    async fn image(
-        &self,
-        content: &RevisionSpec,
-        name: &str,
-    ) -> Result<thimble_protocol::manifest::Image, PublishError> {
-        let from = space(&self.publisher.blobs, content.app_tenant)?;
-        let found = image::find(&from, name).await?;
-        if content.app_tenant != self.tenant {
-            let own = space(&self.publisher.blobs, self.tenant)?;
-            let parts = [found.manifest, found.config, found.layer];
-            for digest in parts
-                .into_iter()
-                .chain(found.referrers.iter().map(|blob| blob.digest))
-            {
-                own.take_over(&from, &digest).await?;
-            }
-        }
-        Ok(found)
-    }
-
-    /// Returns a secret as it was sealed for a device, or seals it.
-    async fn sealed(
-        &mut self,
-        write: &mut Write,
-        device: &Device,
-        name: &str,
-        known: &Known,
-        seals: &mut Vec<Sealed>,
-    ) -> Result<SealedSecret, PublishError> {
-        let value = self.value(write, name).await?;
-        let before = known
-            .seals
-            .get(&(device.id, value.secret))
-            .filter(|seal| seal.number == value.number && seal.fingerprint == device.fingerprint);
-        if let Some(before) = before {
-            return Ok(SealedSecret {
-                name: name.to_owned(),
-                // It was sealed with this number, which fitted.
-                revision: u32::try_from(before.number).unwrap_or(u32::MAX),
-                sealed: before.sealed.clone(),
-            });
-        }
-        let sealed = secret::seal_for(device, name, value.number, &value.value)?;
-        seals.push(Sealed {
-            device: device.id,
-            secret: value.secret,
-            number: value.number,
-            fingerprint: device.fingerprint.clone(),
-            sealed: sealed.sealed.clone(),
-        });
-        Ok(sealed)
-    }
-
-    async fn value(&mut self, write: &mut Write, name: &str) -> Result<Arc<Value>, PublishError> {
-        if let Some(value) = self.secrets.get(name) {
-            return Ok(Arc::clone(value));
-        }
-        let missing = || PublishError::NoSecret {
-            name: name.to_owned(),
-        };
-        let text = name.to_owned();
-        let matches = [
-            Match::equals("tenant", &self.tenant),
-            Match::equals("name", &text),
-        ];
-        let secret: Option<Secret> = write.find(self.scope, &matches).await?;
-        let secret = secret.ok_or_else(missing)?;
-        let matches = [
-            Match::equals("secret", &secret.id),
-            Match::equals("number", &secret.latest),
-        ];
-        let revision: Option<SecretRevision> = write.find(self.scope, &matches).await?;
-        let revision = revision.ok_or_else(missing)?;
-        let context = secret_context(secret.id, secret.latest);
-        let value = Arc::new(Value {
-            secret: secret.id,
-            number: secret.latest,
-            value: self
-                .publisher
-                .keys
-                .open_secret(&context, &revision.ciphertext)?,
-        });
-        self.secrets.insert(text, Arc::clone(&value));
-        Ok(value)
     }
 }
 

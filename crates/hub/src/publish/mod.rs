@@ -11,6 +11,7 @@ mod hub;
 mod image;
 mod load;
 mod manifest;
+mod parts;
 mod secret;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

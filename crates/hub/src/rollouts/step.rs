@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::json;
 use thimble_hub_store::{
     Assignment as KeptAssignment, Audit, DeploymentId, DeviceId, Event, EventId, Id as _, Lease,
-    RolloutState, Scope, Store, TenantId, Write,
+    Read, Rollout, RolloutState, Scope, Store, TenantId, Write,
 };
 use thimble_rollout::plan::{Plan, Transition};
 use thimble_rollout::snapshot::{Attempt, Outcome, State};
@@ -56,10 +56,10 @@ impl Step<'_> {
         if rollouts.is_empty() {
             return Ok(rest);
         }
-        let mut fleet = Fleet::read(&mut read, &scope, self.tenant, now).await?;
+        let Some(mut fleet) = self.fleet(&mut read, &scope, &rollouts).await? else {
+            return Ok(rest);
+        };
         drop(read);
-        fleet.place()?;
-        note_open(&mut fleet, &rollouts);
         let signing = self.publisher.signing(self.tenant).await?;
         for index in 0..rollouts.len() {
             let Some(own) = rollouts.get(index) else {
@@ -96,7 +96,7 @@ impl Step<'_> {
         fleet: &Fleet,
         own: &Loaded,
         made: &Plan,
-    ) -> Result<thimble_hub_store::Rollout, RolloutError> {
+    ) -> Result<Rollout, RolloutError> {
         let mut record = own.record.clone();
         let is_new = put_progress(&mut record, &own.memory, &made.progress)?;
         let is_over = made.progress.state.is_ended() || made.progress.state == State::Finished;
@@ -246,7 +246,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    fn audit(&self, record: &thimble_hub_store::Rollout, made: &Plan) -> Audit {
+    fn audit(&self, record: &Rollout, made: &Plan) -> Audit {
         let transitions: Vec<String> = made.transitions.iter().map(ToString::to_string).collect();
         Audit::new(self.now_ms, ACTOR, "rollout.step", record.id.to_string()).with(json!({
             "generation": record.generation,
@@ -257,14 +257,14 @@ impl Step<'_> {
         }))
     }
 
-    fn events(&self, record: &thimble_hub_store::Rollout, made: &Plan) -> Vec<Event> {
+    fn events(&self, record: &Rollout, made: &Plan) -> Vec<Event> {
         let event = |transition: &Transition| {
             self.event(record, event_kind(transition), transition.to_string())
         };
         made.transitions.iter().map(event).collect()
     }
 
-    fn event(&self, record: &thimble_hub_store::Rollout, kind: &str, text: String) -> Event {
+    fn event(&self, record: &Rollout, kind: &str, text: String) -> Event {
         Event {
             id: EventId::fresh(),
             tenant: self.tenant,
@@ -286,27 +286,67 @@ impl Step<'_> {
         &self,
         scope: &Scope,
         own: &Loaded,
-        kept: Result<thimble_hub_store::Rollout, RolloutError>,
-    ) -> Result<Option<thimble_hub_store::Rollout>, RolloutError> {
+        kept: Result<Rollout, RolloutError>,
+    ) -> Result<Option<Rollout>, RolloutError> {
         let error = match kept {
             Ok(record) => return Ok(Some(record)),
             Err(error) if error.is_passing() => return Err(error),
             Err(error) => error,
         };
-        if own.record.state == RolloutState::Paused {
-            return Err(error);
-        }
-        let reason = chain(&error);
+        self.halt(scope, own, &chain(&error)).await?;
+        Ok(None)
+    }
+
+    /// Pauses a rollout for a reason, unless it stands still anyway.
+    async fn halt(&self, scope: &Scope, own: &Loaded, reason: &str) -> Result<(), RolloutError> {
         let mut record = own.record.clone();
+        let text = format!("it is paused now: {reason}");
+        let stands = matches!(
+            record.state,
+            RolloutState::Paused | RolloutState::Aborted | RolloutState::Failed
+        );
+        if stands {
+            tracing::warn!(rollout = %record.id, reason, "a rollout that stands still cannot be looked after");
+            return Ok(());
+        }
         record.state = RolloutState::Paused;
         record.generation = record.generation.saturating_add(1);
-        record.reason = Some(format!("it is paused now: {reason}"));
+        record.reason = Some(text.clone());
+        record.ended_ms = None;
         let audit = Audit::new(self.now_ms, ACTOR, "rollout.pause", record.id.to_string());
         let mut write = self.store.write().await?;
         write.fence(self.lease);
-        write.update(scope, &record, &audit.because(reason)).await?;
+        let audit = audit.because(reason);
+        write.update(scope, &record, &audit).await?;
+        let event = self.event(&record, "rollout.stopped", text);
+        tell(&mut write, scope, self.tenant, &[event]).await?;
         write.commit().await?;
-        Ok(None)
+        Ok(())
+    }
+
+    /// Reads the fleet and places the deployments; none, if that cannot be done, which every rollout then says.
+    async fn fleet(
+        &self,
+        read: &mut Read,
+        scope: &Scope,
+        rollouts: &[Loaded],
+    ) -> Result<Option<Fleet>, RolloutError> {
+        let fleet = Fleet::read(read, scope, self.tenant, super::moment(self.now_ms)).await;
+        let placed = fleet.and_then(|mut fleet| fleet.place().map(|()| fleet));
+        match placed {
+            Ok(mut fleet) => {
+                note_open(&mut fleet, rollouts);
+                Ok(Some(fleet))
+            }
+            Err(error) if error.is_passing() => Err(error),
+            Err(error) => {
+                let reason = chain(&error);
+                for own in rollouts {
+                    self.halt(scope, own, &reason).await?;
+                }
+                Ok(None)
+            }
+        }
     }
 }
 

@@ -57,9 +57,13 @@ server.listen(0, "127.0.0.1", () => {
     if (!request.url.startsWith("/sign-in/")) {
       return others(request, response);
     }
-    const { params } = await provider.interactionDetails(request, response);
-    const result = { login: { accountId: params.login_hint } };
-    return provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
+    try {
+      const { params, prompt } = await provider.interactionDetails(request, response);
+      const result = prompt.name === "login" ? { login: { accountId: params.login_hint } } : { consent: {} };
+      await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
+    } catch (error) {
+      response.writeHead(500).end(String(error.stack));
+    }
   };
   console.log(issuer);
 });

@@ -55,6 +55,8 @@ impl Provider {
                 "the provider ended"
             );
         }
+        // It ends when nobody takes what it says.
+        std::thread::spawn(move || drop(std::io::copy(&mut lines, &mut std::io::sink())));
         Self {
             child,
             issuer: issuer.trim().to_owned(),

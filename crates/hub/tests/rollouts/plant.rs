@@ -32,6 +32,7 @@ pub(crate) struct Plant {
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) tenant: TenantId,
     pub(crate) devices: Vec<DeviceId>,
+    places: BTreeMap<DeviceId, usize>,
     pub(crate) image: String,
     pub(crate) app: App,
     pub(crate) ada: UserId,
@@ -47,22 +48,22 @@ pub(crate) fn audit(action: &str) -> Audit {
 }
 
 /// The private key of the device with this number.
-pub(crate) fn key(number: u8) -> p256::SecretKey {
+pub(crate) fn key(number: u32) -> p256::SecretKey {
     let mut scalar = [0; 32];
-    scalar[31] = number + 1;
+    scalar[31] = u8::try_from(number % 200).unwrap() + 1;
     p256::SecretKey::from_slice(&scalar).unwrap()
 }
 
 impl Plant {
     /// A hub on a database of its own with so many devices, on three lines.
-    pub(crate) async fn new(count: u8) -> Self {
+    pub(crate) async fn new(count: u32) -> Self {
         let folder = TempDir::new().unwrap();
         let address = format!("sqlite:{}", folder.path().join("hub.db").display());
         Self::at(&address, folder, count).await
     }
 
     /// A hub on this database.
-    pub(crate) async fn at(address: &str, folder: TempDir, count: u8) -> Self {
+    pub(crate) async fn at(address: &str, folder: TempDir, count: u32) -> Self {
         let store = Store::open(address, Options::default()).await.unwrap();
         let clock = Arc::new(FixedClock::at_ms(NOW));
         let hub = hub_of(store, &folder, &clock).await;
@@ -112,13 +113,15 @@ impl Plant {
             .insert_all(&scope(), &devices, &audit("devices"))
             .await
             .unwrap();
-        for (device, number) in devices.iter().zip(0_u8..) {
-            let labels = [("line".to_owned(), (number % 3).to_string())];
-            write
-                .set_labels(&scope(), device.id, &labels, &audit("labels"))
-                .await
-                .unwrap();
-        }
+        let labels: Vec<_> = devices
+            .iter()
+            .zip(0_u32..)
+            .map(|(device, number)| (device.id, "line".to_owned(), (number % 3).to_string()))
+            .collect();
+        write
+            .add_labels(&scope(), id, &labels, &audit("labels"))
+            .await
+            .unwrap();
         write.commit().await.unwrap();
         let mut plant = Self {
             image: String::new(),
@@ -126,6 +129,7 @@ impl Plant {
             clock,
             tenant: id,
             devices: devices.iter().map(|device| device.id).collect(),
+            places: devices.iter().map(|device| device.id).zip(0..).collect(),
             app,
             ada: ada.id,
             folder,
@@ -351,10 +355,13 @@ impl Plant {
     /// What each device is to have, by its place.
     pub(crate) async fn states(&self) -> BTreeMap<usize, (StoredState, DesiredState)> {
         let mut read = self.hub.store.read().await.unwrap();
-        let stored = read.states_of(&scope(), &self.devices).await.unwrap();
+        let mut stored = Vec::new();
+        for piece in self.devices.chunks(1000) {
+            stored.extend(read.states_of(&scope(), piece).await.unwrap());
+        }
         let states = stored.into_iter().map(|stored| {
             let device = stored.version.device;
-            let place = self.devices.iter().position(|one| *one == device).unwrap();
+            let place = self.places[&device];
             let state = DesiredState::decode(&stored.payload).unwrap();
             assert_eq!(state.version.0, stored.version.version);
             (place, (stored, state))
@@ -385,15 +392,7 @@ impl Plant {
         let mut read = self.hub.store.read().await.unwrap();
         let record = read.one(&scope(), id).await.unwrap();
         let rows = read.all_rollout_devices(&scope(), id).await.unwrap();
-        let rows = rows.into_iter().map(|row| {
-            (
-                self.devices
-                    .iter()
-                    .position(|one| *one == row.device)
-                    .unwrap(),
-                row,
-            )
-        });
+        let rows = rows.into_iter().map(|row| (self.places[&row.device], row));
         (record, rows.collect())
     }
 
@@ -405,11 +404,7 @@ impl Plant {
             .await
             .unwrap();
         let by_place = all.into_iter().map(|one| {
-            let place = self
-                .devices
-                .iter()
-                .position(|device| *device == one.device)
-                .unwrap();
+            let place = self.places[&one.device];
             (place, one.revision)
         });
         by_place.collect()
@@ -428,7 +423,7 @@ async fn hub_of(store: Store, folder: &TempDir, clock: &Arc<FixedClock>) -> Arc<
         .unwrap()
 }
 
-fn device(tenant: TenantId, number: u8) -> Device {
+fn device(tenant: TenantId, number: u32) -> Device {
     let public_key = key(number)
         .public_key()
         .to_public_key_der()

@@ -47,7 +47,7 @@ async fn overrides_and_secrets_reach_the_devices_that_they_are_for() {
         assert_eq!(container.args.is_some(), place % 3 == 1);
         assert_eq!(container.grants, ["gpio:led0"]);
         assert_eq!(state.ladder.len(), 1);
-        let number = u8::try_from(*place).unwrap();
+        let number = u32::try_from(*place).unwrap();
         let value = seal::open(&state.secrets[0], state.device, &key(number)).unwrap();
         opened.push(value.as_bytes().to_vec());
         assert!(seal::open(&state.secrets[0], state.device, &key(number + 1)).is_err());
@@ -76,7 +76,7 @@ async fn overrides_and_secrets_reach_the_devices_that_they_are_for() {
     for (place, (_, state)) in plant.states().await {
         assert_eq!(state.version.0, 2);
         assert_eq!(state.items, states[&place].1.items);
-        let number = u8::try_from(place).unwrap();
+        let number = u32::try_from(place).unwrap();
         let value = seal::open(&state.secrets[0], state.device, &key(number)).unwrap();
         assert_eq!(value.as_bytes(), b"second");
     }
@@ -152,4 +152,20 @@ async fn what_cannot_be_published_pauses_the_rollout_and_says_why() {
         .map(|(one, _)| one.version.device)
         .collect();
     assert_eq!(none, []);
+}
+
+#[tokio::test]
+async fn deployments_in_a_circle_stop_every_rollout_and_say_why() {
+    let plant = Plant::new(2).await;
+    let deployment = plant.deploy("a", json!({"depends_on": ["a"]})).await;
+    let rollout = plant.roll_out(deployment, 1, json!({})).await;
+    assert_eq!(plant.step().await, 0);
+    let (record, _) = plant.rollout(rollout).await;
+    assert_eq!(record.state, RolloutState::Paused);
+    let reason = record.reason.unwrap();
+    assert!(
+        reason.contains("deployments depend on each other in a circle"),
+        "{reason}"
+    );
+    assert!(plant.assigned(deployment).await.is_empty());
 }

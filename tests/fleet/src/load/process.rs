@@ -3,26 +3,23 @@
 use anyhow::{Context as _, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Lets this process, and those that it starts, have so many descriptors.
-///
-/// # Errors
-/// The system does not allow it.
-pub(super) fn raise_descriptors(count: usize) -> Result<()> {
+/// Lets this process, and those that it starts, have so many descriptors, or as many as the system allows: how many.
+pub(super) fn raise_descriptors(count: usize) -> usize {
     let wanted = count as u64;
     let present = getrlimit(Resource::Nofile);
-    if present.current.is_none_or(|current| current >= wanted) {
-        return Ok(());
+    let allowed = present.maximum.unwrap_or(wanted);
+    for most in [wanted, wanted.min(allowed)] {
+        let limit = Rlimit {
+            current: Some(most),
+            maximum: Some(allowed.max(most)),
+        };
+        // Only a privileged process has more than it was given.
+        if setrlimit(Resource::Nofile, limit).is_ok() {
+            return usize::try_from(most).unwrap_or(usize::MAX);
+        }
     }
-    let maximum = present.maximum.map(|maximum| maximum.max(wanted));
-    let limit = Rlimit {
-        current: Some(wanted),
-        maximum,
-    };
-    setrlimit(Resource::Nofile, limit).with_context(|| {
-        format!(
-            "cannot have {wanted} descriptors: raise `ulimit -n`, or ask for fewer --connections"
-        )
-    })
+    let current = present.current.unwrap_or(wanted);
+    usize::try_from(current).unwrap_or(usize::MAX)
 }
 
 /// Memory that is there, in KiB.

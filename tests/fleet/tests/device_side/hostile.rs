@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use thimble_testkit::random::{Random, seed};
-use thimble_tests_fleet::client::Device;
+use thimble_tests_fleet::client::{Connection, Device};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -260,4 +260,42 @@ async fn random_bytes_end_nothing_but_their_connection() {
         }
     }
     is_alive(&world, &device).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_herd_gets_in_a_few_at_a_time() {
+    let world = World::with(|settings| {
+        settings.handshakes_max = 2;
+        settings.store_tasks_max = 1;
+        settings.store_queue_max = 2;
+    })
+    .await;
+    let connector = Device::new("herd").unwrap().tls(world.node.root()).unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..40 {
+        let (connector, address) = (connector.clone(), world.node.address);
+        tasks.spawn(async move {
+            let device = Device::new(&format!("herd-{number}")).unwrap();
+            let body = device.enrol_request(Some(super::CODE)).encode();
+            let mut connection = Connection::open(address, &connector, None).await.unwrap();
+            connection.post("/d/v1/enrol", &body).await.unwrap()
+        });
+    }
+    let (mut taken, mut sent_away) = (0, 0);
+    while let Some(answer) = tasks.join_next().await {
+        let answer = answer.unwrap();
+        match answer.status {
+            200 => taken += 1,
+            503 => {
+                assert_eq!(answer.problem().as_deref(), Some("busy"));
+                let seconds: u32 = answer.header("retry-after").unwrap().parse().unwrap();
+                assert!(seconds >= 1 && answer.header("next-poll").is_some());
+                sent_away += 1;
+            }
+            other => panic!("{other}: {}", answer.text()),
+        }
+    }
+    // All got an answer: at least as many were taken as there are places.
+    assert_eq!(taken + sent_away, 40);
+    assert!(taken >= 3, "{taken}");
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use crate::device::{Because, Device, DeviceChange, Hold, LogAnswer, LogRequest, Windows};
-use crate::enrolment::{ClaimCode, Imported, IssuedClaimCode, NewClaimCode};
+use crate::enrolment::{ClaimCode, DeviceEntrance, Imported, IssuedClaimCode, NewClaimCode};
 use crate::page::Page;
 use crate::secret::{Secret, SecretValue};
 
@@ -150,6 +150,14 @@ impl Client {
     /// [`ClientError`](super::super::ClientError), as for every call.
     pub async fn claim_codes(&self, paged: &Paged) -> Said<Page<ClaimCode>> {
         self.json(paged.on(Call::get(&["claim-codes"]))).await
+    }
+
+    /// Where devices come in, and what they must know before they do.
+    ///
+    /// # Errors
+    /// [`ClientError`](super::super::ClientError), as for every call.
+    pub async fn device_entrance(&self) -> Said<DeviceEntrance> {
+        self.json(Call::get(&["device-entrance"])).await
     }
 
     /// Makes a claim code.

@@ -298,6 +298,9 @@ impl Application<'_> {
         self.write
             .set_labels(&scope, device.id, &labels, &Audit::part())
             .await?;
+        self.publication
+            .of_device(&mut self.write, &scope, &device)
+            .await?;
         changed(&mut self.write, &device);
         Ok((ChangeKind::Update, differences))
     }

@@ -168,7 +168,11 @@ async fn those_of_the_plant_decide_when() {
     };
     let held = client.hold("press-1", &hold).await.unwrap();
     assert_eq!(held.hold.unwrap().reason, "geprüft wird");
-    assert!(client.release("press-1").await.unwrap().hold.is_none());
+    // The device hears of it: it has a new state to fetch, and another one when the hold is gone.
+    assert_eq!(held.desired_version, 1);
+    let released = client.release("press-1").await.unwrap();
+    assert!(released.hold.is_none());
+    assert_eq!(released.desired_version, 2);
     let windows = |begin: &str| Windows {
         windows: vec![Window {
             days: vec![Weekday::Sat, Weekday::Sun],

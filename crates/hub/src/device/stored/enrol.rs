@@ -4,11 +4,11 @@
 //! named it beforehand, or somebody has to approve it.
 
 use serde_json::{Value, json};
-use thimble_hub_store::{
-    Audit, CertId, Device, DeviceCert, DeviceState, Error, Event, EventId, Id as _,
-    Match, Page, Scope, Topic, Write,
-};
 use thimble_hub_store::DeviceId;
+use thimble_hub_store::{
+    Audit, CertId, Device, DeviceCert, DeviceState, Error, Event, EventId, Id as _, Match, Page,
+    Scope, Topic, Write,
+};
 
 use super::admission::{free_name, refuse_taken_serial};
 use super::report::own_labels;

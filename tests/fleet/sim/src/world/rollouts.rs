@@ -1,0 +1,209 @@
+//! Executors: who has the lease plans rollout after rollout, and keeps each plan a little later.
+
+use std::sync::Arc;
+
+use thimble_rollout::snapshot::Outcome;
+
+use super::{Event, Sabotage, World};
+use crate::hub::{Made, unix};
+
+/// For how long a lease is taken.
+const LEASE_MS: u64 = 30_000;
+
+impl World {
+    pub(super) fn step(&mut self, executor: u8) {
+        let now_ms = self.now_ms;
+        let again = Event::Step(executor);
+        if !self.hub.is_up {
+            self.queue.put(now_ms + 5_000, again);
+            return;
+        }
+        let lease = &mut self.hub.kept.lease;
+        if lease.owner != Some(executor) {
+            if now_ms < lease.until_ms {
+                self.queue.put(now_ms + 5_000, again);
+                return;
+            }
+            lease.owner = Some(executor);
+            lease.token += 1;
+            self.hub.is_dirty = true;
+        }
+        let lease = &mut self.hub.kept.lease;
+        lease.until_ms = now_ms + LEASE_MS.max(self.pace_ms * 3);
+        let token = lease.token;
+        let is_due = self.hub.next_look_ms.is_some_and(|next_ms| next_ms <= now_ms);
+        if !self.hub.is_dirty && !is_due {
+            self.queue.put(now_ms + self.pace_ms, again);
+            return;
+        }
+        self.hub.is_dirty = false;
+        self.hub.next_look_ms = None;
+        let rollouts = 0..self.hub.kept.rollouts.len();
+        let mut live: Vec<usize> = rollouts.filter(|rollout| self.hub.is_live(*rollout)).collect();
+        live.reverse();
+        self.plan_next(executor, token, live);
+    }
+
+    /// Plans the next of these rollouts, the last one first, and has it kept.
+    fn plan_next(&mut self, executor: u8, token: u64, mut left: Vec<usize>) {
+        let Some(rollout) = left.pop() else {
+            self.queue.put(self.now_ms + self.pace_ms, Event::Step(executor));
+            return;
+        };
+        if self.sabotage == Sabotage::Hasty {
+            self.believe(rollout);
+        }
+        let Some(made) = self.hub.plan(&self.apps, rollout, token, self.now_ms) else {
+            return self.plan_next(executor, token, left);
+        };
+        let stall_ms = self
+            .executors
+            .get_mut(usize::from(executor))
+            .map_or(0, |one| std::mem::take(&mut one.stall_ms));
+        let takes_ms = self.random.within(10, 200) + stall_ms;
+        let life = self.hub.life;
+        let event = Event::Commit(executor, Box::new(made), left, life);
+        self.queue.put(self.now_ms + takes_ms, event);
+    }
+
+    pub(super) fn commit(&mut self, executor: u8, made: &Made, left: Vec<usize>, life: u32) {
+        if !self.hub.is_up || self.hub.life != life {
+            self.queue.put(self.now_ms + 5_000, Event::Step(executor));
+            return;
+        }
+        let is_unfenced = self.sabotage == Sabotage::Fence;
+        let is_owner = self.hub.kept.lease.token == made.token;
+        let kept = if is_owner || is_unfenced {
+            self.hub.keep(&self.apps, made, is_unfenced)
+        } else {
+            None
+        };
+        let Some(changed) = kept else {
+            self.counts.fenced += 1;
+            self.hub.is_dirty = true;
+            self.queue.put(self.now_ms + self.pace_ms, Event::Step(executor));
+            return;
+        };
+        let plan = &made.plan;
+        if !(plan.assignments.is_empty() && plan.closed.is_empty() && plan.transitions.is_empty()) {
+            self.counts.plans += 1;
+            self.hub.is_dirty = true;
+        }
+        if let Some(next) = plan.next_look {
+            let next_ms = next.0.saturating_sub(unix(0).0);
+            let before_ms = self.hub.next_look_ms.unwrap_or(u64::MAX);
+            self.hub.next_look_ms = Some(before_ms.min(next_ms));
+        }
+        self.trace_plan(made);
+        for device in changed {
+            if self.hub.attempts_open(device) > 1 {
+                self.violate(Some(device), "two changes of it are open at once".into());
+                return;
+            }
+            self.unpark(device, None);
+        }
+        if is_owner {
+            self.plan_next(executor, made.token, left);
+        } else {
+            self.queue.put(self.now_ms + self.pace_ms, Event::Step(executor));
+        }
+    }
+
+    fn trace_plan(&mut self, made: &Made) {
+        let apps = &self.apps;
+        let name = self
+            .hub
+            .kept
+            .rollouts
+            .get(made.rollout)
+            .and_then(|own| apps.deployments.get(own.deployment))
+            .map_or("", |deployment| &deployment.name);
+        for transition in &made.plan.transitions {
+            self.trace.line(self.now_ms, None, || format!("rollout {} of {name}: {transition}", made.rollout + 1));
+        }
+        for closed in &made.plan.closed {
+            let device = u32::try_from(crate::hub::index_of(closed.device)).ok();
+            let text = || match &closed.outcome {
+                Outcome::Failed { why, .. } => format!("rollout {}: failed: {why}", made.rollout + 1),
+                Outcome::Succeeded { .. } => format!("rollout {}: succeeded", made.rollout + 1),
+                Outcome::TimedOut { .. } => format!("rollout {}: took too long", made.rollout + 1),
+                Outcome::Replaced { .. } => format!("rollout {}: replaced", made.rollout + 1),
+                Outcome::Open => String::new(),
+            };
+            self.trace.line(self.now_ms, device, text);
+        }
+        for one in &made.plan.assignments {
+            let device = u32::try_from(crate::hub::index_of(one.device)).ok();
+            let text = || match one.to {
+                Some(to) => format!("rollout {}: is given {name} {}", made.rollout + 1, to.revision),
+                None => format!("rollout {}: {name} is taken away", made.rollout + 1),
+            };
+            self.trace.line(self.now_ms, device, text);
+        }
+    }
+
+    /// Takes every open change for one that succeeded: a hub that is wrong.
+    fn believe(&mut self, rollout: usize) {
+        let at = unix(self.now_ms);
+        if let Some(own) = self.hub.kept.rollouts.get_mut(rollout) {
+            for row in &mut own.rows {
+                if let Some(attempt) = row.attempt.as_mut().filter(|one| one.outcome == Outcome::Open) {
+                    attempt.outcome = Outcome::Succeeded { at };
+                }
+            }
+        }
+    }
+
+    /// The hub's process dies: plans, polls that wait and answers on their way are lost.
+    pub(super) fn crash_hub(&mut self) {
+        self.counts.crashes += 1;
+        let parked = self.hub.crash();
+        for (device, flight) in parked {
+            let boot = self.devices[device as usize].boot;
+            let fate = super::Fate::Failed(thimble_protocol::session::Failure::Connection);
+            self.queue.put(self.now_ms + 500, Event::Response(device, boot, flight, fate));
+        }
+        self.trace.line(self.now_ms, None, || "the hub is down".into());
+    }
+
+    /// The hub gets back what a backup holds: it knows less than its devices.
+    pub(super) fn restore_hub(&mut self) {
+        let Some(backup) = self.hub.backup.clone() else {
+            return;
+        };
+        if self.hub.is_up {
+            self.crash_hub();
+        }
+        self.hub.kept = backup;
+        self.hub.kept.lease.until_ms = 0;
+        // Tokens go on: a fence must hold over a restore too.
+        self.hub.kept.lease.token += 1000;
+        for (device, record) in self.devices.iter_mut().zip(&self.hub.kept.records) {
+            let has = device.agent.tag().map_or(0, |tag| tag.version().0);
+            if has > record.version || device.truth.is_changing {
+                device.truth.is_forgotten = true;
+                if std::mem::take(&mut device.truth.is_counted) {
+                    let line = self.hub.facts[device.index as usize].line as usize;
+                    self.lines[line].1 = self.lines[line].1.saturating_sub(1);
+                }
+            }
+        }
+        self.hub.is_dirty = true;
+        self.trace.line(self.now_ms, None, || "the hub is restored from its backup".into());
+    }
+
+    pub(super) fn back_up_hub(&mut self) {
+        self.hub.backup = Some(self.hub.kept.clone());
+        self.trace.line(self.now_ms, None, || "the hub is backed up".into());
+    }
+
+    /// The policy of a rollout.
+    pub(crate) fn begin_rollout(&mut self, deployment: usize, revision: Option<u64>, policy: Arc<thimble_rollout::Policy>) {
+        let place = self.hub.begin(deployment, revision, policy);
+        let name = self.apps.deployments.get(deployment).map_or("", |one| &one.name);
+        self.trace.line(self.now_ms, None, || match revision {
+            Some(revision) => format!("rollout {} of {name}: revision {revision} is ordered", place + 1),
+            None => format!("rollout {} of {name}: its removal is ordered", place + 1),
+        });
+    }
+}
