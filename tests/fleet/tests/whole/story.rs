@@ -26,7 +26,7 @@ async fn a_fleet_lives_on_postgres() {
 }
 
 async fn live(database: Database) {
-    let hub = Hub::start(&HubSettings {
+    let mut hub = Hub::start(&HubSettings {
         database,
         ..HubSettings::default()
     })
@@ -35,6 +35,7 @@ async fn live(database: Database) {
     install_and_update(&hub, &devices).await;
     take_back(&hub, &devices).await;
     hold_and_come_back(&hub, &mut devices).await;
+    carry_by_hand(&mut hub, &mut devices).await;
     keep_secrets_and_read_logs(&hub, &devices).await;
     ask_and_overrule(&hub, &devices).await;
     let verified = hub.client(0).verify_audit().await.unwrap();
@@ -168,6 +169,32 @@ async fn hold_and_come_back(hub: &Hub, devices: &mut [Device; 3]) {
     assert!(devices[2].runs("app.main", "1"));
     client.release("three").await.unwrap();
     devices[2].until_runs("app.main", "2");
+    until_state(&client, &id, RolloutState::Finished).await;
+}
+
+/// Where there is no network, somebody carries the state on a stick.
+async fn carry_by_hand(hub: &mut Hub, devices: &mut [Device; 3]) {
+    let client = hub.client(0);
+    devices[1].kill();
+    declare(&client, "app", &spec("app", "1")).await;
+    let id = roll_out(&client, "app", Policy::default()).await;
+    let before = devices[0].fleet().adopted;
+    until_device(&client, "press", "its state is published", |device| {
+        device.desired_version > before
+    })
+    .await;
+    let stick = hub.folder().join("stick");
+    let written = hub.run(0, &["bundle", "--device", "press", stick.to_str().unwrap()]);
+    assert!(written.status.success(), "{written:?}");
+    hub.node(0).stop();
+    devices[1].start();
+    devices[1].until_runs("app.main", "2");
+    let other = devices[0].run(&["agent", "import", stick.to_str().unwrap()]);
+    assert!(!other.status.success(), "it is for another device: {other:?}");
+    let imported = devices[1].run(&["agent", "import", stick.to_str().unwrap()]);
+    assert!(imported.status.success(), "{imported:?}");
+    devices[1].until_runs("app.main", "1");
+    hub.node(0).start();
     until_state(&client, &id, RolloutState::Finished).await;
 }
 
