@@ -49,7 +49,9 @@ pub use serve::{TlsError, acceptor, serve};
 /// The description of the interface, as `spec/openapi/hub.json` has it.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    routes().split_for_parts().1
+    let (_, mut document) = routes().split_for_parts();
+    document::add_problems(&mut document);
+    document
 }
 
 /// The service.
