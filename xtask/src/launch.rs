@@ -1,4 +1,4 @@
-//! `cargo xtask bench` and `fuzz`: starting the programs that do it, built for speed.
+//! `cargo xtask bench`, `fuzz` and `sim fleet`: starting the programs that do it, built for speed.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -12,6 +12,7 @@ use crate::workspace::Workspace;
 
 const BENCH: &str = "thimble-bench";
 const FUZZ: &str = "thimble-fuzz";
+const FLEET: &str = "thimble-tests-fleet-sim";
 
 /// Measures against `benches/budgets.toml`: the program as it is shipped, unless another one is named.
 pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
@@ -28,6 +29,11 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
 /// Feeds the decoders what nobody would send.
 pub(crate) fn fuzz(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     launch(workspace, FUZZ, Built::ForSpeed, arguments)
+}
+
+/// Plays fleets.
+pub(crate) fn fleet(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    launch(workspace, FLEET, Built::ForSpeed, arguments)
 }
 
 /// A short run of both, where they exist; says so where they do not.

@@ -66,6 +66,8 @@ Usage: cargo xtask <command>
                            run a board's firmware in QEMU, with this terminal as its console
   sim mcu [--board NAME] [--cuts N] [--hours N] [--seed N]
                            cut a board's power 1,000 times, and let 72 hours of its time pass
+  sim fleet [--seeds N] [--first N] [--devices N] [--hours N] [--seed N [--device N]] [--script FILE]
+                           play fleets of real agents and rollouts, in which everything between them fails
   suite mcu [--board NAME] run the official WebAssembly test suite on those
   fuzz [--smoke] [TARGET] [--seconds N]
                            feed the decoders what nobody would send
@@ -114,7 +116,10 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
         }
         "sim" => match arguments.subcommand()?.as_deref() {
             Some("mcu") => firmware::simulate(&workspace, arguments)?,
-            _ => bail!("`sim` plays microcontrollers: `cargo xtask sim mcu`"),
+            Some("fleet") => launch::fleet(&workspace, &arguments.finish())?,
+            _ => bail!(
+                "`sim` plays microcontrollers and fleets: `cargo xtask sim mcu`, `cargo xtask sim fleet`"
+            ),
         },
         "suite" => {
             let boards = Board::chosen(&mut arguments)?;

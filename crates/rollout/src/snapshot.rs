@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub bystanders: Vec<Bystander>,
     /// Budgets of other rollouts that are under way: they bind this one too.
     pub other_budgets: Vec<Budget>,
+    /// Since when devices were listened to without a gap. What a device could not say before does not count against it.
+    pub listening_since: UnixMs,
 }
 
 /// How far a rollout is. Only a plan changes it, and operators do through the functions here.

@@ -7,6 +7,8 @@
     reason = "a test may stop at the first surprise"
 )]
 
+#[path = "plans/away.rs"]
+mod away;
 #[path = "plans/golden.rs"]
 mod golden;
 #[path = "plans/property.rs"]

@@ -10,7 +10,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use thimble_protocol::DeploymentId;
-use thimble_protocol::report::{DeploymentState, Phase, ReasonCode};
+use thimble_protocol::report::{DeploymentState, Phase, Reason, ReasonCode};
 
 use super::work::{Change, Executing, Observation, Part, PartStep, Work};
 use super::{Agent, Turn};
@@ -152,6 +152,14 @@ impl Agent {
         }
     }
 
+    /// Why something is put back, as far as that outlived a restart.
+    fn reason_of_before(&self, trial: &Trial) -> Option<Reason> {
+        let tried = trial.target.as_ref().filter(|_| trial.is_rolling_back)?;
+        let code = self.kept.failure_of(tried)?;
+        let text = format!("it failed here ({code:?}) before the device was restarted");
+        Some(Reason { code, text })
+    }
+
     /// Executes the trials that are kept.
     pub(super) fn execute_kept(&mut self) {
         let mut parts = Vec::new();
@@ -180,12 +188,9 @@ impl Agent {
                 } => (PartStep::Load, Phase::Switching),
                 Trial { target: None, .. } => (PartStep::Stop, Phase::Switching),
             };
-            conditions.push((
-                entry.deployment,
-                state,
-                phase,
-                entry.condition.reason.clone(),
-            ));
+            let known = entry.condition.reason.clone();
+            let reason = known.or_else(|| self.reason_of_before(trial));
+            conditions.push((entry.deployment, state, phase, reason));
             parts.push(Part {
                 step,
                 ..Part::new(entry.deployment)

@@ -120,11 +120,6 @@ impl Kept {
         matches!(self.outcome, Word::Open | Word::TimedOut)
     }
 
-    /// Says whether nothing came of it yet.
-    pub(super) const fn is_open(&self) -> bool {
-        matches!(self.outcome, Word::Open)
-    }
-
     /// Says whether it goes to what the rollout brings.
     pub(super) const fn is_forward(&self) -> bool {
         !self.is_back
@@ -171,6 +166,8 @@ impl Kept {
             return Reported::Working;
         }
         match (status.state, status.phase) {
+            // What was before is not back yet: the device is down until it is.
+            (_, Phase::RollingBack) => Reported::Working,
             (DeploymentState::Failed, _) | (_, Phase::RolledBack) => failed(status),
             (DeploymentState::Installed, Phase::Idle) => Reported::Done,
             (_, Phase::Vetoed) => Reported::Waiting(Wait::Veto),

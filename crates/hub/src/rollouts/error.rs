@@ -31,6 +31,11 @@ pub enum RolloutError {
     Placement(PlacementError),
     /// The rollout is in a state in which this cannot be done.
     State(WrongState),
+    /// A later rollout of the deployment took its place.
+    Superseded {
+        /// Which.
+        by: String,
+    },
     /// The deployment has no such revision.
     NoRevision {
         /// Which was asked for.
@@ -85,6 +90,10 @@ impl fmt::Display for RolloutError {
             }
             Self::Placement(_) => formatter.write_str("the deployments cannot be placed"),
             Self::State(error) => write!(formatter, "{error}"),
+            Self::Superseded { by } => write!(
+                formatter,
+                "rollout {by} took the place of this one: change that one"
+            ),
             Self::NoRevision { revision, latest } => write!(
                 formatter,
                 "the deployment has no revision {revision}: the last is {latest}"

@@ -46,6 +46,8 @@ pub struct Executor {
     /// The name of the node, which no other has.
     owner: String,
     pace: Pace,
+    /// When the node began: devices could say nothing to it before.
+    began_ms: i64,
 }
 
 impl std::fmt::Debug for Executor {
@@ -72,12 +74,14 @@ impl Executor {
         owner: String,
         pace: Pace,
     ) -> Self {
+        let began_ms = clock.now_ms();
         Self {
             store,
             publisher,
             clock,
             owner,
             pace,
+            began_ms,
         }
     }
 
@@ -140,6 +144,7 @@ impl Executor {
             tenant,
             lease: &lease,
             now_ms,
+            listening_since_ms: self.began_ms,
         };
         step.take().await.map(Some)
     }

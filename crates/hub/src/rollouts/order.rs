@@ -187,6 +187,14 @@ async fn change(
     step: impl FnOnce(&mut Progress) -> Result<(), WrongState>,
 ) -> Result<Rollout, RolloutError> {
     let mut record: Rollout = write.one(scope, rollout).await?;
+    let of_deployment = [Match::equals("deployment", &record.deployment)];
+    let all: Vec<Rollout> = write.all(scope, &of_deployment).await?;
+    // Two that go on would take every device from each other for ever.
+    if let Some(newest) = all.last().filter(|newest| newest.id != rollout) {
+        return Err(RolloutError::Superseded {
+            by: newest.id.to_string(),
+        });
+    }
     let memory = Memory::of(&record)?;
     let mut progress = memory.progress(&record);
     step(&mut progress)?;

@@ -63,7 +63,7 @@ pub async fn simulate(
     let own = planned(&deployment, request, policy)?;
     let made = plan(
         &own.policy,
-        &snapshot(&fleet, &rollouts, &own),
+        &snapshot(&fleet, &rollouts, &own, UnixMs(0)),
         moment(now_ms),
     );
     let named = made.places.into_iter().map(|place| {

@@ -18,16 +18,20 @@ use crate::publish::Published;
 /// A sentence about a device is written anew only so often, as long as the word for it stays.
 const REASON_MS: i64 = 60_000;
 
-/// Says whether devices are being changed after a plan.
-pub(super) fn has_open(own: &Loaded, made: &Plan) -> bool {
+/// Says whether devices are being changed after a plan. What took too long may still come about, and must count in budgets
+/// until it did; a device that is no more never changes.
+pub(super) fn has_open(fleet: &Fleet, own: &Loaded, made: &Plan) -> bool {
     let closed: BTreeSet<DeviceId> = made
         .closed
         .iter()
+        .filter(|closed| !matches!(closed.outcome, Outcome::TimedOut { .. }))
         .map(|closed| kept_device_id(closed.device))
         .collect();
     let mut left = own.attempts.iter();
     !made.assignments.is_empty()
-        || left.any(|(device, attempt)| attempt.is_open() && !closed.contains(device))
+        || left.any(|(device, attempt)| {
+            attempt.is_pending() && !closed.contains(device) && fleet.device(*device).is_some()
+        })
 }
 
 /// Returns the change of a device after a plan, if the plan changes it.

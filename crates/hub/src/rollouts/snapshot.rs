@@ -11,6 +11,8 @@ use thimble_rollout::snapshot::{
     Approval as PlannerApproval, Busy, Bystander, Device, Reported, Snapshot,
 };
 
+use thimble_rollout::UnixMs;
+
 use super::attempt::Kept;
 use super::fleet::{Fleet, FleetDevice, planner_id};
 use super::memory::Memory;
@@ -115,7 +117,12 @@ pub(super) fn note_open(fleet: &mut Fleet, rollouts: &[Loaded]) {
 }
 
 /// Returns the snapshot of a rollout.
-pub(super) fn snapshot(fleet: &Fleet, rollouts: &[Loaded], own: &Loaded) -> Snapshot {
+pub(super) fn snapshot(
+    fleet: &Fleet,
+    rollouts: &[Loaded],
+    own: &Loaded,
+    listening_since: UnixMs,
+) -> Snapshot {
     let record = &own.record;
     let other_budgets: Vec<Budget> = rollouts
         .iter()
@@ -155,6 +162,7 @@ pub(super) fn snapshot(fleet: &Fleet, rollouts: &[Loaded], own: &Loaded) -> Snap
         devices,
         bystanders,
         other_budgets,
+        listening_since,
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Step<'a> {
     pub(super) tenant: TenantId,
     pub(super) lease: &'a Lease,
     pub(super) now_ms: i64,
+    /// Since when this node listens to devices.
+    pub(super) listening_since_ms: i64,
 }
 
 /// What is left to do after a step.
@@ -65,7 +67,16 @@ impl Step<'_> {
             let Some(own) = rollouts.get(index) else {
                 break;
             };
-            let mut made = plan(&own.policy, &snapshot(&fleet, &rollouts, own), now);
+            let mut made = plan(
+                &own.policy,
+                &snapshot(
+                    &fleet,
+                    &rollouts,
+                    own,
+                    super::moment(self.listening_since_ms),
+                ),
+                now,
+            );
             let is_cut = made.assignments.len() > ASSIGNMENTS_MAX;
             made.assignments.truncate(ASSIGNMENTS_MAX);
             let kept = self.keep(&scope, &signing, &fleet, own, &made).await;
@@ -100,7 +111,7 @@ impl Step<'_> {
         let mut record = own.record.clone();
         let is_new = put_progress(&mut record, &own.memory, &made.progress)?;
         let is_over = made.progress.state.is_ended() || made.progress.state == State::Finished;
-        let has_open = has_open(own, made);
+        let has_open = has_open(fleet, own, made);
         let ended_ms = (is_over && !has_open).then(|| own.record.ended_ms.unwrap_or(self.now_ms));
         let has_ended = ended_ms != own.record.ended_ms;
         let moves = is_new

@@ -327,13 +327,20 @@ fn answers_that_mean_nothing_are_retried() {
         assert_eq!(session.heard_at_ms(), None);
         assert_eq!(send(&mut session, &mut now).kind, Kind::Poll);
     }
-    let mut nothing = Session::new(settings(), 1, 0, None);
-    let exchange = send(&mut nothing, &mut 0);
-    assert_eq!(
-        not_modified().give(&mut nothing, 0, &exchange),
-        Outcome::Invalid(Invalid::Status { status: 304 }),
-        "a device that has nothing cannot have what the hub has"
-    );
+}
+
+#[test]
+fn a_device_of_which_nothing_was_declared_polls_as_often_as_others() {
+    let (mut session, mut now) = (Session::new(settings(), 1, 0, None), 0);
+    for _ in 0..5 {
+        let exchange = send(&mut session, &mut now);
+        let outcome = Answer::of(304).header("Next-Poll", 60).give(&mut session, now, &exchange);
+        let is_report_wanted = false;
+        assert_eq!(outcome, Outcome::NotModified { is_report_wanted });
+        assert_eq!(session.heard_at_ms(), Some(now));
+        let until_ms = now + 60 * SECOND;
+        assert_eq!(session.next(now), Step::Wait { until_ms });
+    }
 }
 
 #[test]

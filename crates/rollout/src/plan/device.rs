@@ -64,7 +64,7 @@ fn row<'a>(
     let closed = device
         .attempt
         .as_ref()
-        .and_then(|attempt| close(policy, device, attempt, watch));
+        .and_then(|attempt| close(policy, snapshot, device, attempt, watch));
     let is_closed_now = closed.is_some();
     let outcome = closed.or_else(|| Some(device.attempt.as_ref()?.outcome.clone()));
     let is_pending = matches!(outcome, Some(Outcome::Open | Outcome::TimedOut { .. }));
@@ -87,6 +87,7 @@ fn row<'a>(
 /// Returns what came of a change, if that is new.
 fn close(
     policy: &Policy,
+    snapshot: &Snapshot,
     device: &Device,
     attempt: &Attempt,
     watch: &mut Watch,
@@ -106,7 +107,8 @@ fn close(
             why: why.clone(),
         }),
         Reported::Nothing | Reported::Working if is_open => {
-            let ends = attempt.begun_at.plus_s(policy.attempt_timeout_s.into());
+            let began = attempt.begun_at.max(snapshot.listening_since);
+            let ends = began.plus_s(policy.attempt_timeout_s.into());
             watch.look_at(ends);
             (ends <= at).then_some(Outcome::TimedOut { at })
         }

@@ -71,6 +71,8 @@ pub(crate) struct Version {
     pub(crate) blobs: Vec<Digest>,
     pub(crate) fault: Fault,
     pub(crate) among: Among,
+    /// Until when a blob of it that cannot be had cannot be had.
+    pub(crate) missing_until_ms: u64,
 }
 
 /// All that can be deployed.
@@ -167,6 +169,7 @@ impl Apps {
             blobs,
             fault,
             among,
+            missing_until_ms: u64::MAX,
         });
         Ok(())
     }

@@ -43,6 +43,8 @@ pub(crate) struct Habits {
     pub(crate) cuts: u64,
     /// Stops, starts and removals that fail, of a thousand.
     pub(crate) failing: u64,
+    /// Starts that take minutes, of a thousand.
+    pub(crate) slow: u64,
     /// Times that storage is short and what may go goes, of a thousand.
     pub(crate) collecting: u64,
     pub(crate) latency_ms: u64,
@@ -59,6 +61,7 @@ impl Habits {
         twice: 0,
         cuts: 0,
         failing: 0,
+        slow: 0,
         collecting: 0,
         latency_ms: 50,
         has_battery: true,
@@ -122,8 +125,8 @@ pub(crate) struct Truth {
     /// Deployments whose app said no last.
     pub(crate) refused: Vec<usize>,
     pub(crate) verified: Vec<Digest>,
-    /// What was kept last of each deployment.
-    pub(crate) good: Vec<(usize, Option<Digest>)>,
+    /// What was kept last of each deployment, and before that.
+    pub(crate) good: Vec<(usize, [Option<Digest>; 2])>,
     /// What the state says that was taken last, and the one that came last.
     pub(crate) declared: Declared,
     pub(crate) next: Option<Declared>,
@@ -238,6 +241,7 @@ impl Device {
                 .map_err(|error| format!("what was saved cannot be gone on from: {error}"))?,
             None => Agent::new(settings, now),
         };
+        self.is_held_here = self.agent.status(now).is_held_here;
         let seed = self.random.below(u64::MAX);
         self.session = Session::new(self.session_settings.clone(), seed, now.ms, self.agent.tag());
         self.truth.was_saved = true;

@@ -79,6 +79,8 @@ pub(crate) struct Row {
     pub(crate) attempt: Option<Attempt>,
     pub(crate) state_version: u64,
     pub(crate) word: &'static str,
+    /// The device tried the rollout's revision, whatever was done since.
+    pub(crate) has_failed: bool,
 }
 
 /// A rollout.
@@ -119,6 +121,7 @@ pub(crate) struct Hub {
     pub(crate) kept: Kept,
     pub(crate) backup: Option<Kept>,
     pub(crate) is_up: bool,
+    pub(crate) up_since_ms: u64,
     /// Rises when it crashes: what was under way before is lost.
     pub(crate) life: u32,
     pub(crate) facts: Vec<Facts>,
@@ -176,6 +179,7 @@ impl Hub {
             },
             backup: None,
             is_up: true,
+            up_since_ms: 0,
             life: 0,
             verdicts: vec![BTreeMap::new(); facts.len()],
             facts,

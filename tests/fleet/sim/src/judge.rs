@@ -38,8 +38,12 @@ pub(crate) fn note_good(device: &mut Device, status: &Status) {
         let is_gone = one.state == DeploymentState::Removed;
         if is_kept || is_gone {
             let running = device.running(place);
-            device.truth.good.retain(|(other, _)| *other != place);
-            device.truth.good.push((place, running));
+            let good = &mut device.truth.good;
+            match good.iter_mut().find(|(other, _)| *other == place) {
+                Some((_, [last, before])) if *last != running => (*last, *before) = (running, *last),
+                Some(_) => {}
+                None => good.push((place, [running, None])),
+            }
         }
     }
 }

@@ -111,6 +111,7 @@ impl Life {
         let (seed, loss) = (self.seed, [0, 5, 20, 100][random.index(4)]);
         let (cuts, failing) = ([0, 0, 10, 50][random.index(4)], [0, 0, 20][random.index(3)]);
         let (twice, collecting) = ([0, 10, 100][random.index(3)], [0, 200][random.index(2)]);
+        let slow = [0, 0, 100][random.index(3)];
         let wait_s = [0, 0, 300][random.index(3)];
         let device = |index: u32| {
             let habits = Habits {
@@ -118,6 +119,7 @@ impl Life {
                 twice,
                 cuts,
                 failing,
+                slow,
                 collecting,
                 latency_ms: 20 + u64::from(index % 7) * 40,
                 has_battery: index % 3 != 0,
@@ -166,6 +168,9 @@ impl Life {
             while at_ms < self.hours * HOUR_MS {
                 let (fault, among) = fault(random, revision);
                 world.apps.publish(place, revision, fault, among, &world.key)?;
+                if let Some(version) = world.apps.versions.last_mut().filter(|_| random.chance(700)) {
+                    version.missing_until_ms = at_ms + random.within(HOUR_MS / 4, 4 * HOUR_MS);
+                }
                 let target = if revision > 2 && random.chance(100) { None } else { Some(revision) };
                 let policy = policy(random, world.budget.clone());
                 world.order_at(at_ms, Order::Begin(place, target, Arc::new(policy)));
@@ -257,7 +262,7 @@ impl Life {
     }
 }
 
-fn offer() -> Offer {
+pub(crate) fn offer() -> Offer {
     Offer {
         architecture: "x86_64".into(),
         ram_bytes: 1 << 20,

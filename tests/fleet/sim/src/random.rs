@@ -5,11 +5,6 @@
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// Starts at a seed; any will do.
-    pub(crate) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
     /// A generator of its own, for one purpose: what one draws does not move the others.
     pub(crate) const fn of(seed: u64, purpose: u64) -> Self {
         let mut random = Self(seed ^ mix(purpose.wrapping_add(0x51_7c_c1)));

@@ -17,7 +17,7 @@ use thimble_protocol::session::{Exchange, Step};
 use thimble_rollout::policy::Budget;
 
 use crate::apps::Apps;
-use crate::device::{Answer, Around, Coming, Device, Habits};
+use crate::device::{Answer, Around, Coming, Device};
 use crate::hub::{Facts, Hub, Made, Reply};
 use crate::judge::{self, Seen};
 use crate::queue::Queue;
@@ -116,6 +116,8 @@ pub(crate) struct World {
     executors: [Executor; 2],
     /// Milliseconds between two looks of an executor, and those that keeping takes at most.
     pub(crate) pace_ms: u64,
+    /// When an executor last looked at rollouts.
+    looked_ms: u64,
     /// The budget of a line that all rollouts have.
     pub(crate) budget: Option<Budget>,
     /// Devices of each line, and how many of them are changing in truth.
@@ -167,6 +169,7 @@ impl World {
             random: Random::of(seed, 0x0077_0721),
             executors: [Executor::default(); 2],
             pace_ms: 2_000,
+            looked_ms: 0,
             budget: None,
             lines,
             sabotage: Sabotage::None,
@@ -381,8 +384,11 @@ impl World {
     fn begins(&mut self, device: u32) {
         self.counts.changes += 1;
         let line = self.hub.facts[device as usize].line as usize;
-        let truth = &mut self.devices[device as usize].truth;
-        if truth.is_forgotten {
+        let one = &mut self.devices[device as usize];
+        // What is down already is not brought down by its change.
+        let is_down = one.installed.iter().any(|one| one.is_running && (one.health == "unhealthy" || one.state == "failed"));
+        let truth = &mut one.truth;
+        if truth.is_forgotten || is_down {
             return;
         }
         truth.is_counted = true;
@@ -511,11 +517,6 @@ impl World {
             self.queue.put(at_ms, Event::Wake(device));
         }
     }
-}
-
-/// How a device behaves in a world in which nothing fails.
-pub(crate) const fn good() -> Habits {
-    Habits::GOOD
 }
 
 impl Counts {

@@ -138,7 +138,8 @@ impl Device {
         let version = around.apps.of_blob(blob.digest);
         let is_layer = version.is_some_and(|one| one.manifest.containers.iter().any(|container| container.image.layer == blob.digest));
         let fault = version.map_or(Fault::Unavailable, |one| self.fault(one, around));
-        if is_layer && fault == Fault::Unavailable {
+        let is_missing = version.is_none_or(|one| around.now_ms < one.missing_until_ms);
+        if is_layer && fault == Fault::Unavailable && is_missing {
             let answer = failed(ticket, ReasonCode::Unavailable, "404: there is no such blob", false);
             coming.push((500, Coming::Answer(answer)));
             return;
@@ -223,7 +224,8 @@ impl Device {
             coming.push((500, Coming::Answer(answer)));
             return;
         }
-        let takes_ms = if fault == Fault::Slow { 200_000 } else { 800 };
+        let is_slow = fault == Fault::Slow || self.random.chance(self.habits.slow);
+        let takes_ms = if is_slow { 200_000 } else { 800 };
         coming.push((takes_ms, Coming::Answer(Answer::Applied(ticket, deployment))));
         coming.push((takes_ms + WELL_MS, Coming::Container { deployment, life }));
     }

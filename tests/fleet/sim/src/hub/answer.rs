@@ -10,6 +10,9 @@ use thimble_protocol::{ETag, Report, ReportReply, StateVersion};
 use super::Hub;
 use crate::apps::Apps;
 
+/// Milliseconds without a word after which a device was away.
+const AWAY_MS: u64 = 3_600_000;
+
 /// An answer of the hub.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -48,7 +51,9 @@ impl Hub {
         now_ms: u64,
     ) -> Verdict {
         if let Some(record) = self.kept.records.get_mut(device as usize) {
-            record.seen_ms = Some(now_ms);
+            let was_seen_ms = record.seen_ms.replace(now_ms);
+            // One that was away, or is new, may be what a rollout waits for.
+            self.is_dirty |= was_seen_ms.is_none_or(|was_ms| was_ms + AWAY_MS < now_ms);
         }
         match exchange.kind {
             Kind::Poll => {

@@ -85,6 +85,7 @@ impl Hub {
             devices,
             bystanders,
             other_budgets,
+            listening_since: unix(self.up_since_ms),
         })
     }
 
@@ -142,12 +143,6 @@ impl Hub {
             other.id != own.id
                 && (other.deployment, other.revision) == (own.deployment, own.revision)
         });
-        let failed = |row: &Row| {
-            row.attempt.as_ref().is_some_and(|attempt| {
-                attempt.direction == Direction::Forward
-                    && matches!(attempt.outcome, Outcome::Failed { .. })
-            })
-        };
         Some(Device {
             id: thimble_rollout::DeviceId(super::device_id(device).0),
             labels: facts.labels.clone(),
@@ -162,7 +157,7 @@ impl Hub {
             hold: record.hold(),
             window: window(record, unix(now_ms)),
             failures: record.failures,
-            has_failed_before: earlier.clone().any(|other| other.rows.get(index).is_some_and(failed)),
+            has_failed_before: earlier.clone().any(|other| other.rows.get(index).is_some_and(|row| row.has_failed)),
             busy,
             waits_for: match own.revision {
                 Some(_) => missing.next().map(|id| planner_deployment(place_of(*id))),
@@ -197,6 +192,10 @@ impl Hub {
             };
             attempt.outcome = closed.outcome.clone();
             let is_forward = attempt.direction == Direction::Forward;
+            let has_failed = is_forward && matches!(closed.outcome, Outcome::Failed { .. });
+            if let Some(row) = own.rows.get_mut(index) {
+                row.has_failed |= has_failed;
+            }
             if let Some(record) = self.kept.records.get_mut(index).filter(|_| is_forward) {
                 match closed.outcome {
                     Outcome::Failed { .. } => record.failures += 1,
@@ -212,7 +211,7 @@ impl Hub {
         }
         let own = self.kept.rollouts.get_mut(made.rollout)?;
         let is_over = own.progress.state.is_ended() || own.progress.state == State::Finished;
-        own.has_ended = is_over && !own.rows.iter().any(Row::is_open);
+        own.has_ended = is_over && !own.rows.iter().any(Row::is_pending);
         Some(changed)
     }
 
@@ -353,6 +352,7 @@ fn install(wanted: Option<Digest>, status: &DeploymentStatus) -> Reported {
         return Reported::Working;
     }
     match (status.state, status.phase) {
+        (_, Phase::RollingBack) => Reported::Working,
         (DeploymentState::Failed, _) | (_, Phase::RolledBack) => failed(status),
         (DeploymentState::Installed, Phase::Idle) => Reported::Done,
         (_, Phase::Vetoed) => Reported::Waiting(Wait::Veto),

@@ -1,7 +1,7 @@
 //! The end: time has run on with nothing failing. Every device has what is declared or what it had before, and for each that is
 //! not as declared the planner gives a reason.
 
-use thimble_protocol::report::{DeploymentState, Phase};
+use thimble_protocol::report::{DeploymentState, Phase, ReasonCode};
 
 use super::World;
 use crate::apps::place_of;
@@ -42,6 +42,10 @@ impl World {
     fn differs(&self, device: u32) -> Option<String> {
         let one = &self.devices[device as usize];
         let record = self.hub.kept.records.get(device as usize)?;
+        // A hub whose backup has no state for it never told it anything: it keeps what it has.
+        if record.version == 0 {
+            return None;
+        }
         let status = one.agent.status(one.now(self.now_ms));
         for place in 0..self.apps.deployments.len() {
             let declared = record.revision(place).and_then(|revision| self.apps.number(place, revision));
@@ -51,9 +55,13 @@ impl World {
                 continue;
             }
             let name = &self.apps.deployments[place].name;
-            let good = one.truth.good.iter().find(|(other, _)| *other == place).and_then(|(_, good)| *good);
             let mut statuses = status.deployments.iter().map(|(_, one)| one);
             let said = statuses.find(|one| place_of(one.deployment) == place);
+            let mut good = one.truth.good.iter();
+            let [last, before] = good.find(|(other, _)| *other == place).map_or([None; 2], |(_, good)| *good);
+            // One that lost the hub after it was kept is taken back to what was before it.
+            let lost = said.is_some_and(|said| said.reason.as_ref().is_some_and(|reason| reason.code == ReasonCode::HubNotReached));
+            let good = if lost && running == before { before } else { last };
             let revision = |digest| self.apps.found(digest).map(|one| one.revision);
             if running != good {
                 return Some(format!(
@@ -92,7 +100,7 @@ impl World {
         }
         let is_so = running == declared;
         // A hub that was restored believes what its backup says, until something else is declared.
-        if self.devices[device as usize].truth.is_forgotten && AS_DECLARED.contains(&word) {
+        if (self.devices[device as usize].truth.is_forgotten || record.version == 0) && AS_DECLARED.contains(&word) {
             self.counts.excused += u64::from(!is_so);
             return None;
         }

@@ -87,7 +87,7 @@ impl World {
                 }
             }
             Order::HubUp => {
-                self.hub.is_up = true;
+                self.start_hub();
                 self.trace.line(now_ms, None, || "the hub is up".into());
             }
             Order::BackUp => self.back_up_hub(),
@@ -148,8 +148,13 @@ impl World {
         if !one.is_on {
             return;
         }
-        one.is_held_here = is_held;
+        one.is_held_here &= is_held;
         self.tell(device, thimble_agent::Event::LocalHold { is_held });
+        let one = &mut self.devices[device as usize];
+        // If the power went at that moment, the person at the device sees whether it was taken once the device is back.
+        if one.is_on {
+            one.is_held_here = is_held;
+        }
         self.settle(device);
     }
 
@@ -166,7 +171,7 @@ impl World {
     }
 
     fn heal(&mut self) {
-        self.hub.is_up = true;
+        self.start_hub();
         self.sent = self.sent.take().map(|_| Vec::new());
         let count = u32::try_from(self.devices.len()).unwrap_or(0);
         for device in 0..count {

@@ -10,6 +10,9 @@ use crate::hub::{Made, unix};
 /// For how long a lease is taken.
 const LEASE_MS: u64 = 30_000;
 
+/// How often rollouts are looked at in any case.
+const LOOK_MS: u64 = 60_000;
+
 impl World {
     pub(super) fn step(&mut self, executor: u8) {
         let now_ms = self.now_ms;
@@ -32,10 +35,13 @@ impl World {
         lease.until_ms = now_ms + LEASE_MS.max(self.pace_ms * 3);
         let token = lease.token;
         let is_due = self.hub.next_look_ms.is_some_and(|next_ms| next_ms <= now_ms);
+        let look_ms = LOOK_MS.max(self.pace_ms * 10);
+        let is_due = is_due || now_ms >= self.looked_ms + look_ms;
         if !self.hub.is_dirty && !is_due {
             self.queue.put(now_ms + self.pace_ms, again);
             return;
         }
+        self.looked_ms = now_ms;
         self.hub.is_dirty = false;
         self.hub.next_look_ms = None;
         let rollouts = 0..self.hub.kept.rollouts.len();
@@ -164,6 +170,15 @@ impl World {
             self.queue.put(self.now_ms + 500, Event::Response(device, boot, flight, fate));
         }
         self.trace.line(self.now_ms, None, || "the hub is down".into());
+    }
+
+    /// The hub's process starts, if it does not run.
+    pub(super) const fn start_hub(&mut self) {
+        if !self.hub.is_up {
+            self.hub.is_up = true;
+            self.hub.up_since_ms = self.now_ms;
+            self.hub.is_dirty = true;
+        }
     }
 
     /// The hub gets back what a backup holds: it knows less than its devices.
