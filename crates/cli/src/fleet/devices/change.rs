@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use thimble_hub_api::client::DeviceQuery;
-use thimble_hub_api::device::{
-    Because, Device, DeviceChange, DeviceState, Hold, Weekday, Window, Windows,
-};
+use thimble_hub_api::device::{Because, Device, DeviceChange, DeviceState, Hold, Window, Windows};
 
 use crate::arguments::Shape;
 use crate::failure::Failure;
