@@ -108,8 +108,8 @@ pub async fn write_bundle(
     file: &mut (dyn Write + Send),
 ) -> Result<Bundled, BundleError> {
     let stored = fleet.state(device).await?.ok_or(BundleError::NoState)?;
-    let damaged = |what| move |_| BundleError::Damaged { what };
-    let state = DesiredState::decode(&stored.payload).map_err(damaged("the state"))?;
+    let state = DesiredState::decode(&stored.payload)
+        .map_err(|_| BundleError::Damaged { what: "the state" })?;
     let keys = fleet.keys(device.tenant, now).await?;
     let envelope = sign_payload(Kind::State, stored.payload, keys.present())
         .map_err(|_| BundleError::Signing)?;
@@ -121,8 +121,10 @@ pub async fn write_bundle(
     let manifests: BTreeSet<Digest> = state.items.iter().map(|item| item.manifest).collect();
     for digest in &manifests {
         let bytes = read(fleet, device, *digest).await?;
-        let payload = Envelope::parse(&bytes, Kind::Manifest).map_err(damaged("a manifest"))?;
-        let manifest = Manifest::decode(payload.payload()).map_err(damaged("a manifest"))?;
+        let manifest = Envelope::parse(&bytes, Kind::Manifest)
+            .ok()
+            .and_then(|envelope| Manifest::decode(envelope.payload()).ok())
+            .ok_or(BundleError::Damaged { what: "a manifest" })?;
         for image in manifest.containers.iter().map(|container| &container.image) {
             blobs.extend([image.manifest, image.config, image.layer]);
             blobs.extend(image.referrers.iter().map(|blob| blob.digest));

@@ -271,6 +271,12 @@ impl Settings {
                 "a certificate needs its key (devices.key), and a key its certificate".to_owned(),
             );
         }
+        if self.devices.certificate_days == 0 {
+            return invalid(
+                "devices.certificate_days",
+                "must be at least 1: a certificate that ends at once lets no device in".to_owned(),
+            );
+        }
         if self.devices.poll_min_s == 0 || self.devices.poll_min_s > self.devices.poll_max_s {
             return invalid(
                 "devices.poll_min_s",

@@ -46,6 +46,17 @@ pub struct Device {
 }
 
 impl Device {
+    /// A device of this hub, which has enrolled.
+    ///
+    /// # Panics
+    /// It does not come to that.
+    #[must_use]
+    pub fn enrolled(hub: &Hub, join: &Join) -> Self {
+        let device = Self::start_new(hub, join);
+        device.until_fleet("it has enrolled", |fleet| fleet.device.is_some());
+        device
+    }
+
     /// A device of this hub, its daemon running.
     ///
     /// # Panics
@@ -136,7 +147,7 @@ impl Device {
             .spawn()
             .unwrap();
         self.child = Some(child);
-        self.until("the daemon is ready", || self.client().health().is_ok());
+        self.until("the daemon is ready", || self.ask(Client::health).is_ok());
     }
 
     /// Ends the daemon at once, as a power cut does.
@@ -155,13 +166,15 @@ impl Device {
         fs::read_to_string(self.folder().join("daemon.log")).unwrap_or_default()
     }
 
-    /// A client of the daemon.
+    /// Asks the daemon. Its client waits in the thread; others go on meanwhile.
     ///
     /// # Panics
     /// The address of its socket is too long.
-    #[must_use]
-    pub fn client(&self) -> Client {
-        Client::new(self.folder().join("daemon.sock")).unwrap()
+    pub fn ask<T>(&self, ask: impl FnOnce(&Client) -> T) -> T {
+        tokio::task::block_in_place(|| {
+            let client = Client::new(self.folder().join("daemon.sock")).unwrap();
+            ask(&client)
+        })
     }
 
     /// How its agent is.
@@ -170,7 +183,7 @@ impl Device {
     /// The daemon does not answer.
     #[must_use]
     pub fn fleet(&self) -> FleetStatus {
-        self.client().fleet().unwrap()
+        self.ask(Client::fleet).unwrap()
     }
 
     /// Waits until something is so.
@@ -179,7 +192,7 @@ impl Device {
     /// It does not come to that.
     pub fn until(&self, what: &str, is_so: impl FnMut() -> bool) {
         until(&format!("{}: {what}", self.serial), is_so, || {
-            format!("{:#?}\n{}", self.client().fleet(), self.log())
+            format!("{:#?}\n{}", self.ask(Client::fleet), self.log())
         });
     }
 
@@ -188,13 +201,13 @@ impl Device {
     /// # Panics
     /// It does not come to that.
     pub fn until_fleet(&self, what: &str, is_so: impl Fn(&FleetStatus) -> bool) {
-        self.until(what, || self.client().fleet().is_ok_and(|status| is_so(&status)));
+        self.until(what, || self.ask(Client::fleet).is_ok_and(|status| is_so(&status)));
     }
 
     /// A container, if it is there.
     #[must_use]
     pub fn container(&self, name: &str) -> Option<Container> {
-        self.client().container(name).ok()
+        self.ask(|client| client.container(name)).ok()
     }
 
     /// Waits until a container runs, of the image with this tag.
@@ -218,10 +231,10 @@ impl Device {
     /// What a container has written.
     #[must_use]
     pub fn lines(&self, name: &str) -> Vec<String> {
-        let Ok(lines) = self.client().logs(name, &LogQuery::default()) else {
-            return Vec::new();
-        };
-        lines.filter_map(|line| Some(line.ok()?.text)).collect()
+        self.ask(|client| {
+            let lines = client.logs(name, &LogQuery::default()).into_iter().flatten();
+            lines.filter_map(|line| Some(line.ok()?.text)).collect()
+        })
     }
 }
 

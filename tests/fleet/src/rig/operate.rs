@@ -127,14 +127,16 @@ pub async fn roll_out(client: &Client, deployment: &str, policy: Policy) -> Stri
     client.create_rollout(&rollout).await.unwrap().id
 }
 
-/// Declares, and brings it to the devices; waits until it is finished.
+/// Declares, and brings it to all devices; waits until it is finished.
 ///
 /// # Panics
-/// It does not come to that.
+/// It does not come to that, or a device does not have it.
 pub async fn deploy(client: &Client, name: &str, spec: &DeploymentSpec) {
     declare(client, name, spec).await;
     let id = roll_out(client, name, Policy::default()).await;
-    until_state(client, &id, RolloutState::Finished).await;
+    let rollout = until_state(client, &id, RolloutState::Finished).await;
+    let is_everywhere = rollout.counts.keys().all(|word| word == "succeeded");
+    assert!(is_everywhere, "{rollout:#?}");
 }
 
 /// Waits until a rollout is in a state.

@@ -19,7 +19,7 @@ pub fn until<D: Display>(what: &str, mut is_so: impl FnMut() -> bool, otherwise:
         if begun.elapsed() >= PATIENCE {
             panic!("it does not come to that: {what}\n{}", otherwise());
         }
-        std::thread::sleep(LOOK);
+        tokio::task::block_in_place(|| std::thread::sleep(LOOK));
     }
 }
 

@@ -34,7 +34,7 @@ async fn kill(database: Database, otherwise: u64) {
     let client = hub.client(0);
     let code = claim_code(&client, 3, &[]).await;
     let mut devices =
-        ["a", "b", "c"].map(|serial| Device::start_new(&hub, &Join::with_code(serial, &code)));
+        ["a", "b", "c"].map(|serial| Device::enrolled(&hub, &Join::with_code(serial, &code)));
     create_app(&client, "app").await;
     hub.push(0, "app", "good0", WELL);
     publish(&client, "app", "good0", watched(main_of("app:good0"))).await;
@@ -68,7 +68,7 @@ async fn kill(database: Database, otherwise: u64) {
         }
         for device in &devices {
             device.until_runs("app.main", &good);
-            let containers = device.client().containers(true, None).unwrap();
+            let containers = device.ask(|client| client.containers(true, None)).unwrap();
             assert_eq!(containers.len(), 1, "seed {seed}, round {round}: {containers:#?}");
         }
     }
@@ -98,7 +98,7 @@ async fn a_hub_that_is_restored_catches_up_with_devices_that_are_ahead() {
     let mut hub = Hub::start(&HubSettings::default()).await;
     let client = hub.client(0);
     let code = claim_code(&client, 2, &[]).await;
-    let devices = ["a", "b"].map(|serial| Device::start_new(&hub, &Join::with_code(serial, &code)));
+    let devices = ["a", "b"].map(|serial| Device::enrolled(&hub, &Join::with_code(serial, &code)));
     create_app(&client, "app").await;
     for tag in ["1", "2", "3"] {
         hub.push(0, "app", tag, WELL);

@@ -34,7 +34,7 @@ async fn what_is_declared_at_one_node_is_done_once_for_devices_at_another() {
     let mut hub = two_nodes().await;
     let client = hub.client(1);
     let code = claim_code(&client, 2, &[]).await;
-    let devices = ["a", "b"].map(|serial| Device::start_new(&hub, &Join::with_code(serial, &code)));
+    let devices = ["a", "b"].map(|serial| Device::enrolled(&hub, &Join::with_code(serial, &code)));
     for tag in ["1", "2", "3"] {
         hub.push(1, "app", tag, WELL);
     }

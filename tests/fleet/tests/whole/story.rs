@@ -270,7 +270,7 @@ async fn ask_and_overrule(hub: &Hub, devices: &[Device; 3]) {
         content_type: String::new(),
         retain: false,
     };
-    devices[0].client().publish(&idle).unwrap();
+    devices[0].ask(|client| client.publish(&idle)).unwrap();
     devices[0].until_runs("careful.main", "2");
     until_state(&client, &id, RolloutState::Finished).await;
 

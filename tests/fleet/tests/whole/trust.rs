@@ -34,6 +34,7 @@ async fn a_state_that_is_said_again_later_changes_nothing_and_is_noted() {
     proxy.steal(device.folder());
     device.start();
     until_devices(&client, DeviceState::Active, 1).await;
+    device.until_fleet("it has enrolled", |fleet| fleet.device.is_some());
     create_app(&client, "app").await;
     for tag in ["1", "2", "3"] {
         hub.push(0, "app", tag, WELL);
@@ -73,8 +74,8 @@ async fn a_device_that_is_revoked_runs_on_and_gets_nothing() {
     let hub = Hub::start(&HubSettings::default()).await;
     let client = hub.client(0);
     let code = claim_code(&client, 2, &[]).await;
-    let mut lost = Device::start_new(&hub, &Join::with_code("lost", &code));
-    let kept = Device::start_new(&hub, &Join::with_code("kept", &code));
+    let mut lost = Device::enrolled(&hub, &Join::with_code("lost", &code));
+    let kept = Device::enrolled(&hub, &Join::with_code("kept", &code));
     create_app(&client, "app").await;
     for tag in ["1", "2"] {
         hub.push(0, "app", tag, WELL);
