@@ -100,6 +100,8 @@ pub struct Device {
     pub reported: Reported,
     /// Whether a container of it is unhealthy or crashes.
     pub is_unhealthy: bool,
+    /// It could not prepare a change, said so, and tries again by itself: it may change at any time, and counts in budgets.
+    pub is_retrying: bool,
     /// Its last sign of life.
     pub last_seen: Option<UnixMs>,
     /// Whether it may change.
@@ -127,7 +129,7 @@ pub struct Bystander {
     pub is_unhealthy: bool,
     /// Its last sign of life.
     pub last_seen: Option<UnixMs>,
-    /// Another rollout changes it.
+    /// Another rollout changes it, or it tries again by itself what failed.
     pub is_busy: bool,
 }
 

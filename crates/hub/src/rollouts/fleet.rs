@@ -7,7 +7,7 @@ use thimble_hub_store::{
     App, AppId, Deployment, DeploymentId, DeviceFilter, DeviceId, DeviceRow, DeviceState, Match,
     Page, Read, RolloutId, Scope, TenantId,
 };
-use thimble_protocol::report::DeploymentStatus;
+use thimble_protocol::report::{DeploymentState, DeploymentStatus, Phase};
 use thimble_protocol::{Capabilities, Report};
 use thimble_rollout::placement::{self, Needs, Offer, Placer, Verdict};
 use thimble_rollout::snapshot::{Hold, WindowState};
@@ -47,6 +47,8 @@ pub(super) struct FleetDevice {
     pub(super) failures: u32,
     pub(super) last_seen: Option<UnixMs>,
     pub(super) is_unhealthy: bool,
+    /// It could not prepare a change, and tries again by itself.
+    pub(super) is_retrying: bool,
     /// What it last reported, encoded.
     report: Option<Vec<u8>>,
     /// Deployments and revisions that it is to have.
@@ -250,16 +252,18 @@ fn device(
         failures: record.failures,
         last_seen: row.seen_ms.map(moment),
         is_unhealthy: false,
+        is_retrying: false,
         report,
         assignments,
         verdicts: BTreeMap::new(),
         open: Vec::new(),
     };
-    device.is_unhealthy = is_suspect
-        && device
-            .report()
-            .and_then(|report| report.deployments)
-            .is_some_and(|deployments| deployments.iter().any(is_unhealthy));
+    if is_suspect {
+        let report = device.report();
+        let deployments = report.and_then(|report| report.deployments).unwrap_or_default();
+        device.is_unhealthy = deployments.iter().any(is_unhealthy);
+        device.is_retrying = deployments.iter().any(is_retrying);
+    }
     Ok(device)
 }
 
@@ -269,6 +273,11 @@ fn is_unhealthy(status: &DeploymentStatus) -> bool {
         .containers
         .iter()
         .any(|container| container.state == "failed" || container.health == "unhealthy")
+}
+
+/// Says whether a device that could not prepare a change tries again by itself. What it tried and put back it refuses.
+fn is_retrying(status: &DeploymentStatus) -> bool {
+    status.state == DeploymentState::Failed && status.phase != Phase::RolledBack
 }
 
 /// What a device says that it offers; a number that it does not know is 0, and does not bound.

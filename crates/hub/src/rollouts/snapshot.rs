@@ -141,7 +141,7 @@ pub(super) fn snapshot(
                 labels: device.labels.clone(),
                 is_unhealthy: device.is_unhealthy,
                 last_seen: device.last_seen,
-                is_busy: !device.open.is_empty(),
+                is_busy: !device.open.is_empty() || device.is_retrying,
             });
         }
     }
@@ -217,6 +217,7 @@ fn planner_device(
         attempt: kept.map(Kept::attempt),
         reported,
         is_unhealthy: device.is_unhealthy,
+        is_retrying: device.is_retrying,
         last_seen: device.last_seen,
         hold: device.hold,
         window: device.window,

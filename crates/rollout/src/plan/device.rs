@@ -76,7 +76,11 @@ fn row<'a>(
         wave: device.wave,
         class: Class::Outside,
         standing: Standing::UpToDate,
-        is_down: is_pending || is_offline || device.is_unhealthy || device.busy.is_some(),
+        is_down: is_pending
+            || is_offline
+            || device.is_unhealthy
+            || device.is_retrying
+            || device.busy.is_some(),
         shuffle: shuffle(snapshot, device),
         outcome,
     };

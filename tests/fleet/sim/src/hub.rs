@@ -69,6 +69,7 @@ pub(crate) struct Record {
     pub(crate) seen_ms: Option<u64>,
     pub(crate) report: Option<Arc<Report>>,
     pub(crate) is_unhealthy: bool,
+    pub(crate) is_retrying: bool,
     pub(crate) failures: u32,
 }
 
@@ -151,6 +152,7 @@ impl Record {
             seen_ms: None,
             report: None,
             is_unhealthy: false,
+            is_retrying: false,
             failures: 0,
         }
     }

@@ -1,7 +1,7 @@
 //! What must never happen on a device: looked for at each action, before it is carried out.
 
 use thimble_agent::{Action, Status};
-use thimble_protocol::report::{DeploymentState, Phase};
+use thimble_protocol::report::{DeploymentState, Phase, ReasonCode};
 use thimble_protocol::state::{Escalation, Window};
 
 use crate::apps::{Apps, place_of};
@@ -34,9 +34,9 @@ pub(crate) fn goes_back(status: &Status) -> bool {
 pub(crate) fn note_good(device: &mut Device, status: &Status) {
     for (_, one) in &status.deployments {
         let place = place_of(one.deployment);
-        let is_kept = one.state == DeploymentState::Installed && one.phase == Phase::Idle;
-        let is_gone = one.state == DeploymentState::Removed;
-        if is_kept || is_gone {
+        let is_back = one.state == DeploymentState::Failed || one.phase == Phase::RolledBack;
+        let reason = one.reason.as_ref().map(|reason| reason.code);
+        if !is_back || reason == Some(ReasonCode::HubNotReached) {
             let running = device.running(place);
             let good = &mut device.truth.good;
             match good.iter_mut().find(|(other, _)| *other == place) {

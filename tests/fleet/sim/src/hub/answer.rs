@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use thimble_protocol::report::{ContainerStatus, DeploymentStatus};
+use thimble_protocol::report::{ContainerStatus, DeploymentState, DeploymentStatus, Phase};
 use thimble_protocol::session::{Exchange, Kind};
 use thimble_protocol::sign::{self, Signer, sign_payload};
 use thimble_protocol::{ETag, Report, ReportReply, StateVersion};
@@ -147,6 +147,7 @@ impl Hub {
             let before = record.report.as_ref().and_then(|last| last.deployments.clone());
             report.deployments = report.deployments.or(before);
             record.is_unhealthy = report.deployments.iter().flatten().any(is_unhealthy);
+            record.is_retrying = report.deployments.iter().flatten().any(is_retrying);
             record.report = Some(Arc::new(report));
             self.is_dirty = true;
         }
@@ -179,4 +180,8 @@ fn is_unhealthy(status: &DeploymentStatus) -> bool {
         container.state == "failed" || container.health == "unhealthy"
     };
     status.containers.iter().any(is_ill)
+}
+
+fn is_retrying(status: &DeploymentStatus) -> bool {
+    status.state == DeploymentState::Failed && status.phase != Phase::RolledBack
 }

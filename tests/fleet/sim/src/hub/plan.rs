@@ -71,7 +71,7 @@ impl Hub {
                     labels: facts.labels.clone(),
                     is_unhealthy: record.is_unhealthy,
                     last_seen: record.seen_ms.map(unix),
-                    is_busy: self.open_of(&live, index).next().is_some(),
+                    is_busy: record.is_retrying || self.open_of(&live, index).next().is_some(),
                 });
             }
         }
@@ -153,6 +153,7 @@ impl Hub {
             attempt: row.attempt.clone(),
             reported,
             is_unhealthy: record.is_unhealthy,
+            is_retrying: record.is_retrying,
             last_seen: record.seen_ms.map(unix),
             hold: record.hold(),
             window: window(record, unix(now_ms)),
