@@ -102,6 +102,8 @@ enum FleetCommand {
     Apply(declared::ApplyArguments),
     /// Show what `apply` would do; the exit code is 2 if something is different.
     Diff(declared::DiffArguments),
+    /// Write what the hub has as the files that `apply` takes.
+    Export(declared::ExportArguments),
     /// Show who would get what, when, and why not; nothing changes.
     Simulate(Box<simulate::SimulateArguments>),
     /// Keep values that are written and never read back.
@@ -141,6 +143,7 @@ pub(crate) fn run(arguments: &FleetArguments) -> Result<ExitCode, Failure> {
         FleetCommand::Logs(arguments) => logs::logs(arguments, &session()?),
         FleetCommand::Apply(arguments) => declared::apply(arguments, &session()?),
         FleetCommand::Diff(arguments) => return declared::diff(arguments, &session()?),
+        FleetCommand::Export(arguments) => declared::export(arguments, &session()?),
         FleetCommand::Simulate(arguments) => simulate::simulate(arguments, &session()?),
         FleetCommand::Secrets(command) => secrets::run(command, &session()?),
         FleetCommand::Tokens(command) => people::tokens(command, &session()?),

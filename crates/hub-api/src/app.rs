@@ -152,6 +152,7 @@ pub struct Limits {
 /// What a container must report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ContainerHealth)]
 pub struct Health {
     /// Time until it must have reported for the first time.
     pub start_ms: u32,

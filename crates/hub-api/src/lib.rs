@@ -22,6 +22,7 @@ pub mod page;
 pub mod problem;
 pub mod rollout;
 pub mod secret;
+pub mod simulation;
 pub mod status;
 pub mod webhook;
 

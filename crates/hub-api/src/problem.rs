@@ -3,7 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::RefOr;
+use utoipa::{PartialSchema, ToSchema};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -40,7 +42,7 @@ pub struct FieldError {
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $status:literal, $title:literal;)*) => {
         /// What kind of problem it is.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[non_exhaustive]
         pub enum ProblemKind {
             $($(#[$doc])* #[serde(rename = $name)] $variant,)*
@@ -50,6 +52,9 @@ macro_rules! kinds {
         }
 
         impl ProblemKind {
+            /// Every kind, as it is written.
+            const NAMES: &[&str] = &[$($name,)* "about:blank"];
+
             /// The HTTP status that goes with it.
             #[must_use]
             pub const fn status(self) -> u16 {
@@ -64,6 +69,19 @@ macro_rules! kinds {
         }
     };
 }
+
+// The macro that derives it does not see the names that another macro writes.
+impl PartialSchema for ProblemKind {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("What kind of problem it is."))
+            .enum_values(Some(Self::NAMES.iter().copied()))
+            .into()
+    }
+}
+
+impl ToSchema for ProblemKind {}
 
 kinds! {
     /// The request cannot be understood.

@@ -23,6 +23,7 @@ mod rollouts;
 mod secrets;
 mod serve;
 mod session;
+mod simulation;
 mod system;
 mod tenants;
 #[cfg(test)]
@@ -48,7 +49,9 @@ pub use serve::{TlsError, acceptor, serve};
 /// The description of the interface, as `spec/openapi/hub.json` has it.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    routes().split_for_parts().1
+    let (_, mut document) = routes().split_for_parts();
+    document::add_problems(&mut document);
+    document
 }
 
 /// The service.
@@ -74,6 +77,7 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .merge(apps::routes())
         .merge(deployments::routes())
         .merge(rollouts::routes())
+        .merge(simulation::routes())
         .merge(apply::routes())
         .merge(secrets::routes())
         .merge(webhooks::routes())

@@ -1,5 +1,7 @@
 //! What the program can be told.
 
+mod authority;
+mod bundle;
 mod copies;
 mod init;
 mod serve;
@@ -22,10 +24,13 @@ commands:
                --user NAME      the admin's name (default: admin)
                --password-file FILE   a file with the admin's password; without one there is only the token
   serve      serves operators and devices until it is told to stop (SIGTERM, SIGINT)
+  authority  prints the root (PEM) that devices believe the hub by: what they are given as `ca`
   backup DIR    copies the database (SQLite), the blobs and the master key into a new folder, while the hub works
                --without-database   for PostgreSQL: run pg_dump first, then this
                --without-key        the master key is kept elsewhere; without it a backup is of no use
   restore DIR   puts a backup where the settings say that the hub is; nothing may be there
+  bundle FILE   writes a device's state and everything that it needs into a new file, for where there is no network
+               --device NAME|ID
   export FILE   copies a tenant, without those below it, into a new tar file, while the hub works
                --tenant NAME|ID
                --passphrase-file FILE   seals its secrets with this passphrase; without one they are left out
@@ -71,6 +76,19 @@ pub(crate) fn run() -> Result<()> {
             let settings = settings(&mut arguments)?;
             finish(arguments)?;
             serve::run(settings)
+        }
+        Some("authority") => {
+            let settings = settings(&mut arguments)?;
+            finish(arguments)?;
+            authority::run(settings)
+        }
+        Some("bundle") => {
+            let settings = settings(&mut arguments)?;
+            let device: Option<String> = arguments.opt_value_from_str("--device")?;
+            let place = place(&mut arguments, "bundle")?;
+            finish(arguments)?;
+            let device = device.context("say which: --device NAME")?;
+            bundle::run(settings, &device, &place)
         }
         Some(name @ ("backup" | "restore" | "export" | "import")) => {
             let settings = settings(&mut arguments)?;

@@ -1,22 +1,25 @@
 //! What an administrator sets: one TOML file, read strictly. Everything has a default with which a hub runs.
 
+mod error;
+mod identity;
 mod place;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use thimble_hub_api::identity::Role;
 use thimble_hub_blobs::Storage;
 
+pub use error::SettingsError;
+pub use identity::{
+    ITERATIONS_MIN, IdentitySettings, MEMORY_KIB_MIN, OpenIdSettings, PasswordSettings,
+};
 pub use place::state_folder;
 
 /// Bytes of the file at most.
-const BYTES_MAX: u64 = 1 << 20;
+pub(crate) const BYTES_MAX: u64 = 1 << 20;
 
 /// Everything that is set.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -207,169 +210,12 @@ fn region() -> String {
     "us-east-1".to_owned()
 }
 
-/// Users and sign-in.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct IdentitySettings {
-    /// Seconds that signing in lasts.
-    pub session_s: u64,
-    /// Seconds that a token may last at most.
-    pub token_s_max: u64,
-    /// What a password costs.
-    pub passwords: PasswordSettings,
-    /// OpenID providers, by name.
-    pub openid: BTreeMap<String, OpenIdSettings>,
-}
-
-impl Default for IdentitySettings {
-    fn default() -> Self {
-        Self {
-            session_s: 12 * 3600,
-            token_s_max: 366 * 24 * 3600,
-            passwords: PasswordSettings::default(),
-            openid: BTreeMap::new(),
-        }
-    }
-}
-
-/// What comparing a password costs (argon2id).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PasswordSettings {
-    /// KiB of memory for each, 19,456 at least (OWASP).
-    pub memory_kib: u32,
-    /// Passes over it, 2 at least.
-    pub iterations: u32,
-    /// Lanes.
-    pub parallelism: u32,
-    /// How many are compared at once.
-    pub at_once: usize,
-}
-
-impl Default for PasswordSettings {
-    fn default() -> Self {
-        Self {
-            memory_kib: MEMORY_KIB_MIN,
-            iterations: ITERATIONS_MIN,
-            parallelism: 1,
-            at_once: 4,
-        }
-    }
-}
-
-/// The least memory (OWASP Password Storage Cheat Sheet, argon2id).
-pub const MEMORY_KIB_MIN: u32 = 19_456;
-/// The fewest passes, likewise.
-pub const ITERATIONS_MIN: u32 = 2;
-
-/// An OpenID provider.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OpenIdSettings {
-    /// Its address (`iss`): `https://…`.
-    pub issuer: String,
-    /// What the hub is called there.
-    pub client_id: String,
-    /// A file with the hub's secret there, if it has one.
-    #[serde(default)]
-    pub client_secret: Option<PathBuf>,
-    /// What is asked for beside `openid`.
-    #[serde(default)]
-    pub scopes: Vec<String>,
-    /// Where the provider may send browsers back to, beside `http://127.0.0.1:PORT/…` and `http://[::1]:PORT/…`.
-    #[serde(default)]
-    pub redirect_urls: Vec<String>,
-    /// Whose certificates are believed for it, PEM; otherwise those that the machine believes.
-    #[serde(default)]
-    pub authorities: Option<PathBuf>,
-    /// The tenant that its users belong to, by name.
-    pub tenant: String,
-    /// The claim that says what a user may do: `groups`.
-    #[serde(default = "groups")]
-    pub claim: String,
-    /// What each value of that claim means. Who has none of them cannot sign in.
-    pub roles: BTreeMap<String, Role>,
-}
-
-fn groups() -> String {
-    "groups".to_owned()
-}
-
 /// Webhooks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WebhookSettings {
     /// Whether addresses of private networks and of this machine may be told.
     pub allow_private: bool,
-}
-
-/// Why the settings cannot be used.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum SettingsError {
-    /// The file cannot be read.
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It has more bytes than settings can have.
-    TooLarge {
-        /// Which.
-        path: PathBuf,
-    },
-    /// It is not what settings are.
-    Malformed {
-        /// Which.
-        path: PathBuf,
-        /// Where and why.
-        reason: String,
-    },
-    /// A value is not allowed.
-    Invalid {
-        /// Which.
-        field: &'static str,
-        /// Why, and what to do.
-        reason: String,
-    },
-    /// There is no place for the hub's folder.
-    NoFolder,
-}
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable { path, .. } => {
-                write!(
-                    formatter,
-                    "the settings in {} cannot be read",
-                    path.display()
-                )
-            }
-            Self::TooLarge { path } => write!(
-                formatter,
-                "{} has more than {BYTES_MAX} bytes; is it the settings' file?",
-                path.display()
-            ),
-            Self::Malformed { path, reason } => {
-                write!(formatter, "the settings in {}: {reason}", path.display())
-            }
-            Self::Invalid { field, reason } => write!(formatter, "the setting {field}: {reason}"),
-            Self::NoFolder => formatter.write_str(
-                "there is no place for the hub's folder: set `folder`, or HOME or XDG_STATE_HOME",
-            ),
-        }
-    }
-}
-
-impl std::error::Error for SettingsError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Unreadable { source, .. } => Some(source),
-            _ => None,
-        }
-    }
 }
 
 impl Settings {
@@ -423,6 +269,12 @@ impl Settings {
             return invalid(
                 "devices.certificate",
                 "a certificate needs its key (devices.key), and a key its certificate".to_owned(),
+            );
+        }
+        if self.devices.certificate_days == 0 {
+            return invalid(
+                "devices.certificate_days",
+                "must be at least 1: a certificate that ends at once lets no device in".to_owned(),
             );
         }
         if self.devices.poll_min_s == 0 || self.devices.poll_min_s > self.devices.poll_max_s {

@@ -122,6 +122,14 @@ async fn a_hub_begins_serves_stops_and_goes_on() {
     served.stop();
     let served = Served::start(&place.config);
     served.client(&token).whoami().await.unwrap();
+    // What devices believe it by is told while it serves, and stays the same.
+    let root = run(&["authority", "--config", &place.config]);
+    assert!(root.status.success(), "{}", said(&root));
+    let root = String::from_utf8(root.stdout).unwrap();
+    assert!(rustls::pki_types::pem::PemObject::from_pem_slice(root.as_bytes())
+        .is_ok_and(|der: rustls::pki_types::CertificateDer<'_>| !der.is_empty()));
+    let again = run(&["authority", "--config", &place.config]);
+    assert_eq!(String::from_utf8(again.stdout).unwrap(), root);
     served.stop();
     // Only its owner reads what it keeps.
     use std::os::unix::fs::PermissionsExt as _;

@@ -5,6 +5,7 @@
 
 mod debian;
 mod openid;
+mod schemathesis;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -42,6 +43,8 @@ pub(crate) enum Need {
     Peer(&'static Peer),
     /// The OpenID provider that sign-in is tested against.
     OpenIdProvider,
+    /// The judge of the operators' interface.
+    Schemathesis,
 }
 
 /// A program of others that ours must understand, or that is a judge of ours.
@@ -129,6 +132,7 @@ impl Need {
         Need::Peer(&MOSQUITTO),
         Need::Peer(&POSTGRES),
         Need::OpenIdProvider,
+        Need::Schemathesis,
         Need::Peer(&PROMTOOL),
         Need::Rust(CORTEX_M33),
         Need::Peer(&QEMU_ARM),
@@ -249,6 +253,9 @@ fn probe(workspace: &Workspace, needs: &[Need], toolbox: &mut Toolbox) -> Vec<(N
             }),
             Need::OpenIdProvider => openid::provider(workspace).map(|path| {
                 say("oidc-provider", &path.display().to_string());
+            }),
+            Need::Schemathesis => schemathesis::program(workspace).map(|path| {
+                say("schemathesis", &path.display().to_string());
             }),
             Need::Peer(peer) => tools::peer(peer).map(|path| {
                 say(peer.name, &path.display().to_string());

@@ -2,6 +2,7 @@
 //!
 //! Applying the same again changes nothing. What no file declares stays, unless it is to be pruned.
 
+mod export;
 mod files;
 mod prune;
 
@@ -21,6 +22,7 @@ use super::prompt;
 use super::session::Session;
 use super::words::count;
 
+pub(super) use export::{ExportArguments, export};
 pub(super) use files::document;
 
 use files::Declared;
@@ -71,7 +73,12 @@ pub(super) struct DiffArguments {
 #[derive(Args)]
 struct Files {
     /// A file, or a folder whose .yaml and .yml files count, also those in folders below.
-    #[arg(short, long = "file", value_name = "FOLDER|FILE", required = true)]
+    #[arg(
+        short = 'f',
+        long = "file",
+        value_name = "FOLDER|FILE",
+        required = true
+    )]
     places: Vec<PathBuf>,
 }
 

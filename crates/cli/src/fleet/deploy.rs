@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use serde_json::json;
+use thimble_hub_api::client::Tagged;
 use thimble_hub_api::deployment::{
     Deployment, DeploymentSpec, NewDeployment, Placement, Settings, UpdateRules,
 };
-use thimble_hub_api::rollout::{NewRollout, Policy, Preview, Rollout};
+use thimble_hub_api::rollout::{NewRollout, Policy, Rollout};
+use thimble_hub_api::simulation::{NewSimulation, Simulation};
 
 use crate::arguments::Shape;
 use crate::failure::Failure;
@@ -97,38 +99,42 @@ Examples:
   thimble fleet deploy reader --version 1.2 --wave canary=yes --approval 1 --on-error roll-back
   thimble fleet deploy reader -e LEVEL=debug -e main:PORT=8080 --yes";
 
-/// Creates or changes a deployment, and rolls it out.
+/// Creates or changes a deployment, and rolls it out. Nothing is done before it is known what will come of it, and wanted.
 pub(super) fn deploy(arguments: &DeployArguments, session: &Session) -> Result<(), Failure> {
     let output = Output::new(&arguments.shape, FIELDS)?;
     let policy = arguments.policy.policy()?;
-    let (deployment, is_new) = declare(arguments, session)?;
-    let name = deployment.name.as_str();
-    let placement = session.about(name, session.client.placement(name))?;
-    let new = NewRollout {
-        deployment: deployment.name.clone(),
-        revision: Some(deployment.revision),
-        policy,
-    };
-    let preview = session.about(name, session.client.preview_rollout(&new))?;
-    if output.is_text() {
-        crate::output::write(&outlook(&deployment, &placement, &preview, &new.policy))?;
-    }
-    if arguments.no_rollout {
-        return tell(&output, &deployment, &placement, &preview, None);
-    }
-    if !arguments.yes && !prompt::confirm("Begin the rollout?")? {
-        return Err(refused(session, &deployment, is_new));
-    }
-    let rollout = session.about(name, session.client.create_rollout(&new))?;
-    tell(&output, &deployment, &placement, &preview, Some(&rollout))
-}
-
-/// The deployment as it was asked for; whether it was made.
-fn declare(arguments: &DeployArguments, session: &Session) -> Result<(Deployment, bool), Failure> {
     let name = arguments.deployment.as_str();
     let found = session.find(name, session.client.deployment(name))?;
     let before = found.as_ref().map(|found| found.value.spec.clone());
-    let spec = arguments.spec(before.clone().unwrap_or_default())?;
+    let spec = arguments.spec(before.unwrap_or_default())?;
+    check(name, &spec)?;
+    let simulation = simulated(session, name, &spec, &policy)?;
+    if output.is_text() {
+        crate::output::write(&outlook(name, &spec, &simulation, &policy))?;
+    }
+    let question = if arguments.no_rollout {
+        "Keep this?"
+    } else {
+        "Begin the rollout?"
+    };
+    if !arguments.yes && !prompt::confirm(question)? {
+        return Err(Failure::device("asking", "nothing was done"));
+    }
+    let deployment = declare(session, name, spec, found)?;
+    let rollout = if arguments.no_rollout {
+        None
+    } else {
+        let new = NewRollout {
+            deployment: deployment.name.clone(),
+            revision: Some(deployment.revision),
+            policy,
+        };
+        Some(session.about(name, session.client.create_rollout(&new))?)
+    };
+    tell(&output, &deployment, &simulation, rollout.as_ref())
+}
+
+fn check(name: &str, spec: &DeploymentSpec) -> Result<(), Failure> {
     for (option, value) in [("--app", &spec.app), ("--version", &spec.version)] {
         if value.is_empty() {
             return Err(Failure::option(
@@ -141,20 +147,46 @@ fn declare(arguments: &DeployArguments, session: &Session) -> Result<(Deployment
             ));
         }
     }
+    Ok(())
+}
+
+/// What would come of it.
+pub(super) fn simulated(
+    session: &Session,
+    name: &str,
+    spec: &DeploymentSpec,
+    policy: &Policy,
+) -> Result<Simulation, Failure> {
+    let new = NewSimulation {
+        deployment: NewDeployment {
+            name: name.to_owned(),
+            spec: spec.clone(),
+        },
+        policy: policy.clone(),
+    };
+    session.about(name, session.client.simulate(&new))
+}
+
+/// Makes the deployment, or its next revision if something is different and nobody else made one meanwhile.
+fn declare(
+    session: &Session,
+    name: &str,
+    spec: DeploymentSpec,
+    found: Option<Tagged<Deployment>>,
+) -> Result<Deployment, Failure> {
     let Some(found) = found else {
         let new = NewDeployment {
             name: name.to_owned(),
             spec,
         };
-        let made = session.about(name, session.client.create_deployment(&new))?;
-        return Ok((made, true));
+        return session.about(name, session.client.create_deployment(&new));
     };
-    if before.as_ref() == Some(&spec) {
-        return Ok((found.value, false));
+    if found.value.spec == spec {
+        return Ok(found.value);
     }
     let etag = found.etag.as_deref();
     let changed = session.client.change_deployment(name, &spec, etag);
-    Ok((session.about(name, changed)?, false))
+    session.about(name, changed)
 }
 
 impl DeployArguments {
@@ -225,18 +257,18 @@ fn variable<'a>(
     Ok((container, name, value))
 }
 
-/// What will come of it.
-fn outlook(
-    deployment: &Deployment,
-    placement: &Placement,
-    preview: &Preview,
+/// What will come of it, for people.
+pub(super) fn outlook(
+    name: &str,
+    spec: &DeploymentSpec,
+    simulation: &Simulation,
     policy: &Policy,
 ) -> String {
-    let spec = &deployment.spec;
     let mut text = format!(
-        "{} revision {}: {} {} on {}\n",
-        printable(&deployment.name),
-        deployment.revision,
+        "{} revision {}{}: {} {} on {}\n",
+        printable(name),
+        simulation.revision,
+        if simulation.is_new { " (new)" } else { "" },
         printable(&spec.app),
         printable(&spec.version),
         match spec.selector.as_str() {
@@ -244,8 +276,8 @@ fn outlook(
             selector => format!("devices with {}", printable(selector)),
         }
     );
-    text.push_str(&placement_text(placement));
-    text.push_str(&preview_text(preview, policy));
+    text.push_str(&placement_text(&simulation.placement));
+    text.push_str(&preview_text(&simulation.preview, policy));
     text
 }
 
@@ -280,14 +312,13 @@ pub(super) fn more(all: u64, listed: usize) -> String {
 fn tell(
     output: &Output<'_>,
     deployment: &Deployment,
-    placement: &Placement,
-    preview: &Preview,
+    simulation: &Simulation,
     rollout: Option<&Rollout>,
 ) -> Result<(), Failure> {
     let value = json!({
         "deployment": deployment,
-        "placement": placement,
-        "preview": preview,
+        "placement": simulation.placement,
+        "preview": simulation.preview,
         "rollout": rollout,
     });
     let name = printable(&deployment.name);
@@ -298,26 +329,4 @@ fn tell(
         ),
         None => format!("no device changes; `thimble fleet rollout start {name}` begins it\n"),
     })
-}
-
-/// Whoever does not want it gets no deployment that was made for the question alone.
-fn refused(session: &Session, deployment: &Deployment, is_new: bool) -> Failure {
-    let name = &deployment.name;
-    if !is_new {
-        return Failure::device(
-            "asking",
-            format_args!(
-                "no rollout was begun; revision {} of {} stays, and no device changes",
-                deployment.revision,
-                printable(name)
-            ),
-        );
-    }
-    let removed = session
-        .client
-        .remove_deployment(name, "the rollout was not wanted");
-    match session.about(name, removed) {
-        Ok(()) => Failure::device("asking", "nothing was done"),
-        Err(failure) => failure,
-    }
 }

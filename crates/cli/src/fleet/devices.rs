@@ -2,6 +2,8 @@
 
 mod change;
 mod show;
+mod trust;
+mod window;
 
 use clap::{Args, Subcommand, ValueEnum};
 use thimble_hub_api::client::DeviceQuery;
@@ -18,7 +20,7 @@ use super::session::Session;
 use super::watch::watch;
 use super::words::{ago, count, labels};
 
-pub(super) use change::{AboutDevices, ReasonedArguments, approve, reject};
+pub(super) use trust::{AboutDevices, ReasonedArguments, approve, reject};
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, after_help = HELP)]
@@ -57,14 +59,18 @@ enum DevicesCommand {
     Release(change::ReleaseArguments),
     /// Say when changes may begin on devices.
     Window(change::WindowArguments),
+    /// Let changes go on although running apps say no.
+    OverrideVeto(change::OverrideArguments),
+    /// Let running apps say no again.
+    RespectVeto(change::ReleaseArguments),
     /// Let pending devices into the fleet.
     Approve(AboutDevices),
     /// Do not let pending devices into the fleet.
-    Reject(change::ReasonedArguments),
+    Reject(ReasonedArguments),
     /// Trust devices no more: their certificates are refused from now on.
-    Revoke(change::ReasonedArguments),
+    Revoke(ReasonedArguments),
     /// Take devices out of service.
-    Retire(change::ReasonedArguments),
+    Retire(ReasonedArguments),
 }
 
 #[derive(Args)]
@@ -137,10 +143,12 @@ pub(super) fn run(arguments: &DevicesArguments, session: &Session) -> Result<(),
         DevicesCommand::Hold(arguments) => change::hold(arguments, session),
         DevicesCommand::Release(arguments) => change::release(arguments, session),
         DevicesCommand::Window(arguments) => change::window(arguments, session),
+        DevicesCommand::OverrideVeto(arguments) => change::override_veto(arguments, session),
+        DevicesCommand::RespectVeto(arguments) => change::respect_veto(arguments, session),
         DevicesCommand::Approve(arguments) => approve(arguments, session),
         DevicesCommand::Reject(arguments) => reject(arguments, session),
-        DevicesCommand::Revoke(arguments) => change::revoke(arguments, session),
-        DevicesCommand::Retire(arguments) => change::retire(arguments, session),
+        DevicesCommand::Revoke(arguments) => trust::revoke(arguments, session),
+        DevicesCommand::Retire(arguments) => trust::retire(arguments, session),
     }
 }
 

@@ -61,6 +61,8 @@ pub(super) const ROLLOUT: &[&str] = &[
     "created_at",
     "author",
 ];
+/// Of what would come of a deployment.
+pub(super) const SIMULATION: &[&str] = &["revision", "is_new", "placement", "preview"];
 /// Of something that was removed.
 pub(super) const REMOVED: &[&str] = &["name"];
 /// Of a secret.
@@ -94,7 +96,8 @@ mod tests {
     //! The fields which are said to be there are.
 
     use thimble_hub_api::{
-        app, audit, deployment, device, enrolment, identity, rollout, secret, status, webhook,
+        app, audit, deployment, device, enrolment, identity, rollout, secret, simulation, status,
+        webhook,
     };
 
     use super::*;
@@ -121,6 +124,7 @@ mod tests {
         check::<deployment::Deployment>(DEPLOYMENT);
         check::<deployment::Revision>(REVISION);
         check::<rollout::Rollout>(ROLLOUT);
+        check::<simulation::Simulation>(SIMULATION);
         check::<secret::Secret>(SECRET);
         check::<identity::IssuedToken>(ISSUED_TOKEN);
         check::<identity::Token>(TOKEN);

@@ -1,12 +1,11 @@
 //! `thimble fleet simulate`: who would get what, when, and why not, by what the hub knows of the fleet now. Nothing changes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::json;
 use thimble_hub_api::deployment::DeploymentSpec;
 use thimble_hub_api::document::Document;
-use thimble_hub_api::rollout::{NewRollout, Policy};
+use thimble_hub_api::rollout::Policy;
 
 use crate::arguments::Shape;
 use crate::failure::Failure;
@@ -14,23 +13,16 @@ use crate::observer::printable;
 use crate::output::Output;
 
 use super::declared;
-use super::deploy::placement_text;
+use super::deploy::{outlook, simulated};
+use super::fields::SIMULATION;
 use super::policy::PolicyOptions;
-use super::rollout::preview_text;
 use super::session::Session;
-
-/// The fields of what would come of it.
-const FIELDS: &[&str] = &["deployment", "revision", "placement", "preview"];
 
 #[derive(Args)]
 pub(super) struct SimulateArguments {
-    /// The rollout of a file with a document of the kind `deployment`; what it declares must be at the hub.
+    /// A file with a document of the kind `deployment`; the hub need not have it.
     #[arg(short, long, value_name = "FILE", conflicts_with = "deployment")]
     file: Option<PathBuf>,
-
-    /// Which revision [default: the newest].
-    #[arg(long, value_name = "NUMBER", conflicts_with = "file")]
-    revision: Option<u64>,
 
     #[command(flatten)]
     policy: PolicyOptions,
@@ -38,53 +30,35 @@ pub(super) struct SimulateArguments {
     #[command(flatten)]
     shape: Shape,
 
-    /// The deployment's name or id.
+    /// The name or id of a deployment that there is: its newest revision.
     #[arg(value_name = "DEPLOYMENT", required_unless_present = "file")]
     deployment: Option<String>,
 }
 
 /// Tells what a rollout would do.
 pub(super) fn simulate(arguments: &SimulateArguments, session: &Session) -> Result<(), Failure> {
-    let output = Output::new(&arguments.shape, FIELDS)?;
-    let (name, policy) = match &arguments.file {
+    let output = Output::new(&arguments.shape, SIMULATION)?;
+    let asked = arguments.policy.policy()?;
+    let (name, spec, policy) = match &arguments.file {
         Some(path) => {
             let (name, spec, policy) = declared_in(path)?;
-            same(path, &name, &spec, session)?;
-            (name, policy)
+            // What is typed counts before the file.
+            let is_asked = asked != Policy::default();
+            (name, spec, if is_asked { asked } else { policy })
         }
-        None => (
-            arguments.deployment.clone().unwrap_or_default(),
-            arguments.policy.policy()?,
-        ),
+        None => {
+            let name = arguments.deployment.clone().unwrap_or_default();
+            let found = session
+                .about(&name, session.client.deployment(&name))?
+                .value;
+            (found.name, found.spec, asked)
+        }
     };
-    let deployment = session
-        .about(&name, session.client.deployment(&name))?
-        .value;
-    let revision = arguments.revision.unwrap_or(deployment.revision);
-    let placement = session.about(&name, session.client.placement(&name))?;
-    let new = NewRollout {
-        deployment: name.clone(),
-        revision: Some(revision),
-        policy,
-    };
-    let preview = session.about(&name, session.client.preview_rollout(&new))?;
-    let value = json!({
-        "deployment": name,
-        "revision": revision,
-        "placement": placement,
-        "preview": preview,
-    });
-    output.one(&value, || {
-        format!(
-            "{} revision {revision}\n{}{}",
-            printable(&name),
-            placement_text(&placement),
-            preview_text(&preview, &new.policy)
-        )
-    })
+    let simulation = simulated(session, &name, &spec, &policy)?;
+    output.one(&simulation, || outlook(&name, &spec, &simulation, &policy))
 }
 
-fn declared_in(path: &std::path::Path) -> Result<(String, DeploymentSpec, Policy), Failure> {
+fn declared_in(path: &Path) -> Result<(String, DeploymentSpec, Policy), Failure> {
     match declared::document(path)? {
         Document::Deployment {
             name,
@@ -99,25 +73,4 @@ fn declared_in(path: &std::path::Path) -> Result<(String, DeploymentSpec, Policy
             ),
         }),
     }
-}
-
-/// What is simulated is what the hub has: a file that says something else would be told wrongly.
-fn same(
-    path: &std::path::Path,
-    name: &str,
-    spec: &DeploymentSpec,
-    session: &Session,
-) -> Result<(), Failure> {
-    let found = session.find(name, session.client.deployment(name))?;
-    if found.is_some_and(|found| found.value.spec == *spec) {
-        return Ok(());
-    }
-    Err(Failure::Settings {
-        path: path.to_owned(),
-        reason: format!(
-            "the hub does not have {} as it is declared here; `thimble fleet deploy {} --no-rollout` keeps it there, and no device changes",
-            printable(name),
-            printable(name)
-        ),
-    })
 }

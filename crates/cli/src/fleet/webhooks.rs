@@ -83,8 +83,7 @@ pub(super) fn run(command: &WebhooksCommand, session: &Session) -> Result<(), Fa
         WebhooksCommand::Rm(arguments) => {
             let output = Output::new(&arguments.shape, REMOVED)?;
             let name = arguments.webhook.as_str();
-            let id = id(session, name)?;
-            session.about(name, session.client.remove_webhook(&id))?;
+            session.about(name, session.client.remove_webhook(name))?;
             output.one(&serde_json::json!({ "name": name }), || {
                 format!("{}: removed\n", printable(name))
             })
@@ -94,15 +93,6 @@ pub(super) fn run(command: &WebhooksCommand, session: &Session) -> Result<(), Fa
 
 fn webhooks(session: &Session) -> Result<Vec<Webhook>, Failure> {
     session.all(async |paged| session.client.webhooks(&paged).await)
-}
-
-/// The id of one that may be named.
-fn id(session: &Session, text: &str) -> Result<String, Failure> {
-    let found = webhooks(session)?.into_iter();
-    let mut named = found.filter(|webhook| webhook.name == text);
-    Ok(named
-        .next()
-        .map_or_else(|| text.to_owned(), |webhook| webhook.id))
 }
 
 fn create(arguments: &CreateArguments, session: &Session) -> Result<(), Failure> {
@@ -118,9 +108,8 @@ fn create(arguments: &CreateArguments, session: &Session) -> Result<(), Failure>
 
 fn switch(arguments: &IdArguments, disabled: bool, session: &Session) -> Result<(), Failure> {
     let name = arguments.webhook.as_str();
-    let id = id(session, name)?;
     let change = WebhookChange { disabled };
-    let webhook = session.about(name, session.client.change_webhook(&id, &change))?;
+    let webhook = session.about(name, session.client.change_webhook(name, &change))?;
     tell(&arguments.shape, &webhook)
 }
 

@@ -57,7 +57,11 @@ async fn apply(
     let mut order: Vec<(usize, &Document)> = apply.documents.iter().enumerate().collect();
     order.sort_by_key(|(index, document)| (rank(document), *index));
     let versions = versions(&hub, &caller, &apply.documents).await?;
-    let publication = Publication::begin(&hub, caller.tenant()).await?;
+    // The first time a key is made, which trying does not need.
+    let publication = match apply.dry_run {
+        true => None,
+        false => Some(Publication::begin(&hub, caller.tenant()).await?),
+    };
     let mut application = Application {
         hub: &hub,
         publication,
@@ -130,7 +134,8 @@ async fn versions(hub: &Hub, caller: &Caller, documents: &[Document]) -> Answer<
 /// Documents on their way.
 struct Application<'a> {
     hub: &'a Hub,
-    publication: Publication,
+    /// None if it is only tried.
+    publication: Option<Publication>,
     caller: &'a Caller,
     write: Write,
     versions: Versions,

@@ -378,15 +378,22 @@ async fn placement(
     let scope = caller.scope();
     let mut read = hub.store.snapshot().await?;
     let deployment = named::<Deployment>(&mut read, &scope, &name).await?;
-    let (placed, refused) = rollouts::placement(
-        &mut read,
-        &scope,
-        deployment.id,
-        deployment.latest,
-        hub.now_ms(),
-    )
-    .await?;
-    Ok(Json(Placement {
+    placed(&mut read, &scope, &deployment, hub.now_ms())
+        .await
+        .map(Json)
+}
+
+/// On which devices the newest revision would be.
+pub(super) async fn placed(
+    read: &mut Read,
+    scope: &Scope,
+    deployment: &Deployment,
+    now_ms: i64,
+) -> Answer<Placement> {
+    let latest = deployment.latest;
+    let (placed, refused) =
+        rollouts::placement(read, scope, deployment.id, latest, now_ms).await?;
+    Ok(Placement {
         placed,
         refused_count: refused.len() as u64,
         refused: refused
@@ -398,5 +405,5 @@ async fn placement(
                 reason: refused.reason,
             })
             .collect(),
-    }))
+    })
 }

@@ -198,9 +198,10 @@ async fn change(
         publication.of_device(&mut write, &scope, &device).await?;
     }
     changed(&mut write, &device);
-    let view = view(&mut write, &scope, device.id).await?;
     write.commit().await?;
-    Ok(view)
+    // Desired states get their versions with the commit.
+    let mut read = hub.store.read().await?;
+    view(&mut read, &scope, device.id).await
 }
 
 async fn relabel(

@@ -1,8 +1,11 @@
 //! What the description of the interface says of the whole.
 
-use utoipa::OpenApi as _;
-use utoipa::openapi::OpenApi;
+use thimble_hub_api::Problem;
+use thimble_hub_api::problem::MEDIA_TYPE;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::{OpenApi as _, ToSchema as _};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -45,4 +48,34 @@ pub(super) fn head() -> OpenApi {
     let none: [&str; 0] = [];
     document.security = Some(vec![SecurityRequirement::new("token", none)]);
     document
+}
+
+/// The answer that every operation may give, whatever else it says: a problem.
+const PROBLEM: &str = "Problem";
+
+/// Says that every operation may answer with a problem: a request can be malformed, nobody signed in, the hub not ready.
+pub(super) fn add_problems(document: &mut OpenApi) {
+    let schema = Ref::from_schema_name(Problem::name());
+    let problem = ResponseBuilder::new()
+        .description("It was not done: `type` says what kind of problem there is, `detail` what to do")
+        .content(MEDIA_TYPE, Content::new(Some(schema)))
+        .build();
+    let components = document.components.get_or_insert_default();
+    components.responses.insert(PROBLEM.to_owned(), problem.into());
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        let problem = RefOr::Ref(Ref::from_response_name(PROBLEM));
+        operation.responses.responses.insert("default".to_owned(), problem);
+    }
+}
+
+fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem {
+        get,
+        put,
+        post,
+        delete,
+        patch,
+        ..
+    } = path;
+    [get, put, post, delete, patch].into_iter().flatten()
 }

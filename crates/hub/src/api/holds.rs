@@ -61,9 +61,10 @@ async fn adjust<N: Needs>(
         .await?;
     publication.of_device(&mut write, &scope, &device).await?;
     changed(&mut write, &device);
-    let view = view(&mut write, &scope, device.id).await?;
     write.commit().await?;
-    Ok(view)
+    // Desired states get their versions with the commit.
+    let mut read = hub.store.read().await?;
+    view(&mut read, &scope, device.id).await
 }
 
 /// What the audit trail says of a change.

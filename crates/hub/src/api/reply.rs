@@ -10,6 +10,7 @@ use thimble_hub_store::Error as StoreError;
 
 use crate::identity::{IdentityError, OpenIdError, PasswordError};
 use crate::model::pin::PinError;
+use crate::rollouts::RolloutError;
 
 /// Seconds after which whoever was refused for lack of capacity may try again.
 const RETRY_S: u32 = 2;
@@ -147,6 +148,34 @@ impl From<OpenIdError> for Fault {
             }
         };
         Self::new(kind, error)
+    }
+}
+
+impl From<RolloutError> for Fault {
+    fn from(error: RolloutError) -> Self {
+        let kind = match &error {
+            RolloutError::Policy(_)
+            | RolloutError::Selector { .. }
+            | RolloutError::Placement(_)
+            | RolloutError::NoRevision { .. } => ProblemKind::Invalid,
+            RolloutError::State(_)
+            | RolloutError::BeingRemoved
+            | RolloutError::NothingToApprove { .. } => ProblemKind::WrongState,
+            RolloutError::WrongRole { .. } | RolloutError::OwnRollout => ProblemKind::Forbidden,
+            RolloutError::Store(_) => ProblemKind::NotReady,
+            _ => ProblemKind::HubFault,
+        };
+        match error {
+            RolloutError::Store(error) => error.into(),
+            error if kind == ProblemKind::HubFault => {
+                tracing::error!(error = %chain(&error), "a rollout failed");
+                Self::new(
+                    kind,
+                    "the rollout could not be dealt with; the hub's log says more to its administrator",
+                )
+            }
+            error => Self::new(kind, chain(&error)),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use super::reply::{Answer, Fault};
 use super::request::{Asked, Declared, Named, Nothing, Paged, Reason, limit};
 use crate::hub::Hub;
 use crate::model::timestamp;
-use crate::rollouts::{self, Request, RolloutError, Vote};
+use crate::rollouts::{self, Request, Vote};
 
 /// Devices of a preview that are told one by one, at most.
 const TOLD_MAX: usize = 1000;
@@ -40,34 +40,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(resume))
         .routes(routes!(abort))
         .routes(routes!(roll_back))
-}
-
-impl From<RolloutError> for Fault {
-    fn from(error: RolloutError) -> Self {
-        let kind = match &error {
-            RolloutError::Policy(_)
-            | RolloutError::Selector { .. }
-            | RolloutError::Placement(_)
-            | RolloutError::NoRevision { .. } => ProblemKind::Invalid,
-            RolloutError::State(_)
-            | RolloutError::BeingRemoved
-            | RolloutError::NothingToApprove { .. } => ProblemKind::WrongState,
-            RolloutError::WrongRole { .. } | RolloutError::OwnRollout => ProblemKind::Forbidden,
-            RolloutError::Store(_) => ProblemKind::NotReady,
-            _ => ProblemKind::HubFault,
-        };
-        match error {
-            RolloutError::Store(error) => error.into(),
-            error if kind == ProblemKind::HubFault => {
-                tracing::error!(error = %super::reply::chain(&error), "a rollout failed");
-                Self::new(
-                    kind,
-                    "the rollout could not be dealt with; the hub's log says more to its administrator",
-                )
-            }
-            error => Self::new(kind, super::reply::chain(&error)),
-        }
-    }
 }
 
 const fn state(stored: Stored) -> RolloutState {
@@ -191,7 +163,19 @@ async fn preview(
 ) -> Answer<Json<Preview>> {
     let mut read = hub.store.snapshot().await?;
     let request = request(&mut read, &caller, &new).await?;
-    let made = rollouts::simulate(&mut read, &caller.scope(), &request, hub.now_ms()).await?;
+    previewed(&mut read, &caller.scope(), &request, hub.now_ms())
+        .await
+        .map(Json)
+}
+
+/// What a rollout would do now.
+pub(super) async fn previewed(
+    read: &mut Read,
+    scope: &Scope,
+    request: &Request,
+    now_ms: i64,
+) -> Answer<Preview> {
+    let made = rollouts::simulate(read, scope, request, now_ms).await?;
     let mut preview = Preview::default();
     for (device, name, wave, standing) in made.devices {
         let begins = matches!(standing, Standing::Begins { .. });
@@ -211,7 +195,7 @@ async fn preview(
             });
         }
     }
-    Ok(Json(preview))
+    Ok(preview)
 }
 
 /// Tells how a rollout is, and why.

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use thimble_hub_api::secret::{Secret as SecretView, SecretValue};
 use thimble_hub_api::{Page, Problem, ProblemKind};
 use thimble_hub_store::{
-    Audit, Id as _, Match, Secret, SecretId, SecretRevision, SecretRevisionId, Topic,
+    Audit, Id as _, Match, Secret, SecretId, SecretRevision, SecretRevisionId, Topic, Write,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -19,6 +19,7 @@ use super::publication::Publication;
 use super::reply::{Answer, Fault};
 use super::request::{Asked, Declared, Named, Nothing, Paged};
 use crate::hub::Hub;
+use crate::identity::Caller;
 use crate::model::{names, timestamp};
 
 /// Bytes of a value at most.
@@ -92,25 +93,7 @@ async fn set(
     let (scope, now_ms) = (caller.scope(), hub.now_ms());
     let publication = Publication::begin(&hub, caller.tenant()).await?;
     let mut write = hub.store.write().await?;
-    let found: Option<Secret> = write.find(&scope, &[Match::equals("name", &name)]).await?;
-    let mut secret = match found {
-        Some(secret) => secret,
-        None => {
-            let secret = Secret {
-                id: SecretId::fresh(),
-                tenant: caller.tenant(),
-                edition: 0,
-                created_ms: now_ms,
-                name: name.clone(),
-                latest: 0,
-            };
-            write.insert(&scope, &secret, &Audit::part()).await?;
-            Secret {
-                edition: 1,
-                ..secret
-            }
-        }
-    };
+    let mut secret = present_or_new(&mut write, &caller, &name, now_ms).await?;
     secret.latest = secret.latest.saturating_add(1);
     let ciphertext = hub
         .vault
@@ -143,6 +126,37 @@ async fn set(
         revision: secret.latest,
         updated_at: timestamp(now_ms),
     }))
+}
+
+/// The secret of this name, which is made if there is none.
+async fn present_or_new(
+    write: &mut Write,
+    caller: &Caller,
+    name: &str,
+    now_ms: i64,
+) -> Answer<Secret> {
+    let scope = caller.scope();
+    let found: Option<Secret> = write
+        .find(&scope, &[Match::equals("name", &name.to_owned())])
+        .await?;
+    match found {
+        Some(secret) => Ok(secret),
+        None => {
+            let secret = Secret {
+                id: SecretId::fresh(),
+                tenant: caller.tenant(),
+                edition: 0,
+                created_ms: now_ms,
+                name: name.to_owned(),
+                latest: 0,
+            };
+            write.insert(&scope, &secret, &Audit::part()).await?;
+            Ok(Secret {
+                edition: 1,
+                ..secret
+            })
+        }
+    }
 }
 
 /// Removes a secret with all its values.

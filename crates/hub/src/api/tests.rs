@@ -3,6 +3,7 @@
 mod every_endpoint;
 mod limits;
 mod people;
+mod plans;
 mod site;
 mod things;
 

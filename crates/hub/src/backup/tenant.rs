@@ -172,18 +172,7 @@ pub async fn import_tenant(
     actor: &str,
 ) -> Result<Exported, BackupError> {
     let mut reader = Reader::open(path)?;
-    let first = reader.next().await?;
-    if first.as_deref() != Some("export.json") {
-        return Err(BackupError::malformed("it does not begin with export.json"));
-    }
-    let head: Value = serde_json::from_slice(&reader.bytes(1 << 16).await?)
-        .map_err(|error| BackupError::malformed(error.to_string()))?;
-    let tenant = check_head(&head)?;
-    let key = match (head.get("passphrase"), secret) {
-        (None | Some(Value::Null), _) => None,
-        (Some(_), None) => return Err(BackupError::NoPassphrase),
-        (Some(said), Some(secret)) => Some(passphrase::known_key(secret, said)?),
-    };
+    let (tenant, key) = read_head(&mut reader, secret).await?;
     let everything = Scope::whole_hub_for_its_own_work();
     match hub
         .store
@@ -206,27 +195,7 @@ pub async fn import_tenant(
     let mut entry = read_content(&mut reader, &space(&hub.blobs, tenant)?, &mut imported).await?;
     let mut write = hub.store.write().await?;
     while let Some(name) = entry {
-        let table = name.strip_prefix("rows/").and_then(|name| {
-            let (_, rest) = name.split_once('-')?;
-            Some(rest.rsplit_once('-')?.0.to_owned())
-        });
-        let table = table.ok_or_else(|| BackupError::malformed(format!("an entry {name}")))?;
-        let mut rows = Vec::new();
-        for line in reader
-            .bytes(ROWS_BYTES_MAX)
-            .await?
-            .split(|byte| *byte == b'\n')
-        {
-            if line.is_empty() {
-                continue;
-            }
-            let mut row: Map<String, Value> = serde_json::from_slice(line)
-                .map_err(|error| BackupError::malformed(format!("{name}: {error}")))?;
-            if let Some(key) = &key {
-                sealed::reseal(&table, &mut row, key, hub.vault.master())?;
-            }
-            rows.push(row);
-        }
+        let (table, rows) = read_rows(&mut reader, &name, key.as_ref(), hub.vault.master()).await?;
         imported.rows += rows.len() as u64;
         write
             .put_tenant_rows(&everything, (tenant, parent), &table, &rows)
@@ -246,6 +215,52 @@ pub async fn import_tenant(
     }
     write.commit().await?;
     Ok(imported)
+}
+
+/// Whose copy it is, and the key of its secrets, if it has some.
+async fn read_head(
+    reader: &mut Reader,
+    secret: Option<&str>,
+) -> Result<(TenantId, Option<MasterKey>), BackupError> {
+    let first = reader.next().await?;
+    if first.as_deref() != Some("export.json") {
+        return Err(BackupError::malformed("it does not begin with export.json"));
+    }
+    let head: Value = serde_json::from_slice(&reader.bytes(1 << 16).await?)
+        .map_err(|error| BackupError::malformed(error.to_string()))?;
+    let tenant = check_head(&head)?;
+    let key = match (head.get("passphrase"), secret) {
+        (None | Some(Value::Null), _) => None,
+        (Some(_), None) => return Err(BackupError::NoPassphrase),
+        (Some(said), Some(secret)) => Some(passphrase::known_key(secret, said)?),
+    };
+    Ok((tenant, key))
+}
+
+/// The table and the rows of an entry, with secrets sealed for this hub.
+async fn read_rows(
+    reader: &mut Reader,
+    name: &str,
+    key: Option<&MasterKey>,
+    master: &MasterKey,
+) -> Result<(String, Vec<Map<String, Value>>), BackupError> {
+    let table = name.strip_prefix("rows/").and_then(|name| {
+        let (_, rest) = name.split_once('-')?;
+        Some(rest.rsplit_once('-')?.0.to_owned())
+    });
+    let table = table.ok_or_else(|| BackupError::malformed(format!("an entry {name}")))?;
+    let bytes = reader.bytes(ROWS_BYTES_MAX).await?;
+    let lines = bytes.split(|byte| *byte == b'\n');
+    let mut rows = Vec::new();
+    for line in lines.filter(|line| !line.is_empty()) {
+        let mut row: Map<String, Value> = serde_json::from_slice(line)
+            .map_err(|error| BackupError::malformed(format!("{name}: {error}")))?;
+        if let Some(key) = key {
+            sealed::reseal(&table, &mut row, key, master)?;
+        }
+        rows.push(row);
+    }
+    Ok((table, rows))
 }
 
 fn check_head(head: &Value) -> Result<TenantId, BackupError> {

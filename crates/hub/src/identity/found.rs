@@ -5,7 +5,7 @@ use std::fmt;
 use thimble_hub_api::identity::Role;
 use thimble_hub_store::{
     Audit, BindingId, Error as StoreError, Id as _, RoleBinding, Scope, Tenant, TenantId, User,
-    UserId,
+    UserId, Write,
 };
 
 use super::sign_in::begin_session;
@@ -78,6 +78,21 @@ pub async fn found(hub: &Hub, founder: &Founder) -> Result<SignedIn, FoundError>
     if write.count::<User>(&everything, &[]).await? > 0 {
         return Err(FoundError::Begun);
     }
+    let user = begin(&mut write, founder, password, now_ms).await?;
+    write.commit().await?;
+    begin_session(hub, &user)
+        .await
+        .map_err(FoundError::Identity)
+}
+
+/// Makes the tenant, the user and the role.
+async fn begin(
+    write: &mut Write,
+    founder: &Founder,
+    password: Option<String>,
+    now_ms: i64,
+) -> Result<User, StoreError> {
+    let everything = Scope::whole_hub_for_its_own_work();
     let id = TenantId::fresh();
     let tenant = Tenant {
         id,
@@ -130,8 +145,5 @@ pub async fn found(hub: &Hub, founder: &Founder) -> Result<SignedIn, FoundError>
             &audit("user.roles", format!("user/{}", user.id)),
         )
         .await?;
-    write.commit().await?;
-    begin_session(hub, &user)
-        .await
-        .map_err(FoundError::Identity)
+    Ok(user)
 }

@@ -26,6 +26,7 @@ fn what_is_wrong_is_said() {
         ("[identity.passwords]\niterations = 1", "too cheap"),
         ("[identity.passwords]\nat_once = 0", "at least 1"),
         ("[devices]\npoll_min_s = 0", "devices.poll_max_s"),
+        ("[devices]\ncertificate_days = 0", "certificate_days"),
         ("colour = 1", "colour"),
         ("[store]\nurl = 1", "url"),
         ("[", "hub.toml"),

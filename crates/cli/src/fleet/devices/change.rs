@@ -1,10 +1,10 @@
-//! What operators say of devices: labels, names, holds, windows, and whether they belong to the fleet.
+//! What operators say of devices: labels, names, holds, windows, and whether apps are asked.
 
 use std::collections::BTreeMap;
 
 use clap::Args;
 use thimble_hub_api::client::DeviceQuery;
-use thimble_hub_api::device::{Device, DeviceChange, DeviceState, Hold, Weekday, Window, Windows};
+use thimble_hub_api::device::{Because, Device, DeviceChange, DeviceState, Hold, Window, Windows};
 
 use crate::arguments::Shape;
 use crate::failure::Failure;
@@ -14,28 +14,18 @@ use crate::output::Output;
 use super::super::fields::DEVICE;
 use super::super::session::Session;
 use super::super::words::{moment, second};
-use super::super::{prompt, words};
+use super::window::days;
 
 // Which devices a command is about.
 #[derive(Args)]
-struct Which {
+pub(super) struct Which {
     /// All active devices with such labels.
     #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "devices")]
-    selector: Option<String>,
+    pub(super) selector: Option<String>,
 
     /// Names or ids.
     #[arg(value_name = "DEVICE", required_unless_present = "selector")]
-    devices: Vec<String>,
-}
-
-#[derive(Args)]
-pub(in crate::fleet) struct AboutDevices {
-    #[command(flatten)]
-    shape: Shape,
-
-    /// Names or ids; `thimble fleet enrol pending` shows them with what is to be compared.
-    #[arg(value_name = "DEVICE", required = true)]
-    devices: Vec<String>,
+    pub(super) devices: Vec<String>,
 }
 
 #[derive(Args)]
@@ -93,6 +83,19 @@ pub(super) struct ReleaseArguments {
 }
 
 #[derive(Args)]
+pub(super) struct OverrideArguments {
+    /// Why, for the audit trail.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+
+    #[command(flatten)]
+    shape: Shape,
+
+    #[command(flatten)]
+    which: Which,
+}
+
+#[derive(Args)]
 pub(super) struct WindowArguments {
     /// Days on which it begins: mon-fri, or sat,sun.
     #[arg(long, value_name = "DAYS", default_value = "mon-sun")]
@@ -130,25 +133,8 @@ pub(super) struct WindowArguments {
     which: Which,
 }
 
-#[derive(Args)]
-pub(in crate::fleet) struct ReasonedArguments {
-    /// Why, for the audit trail.
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
-
-    /// Do not ask.
-    #[arg(short, long)]
-    yes: bool,
-
-    #[command(flatten)]
-    shape: Shape,
-
-    #[command(flatten)]
-    which: Which,
-}
-
 impl Which {
-    fn names(&self, session: &Session) -> Result<Vec<String>, Failure> {
+    pub(super) fn names(&self, session: &Session) -> Result<Vec<String>, Failure> {
         let Some(selector) = &self.selector else {
             return Ok(self.devices.clone());
         };
@@ -175,7 +161,7 @@ fn selected(session: &Session, selector: &str) -> Result<Vec<String>, Failure> {
 }
 
 /// Does something with each device. One that fails does not keep the others from being done.
-fn each(
+pub(super) fn each(
     shape: &Shape,
     names: &[String],
     done: &str,
@@ -287,6 +273,33 @@ pub(super) fn release(arguments: &ReleaseArguments, session: &Session) -> Result
     })
 }
 
+/// Lets changes go on although running apps say no.
+pub(super) fn override_veto(
+    arguments: &OverrideArguments,
+    session: &Session,
+) -> Result<(), Failure> {
+    let because = Because {
+        reason: arguments.reason.clone(),
+    };
+    let names = arguments.which.names(session)?;
+    let done = "changes go on, whatever its apps say";
+    each(&arguments.shape, &names, done, |name| {
+        session
+            .about(name, session.client.override_veto(name, &because))
+            .map(Some)
+    })
+}
+
+/// Lets running apps say no again.
+pub(super) fn respect_veto(arguments: &ReleaseArguments, session: &Session) -> Result<(), Failure> {
+    let names = arguments.which.names(session)?;
+    each(&arguments.shape, &names, "its apps are asked", |name| {
+        session
+            .about(name, session.client.respect_veto(name))
+            .map(Some)
+    })
+}
+
 /// Says when changes may begin on devices.
 pub(super) fn window(arguments: &WindowArguments, session: &Session) -> Result<(), Failure> {
     let window = match &arguments.begin {
@@ -319,112 +332,6 @@ pub(super) fn window(arguments: &WindowArguments, session: &Session) -> Result<(
     })
 }
 
-/// Lets pending devices into the fleet.
-pub(in crate::fleet) fn approve(
-    arguments: &AboutDevices,
-    session: &Session,
-) -> Result<(), Failure> {
-    each(&arguments.shape, &arguments.devices, "approved", |name| {
-        session
-            .about(name, session.client.approve_device(name))
-            .map(Some)
-    })
-}
-
-/// Does not let pending devices into the fleet.
-pub(in crate::fleet) fn reject(
-    arguments: &ReasonedArguments,
-    session: &Session,
-) -> Result<(), Failure> {
-    if let Some(selector) = &arguments.which.selector {
-        return Err(Failure::option(
-            "--selector",
-            selector,
-            "devices are rejected by name: `thimble fleet enrol pending` lists them",
-        ));
-    }
-    let reason = &arguments.reason;
-    each(
-        &arguments.shape,
-        &arguments.which.devices,
-        "rejected",
-        |name| {
-            session
-                .about(name, session.client.reject_device(name, reason))
-                .map(|()| None)
-        },
-    )
-}
-
-/// Trusts devices no more.
-pub(super) fn revoke(arguments: &ReasonedArguments, session: &Session) -> Result<(), Failure> {
-    let names = agreed(arguments, session, "Trust no more")?;
-    let reason = &arguments.reason;
-    each(&arguments.shape, &names, "revoked", |name| {
-        session
-            .about(name, session.client.revoke_device(name, reason))
-            .map(Some)
-    })
-}
-
-/// Takes devices out of service.
-pub(super) fn retire(arguments: &ReasonedArguments, session: &Session) -> Result<(), Failure> {
-    let names = agreed(arguments, session, "Take out of service")?;
-    let reason = &arguments.reason;
-    each(&arguments.shape, &names, "retired", |name| {
-        session
-            .about(name, session.client.retire_device(name, reason))
-            .map(Some)
-    })
-}
-
-/// The devices, if whoever asks stands by it: it is hard to take back.
-fn agreed(
-    arguments: &ReasonedArguments,
-    session: &Session,
-    what: &str,
-) -> Result<Vec<String>, Failure> {
-    let names = arguments.which.names(session)?;
-    let subject = match names.as_slice() {
-        [name] => printable(name),
-        names => words::count(names.len() as u64, "device"),
-    };
-    if !arguments.yes && !prompt::confirm(&format!("{what}: {subject}?"))? {
-        return Err(Failure::device("asking", "nothing was done"));
-    }
-    Ok(names)
-}
-
-fn days(text: &str) -> Result<Vec<Weekday>, Failure> {
-    let day = |name: &str| -> Option<usize> {
-        let found = serde_json::from_value::<Weekday>(name.to_lowercase().into()).ok()?;
-        Weekday::ALL.iter().position(|day| *day == found)
-    };
-    let wrong = || {
-        Failure::option(
-            "--days",
-            text,
-            "must be days of mon, tue, wed, thu, fri, sat and sun: mon-fri, or sat,sun",
-        )
-    };
-    let mut chosen = [false; 7];
-    for part in text.split(',').map(str::trim) {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last) = (day(first).ok_or_else(wrong)?, day(last).ok_or_else(wrong)?);
-        // A week has no end: fri-mon is four days.
-        let length = (last + 7 - first) % 7;
-        for step in 0..=length {
-            if let Some(day) = chosen.get_mut((first + step) % 7) {
-                *day = true;
-            }
-        }
-    }
-    let days = Weekday::ALL.iter().zip(chosen);
-    Ok(days
-        .filter_map(|(day, is_chosen)| is_chosen.then_some(*day))
-        .collect())
-}
-
 /// A hold in a line.
 pub(super) fn hold_words(hold: &Hold) -> String {
     match hold.until {
@@ -433,54 +340,11 @@ pub(super) fn hold_words(hold: &Hold) -> String {
     }
 }
 
-/// A window in a line.
-pub(super) fn window_words(window: &Window) -> String {
-    let days: Vec<String> = window
-        .days
-        .iter()
-        .filter_map(|day| serde_json::to_value(day).ok())
-        .filter_map(|day| day.as_str().map(str::to_owned))
-        .collect();
-    let offset = match window.utc_offset_minutes {
-        0 => "UTC".to_owned(),
-        minutes => format!("UTC{minutes:+} min"),
-    };
-    format!(
-        "{} at {} for {} min ({offset})",
-        days.join(" "),
-        window.begin,
-        window.minutes
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    //! Days and labels as they are typed.
+    //! Labels as they are typed.
 
     use super::*;
-
-    #[test]
-    fn days_are_understood() {
-        for (text, expected) in [
-            ("mon", "mon"),
-            ("mon-wed", "mon tue wed"),
-            ("SAT, sun", "sat sun"),
-            ("fri-mon", "mon fri sat sun"),
-            ("mon-sun", "mon tue wed thu fri sat sun"),
-        ] {
-            let window = Window {
-                days: days(text).unwrap(),
-                begin: "22:00".to_owned(),
-                minutes: 60,
-                utc_offset_minutes: 0,
-            };
-            let words = format!("{expected} at 22:00 for 60 min (UTC)");
-            assert_eq!(window_words(&window), words, "{text}");
-        }
-        for text in ["", "monday-", "mon-", "-mon", "day"] {
-            days(text).unwrap_err();
-        }
-    }
 
     #[test]
     fn labels_are_understood() {

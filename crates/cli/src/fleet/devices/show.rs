@@ -16,7 +16,8 @@ use super::super::fields::DEVICE;
 use super::super::session::Session;
 use super::super::watch::watch;
 use super::super::words::{labels, second};
-use super::change::{hold_words, window_words};
+use super::change::hold_words;
+use super::window::window_words;
 
 #[derive(Args)]
 pub(super) struct ShowArguments {

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::device::{Device, DeviceChange, Hold, LogAnswer, LogRequest, Windows};
+use crate::device::{Because, Device, DeviceChange, Hold, LogAnswer, LogRequest, Windows};
 use crate::enrolment::{ClaimCode, DeviceEntrance, Imported, IssuedClaimCode, NewClaimCode};
 use crate::page::Page;
 use crate::secret::{Secret, SecretValue};
@@ -69,6 +69,24 @@ impl Client {
     /// [`ClientError`](super::super::ClientError), as for every call.
     pub async fn set_windows(&self, device: &str, windows: &Windows) -> Said<Device> {
         self.json(Call::new(Method::PUT, &["devices", device, "windows"]).body(windows)?)
+            .await
+    }
+
+    /// Has changes go on although the running app says no.
+    ///
+    /// # Errors
+    /// [`ClientError`](super::super::ClientError), as for every call.
+    pub async fn override_veto(&self, device: &str, because: &Because) -> Said<Device> {
+        self.json(Call::new(Method::PUT, &["devices", device, "veto-override"]).body(because)?)
+            .await
+    }
+
+    /// Lets the running app say no again.
+    ///
+    /// # Errors
+    /// [`ClientError`](super::super::ClientError), as for every call.
+    pub async fn respect_veto(&self, device: &str) -> Said<Device> {
+        self.json(Call::new(Method::DELETE, &["devices", device, "veto-override"]))
             .await
     }
 

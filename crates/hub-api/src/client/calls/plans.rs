@@ -7,6 +7,7 @@ use crate::deployment::{Deployment, DeploymentSpec, NewDeployment, Placement, Re
 use crate::document::{Applied, Apply};
 use crate::page::Page;
 use crate::rollout::{NewRollout, Preview, Rollout, RolloutDevice, RolloutOrder};
+use crate::simulation::{NewSimulation, Simulation};
 
 use super::super::{Call, Client, Said, Tagged};
 use super::Paged;
@@ -165,6 +166,15 @@ impl Client {
     /// [`ClientError`](super::super::ClientError), as for every call.
     pub async fn preview_rollout(&self, rollout: &NewRollout) -> Said<Preview> {
         self.json(Call::new(Method::POST, &["rollouts", "preview"]).body(rollout)?)
+            .await
+    }
+
+    /// What would come of a deployment that nobody has made.
+    ///
+    /// # Errors
+    /// [`ClientError`](super::super::ClientError), as for every call.
+    pub async fn simulate(&self, simulation: &NewSimulation) -> Said<Simulation> {
+        self.json(Call::new(Method::POST, &["simulate"]).body(simulation)?)
             .await
     }
 

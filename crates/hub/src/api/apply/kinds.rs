@@ -298,9 +298,11 @@ impl Application<'_> {
         self.write
             .set_labels(&scope, device.id, &labels, &Audit::part())
             .await?;
-        self.publication
-            .of_device(&mut self.write, &scope, &device)
-            .await?;
+        if let Some(publication) = &self.publication {
+            publication
+                .of_device(&mut self.write, &scope, &device)
+                .await?;
+        }
         changed(&mut self.write, &device);
         Ok((ChangeKind::Update, differences))
     }

@@ -82,6 +82,9 @@ fn body(endpoint: &Endpoint) -> Option<Vec<u8>> {
         ("POST", "/v1/rollouts" | "/v1/rollouts/preview") => {
             json!({ "deployment": "victims-deployment" })
         }
+        ("POST", "/v1/simulate") => {
+            json!({ "deployment": { "name": "evil", "spec": { "app": "victims-app", "version": "1" } } })
+        }
         ("PUT", "/v1/secrets/{secret}") => json!({ "value": "evil" }),
         ("POST", "/v1/webhooks") => {
             json!({ "name": "evil", "url": "https://evil.example", "secret": "0123456789abcdef" })

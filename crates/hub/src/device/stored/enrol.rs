@@ -6,8 +6,8 @@
 use serde_json::{Value, json};
 use thimble_hub_store::DeviceId;
 use thimble_hub_store::{
-    Audit, CertId, Device, DeviceCert, DeviceState, Error, Event, EventId, Id as _, Match, Page,
-    Scope, Topic, Write,
+    Audit, CertId, Device, DeviceCert, DeviceState, Error, Event, EventId, Id as _, LastSeen, Match,
+    Page, Scope, Topic, Write,
 };
 
 use super::admission::{free_name, refuse_taken_serial};
@@ -87,7 +87,13 @@ impl StoredFleet {
             write.commit().await?;
             return Ok(EnrolDecision::Issued { device: told, der });
         }
+        let seen = LastSeen {
+            device: device.id,
+            at_ms: ms(enrolment.now),
+        };
         let der = give_certificate(&mut write, device, enrolment, issue).await?;
+        // A rollout that begins now reaches it: it is there, although it has not polled yet.
+        write.put_last_seen(&everything(), &[seen]).await?;
         write.commit().await?;
         Ok(EnrolDecision::Issued { device: told, der })
     }
