@@ -126,8 +126,10 @@ async fn a_hub_begins_serves_stops_and_goes_on() {
     let root = run(&["authority", "--config", &place.config]);
     assert!(root.status.success(), "{}", said(&root));
     let root = String::from_utf8(root.stdout).unwrap();
-    assert!(rustls::pki_types::pem::PemObject::from_pem_slice(root.as_bytes())
-        .is_ok_and(|der: rustls::pki_types::CertificateDer<'_>| !der.is_empty()));
+    assert!(
+        rustls::pki_types::pem::PemObject::from_pem_slice(root.as_bytes())
+            .is_ok_and(|der: rustls::pki_types::CertificateDer<'_>| !der.is_empty())
+    );
     let again = run(&["authority", "--config", &place.config]);
     assert_eq!(String::from_utf8(again.stdout).unwrap(), root);
     served.stop();

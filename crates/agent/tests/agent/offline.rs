@@ -64,6 +64,30 @@ fn whatever_action_the_power_is_cut_at_the_update_goes_on() {
 }
 
 #[test]
+fn whatever_action_the_power_is_cut_at_a_failure_is_reported_with_its_reason() {
+    for actions in 0.. {
+        let mut device = with_app(|_| {});
+        let second = device.publish(&app(1, "2"), Fault::DoesNotStart);
+        device.actions_left = Some(actions);
+        device.declare(&[second]);
+        device.pass_polling(200, 10);
+        let was_cut = device.cuts > 0;
+        device.actions_left = None;
+        device.pass_polling(400, 10);
+        let reports = device.reports.iter();
+        let mut statuses = reports.flat_map(|report| report.deployments.iter().flatten());
+        assert!(
+            statuses.all(|one| one.state != DeploymentState::Failed || one.reason.is_some()),
+            "{actions}\n{}",
+            device.log.join("\n")
+        );
+        if !was_cut {
+            break;
+        }
+    }
+}
+
+#[test]
 fn a_device_that_restarts_again_and_again_on_probation_goes_back() {
     let mut device = with_app(|_| {});
     let second = device.publish(&app(1, "2"), Fault::None);

@@ -391,8 +391,7 @@ pub(super) async fn placed(
     now_ms: i64,
 ) -> Answer<Placement> {
     let latest = deployment.latest;
-    let (placed, refused) =
-        rollouts::placement(read, scope, deployment.id, latest, now_ms).await?;
+    let (placed, refused) = rollouts::placement(read, scope, deployment.id, latest, now_ms).await?;
     Ok(Placement {
         placed,
         refused_count: refused.len() as u64,
