@@ -146,11 +146,9 @@ fn look_at_save(device: &mut Device, at_ms: u64) -> Seen {
             truth.adopted, truth.committed, status.committed
         ));
     }
-    truth.adopted = adopted;
     if let Some(next) = truth.next.take_if(|next| next.version == adopted) {
         truth.declared = next;
     }
-    truth.committed = status.committed.0;
     truth.was_saved = true;
     if truth.is_changing || !is_busy(&status) {
         return Seen::Fine;

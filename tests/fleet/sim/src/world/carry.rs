@@ -41,6 +41,10 @@ impl World {
         let coming = std::mem::take(&mut self.coming);
         self.put(device, coming);
         self.look_after(device);
+        if cut_at == Some(count) {
+            let off_ms = self.devices[device as usize].random.within(1_000, 120_000);
+            self.cut(device, off_ms);
+        }
     }
 
     fn carry_out_one(&mut self, device: u32, action: Action, is_cut_soon: bool) -> bool {
@@ -111,6 +115,9 @@ impl World {
         let one = &mut self.devices[device as usize];
         if std::mem::take(&mut one.truth.was_saved) || one.cut_at.is_some() {
             let status = one.agent.status(one.now(now_ms));
+            // Only now is all of it kept: the power may go between two saves.
+            one.truth.adopted = status.adopted.0;
+            one.truth.committed = status.committed.0;
             if one.truth.is_changing && !judge::is_busy(&status) {
                 one.truth.is_changing = false;
                 if std::mem::take(&mut one.truth.is_counted) {
