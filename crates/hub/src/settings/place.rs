@@ -16,7 +16,7 @@ pub fn state_folder() -> Option<PathBuf> {
         return Some(state.join("thimble-hub"));
     }
     let home = absolute("HOME")?;
-    if home == "/root" {
+    if home.as_os_str() == "/root" {
         return Some(PathBuf::from("/var/lib/thimble-hub"));
     }
     Some(home.join(".local/state/thimble-hub"))
