@@ -95,7 +95,7 @@ fn a_program_brings_its_own_token() {
 fn a_hub_that_cannot_be_had_is_told_with_what_to_do() {
     let operator = Operator::new();
     let token = operator.write("token", "thb_nothing");
-    let mut login = |url: &str, words: &[&str]| {
+    let login = |url: &str, words: &[&str]| {
         operator.refused(125, words, &["login", url, "--token-file", &token]);
     };
     // Nobody listens at the port of discarded bytes.

@@ -77,7 +77,7 @@ fn devices_enrol_by_code_csv_and_approval() {
         &["--selector", "pick"],
         &["devices", "label", "-l", "line=1", "x=1"],
     );
-    operator.refused(125, &["line=="], &["devices", "-l", "line=="]);
+    operator.refused(125, &["character 7"], &["devices", "-l", "line=="]);
     operator.refused(
         125,
         &["--days", "mon-fri"],

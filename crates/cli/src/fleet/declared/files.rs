@@ -350,7 +350,7 @@ rollout:
             ),
             ("kind: app\nname: [x]\n", "it.yaml:2:7: "),
             ("kind: app\nname: x\n---\nkind: app\n", "second document"),
-            ("kind: *x\n", "aliases are not allowed"),
+            ("kind: &x app\n", "anchors are not allowed"),
         ] {
             let error = read_text(text).unwrap_err();
             assert!(error.contains(expected), "{text:?}: {error}");
