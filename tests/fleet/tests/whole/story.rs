@@ -63,6 +63,9 @@ async fn enrol(hub: &Hub) -> [Device; 3] {
     client.approve_device(&pending[0].id).await.unwrap();
 
     let active = until_devices(&client, DeviceState::Active, 3).await;
+    for device in [&by_code, &by_list, &by_hand] {
+        device.until_fleet("it has enrolled", |fleet| fleet.device.is_some());
+    }
     let labels: BTreeMap<&str, Option<&String>> = active
         .iter()
         .map(|device| (device.name.as_str(), device.labels.get("line")))
