@@ -84,7 +84,7 @@ async fn a_poll_that_waits_hears_of_every_change_at_another_node() {
         reason: "again".to_owned(),
     };
     operators.hold("caller", &hold).await.unwrap();
-    let first = connection.get("/d/v1/state", &[]).await.unwrap();
+    let first = connection.get("/d/v1/state?wait=60", &[]).await.unwrap();
     assert_eq!(first.status, 200, "{}", first.text());
     let mut tag = first.header("etag").unwrap().to_owned();
     let mut cuts = 0;
