@@ -54,10 +54,14 @@ pub enum BundleError {
 impl fmt::Display for BundleError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoState => formatter
-                .write_str("nothing was ever declared for the device: begin a rollout that reaches it"),
+            Self::NoState => formatter.write_str(
+                "nothing was ever declared for the device: begin a rollout that reaches it",
+            ),
             Self::Missing { digest } => {
-                write!(formatter, "{digest} is not in the hub's blobs: push it again")
+                write!(
+                    formatter,
+                    "{digest} is not in the hub's blobs: push it again"
+                )
             }
             Self::Damaged { what } => write!(formatter, "{what} as it is kept cannot be read"),
             Self::Fleet(_) => formatter.write_str("the fleet cannot be read"),
@@ -156,7 +160,9 @@ struct Counted<'a> {
 
 impl Counted<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.bytes = self.bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        self.bytes = self
+            .bytes
+            .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         self.file.write_all(bytes)
     }
 }

@@ -78,7 +78,8 @@ fn role(name: &str) -> Option<Role> {
         "daemon" | "supervisor" => Role::Daemon,
         "hub" | "cli" | "capi" => Role::Program,
         "testkit" => Role::Testkit,
-        "tests" | "tests-boards" | "tests-fleet" | "tests-fleet-sim" | "bench" | "bench-mcu" | "fuzz" => Role::Judge,
+        "tests" | "tests-boards" | "tests-fleet" | "tests-fleet-sim" | "bench" | "bench-mcu"
+        | "fuzz" => Role::Judge,
         "bench-report" => Role::Report,
         other if other.starts_with("engine-") => Role::Engine,
         other if other.starts_with("port-") => Role::Port,

@@ -48,9 +48,18 @@ fn install(source: &Path, place: &Path) -> anyhow::Result<()> {
     println!("installing schemathesis");
     let venv = place.join("venv");
     fs::create_dir_all(place)?;
-    process::capture(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+    process::capture(
+        Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&venv),
+    )?;
     let mut pip = Command::new(venv.join("bin/pip"));
-    pip.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+    pip.args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--requirement",
+    ]);
     process::capture(pip.arg(source))?;
     fs::copy(source, place.join(INSTALLED))?;
     Ok(())

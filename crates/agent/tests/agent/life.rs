@@ -550,7 +550,11 @@ fn what_ends_while_something_else_is_declared_says_nothing_of_that() {
             if status.manifest != third.manifest {
                 continue;
             }
-            assert_ne!(status.state, DeploymentState::Failed, "{fault:?}: {report:?}");
+            assert_ne!(
+                status.state,
+                DeploymentState::Failed,
+                "{fault:?}: {report:?}"
+            );
             if status.state == DeploymentState::Installed {
                 assert_eq!(report.committed.0, 3, "{fault:?}: {report:?}");
                 commits += 1;

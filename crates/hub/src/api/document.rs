@@ -57,14 +57,21 @@ const PROBLEM: &str = "Problem";
 pub(super) fn add_problems(document: &mut OpenApi) {
     let schema = Ref::from_schema_name(Problem::name());
     let problem = ResponseBuilder::new()
-        .description("It was not done: `type` says what kind of problem there is, `detail` what to do")
+        .description(
+            "It was not done: `type` says what kind of problem there is, `detail` what to do",
+        )
         .content(MEDIA_TYPE, Content::new(Some(schema)))
         .build();
     let components = document.components.get_or_insert_default();
-    components.responses.insert(PROBLEM.to_owned(), problem.into());
+    components
+        .responses
+        .insert(PROBLEM.to_owned(), problem.into());
     for operation in document.paths.paths.values_mut().flat_map(operations) {
         let problem = RefOr::Ref(Ref::from_response_name(PROBLEM));
-        operation.responses.responses.insert("default".to_owned(), problem);
+        operation
+            .responses
+            .responses
+            .insert("default".to_owned(), problem);
     }
 }
 

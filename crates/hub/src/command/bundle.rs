@@ -49,7 +49,9 @@ async fn write(hub: &Hub, device: &str, place: &Path) -> Result<()> {
             return Err(error.into());
         }
     };
-    file.get_ref().sync_all().context("the file cannot be kept")?;
+    file.get_ref()
+        .sync_all()
+        .context("the file cannot be kept")?;
     eprintln!(
         "Version {} of {}: {} manifests and blobs, {} bytes. At the device: thimble agent import FILE",
         bundled.version, row.name, bundled.objects, bundled.bytes

@@ -95,7 +95,8 @@ impl Session {
         self.ended(exchange);
         match (exchange.kind, response.status) {
             (Kind::Poll, 200) => self.state(now_ms, exchange, response),
-            (Kind::Poll, 304) if self.etag.is_some() => {
+            // Also for a device that has no state: nothing was declared for it yet.
+            (Kind::Poll, 304) => {
                 self.succeeded(exchange);
                 self.heard_at_ms = Some(now_ms);
                 self.poll_later(now_ms, response);

@@ -136,7 +136,7 @@ fn a_poll_says_what_the_device_has() {
     let exchange = send(&mut session, &mut now);
     assert_eq!(exchange.target, "/d/v1/state?wait=1");
     assert_eq!((exchange.wait_s, exchange.headers.len()), (1, 0));
-    session.answered(now, &exchange, &unchanged(), b"");
+    not_modified().give(&mut session, now, &exchange);
     let exchange = send(&mut session, &mut now);
     assert_eq!(exchange.target, "/d/v1/state?wait=50");
     assert_eq!((exchange.wait_s, exchange.headers.len()), (50, 0));
@@ -335,13 +335,23 @@ fn answers_that_mean_nothing_are_retried() {
         assert_eq!(session.heard_at_ms(), None);
         assert_eq!(send(&mut session, &mut now).kind, Kind::Poll);
     }
+}
+
+#[test]
+fn a_device_for_which_nothing_was_declared_goes_on_polling() {
     let mut nothing = Session::new(settings(), 1, 0, None);
-    let exchange = send(&mut nothing, &mut 0);
+    let mut now = 0;
+    let exchange = send(&mut nothing, &mut now);
+    let answer = Answer::of(304).header("Next-Poll", "20");
     assert_eq!(
-        not_modified().give(&mut nothing, 0, &exchange),
-        Outcome::Invalid(Invalid::Status { status: 304 }),
-        "a device that has nothing cannot have what the hub has"
+        answer.give(&mut nothing, now, &exchange),
+        Outcome::NotModified {
+            is_report_wanted: false
+        }
     );
+    assert_eq!(nothing.heard_at_ms(), Some(now));
+    assert_eq!(nothing.etag(), None);
+    assert_eq!(send(&mut nothing, &mut now).kind, Kind::Poll);
 }
 
 #[test]

@@ -72,7 +72,12 @@ impl Agent {
     }
 
     /// What was before runs again, instead of what was tried.
-    fn rolled_back(&mut self, turn: &mut Turn<'_>, deployment: DeploymentId, trial: Option<&Trial>) {
+    fn rolled_back(
+        &mut self,
+        turn: &mut Turn<'_>,
+        deployment: DeploymentId,
+        trial: Option<&Trial>,
+    ) {
         let Some(entry) = self.kept.entry_mut(deployment) else {
             return;
         };

@@ -6,8 +6,8 @@
 use serde_json::{Value, json};
 use thimble_hub_store::DeviceId;
 use thimble_hub_store::{
-    Audit, CertId, Device, DeviceCert, DeviceState, Error, Event, EventId, Id as _, LastSeen, Match,
-    Page, Scope, Topic, Write,
+    Audit, CertId, Device, DeviceCert, DeviceState, Error, Event, EventId, Id as _, LastSeen,
+    Match, Page, Scope, Topic, Write,
 };
 
 use super::admission::{free_name, refuse_taken_serial};
