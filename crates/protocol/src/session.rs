@@ -65,6 +65,9 @@ impl Default for Settings {
     }
 }
 
+/// Seconds that a poll waits while it is not known whether the hub is there.
+const FIRST_WAIT_S: u32 = 1;
+
 /// What a port does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -100,6 +103,8 @@ pub struct Session {
     began_at_ms: u64,
     heard_at_ms: Option<u64>,
     last_failure: Option<Failure>,
+    /// Whether the last exchange got an answer.
+    is_reached: bool,
 }
 
 /// A body that waits to be sent.
@@ -152,6 +157,7 @@ impl Session {
             began_at_ms: now_ms,
             heard_at_ms: None,
             last_failure: None,
+            is_reached: false,
         }
     }
 
@@ -293,10 +299,12 @@ impl Session {
 
     fn send_poll(&mut self) -> Step {
         self.is_polling = true;
-        Step::Send(exchange::poll(
-            self.endpoint(),
-            self.etag,
-            self.settings.wait_s,
-        ))
+        // Whether the hub is there at all is known at once, not only when there is something new.
+        let wait_s = if self.is_reached {
+            self.settings.wait_s
+        } else {
+            self.settings.wait_s.min(FIRST_WAIT_S)
+        };
+        Step::Send(exchange::poll(self.endpoint(), self.etag, wait_s))
     }
 }

@@ -118,6 +118,7 @@ impl Session {
     pub fn failed(&mut self, now_ms: u64, exchange: &Exchange, failure: Failure) {
         self.ended(exchange);
         self.last_failure = Some(failure);
+        self.is_reached = false;
         self.give_up(now_ms, 0);
     }
 
@@ -231,6 +232,7 @@ impl Session {
 
     const fn succeeded(&mut self, exchange: &Exchange) {
         self.last_failure = None;
+        self.is_reached = true;
         self.backoff.succeeded();
         if exchange.endpoint == 0 {
             self.is_recovering = false;

@@ -131,9 +131,17 @@ fn a_poll_says_what_the_device_has() {
         wait_s: 50,
         ..settings()
     };
-    let exchange = send(&mut Session::new(waiting, 1, 0, None), &mut 0);
+    // As long as nobody has answered, it does not wait for long.
+    let mut session = Session::new(waiting, 1, 0, None);
+    let exchange = send(&mut session, &mut now);
+    assert_eq!(exchange.target, "/d/v1/state?wait=1");
+    assert_eq!((exchange.wait_s, exchange.headers.len()), (1, 0));
+    not_modified().give(&mut session, now, &exchange);
+    let exchange = send(&mut session, &mut now);
     assert_eq!(exchange.target, "/d/v1/state?wait=50");
     assert_eq!((exchange.wait_s, exchange.headers.len()), (50, 0));
+    session.failed(now, &exchange, Failure::Connection);
+    assert_eq!(send(&mut session, &mut now).wait_s, 1);
 }
 
 #[test]

@@ -137,7 +137,11 @@ impl Device {
     /// It does not start.
     pub fn start(&mut self) {
         let path = self.folder().join("daemon.log");
-        let log = File::options().create(true).append(true).open(path).unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(path)
+            .unwrap();
         let child = self
             .command()
             .args(["daemon", "--engine", "wasmi"])
@@ -201,7 +205,9 @@ impl Device {
     /// # Panics
     /// It does not come to that.
     pub fn until_fleet(&self, what: &str, is_so: impl Fn(&FleetStatus) -> bool) {
-        self.until(what, || self.ask(Client::fleet).is_ok_and(|status| is_so(&status)));
+        self.until(what, || {
+            self.ask(Client::fleet).is_ok_and(|status| is_so(&status))
+        });
     }
 
     /// A container, if it is there.
@@ -232,7 +238,10 @@ impl Device {
     #[must_use]
     pub fn lines(&self, name: &str) -> Vec<String> {
         self.ask(|client| {
-            let lines = client.logs(name, &LogQuery::default()).into_iter().flatten();
+            let lines = client
+                .logs(name, &LogQuery::default())
+                .into_iter()
+                .flatten();
             lines.filter_map(|line| Some(line.ok()?.text)).collect()
         })
     }

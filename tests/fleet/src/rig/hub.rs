@@ -80,9 +80,8 @@ impl Hub {
             Database::Sqlite => None,
             Database::Postgres => Some(Postgres::shared().database()),
         };
-        let nodes = (0..settings.nodes).map(|number| {
-            Node::new(folder.path(), number, database.as_deref(), settings)
-        });
+        let nodes = (0..settings.nodes)
+            .map(|number| Node::new(folder.path(), number, database.as_deref(), settings));
         let mut hub = Self {
             nodes: nodes.collect(),
             folder,
@@ -195,7 +194,11 @@ impl Hub {
         fs::create_dir_all(home.join("cache")).unwrap();
         let reference = format!("{}/{TENANT}/{repository}:{tag}", self.operators(node));
         let source = home.join(format!("{repository}-{tag}.wat"));
-        fs::write(&source, guest::tagged(guest, &format!("{repository}:{tag}"))).unwrap();
+        fs::write(
+            &source,
+            guest::tagged(guest, &format!("{repository}:{tag}")),
+        )
+        .unwrap();
         let run = |arguments: &[&str], input: Option<&str>| {
             let given = home.join("input");
             fs::write(&given, input.unwrap_or_default()).unwrap();
@@ -210,7 +213,10 @@ impl Hub {
             assert!(output.status.success(), "{arguments:?}: {output:?}");
         };
         let login = ["login", "-u", "admin", "--password-stdin"];
-        run(&[&login[..], &[&self.operators(node)]].concat(), Some(&self.token));
+        run(
+            &[&login[..], &[&self.operators(node)]].concat(),
+            Some(&self.token),
+        );
         run(&["build", "-t", &reference, source.to_str().unwrap()], None);
         run(&["push", &reference], None);
     }
@@ -254,7 +260,11 @@ impl Node {
     /// # Panics
     /// It does not.
     pub fn start(&mut self) {
-        let log = File::options().create(true).append(true).open(&self.log).unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .unwrap();
         let before = self.log().len();
         let child = Command::new(thimble_hub())
             .args(["serve", "--config"])
@@ -268,7 +278,11 @@ impl Node {
         self.child = Some(child);
         until(
             "the node serves",
-            || self.log().get(before..).is_some_and(|log| log.contains("the hub serves")),
+            || {
+                self.log()
+                    .get(before..)
+                    .is_some_and(|log| log.contains("the hub serves"))
+            },
             || self.log(),
         );
     }

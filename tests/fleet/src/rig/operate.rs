@@ -25,7 +25,9 @@ pub const QUICK: UpdateRules = UpdateRules {
 /// # Panics
 /// The hub refuses.
 pub async fn claim_code(client: &Client, uses: u32, labels: &[(&str, &str)]) -> String {
-    let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    let labels = labels
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     let code = NewClaimCode {
         name: "test".to_owned(),
         uses,
@@ -145,7 +147,10 @@ pub async fn deploy(client: &Client, name: &str, spec: &DeploymentSpec) {
 /// It does not come to that.
 pub async fn until_state(client: &Client, id: &str, state: RolloutState) -> Rollout {
     until_async(&format!("the rollout is {state:?}"), || async {
-        let rollout = client.rollout(id).await.map_err(|error| error.to_string())?;
+        let rollout = client
+            .rollout(id)
+            .await
+            .map_err(|error| error.to_string())?;
         if rollout.state == state {
             return Ok(rollout);
         }
@@ -218,6 +223,11 @@ pub fn phases(device: &Device) -> BTreeMap<String, (String, String)> {
     let deployments = deployments.unwrap_or_default();
     deployments
         .iter()
-        .map(|one| (text(&one["deployment"]), (text(&one["state"]), text(&one["phase"]))))
+        .map(|one| {
+            (
+                text(&one["deployment"]),
+                (text(&one["state"]), text(&one["phase"])),
+            )
+        })
         .collect()
 }

@@ -75,7 +75,11 @@ impl Proxy {
             states: Mutex::default(),
             replayed: Mutex::default(),
         });
-        let task = tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(config)), Arc::clone(&shared)));
+        let task = tokio::spawn(serve(
+            listener,
+            TlsAcceptor::from(Arc::new(config)),
+            Arc::clone(&shared),
+        ));
         Ok(Self { shared, task })
     }
 
@@ -210,7 +214,9 @@ fn parse(bytes: &[u8]) -> Result<Option<(bool, usize)>> {
         None => 0,
     };
     let whole = head_bytes + body_bytes;
-    let is_state = head.path.is_some_and(|path| path.starts_with("/d/v1/state"));
+    let is_state = head
+        .path
+        .is_some_and(|path| path.starts_with("/d/v1/state"));
     Ok((bytes.len() >= whole).then_some((is_state, whole)))
 }
 

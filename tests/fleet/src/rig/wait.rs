@@ -13,7 +13,11 @@ const LOOK: Duration = Duration::from_millis(20);
 ///
 /// # Panics
 /// It does not come to that; `otherwise` says what there is instead.
-pub fn until<D: Display>(what: &str, mut is_so: impl FnMut() -> bool, otherwise: impl FnOnce() -> D) {
+pub fn until<D: Display>(
+    what: &str,
+    mut is_so: impl FnMut() -> bool,
+    otherwise: impl FnOnce() -> D,
+) {
     let begun = Instant::now();
     while !is_so() {
         if begun.elapsed() >= PATIENCE {

@@ -116,7 +116,10 @@ async fn messages_that_are_almost_right_break_nothing() {
                 continue;
             };
             let text = answer.text();
-            assert!(answer.status < 500, "seed {seed}, {number}: {target}: {text}\n{bytes:02x?}");
+            assert!(
+                answer.status < 500,
+                "seed {seed}, {number}: {target}: {text}\n{bytes:02x?}"
+            );
             taken += u32::from(answer.status == 200);
             if answer.header("connection") == Some("close") {
                 connection = Connection::open(address, &tls, None).await.unwrap();
@@ -126,6 +129,9 @@ async fn messages_that_are_almost_right_break_nothing() {
         let mad = client.device("mad").await.unwrap().value;
         assert_eq!(mad.serial, "mad");
         let log = hub.log();
-        assert!(!log.contains("panicked") && !log.contains("ERROR"), "seed {seed}: {log}");
+        assert!(
+            !log.contains("panicked") && !log.contains("ERROR"),
+            "seed {seed}: {log}"
+        );
     }
 }

@@ -45,7 +45,13 @@ async fn kill(database: Database, otherwise: u64) {
         let tag = format!("{}{round}", if is_broken { "bad" } else { "good" });
         hub.push(0, "app", &tag, if is_broken { TRAPS } else { WELL });
         let main = main_of(&format!("app:{tag}"));
-        publish(&client, "app", &tag, if is_broken { main } else { watched(main) }).await;
+        publish(
+            &client,
+            "app",
+            &tag,
+            if is_broken { main } else { watched(main) },
+        )
+        .await;
         declare(&client, "app", &spec("app", &tag)).await;
         let id = roll_out(&client, "app", Policy::default()).await;
         // Any moment of the rollout: this waits for nothing.
@@ -61,7 +67,11 @@ async fn kill(database: Database, otherwise: u64) {
                 hub.node(0).start();
             }
         }
-        let state = if is_broken { RolloutState::Failed } else { RolloutState::Finished };
+        let state = if is_broken {
+            RolloutState::Failed
+        } else {
+            RolloutState::Finished
+        };
         until_end(&client, &id, state, seed).await;
         if !is_broken {
             good = tag;
@@ -69,7 +79,11 @@ async fn kill(database: Database, otherwise: u64) {
         for device in &devices {
             device.until_runs("app.main", &good);
             let containers = device.ask(|client| client.containers(true, None)).unwrap();
-            assert_eq!(containers.len(), 1, "seed {seed}, round {round}: {containers:#?}");
+            assert_eq!(
+                containers.len(),
+                1,
+                "seed {seed}, round {round}: {containers:#?}"
+            );
         }
     }
     assert!(client.verify_audit().await.unwrap().intact);
@@ -83,8 +97,13 @@ async fn until_end(client: &thimble_hub_api::Client, id: &str, state: RolloutSta
         return;
     }
     thimble_tests_fleet::rig::until_async("every device failed", || async {
-        let rollout = client.rollout(id).await.map_err(|error| error.to_string())?;
-        let is_open = ["updating", "waiting"].iter().any(|word| rollout.counts.contains_key(*word));
+        let rollout = client
+            .rollout(id)
+            .await
+            .map_err(|error| error.to_string())?;
+        let is_open = ["updating", "waiting"]
+            .iter()
+            .any(|word| rollout.counts.contains_key(*word));
         if rollout.counts.contains_key("failed") && !is_open {
             return Ok(());
         }

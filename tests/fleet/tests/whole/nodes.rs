@@ -48,7 +48,8 @@ async fn what_is_declared_at_one_node_is_done_once_for_devices_at_another() {
     }
     // Had both nodes executed a rollout, devices would have been given more versions than there were changes.
     let address = hub.database.clone().unwrap();
-    let versions = "SELECT count(*) || ' ' || min(version) || ' ' || max(version) FROM device_states";
+    let versions =
+        "SELECT count(*) || ' ' || min(version) || ' ' || max(version) FROM device_states";
     assert_eq!(Postgres::shared().execute(&address, versions), "2 3 3");
 
     // One node ends in the middle of a rollout: the other one brings it to its end.
@@ -77,14 +78,19 @@ async fn a_poll_that_waits_hears_of_every_change_at_another_node() {
     let devices = SocketAddr::from((Ipv4Addr::LOCALHOST, hub.devices_port(1)));
     let mut caller = Caller::new("caller").unwrap();
     caller.enrol(devices, &root, Some(&code)).await.unwrap();
-    let mut connection =
-        Connection::open(devices, &caller.tls(&root).unwrap(), None).await.unwrap();
+    let mut connection = Connection::open(devices, &caller.tls(&root).unwrap(), None)
+        .await
+        .unwrap();
     let hold = Hold {
         until: None,
         reason: "again".to_owned(),
     };
-    operators.hold("caller", &hold).await.unwrap();
-    let first = connection.get("/d/v1/state", &[]).await.unwrap();
+    hub.push(0, "app", "1", WELL);
+    create_app(&operators, "app").await;
+    publish(&operators, "app", "1", main_of("app:1")).await;
+    declare(&operators, "app", &spec("app", "1")).await;
+    roll_out(&operators, "app", Policy::default()).await;
+    let first = connection.get("/d/v1/state?wait=60", &[]).await.unwrap();
     assert_eq!(first.status, 200, "{}", first.text());
     let mut tag = first.header("etag").unwrap().to_owned();
     let mut cuts = 0;
@@ -96,7 +102,7 @@ async fn a_poll_that_waits_hears_of_every_change_at_another_node() {
         let headers = [("If-None-Match", tag.as_str())];
         let poll = connection.get("/d/v1/state?wait=60", &headers);
         let changing = async {
-            if change % 2 == 1 {
+            if change % 2 == 0 {
                 operators.release("caller").await.unwrap();
             } else {
                 operators.hold("caller", &hold).await.unwrap();
@@ -120,5 +126,7 @@ async fn a_poll_that_waits_hears_of_every_change_at_another_node() {
 fn rustls_pem(text: &str) -> Vec<u8> {
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject as _;
-    CertificateDer::from_pem_slice(text.as_bytes()).unwrap().to_vec()
+    CertificateDer::from_pem_slice(text.as_bytes())
+        .unwrap()
+        .to_vec()
 }

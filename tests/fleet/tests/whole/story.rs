@@ -56,13 +56,18 @@ async fn enrol(hub: &Hub) -> [Device; 3] {
         ..Join::default()
     };
     let by_hand = Device::start_new(hub, &join);
-    by_hand.until_fleet("it waits to be approved", |it| it.link == FleetLink::Pending);
+    by_hand.until_fleet("it waits to be approved", |it| {
+        it.link == FleetLink::Pending
+    });
     let pending = until_devices(&client, DeviceState::Pending, 1).await;
     assert_eq!(pending[0].serial, "three");
     assert_eq!(pending[0].fingerprint, by_hand.fleet().fingerprint);
     client.approve_device(&pending[0].id).await.unwrap();
 
     let active = until_devices(&client, DeviceState::Active, 3).await;
+    for device in [&by_code, &by_list, &by_hand] {
+        device.until_fleet("it has enrolled", |fleet| fleet.device.is_some());
+    }
     let labels: BTreeMap<&str, Option<&String>> = active
         .iter()
         .map(|device| (device.name.as_str(), device.labels.get("line")))
@@ -74,7 +79,10 @@ async fn enrol(hub: &Hub) -> [Device; 3] {
     // The code is used up: whoever comes with it now stays outside.
     let late = Device::start_new(hub, &Join::with_code("late", &code));
     late.until_fleet("it is refused", |it| it.link == FleetLink::Refused);
-    assert_eq!(until_devices(&client, DeviceState::Active, 3).await.len(), 3);
+    assert_eq!(
+        until_devices(&client, DeviceState::Active, 3).await.len(),
+        3
+    );
     [by_code, by_list, by_hand]
 }
 
@@ -127,21 +135,32 @@ async fn take_back(hub: &Hub, devices: &[Device; 3]) {
         device.until_runs("app.main", "2");
     }
     let failed = until_device(&client, "one", "the hub knows why", |device| {
-        reasons(device).iter().any(|reason| reason.contains("unreachable"))
+        reasons(device)
+            .iter()
+            .any(|reason| reason.contains("unreachable"))
     })
     .await;
     assert_eq!((failed.desired_version, failed.committed_version), (3, 2));
-    let rows = client.rollout_devices(&id, &Paged::default()).await.unwrap();
+    let rows = client
+        .rollout_devices(&id, &Paged::default())
+        .await
+        .unwrap();
     for row in rows.items {
         assert_eq!(row.status == "failed", row.name == "one", "{row:?}");
     }
     let before = devices[0].container("app.main").unwrap().id;
-    client.order_rollout(&id, RolloutOrder::Abort, "it is broken").await.unwrap();
+    client
+        .order_rollout(&id, RolloutOrder::Abort, "it is broken")
+        .await
+        .unwrap();
     // Somebody tries it once more: the device knows it already, and what runs there is not touched.
     let again = roll_out(&client, "app", policy).await;
     until_state(&client, &again, RolloutState::Paused).await;
     assert_eq!(devices[0].container("app.main").unwrap().id, before);
-    client.order_rollout(&again, RolloutOrder::Abort, "still broken").await.unwrap();
+    client
+        .order_rollout(&again, RolloutOrder::Abort, "still broken")
+        .await
+        .unwrap();
     deploy(&client, "app", &spec("app", "1")).await;
     for device in devices {
         device.until_runs("app.main", "1");
@@ -190,7 +209,10 @@ async fn carry_by_hand(hub: &mut Hub, devices: &mut [Device; 3]) {
     devices[1].start();
     devices[1].until_runs("app.main", "2");
     let other = devices[0].run(&["agent", "import", stick.to_str().unwrap()]);
-    assert!(!other.status.success(), "it is for another device: {other:?}");
+    assert!(
+        !other.status.success(),
+        "it is for another device: {other:?}"
+    );
     let imported = devices[1].run(&["agent", "import", stick.to_str().unwrap()]);
     assert!(imported.status.success(), "{imported:?}");
     devices[1].until_runs("app.main", "1");
@@ -204,16 +226,26 @@ async fn keep_secrets_and_read_logs(hub: &Hub, devices: &[Device; 3]) {
     let value = |value: &str| SecretValue {
         value: value.to_owned(),
     };
-    client.set_secret("password", &value("hunter2")).await.unwrap();
+    client
+        .set_secret("password", &value("hunter2"))
+        .await
+        .unwrap();
     create_app(&client, "teller").await;
     let mut container = main_of("teller:1");
     container.env.insert("COLOUR".to_owned(), "blue".to_owned());
-    container.secret_env.insert("PASSWORD".to_owned(), "password".to_owned());
+    container
+        .secret_env
+        .insert("PASSWORD".to_owned(), "password".to_owned());
     publish(&client, "teller", "1", container).await;
     let mut teller = spec("teller", "1");
     teller.selector = "line=a".to_owned();
     deploy(&client, "teller", &teller).await;
-    let has = |line: &str| devices[0].lines("teller.main").iter().any(|one| one == line);
+    let has = |line: &str| {
+        devices[0]
+            .lines("teller.main")
+            .iter()
+            .any(|one| one == line)
+    };
     devices[0].until("it has its secret", || has("PASSWORD=hunter2"));
     assert!(has("COLOUR=blue"));
     assert!(devices[1].container("teller.main").is_none());
@@ -235,9 +267,15 @@ async fn keep_secrets_and_read_logs(hub: &Hub, devices: &[Device; 3]) {
     assert!(answer.text.unwrap().contains("COLOUR=blue"));
 
     // Another value makes it anew.
-    client.set_secret("password", &value("correct horse")).await.unwrap();
+    client
+        .set_secret("password", &value("correct horse"))
+        .await
+        .unwrap();
     devices[0].until("it has the other one", || has("PASSWORD=correct horse"));
-    client.remove_deployment("teller", "not needed").await.unwrap();
+    client
+        .remove_deployment("teller", "not needed")
+        .await
+        .unwrap();
     devices[0].until("it goes", || devices[0].container("teller.main").is_none());
 }
 
@@ -260,7 +298,9 @@ async fn ask_and_overrule(hub: &Hub, devices: &[Device; 3]) {
     declare(&client, "careful", &careful).await;
     let id = roll_out(&client, "careful", Policy::default()).await;
     let says_no = |device: &thimble_hub_api::device::Device| {
-        reasons(device).iter().any(|reason| reason.contains("a job is running"))
+        reasons(device)
+            .iter()
+            .any(|reason| reason.contains("a job is running"))
     };
     until_device(&client, "one", "it says no", says_no).await;
     assert!(devices[0].runs("careful.main", "1"));

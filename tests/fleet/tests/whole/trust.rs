@@ -7,12 +7,15 @@ use thimble_tests_fleet::rig::operate::{
 };
 use thimble_tests_fleet::rig::{Device, Hub, HubSettings, Join, Proxy, Replay, WELL, port};
 
-/// Codes of the notes in a device's last report.
+/// The notes that a device sent last.
 fn notes(device: &thimble_hub_api::device::Device) -> Vec<String> {
     let status = device.status.as_ref();
     let notes = status.and_then(|status| status["report"]["notes"].as_array().cloned());
     let notes = notes.unwrap_or_default();
-    notes.iter().map(|note| note["code"].as_str().unwrap_or_default().to_owned()).collect()
+    notes
+        .iter()
+        .map(|note| note.as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +58,9 @@ async fn a_state_that_is_said_again_later_changes_nothing_and_is_noted() {
     client.hold("a", &hold).await.unwrap();
     device.until_fleet("it is held", |fleet| fleet.held_by_hub);
     until_device(&client, "a", "it notes what it did not take", |device| {
-        notes(device).iter().any(|code| code == "state-refused")
+        notes(device)
+            .iter()
+            .any(|note| note.contains("was taken already"))
     })
     .await;
     let said = proxy.replayed();
@@ -90,7 +95,9 @@ async fn a_device_that_is_revoked_runs_on_and_gets_nothing() {
     // Neither a restart nor its certificate lets it in again.
     lost.kill();
     lost.start();
-    lost.until_fleet("it is still refused", |fleet| fleet.link == FleetLink::Refused);
+    lost.until_fleet("it is still refused", |fleet| {
+        fleet.link == FleetLink::Refused
+    });
     assert!(lost.fleet().problem.is_some());
     lost.until_runs("app.main", "1");
 }

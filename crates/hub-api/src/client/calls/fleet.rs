@@ -86,8 +86,11 @@ impl Client {
     /// # Errors
     /// [`ClientError`](super::super::ClientError), as for every call.
     pub async fn respect_veto(&self, device: &str) -> Said<Device> {
-        self.json(Call::new(Method::DELETE, &["devices", device, "veto-override"]))
-            .await
+        self.json(Call::new(
+            Method::DELETE,
+            &["devices", device, "veto-override"],
+        ))
+        .await
     }
 
     /// Lets a pending device into the fleet.

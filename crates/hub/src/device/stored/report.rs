@@ -153,7 +153,11 @@ fn merge(report: &Report, kept: Option<&Report>) -> Report {
                 storage_bytes: usage.storage_bytes / STORAGE_STEP_BYTES * STORAGE_STEP_BYTES,
             })
             .or_else(|| kept.and_then(|kept| kept.usage)),
-        notes: Vec::new(),
+        // Those that came last stay: each comes once, and people read them later.
+        notes: match kept {
+            Some(kept) if report.notes.is_empty() => kept.notes.clone(),
+            _ => report.notes.clone(),
+        },
         logs: None,
     }
 }
