@@ -295,7 +295,7 @@ pub(super) const STEPS: &[Step] = &[
         says: "Whoever stands at the device sees the same.",
         at: At::Pump(0),
         command: &["agent", "status"],
-        expects: &["link: online", "line"],
+        expects: &["link: connected", "line"],
         ..NOTHING
     },
     Step {
@@ -351,7 +351,14 @@ pub(super) const STEPS: &[Step] = &[
             "--no-rollout",
             "--yes",
         ],
-        expects: &["audit in the hall", "no device changes"],
+        expects: &["pump-3", "is held until", "no device changes"],
+        ..NOTHING
+    },
+    Step {
+        title: "why it is held",
+        says: "Whoever wonders reads it at the device.",
+        command: &["fleet", "devices", "show", "pump-3"],
+        expects: &["audit in the hall"],
         ..NOTHING
     },
     Step {
