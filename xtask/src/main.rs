@@ -41,7 +41,8 @@ Everything around Thimble's code. Run from anywhere in the repository.
 
 Usage: cargo xtask <command>
 
-  demo                     build Thimble and the examples, run each, and show it
+  demo                     build Thimble, its hub and the examples, run each, and show it
+  demo fleet               only a hub, three devices, and a rollout that fails
   build                    build the program `thimble` as it is shipped
   test                     everything that must pass: tests, layers, bare, gen, smoke runs
   ci                       lint, sanitize and test
@@ -76,6 +77,8 @@ Usage: cargo xtask <command>
 Environment:
   CARGO_TARGET_DIR         where everything is built (default: target)
   WASI_SDK_PATH            a wasi-sdk to compile C guests with (default: /opt/wasi-sdk, then Debian's clang-19)
+  THIMBLE_PROGRAM, THIMBLE_HUB_PROGRAM
+                           programs that `demo` shows, instead of building them
   THIMBLE_RUST_TARGETS     `rustup` or `debian`: insist on one way to build for other targets
 ";
 
@@ -129,6 +132,17 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
             }
             firmware::replay(&workspace, &boards)?;
         }
+        "demo" => match arguments.subcommand()?.as_deref() {
+            None => {
+                no_more(arguments)?;
+                demo::run(&workspace)?;
+            }
+            Some("fleet") => {
+                no_more(arguments)?;
+                demo::run_fleet(&workspace)?;
+            }
+            Some(other) => bail!("`demo` knows `fleet`, and not `{other}`"),
+        },
         "guests" => {
             let names = free_arguments(arguments)?;
             guests::build(&workspace, &names, WithoutGo::Skip)?;
@@ -181,7 +195,6 @@ fn run_plain(command: &str, workspace: &Workspace) -> Result<ExitCode> {
         "layers" => layers::check(workspace)?,
         "sanitize" => sanitize::run(workspace)?,
         "build" => println!("{}", program::build(workspace)?.display()),
-        "demo" => demo::run(workspace)?,
         "lint" => {
             lint::run(workspace, &mut report);
             return Ok(report.finish());

@@ -4,10 +4,13 @@
 //! `steps`.
 
 mod client;
+mod fleet;
 mod gateway;
+mod server;
 mod service;
 mod steps;
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use self::fleet::Programs;
 use self::gateway::{Keys, Registry};
 use self::service::Daemon;
 use self::steps::{DATA, KEYS, PORT, REGISTRY, STEPS, Show, Step};
@@ -34,6 +38,33 @@ const ASK_WAIT: Duration = Duration::from_millis(500);
 /// How long it may take to be gone when it did not.
 const STOP_WAIT: Duration = Duration::from_secs(5);
 
+/// Builds what a fleet needs and shows it.
+pub(crate) fn run_fleet(workspace: &Workspace) -> Result<()> {
+    println!("Building the examples");
+    guests::build(workspace, &fleet::guests(), WithoutGo::Fail)?;
+    let programs = build_programs(workspace)?;
+    fleet::show(workspace, &programs, &workspace.target.join("demo/fleet"))?;
+    println!("\n── The fleet was shown ──");
+    Ok(())
+}
+
+/// Builds the programs as they are shipped.
+fn build_programs(workspace: &Workspace) -> Result<Programs> {
+    println!("\nBuilding thimble and its hub");
+    let thimble = match ready_made("THIMBLE_PROGRAM") {
+        Some(program) => program,
+        None => program::build(workspace)?,
+    };
+    let hub = fleet::build_hub(workspace)?;
+    Ok(Programs { thimble, hub })
+}
+
+/// A program that the environment names, so that it need not be built.
+fn ready_made(variable: &str) -> Option<PathBuf> {
+    let program = env::var_os(variable).filter(|path| !path.is_empty())?;
+    std::path::absolute(PathBuf::from(program)).ok()
+}
+
 /// Builds everything and shows every step.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     if !Metadata::of_members(workspace)?.has_member("thimble-cli") {
@@ -41,8 +72,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     }
     println!("Building the examples");
     let guests = guests::build(workspace, &[], WithoutGo::Skip)?;
-    println!("\nBuilding thimble");
-    let thimble = program::build(workspace)?;
+    let programs = build_programs(workspace)?;
     setup::prepare(workspace, Need::DEMO)?;
     let folder = workspace.target.join("demo");
     if folder.exists() {
@@ -53,12 +83,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let registry = Registry::start(&folder.join("registry"))?;
     let keys = Keys::make(&folder.join("keys"))?;
     keys.trust(&folder.join("gateway"), &registry.host())?;
-    let _daemon = Daemon::start(&thimble, &folder.join("desk"))?;
+    let _daemon = Daemon::start(&programs.thimble, &folder.join("desk"))?;
     let stage = Stage {
         workspace,
         folder,
         data,
-        thimble,
+        thimble: programs.thimble.clone(),
         registry,
         keys,
     };
@@ -75,11 +105,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             failures.push(step.title);
         }
     }
+    if let Err(error) = fleet::show(workspace, &programs, &stage.folder.join("fleet")) {
+        println!("error: {error:#}");
+        failures.push("a fleet");
+    }
     if !failures.is_empty() {
         bail!(
             "{} of {} steps failed: {}",
             failures.len(),
-            STEPS.len(),
+            STEPS.len() + 1,
             failures.join("; ")
         );
     }
@@ -165,9 +199,11 @@ impl Stage<'_> {
     }
 
     fn farewell(&self) {
-        println!("\n── All {} steps shown ──\n", STEPS.len());
-        for step in STEPS {
-            println!("  {}", step.title);
+        let titles: Vec<&str> = STEPS.iter().map(|step| step.title).collect();
+        let titles = [titles, fleet::titles().collect()].concat();
+        println!("\n── All {} steps shown ──\n", titles.len());
+        for title in titles {
+            println!("  {title}");
         }
         println!(
             "\nNext:\n  \
