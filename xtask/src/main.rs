@@ -8,6 +8,7 @@
 mod bare;
 mod demo;
 mod firmware;
+mod fleet;
 mod generate;
 mod guests;
 mod launch;
@@ -58,6 +59,8 @@ Usage: cargo xtask <command>
                            measure the engines on microcontrollers that QEMU plays
   bench device [--smoke] [--alone] [--board NAME] [FIGURE...]
                            measure whole devices that QEMU plays
+  bench fleet [--smoke] [--json] [FIGURE...]
+                           measure what a hub and its rollouts take
   firmware [--board NAME]  build the firmware that measures, into <target>/firmware
   firmware build [--board NAME]
                            build the firmware that devices run
@@ -104,6 +107,7 @@ fn run(mut arguments: Arguments) -> Result<ExitCode> {
                 Some((first, rest)) if first == "device" => {
                     firmware::measure_devices(&workspace, rest)?;
                 }
+                Some((first, rest)) if first == "fleet" => fleet::measure(&workspace, rest)?,
                 _ => launch::bench(&workspace, &arguments)?,
             }
         }

@@ -233,6 +233,9 @@ impl Store {
     }
 }
 
+/// Memory that the one writer of SQLite keeps pages in at most, as its pragma wants it: 64 MiB in KiB, and negative.
+const WRITER_CACHE: &str = "-65536";
+
 async fn open_sqlite(path: &str, options: Options) -> Result<Pools, Error> {
     let path = path.strip_prefix("//").unwrap_or(path);
     if path.is_empty() || path.contains(":memory:") {
@@ -254,7 +257,8 @@ async fn open_sqlite(path: &str, options: Options) -> Result<Pools, Error> {
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(options.wait.saturating_mul(3))
-        .connect_with(connect.clone())
+        // A rollout writes a hundred thousand rows at once, in several tables: what it touches stays in memory until its end.
+        .connect_with(connect.clone().pragma("cache_size", WRITER_CACHE))
         .await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(options.connections.max(2))

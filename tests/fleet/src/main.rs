@@ -6,7 +6,7 @@ use thimble_tests_fleet::load;
 const HELP: &str = "thimble-tests-fleet: a fleet under test
 
 USAGE
-  thimble-tests-fleet load [FIGURE…] [--json] [--connections N] [--devices N] [--seconds N]
+  thimble-tests-fleet load [FIGURE…] [--json] [--smoke] [--connections N] [--devices N] [--seconds N]
   thimble-tests-fleet node FOLDER     a node that `load` measures; ends when its input does
 
 FIGURES (all of them without one)
@@ -14,6 +14,9 @@ FIGURES (all of them without one)
   idle        memory of a connection whose poll waits
   enrolments  enrolments per second
   map         memory and start with many registered devices
+  plan        time of a rollout's plan for many devices
+
+--smoke makes everything tiny and asks for no budget: only to see that it runs.
 
 Node and generator are two processes on the same machine, and share its processors.
 ";

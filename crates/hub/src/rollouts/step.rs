@@ -1,15 +1,15 @@
 //! One step of a tenant's rollouts: read, plan, and keep each plan in one transaction.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::json;
 use thimble_hub_store::{
     Assignment as KeptAssignment, Audit, DeploymentId, DeviceId, Event, EventId, Id as _, Lease,
-    Read, Rollout, RolloutState, Scope, Store, TenantId, Write,
+    Read, Rollout, RolloutDevice, RolloutId, RolloutState, Scope, Store, TenantId, Write,
 };
 use thimble_rollout::plan::{Plan, Transition};
 use thimble_rollout::snapshot::{Attempt, Outcome, State};
-use thimble_rollout::{Standing, plan};
+use thimble_rollout::{Standing, UnixMs, plan};
 
 use super::attempt::Kept;
 use super::fleet::Fleet;
@@ -227,32 +227,21 @@ impl Step<'_> {
         made: &Plan,
     ) -> Result<(), RolloutError> {
         let at = super::moment(self.now_ms);
-        let taken = made
-            .assignments
-            .iter()
-            .filter_map(|one| Some((one, one.takes_over?)));
-        for (assignment, other) in taken {
-            let other = kept_rollout_id(other);
-            let device = kept_device_id(assignment.device);
-            let rows = write.all_rollout_devices(scope, other).await?;
-            let Some(mut row) = rows.into_iter().find(|row| row.device == device) else {
-                continue;
-            };
-            let Some(kept) = row.attempt.as_deref().and_then(Kept::parse) else {
-                continue;
-            };
-            let attempt = Attempt {
-                outcome: Outcome::Replaced { at },
-                ..kept.attempt()
-            };
-            let standing = Standing::Replaced { at };
-            row.attempt = Kept::of(&attempt, kept.manifest.clone())
-                .after(Some(&kept))
-                .text();
-            standing.word().clone_into(&mut row.status);
-            row.reason = standing.to_string();
-            row.updated_ms = self.now_ms;
-            write.put_rollout_devices(scope, &[row]).await?;
+        let mut taken: BTreeMap<RolloutId, BTreeSet<DeviceId>> = BTreeMap::new();
+        for assignment in &made.assignments {
+            if let Some(other) = assignment.takes_over {
+                let devices = taken.entry(kept_rollout_id(other)).or_default();
+                devices.insert(kept_device_id(assignment.device));
+            }
+        }
+        for (other, devices) in taken {
+            let mut rows = write.all_rollout_devices(scope, other).await?;
+            rows.retain(|row| devices.contains(&row.device));
+            let changed: Vec<RolloutDevice> = rows
+                .into_iter()
+                .filter_map(|row| replaced(row, at, self.now_ms))
+                .collect();
+            write.put_rollout_devices(scope, &changed).await?;
         }
         Ok(())
     }
@@ -359,6 +348,23 @@ impl Step<'_> {
             }
         }
     }
+}
+
+/// Returns the row of a device whose change another rollout replaced; none, if it has no change.
+fn replaced(mut row: RolloutDevice, at: UnixMs, now_ms: i64) -> Option<RolloutDevice> {
+    let kept = row.attempt.as_deref().and_then(Kept::parse)?;
+    let attempt = Attempt {
+        outcome: Outcome::Replaced { at },
+        ..kept.attempt()
+    };
+    let standing = Standing::Replaced { at };
+    row.attempt = Kept::of(&attempt, kept.manifest.clone())
+        .after(Some(&kept))
+        .text();
+    standing.word().clone_into(&mut row.status);
+    row.reason = standing.to_string();
+    row.updated_ms = now_ms;
+    Some(row)
 }
 
 /// An error with all that it comes from.

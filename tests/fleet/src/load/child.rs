@@ -22,21 +22,24 @@ pub(super) const CODE: &str = "load";
 /// Rows of one transaction.
 const ROWS: usize = 20_000;
 
-/// Runs a node in a folder until its input ends: `node FOLDER [--devices N]`.
+/// Runs a node in a folder until its input ends: `node FOLDER [--devices N] [--certificates N]`.
 ///
 /// # Errors
 /// The node does not start.
 pub fn node(mut arguments: pico_args::Arguments) -> Result<()> {
     let devices: usize = arguments.opt_value_from_str("--devices")?.unwrap_or(0);
+    let certificates: usize = arguments
+        .opt_value_from_str("--certificates")?
+        .unwrap_or(devices);
     let folder: PathBuf = arguments.free_from_str()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
-    runtime.block_on(serve(&folder, devices))
+    runtime.block_on(serve(&folder, devices, certificates))
 }
 
-async fn serve(folder: &Path, devices: usize) -> Result<()> {
+async fn serve(folder: &Path, devices: usize, certificates: usize) -> Result<()> {
     let mut start = Start::in_folder(folder);
     start.settings.connections_per_address_max = u32::MAX;
     start.settings.handshakes_per_address_max = u32::MAX;
@@ -54,7 +57,7 @@ async fn serve(folder: &Path, devices: usize) -> Result<()> {
         "after_kib": process::resident_kib(std::process::id())?,
     });
     if devices > 0 {
-        register(&node, folder, devices).await?;
+        register(&node, folder, devices, certificates).await?;
     }
     let mut output = std::io::stdout();
     writeln!(output, "{told}")?;
@@ -73,8 +76,8 @@ async fn serve(folder: &Path, devices: usize) -> Result<()> {
     Ok(())
 }
 
-/// Registers devices with a state and a certificate each, all of one key, and tells of them in a file.
-async fn register(node: &Node, folder: &Path, count: usize) -> Result<()> {
+/// Registers devices with a state each, and the first of them with a certificate, all of one key; tells of these in a file.
+async fn register(node: &Node, folder: &Path, count: usize, certificates: usize) -> Result<()> {
     let tenant = node.tenant("load").await?;
     node.claim_code(tenant, CODE, 10_000_000).await?;
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
@@ -85,6 +88,7 @@ async fn register(node: &Node, folder: &Path, count: usize) -> Result<()> {
     let scope = Scope::authenticated(tenant);
     let lifetime = Lifetime::from_now(now(), 86_400);
     let ids: Vec<DeviceId> = (0..count).map(|_| DeviceId::fresh()).collect();
+    let mut certificates = 0..certificates;
     for ids in ids.chunks(ROWS) {
         let rows: Vec<Device> = ids.iter().map(|id| row(*id, tenant)).collect();
         let mut write = node.store.write().await?;
@@ -96,7 +100,7 @@ async fn register(node: &Node, folder: &Path, count: usize) -> Result<()> {
             .map(|id| empty_state(thimble_protocol::DeviceId(id.bytes()), 1));
         let states: Vec<_> = states.collect();
         node.publish(tenant, &states).await?;
-        for state in &states {
+        for (state, _) in states.iter().zip(certificates.by_ref()) {
             let identity = DeviceIdentity {
                 tenant: authority::TenantId(tenant.bytes()),
                 device: state.device,
@@ -156,14 +160,23 @@ pub(super) struct Started {
 }
 
 impl Started {
-    /// Starts a node with so many devices more.
+    /// Starts a node with so many devices more, each with a certificate.
     ///
     /// # Errors
     /// It does not start.
     pub(super) fn new(folder: &Path, devices: usize) -> Result<Self> {
+        Self::with(folder, devices, devices)
+    }
+
+    /// Starts a node with so many devices more, the first of them with a certificate.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(super) fn with(folder: &Path, devices: usize, certificates: usize) -> Result<Self> {
         let mut process = Command::new(std::env::current_exe()?)
             .arg("node")
             .args(["--devices", &devices.to_string()])
+            .args(["--certificates", &certificates.to_string()])
             .arg(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
