@@ -52,6 +52,7 @@ complete -c thimble -n "__fish_thimble_needs_command" -f -a "device" -d 'Show th
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "bus" -d 'Publish and receive messages'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "inspect" -d 'Show what a container, an image or a module is: its state and configuration, signatures, imports, exports, memory, and the grants it will need'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "agent" -d 'Show and steer the device as one of a fleet'
+complete -c thimble -n "__fish_thimble_needs_command" -f -a "fleet" -d 'What can be done with a fleet'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "daemon" -d 'Run the daemon: it keeps containers in the state that was declared'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "build" -d 'Build an image from a thimble.yaml, from Ocre\'s build.yaml, or straight from a .wasm file'
 complete -c thimble -n "__fish_thimble_needs_command" -f -a "push" -d 'Send an image, and its signatures, to its registry'
@@ -528,6 +529,268 @@ complete -c thimble -n "__fish_thimble_using_subcommand agent; and __fish_seen_s
 complete -c thimble -n "__fish_thimble_using_subcommand agent; and __fish_seen_subcommand_from release" -s V -l version -d 'Print version'
 complete -c thimble -n "__fish_thimble_using_subcommand agent; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
 complete -c thimble -n "__fish_thimble_using_subcommand agent; and __fish_seen_subcommand_from import" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "login" -d 'Sign in at a hub, and keep the token'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "logout" -d 'End the token and forget it'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "whoami" -d 'Show who the hub takes you for, and what you may do'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "status" -d 'Show the fleet in numbers'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "devices" -d 'List devices, and operate them'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "enrol" -d 'Bring devices to the fleet'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "apps" -d 'List apps, and publish versions of them'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "deploy" -d 'Say which devices run which version of an app, and bring it to them'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "deployments" -d 'List deployments, show or remove them'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "rollout" -d 'Show rollouts and steer them'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "logs" -d 'Show what a container of a device wrote'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "apply" -d 'Bring what files declare into force'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "diff" -d 'Show what `apply` would do; the exit code is 2 if something is different'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "export" -d 'Write what the hub has as the files that `apply` takes'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "simulate" -d 'Show who would get what, when, and why not; nothing changes'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "secrets" -d 'Keep values that are written and never read back'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "tokens" -d 'List, make and end tokens'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "users" -d 'List users, make them and say what they may do'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "tenants" -d 'List tenants and make them'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "webhooks" -d 'Say whom the hub tells what happens'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and not __fish_seen_subcommand_from login logout whoami status devices enrol apps deploy deployments rollout logs apply diff export simulate secrets tokens users tenants webhooks audit" -f -a "audit" -d 'Show who changed what and why, and check that'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from login" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from login" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from login" -l user -d 'Sign in with a password, which is asked for, or read from standard input if that is no terminal' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from login" -l password-file -d 'Read the password from a file instead' -r -F
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from login" -l oidc -d 'Sign in with a browser at an OpenID provider, as the hub\'s settings name it' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from login" -l token-file -d 'Use a token that somebody made; `-` reads it from standard input' -r -F
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from login" -l ca -d 'A PEM file of the authorities that the hub\'s certificate comes from [default: the system\'s]' -r -F
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from login" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from login" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from login" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from login" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from logout" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from logout" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from logout" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from logout" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from whoami" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from whoami" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from whoami" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from whoami" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from whoami" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from whoami" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from status" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from status" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from status" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from status" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from status" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -s l -l selector -d 'Only devices with such labels' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -l state -d 'Only devices in this state' -r -f -a "pending\t'Somebody has to approve it'
+active\t'It is one of the fleet'
+revoked\t'It is not trusted any more'
+retired\t'It was taken out of service'"
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -l model -d 'Only devices of this hardware type' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -l text -d 'Only devices whose name or serial number contains this' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -l out-of-date -d 'Only devices that do not have yet what they are to have'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -s q -l quiet -d 'Show names alone, for other commands'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -s w -l watch -d 'Show them again whenever something is different'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -f -a "ls" -d 'List devices; the same without a word'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -f -a "show" -d 'Show what a device is, has and reports'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -f -a "label" -d 'Set labels (NAME=VALUE) and remove labels (NAME-)'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -f -a "rename" -d 'Give a device another name'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -f -a "hold" -d 'Let nothing change on devices'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -f -a "release" -d 'Take holds back'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -f -a "window" -d 'Say when changes may begin on devices'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -f -a "override-veto" -d 'Let changes go on although running apps say no'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -f -a "respect-veto" -d 'Let running apps say no again'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -f -a "approve" -d 'Let pending devices into the fleet'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -f -a "reject" -d 'Do not let pending devices into the fleet'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -f -a "revoke" -d 'Trust devices no more: their certificates are refused from now on'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from devices" -f -a "retire" -d 'Take devices out of service'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from enrol" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from enrol" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from enrol" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from enrol" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from enrol" -f -a "code" -d 'Make a code with which devices enrol by themselves, and show what to write into their settings'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from enrol" -f -a "codes" -d 'List claim codes'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from enrol" -f -a "rm" -d 'End a claim code; devices that came with it stay'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from enrol" -f -a "csv" -d 'Name devices before they come: a CSV with the columns serial and, as wanted, model, name, labels and code'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from enrol" -f -a "pending" -d 'List devices that wait for approval, with the fingerprints that are to be compared'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from enrol" -f -a "approve" -d 'Let pending devices into the fleet'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from enrol" -f -a "reject" -d 'Do not let pending devices into the fleet'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apps" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apps" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apps" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apps" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apps" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apps" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apps" -f -a "ls" -d 'List apps; the same without a word'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apps" -f -a "show" -d 'Show the versions of an app, or what a version consists of'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apps" -f -a "publish" -d 'Publish a version of an app: its images go to the hub\'s registry'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apps" -f -a "rm" -d 'Remove an app that nothing deploys'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l app -d 'The app [default: what the deployment has]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l version -d 'The app\'s version [default: what the deployment has]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -s l -l selector -d 'Which devices, by labels: `line=1, site in (a, b), !canary`; \'\' means all' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l priority -d 'Of two deployments of one app on a device, the greater priority wins' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -s e -l env -d 'Set an environment variable in all containers, or in one' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l secret-env -d 'Set an environment variable to the value of a secret' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l after -d 'A deployment that must be installed first' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l consent -d 'Time that the running app has to say yes to being replaced; 0 does not ask it' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l probation -d 'Time that new containers must run in health before they are kept' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l hub-within -d 'Time within which the hub must have been reached while on probation; 0 does not ask for it' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l wave -d 'A wave: a number of devices (3), a part of all (25%), those with labels (canary=yes), or both (3@line=1). Whoever is in none comes in a last one; without waves all are one' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l soak -d 'Time that is waited after each wave' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l at-once -d 'Devices of a wave that are updated at once' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l errors -d 'Devices of a wave that may fail: a number, or a part of those that began (5%)' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l success -d 'The part of a wave that must have succeeded before the next begins [default: 100]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l approval -d 'People who have to approve each wave but the first: 1 or 2' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l budget -d 'Devices that may be down or updating at once for each value of a label: line=1' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l rate -d 'Devices that begin per minute at most' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l device-timeout -d 'Time that a device may take before it counts as failed' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l deadline -d 'When the rollout ends by itself: a time from now on, or a moment in RFC 3339' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l on-error -d 'What is done when too many failed' -r -f -a "pause\t'No more devices begin until somebody decides'
+roll-back\t'Those that began go back'"
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l policy -d 'All of this from a file instead (YAML), with what is particular to each wave' -r -F
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l no-rollout -d 'Only keep what was said; no device changes until a rollout is begun'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -s y -l yes -d 'Do not ask'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deploy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deployments" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deployments" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deployments" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deployments" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deployments" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deployments" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deployments" -f -a "ls" -d 'List deployments; the same without a word'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deployments" -f -a "show" -d 'Show what a deployment is to be, and where it is'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deployments" -f -a "revisions" -d 'List the revisions of a deployment'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from deployments" -f -a "rm" -d 'Remove a deployment from its devices'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from rollout" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from rollout" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from rollout" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from rollout" -s a -l all -d 'Also those that are over'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from rollout" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from rollout" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from rollout" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from rollout" -f -a "ls" -d 'List rollouts, newest first; the same without a word'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from rollout" -f -a "status" -d 'Show how a rollout goes: each wave, and why devices are where they are'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from rollout" -f -a "start" -d 'Begin to bring a deployment\'s revision to its devices'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from rollout" -f -a "approve" -d 'Let the next wave begin'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from rollout" -f -a "pause" -d 'Let no more devices begin'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from rollout" -f -a "resume" -d 'Let it go on'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from rollout" -f -a "abort" -d 'Give it up; devices that began finish'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from rollout" -f -a "rollback" -d 'Bring its devices back to what they had'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from logs" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from logs" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from logs" -s n -l lines -d 'Lines from the end, 1 to 1000' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from logs" -l wait -d 'How long the device is waited for' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from logs" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Go on with what it writes from now on'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from logs" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from logs" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from logs" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apply" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apply" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apply" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apply" -s f -l file -d 'A file, or a folder whose .yaml and .yml files count, also those in folders below' -r -F
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apply" -l dry-run -d 'Only tell what would be done'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apply" -l prune -d 'Remove deployments, webhooks and apps that no file declares'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apply" -s y -l yes -d 'Do not ask'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apply" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from apply" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from diff" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from diff" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from diff" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from diff" -s f -l file -d 'A file, or a folder whose .yaml and .yml files count, also those in folders below' -r -F
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from diff" -l prune -d 'Also tell which deployments, webhooks and apps no file declares'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from diff" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from diff" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from export" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from export" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from export" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from export" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -s f -l file -d 'A file with a document of the kind `deployment`; the hub need not have it' -r -F
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l wave -d 'A wave: a number of devices (3), a part of all (25%), those with labels (canary=yes), or both (3@line=1). Whoever is in none comes in a last one; without waves all are one' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l soak -d 'Time that is waited after each wave' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l at-once -d 'Devices of a wave that are updated at once' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l errors -d 'Devices of a wave that may fail: a number, or a part of those that began (5%)' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l success -d 'The part of a wave that must have succeeded before the next begins [default: 100]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l approval -d 'People who have to approve each wave but the first: 1 or 2' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l budget -d 'Devices that may be down or updating at once for each value of a label: line=1' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l rate -d 'Devices that begin per minute at most' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l device-timeout -d 'Time that a device may take before it counts as failed' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l deadline -d 'When the rollout ends by itself: a time from now on, or a moment in RFC 3339' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l on-error -d 'What is done when too many failed' -r -f -a "pause\t'No more devices begin until somebody decides'
+roll-back\t'Those that began go back'"
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l policy -d 'All of this from a file instead (YAML), with what is particular to each wave' -r -F
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from simulate" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from secrets" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from secrets" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from secrets" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from secrets" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from secrets" -f -a "ls" -d 'List secrets, without their values'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from secrets" -f -a "set" -d 'Give a secret a value: from a file, from standard input, or asked for; never from the command line'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from secrets" -f -a "rm" -d 'Remove a secret that nothing uses'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from tokens" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from tokens" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from tokens" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from tokens" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from tokens" -f -a "ls" -d 'List tokens: yours, or those of all users for an admin'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from tokens" -f -a "create" -d 'Make a token for a program; it is shown once'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from tokens" -f -a "rm" -d 'End a token'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from users" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from users" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from users" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from users" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from users" -f -a "ls" -d 'List users'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from users" -f -a "create" -d 'Make a user'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from users" -f -a "roles" -d 'Say what a user may do, all of it'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from users" -f -a "password" -d 'Give a user another password, which ends their sessions'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from users" -f -a "disable" -d 'Keep a user from signing in'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from users" -f -a "enable" -d 'Let a user sign in again'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from users" -f -a "rm" -d 'Remove a user with their tokens'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from tenants" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from tenants" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from tenants" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from tenants" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from tenants" -f -a "ls" -d 'List the tenants that you can ask for'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from tenants" -f -a "create" -d 'Make a tenant below the one that is asked for'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from webhooks" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from webhooks" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from webhooks" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from webhooks" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from webhooks" -f -a "ls" -d 'List webhooks'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from webhooks" -f -a "create" -d 'Make a webhook; its secret is read from a file, from standard input, or asked for'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from webhooks" -f -a "disable" -d 'Tell it nothing'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from webhooks" -f -a "enable" -d 'Tell it what happens again'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from webhooks" -f -a "rm" -d 'Remove it'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from audit" -l hub -d 'The hub [default: the one of the last login]' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from audit" -l tenant -d 'Another tenant than the login\'s own: its name or id' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from audit" -l about -d 'Only changes of such things: device/pump-3, or deployment' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from audit" -l by -d 'Only changes by whoever has this in their name' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from audit" -s n -l lines -d 'Entries from the end' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from audit" -l format -d 'Write a line of this form for each, of the fields that --json has: \'{{ name }} {{ state }}\'' -r
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from audit" -l json -d 'Write JSON to standard output'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from audit" -s h -l help -d 'Print help'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from audit" -s V -l version -d 'Print version'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from audit" -f -a "ls" -d 'List changes; the same without a word'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Check that no entry was changed or removed; the exit code tells'
+complete -c thimble -n "__fish_thimble_using_subcommand fleet; and __fish_seen_subcommand_from audit" -f -a "export" -d 'Write all entries to standard output, as lines of JSON'
 complete -c thimble -n "__fish_thimble_using_subcommand daemon" -l engine -d 'What executes the WebAssembly' -r -f -a "wasmtime\t'Native code, compiled once and cached'
 wasmi\t'A portable interpreter: nothing is compiled or cached'
 inplace\t'The interpreter of microcontrollers, which runs a module\'s own bytes in the least memory; without SIMD'"
