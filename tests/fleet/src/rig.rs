@@ -5,7 +5,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
+    clippy::missing_panics_doc,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "everything here runs inside a test and may stop at the first surprise"

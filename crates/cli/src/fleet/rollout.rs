@@ -34,7 +34,6 @@ pub(super) struct RolloutArguments {
 
 #[derive(Subcommand)]
 #[command(defer = true)]
-#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 enum RolloutCommand {
     /// List rollouts, newest first; the same without a word.
     Ls(ListArguments),

@@ -96,9 +96,8 @@ fn careful() -> Policy {
 fn device(number: u32) -> Result<Device> {
     let [.., b2, b1, b0] = number.to_be_bytes();
     let mut id = [0; 16];
-    if let [.., i2, i1, i0] = &mut id {
-        (*i2, *i1, *i0) = (b2, b1, b0);
-    }
+    let [.., i2, i1, i0] = &mut id;
+    (*i2, *i1, *i0) = (b2, b1, b0);
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     let model = ["a", "b"][usize::from(number % 2 == 1)];
     let labels = Labels::new([
