@@ -22,7 +22,7 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// What something may take that has to happen by itself: a device calls its hub, a rollout takes its waves.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Time between two looks at it.
 const LOOK: Duration = Duration::from_millis(500);
 

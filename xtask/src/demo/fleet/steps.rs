@@ -151,9 +151,9 @@ pub(super) const STEPS: &[Step] = &[
         command: &["fleet", "devices"],
         show: Show::Becomes,
         expects: &[
-            "pump-1 edge-1",
-            "pump-2 edge-1",
-            "pump-3 edge-1",
+            "pump-1 edge-1 healthy",
+            "pump-2 edge-1 healthy",
+            "pump-3 edge-1 healthy",
             "3 devices",
         ],
         ..NOTHING
