@@ -107,9 +107,6 @@ pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
 
 fn release(workspace: &Workspace, what: &[&str]) -> Command {
     let mut command = workspace.cargo("run");
-    command
-        .args(["--quiet", "--release"])
-        .args(what)
-        .arg("--");
+    command.args(["--quiet", "--release"]).args(what).arg("--");
     command
 }

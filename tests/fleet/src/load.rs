@@ -118,7 +118,9 @@ pub fn run(mut arguments: pico_args::Arguments) -> Result<()> {
         match outcomes {
             Ok(mut outcomes) => {
                 if is_smoke {
-                    outcomes.iter_mut().for_each(|outcome| outcome.budget = None);
+                    outcomes
+                        .iter_mut()
+                        .for_each(|outcome| outcome.budget = None);
                 }
                 missed += print((name, about), &outcomes, &budgets, is_json)?;
             }
