@@ -7,6 +7,7 @@ use thimble_runtime::module::Module;
 
 use super::device::Device;
 use super::groups::GROUPS;
+use super::life_cycle;
 use super::on_every_engine;
 use crate::command::guest;
 
@@ -35,6 +36,8 @@ fn every_call_succeeds_in_some_guest(device: &Device) {
     for (_, group) in GROUPS {
         group(device);
     }
+    // Nobody can answer who was not asked.
+    life_cycle::a_guest_that_wants_to_be_asked_answers(device);
     let missing: Vec<_> = calls::all()
         .filter(|spec| !device.succeeded.has(spec))
         .map(|spec| format!("{}.{}", spec.module, spec.name))

@@ -81,6 +81,11 @@ impl Observer for Told {
             Trace::Health { status, message } => format!("health {status:?} {message}"),
             Trace::LimitReached { limit } => format!("limit {limit}"),
             Trace::MemoryRefused { .. } => "limit memory".to_owned(),
+            Trace::UpdateAnswered {
+                question,
+                is_allowed,
+                reason,
+            } => format!("update {question} {is_allowed} {reason}"),
             other => format!("{other:?}"),
         };
         self.0.lock().unwrap().push(text);
@@ -219,6 +224,11 @@ impl Device {
         let (end, output) = self.run(setup);
         assert_eq!(end, End::Exited(0), "{name}:\n{output}");
         assert!(output.ends_with(&last_line(name)), "{name}:\n{output}");
+        self.told()
+    }
+
+    /// What the operator was told until now.
+    pub(super) fn told(&self) -> Vec<String> {
         self.told.0.lock().unwrap().clone()
     }
 }

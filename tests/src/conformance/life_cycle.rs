@@ -4,7 +4,7 @@ use std::io::{PipeWriter, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use thimble_runtime::kernel::State;
+use thimble_runtime::kernel::{Asked, State};
 use thimble_runtime::record::End;
 
 use super::device::{Device, Setup, Started};
@@ -20,6 +20,7 @@ on_every_engine! {
     pause_holds_a_busy_guest pause_holds_a_wait_that_is_over
     a_held_guest_is_ended_like_any_other
     a_guest_that_hears_of_a_stop_chooses_its_end
+    a_guest_that_wants_to_be_asked_answers
 }
 
 /// A guest that waits in this mode, and the other end of its standard input.
@@ -180,4 +181,29 @@ fn a_guest_that_hears_of_a_stop_chooses_its_end(device: &Device) {
         assert_eq!(ended(device, &started), expected, "{mode}");
         assert_eq!(started.output.text(), output, "{mode}");
     }
+}
+
+pub(super) fn a_guest_that_wants_to_be_asked_answers(device: &Device) {
+    let mut setup = Setup::new("stops", &[]);
+    setup.config.args.push("vetoes".to_owned());
+    let started = device.start(setup);
+    until_ready(device, &started);
+    let time = Duration::from_secs(60);
+    let asked = device.machine.ask_update(started.id, 7, time).unwrap();
+    assert_eq!(asked, Asked::Asked);
+    assert_eq!(
+        ended(device, &started),
+        End::Exited(6),
+        "{}",
+        started.output.text()
+    );
+    assert_eq!(started.output.text(), "ready\ntold\n");
+    assert!(
+        device
+            .told()
+            .iter()
+            .any(|told| told == "update 7 false busy"),
+        "{:?}",
+        device.told()
+    );
 }
