@@ -2998,7 +2998,7 @@ _thimble() {
             return 0
             ;;
         thimble__subcmd__fleet__subcmd__enrol__subcmd__code)
-            opts="-q -h -V --hub --tenant --uses --lifetime --label --name --device-url --quiet --json --format --help --version"
+            opts="-q -h -V --hub --tenant --uses --lifetime --label --name --device-url --ca-out --quiet --json --format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3029,6 +3029,10 @@ _thimble() {
                     return 0
                     ;;
                 --device-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-out)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
