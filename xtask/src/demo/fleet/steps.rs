@@ -151,9 +151,9 @@ pub(super) const STEPS: &[Step] = &[
         command: &["fleet", "devices"],
         show: Show::Becomes,
         expects: &[
-            "pump-1 edge-1 healthy",
-            "pump-2 edge-1 healthy",
-            "pump-3 edge-1 healthy",
+            "pump-1 edge-1 active",
+            "pump-2 edge-1 active",
+            "pump-3 edge-1 active",
             "3 devices",
         ],
         ..NOTHING
