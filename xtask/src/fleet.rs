@@ -95,16 +95,6 @@ pub(crate) fn measure(workspace: &Workspace, arguments: &[OsString]) -> Result<(
     results.into_iter().collect()
 }
 
-/// A tiny run of what the tests have just built.
-pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
-    let wish = Wish::all(vec!["--smoke"]);
-    let debug = workspace.target.join("debug");
-    let mut load = Command::new(debug.join(LOAD));
-    process::run(load.arg("load").args(&wish.options).args(&wish.load))?;
-    let mut rollout = Command::new(debug.join("examples").join(ROLLOUT_EXAMPLE));
-    process::run(rollout.args(&wish.options))
-}
-
 fn release(workspace: &Workspace, what: &[&str]) -> Command {
     let mut command = workspace.cargo("run");
     command.args(["--quiet", "--release"]).args(what).arg("--");

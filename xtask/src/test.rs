@@ -7,7 +7,6 @@ use anyhow::{Context, Result, bail};
 
 use crate::bare;
 use crate::firmware;
-use crate::fleet;
 use crate::generate;
 use crate::guests::{self, WithoutGo};
 use crate::launch;
@@ -46,7 +45,6 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
     });
     if is_built {
         report.step("smoke", || launch::smoke(workspace));
-        report.step("bench fleet", || fleet::smoke(workspace));
     }
 }
 

@@ -207,6 +207,8 @@ pub(super) const STEPS: &[Step] = &[
             "line=1",
             "--wave",
             "canary=yes",
+            "--hub-within",
+            "0s",
             "--probation",
             "2s",
             "--yes",
