@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use base64ct::{Base64, Encoding as _};
 use thimble_hub_api::enrolment::{
     ClaimCode as CodeView, DeviceEntrance, Imported, IssuedClaimCode, NewClaimCode,
 };
@@ -70,31 +69,13 @@ async fn entrance(
                 .device_authority(now)
                 .await
                 .map_err(|error| Fault::new(ProblemKind::HubFault, error))?;
-            Some(pem(authority.root()))
+            Some(authority.root_pem())
         }
     };
     Ok(Json(DeviceEntrance {
         url: settings.url(),
         authority,
     }))
-}
-
-/// A certificate as text (RFC 7468).
-fn pem(certificate: &[u8]) -> String {
-    let text = Base64::encode_string(certificate);
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-    let mut rest = text.as_str();
-    while let Some((line, more)) = rest.split_at_checked(64) {
-        pem.push_str(line);
-        pem.push('\n');
-        rest = more;
-    }
-    if !rest.is_empty() {
-        pem.push_str(rest);
-        pem.push('\n');
-    }
-    pem.push_str("-----END CERTIFICATE-----\n");
-    pem
 }
 
 /// Lists claim codes that were not taken back.

@@ -7,6 +7,7 @@
 use core::fmt;
 use core::time::Duration;
 
+use base64ct::{Base64, Encoding as _};
 use rcgen::{
     CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, KeyUsagePurpose, SanType,
     SerialNumber,
@@ -148,6 +149,22 @@ impl DeviceAuthority {
     #[must_use]
     pub fn root(&self) -> &CertificateDer<'static> {
         &self.root
+    }
+
+    /// The root's certificate as text (RFC 7468): what devices are given as `ca`.
+    #[must_use]
+    pub fn root_pem(&self) -> String {
+        let text = Base64::encode_string(&self.root);
+        let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            // Base64 is ASCII: every place is between two characters.
+            let (line, others) = rest.split_at(rest.len().min(64));
+            pem.push_str(line);
+            pem.push('\n');
+            rest = others;
+        }
+        pem + "-----END CERTIFICATE-----\n"
     }
 
     /// The certificates that devices' certificates are checked with.

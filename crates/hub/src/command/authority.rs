@@ -13,23 +13,7 @@ pub(super) fn run(settings: Settings) -> Result<()> {
         let authority = hub.vault.device_authority(now).await;
         hub.store.close().await;
         let authority = authority.context("the authority of devices cannot be had")?;
-        print!("{}", pem(authority.root()));
+        print!("{}", authority.root_pem());
         Ok(())
     })
-}
-
-/// A certificate as RFC 7468 writes it.
-fn pem(der: &[u8]) -> String {
-    use base64ct::Encoding as _;
-    let text = base64ct::Base64::encode_string(der);
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-    let mut rest = text.as_str();
-    while !rest.is_empty() {
-        // Base64 is ASCII: every place is between two characters.
-        let (line, others) = rest.split_at(rest.len().min(64));
-        pem.push_str(line);
-        pem.push('\n');
-        rest = others;
-    }
-    pem + "-----END CERTIFICATE-----\n"
 }
