@@ -207,8 +207,6 @@ pub(super) const STEPS: &[Step] = &[
             "line=1",
             "--wave",
             "canary=yes",
-            "--hub-within",
-            "0s",
             "--probation",
             "2s",
             "--yes",
@@ -229,7 +227,7 @@ pub(super) const STEPS: &[Step] = &[
         at: At::Pump(1),
         command: &["ps"],
         show: Show::Becomes,
-        expects: &["line.meter", "line.reader", "running"],
+        expects: &["line.meter", "line.reader", "Up "],
         ..NOTHING
     },
     Step {
@@ -306,7 +304,7 @@ pub(super) const STEPS: &[Step] = &[
         at: At::Pump(0),
         command: &["ps"],
         show: Show::Becomes,
-        expects: &["line.reader", "reader:1", "running"],
+        expects: &["line.reader", "reader:1", "Up "],
         ..NOTHING
     },
     Step {
