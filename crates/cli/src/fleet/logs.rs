@@ -62,9 +62,15 @@ pub(super) fn logs(arguments: &LogsArguments, session: &Session) -> Result<(), F
         } else if !arguments.follow || !new.is_empty() {
             let answer = LogAnswer {
                 text: Some(new.to_owned()),
-                ..answer
+                ..answer.clone()
             };
             output.item(&answer, String::new)?;
+        }
+        if let Some(error) = &answer.error {
+            return Err(Failure::device(
+                "reading the device's log",
+                format_args!("{}: {error}", printable(&arguments.device)),
+            ));
         }
         if !arguments.follow {
             return Ok(());

@@ -20,6 +20,7 @@ use super::publication::Publication;
 use super::reply::{Answer, Fault, Tagged};
 use super::request::{Declared, Named, Nothing, reason};
 use crate::hub::Hub;
+use crate::model::LogsTold;
 use crate::model::{device as model, names, timestamp};
 
 /// Lines of one request at most.
@@ -288,12 +289,12 @@ async fn logs(
 }
 
 fn answer(request: LogRequest) -> LogAnswer {
+    let told = request.answer.as_deref().map(LogsTold::read);
     LogAnswer {
         id: request.id.to_string(),
         container: request.container,
-        text: request
-            .answer
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        text: told.as_ref().map(LogsTold::text),
+        error: told.and_then(|told| told.error),
         requested_at: timestamp(request.created_ms),
         answered_at: request.answered_ms.map(timestamp),
     }

@@ -61,10 +61,7 @@ async fn view(read: &mut Read, scope: &Scope, rollout: Rollout) -> Answer<Rollou
         .await?
         .into_iter()
         .collect();
-    let author = rollout
-        .memory
-        .get("author")
-        .and_then(|author| author.as_str());
+    let author = rollout.memory.get("actor").and_then(|actor| actor.as_str());
     Ok(RolloutView {
         id: rollout.id.to_string(),
         deployment: rollout.deployment.to_string(),

@@ -280,14 +280,14 @@ pub(super) const STEPS: &[Step] = &[
         says: "It went back by itself, without asking anybody; the rollout pauses, and the others never began.",
         command: &["fleet", "rollout", "status", "line-1", "--watch"],
         show: Show::Watch,
-        expects: &["state: paused", "rolled-back"],
+        expects: &["state: paused", "failed", "integer divide by zero"],
         ..NOTHING
     },
     Step {
         title: "why it paused",
         says: "Device by device, with the reasons that they reported.",
         command: &["fleet", "rollout", "status", "line-1", "--devices"],
-        expects: &["state: paused", "reason:", "pump-1 1 rolled-back"],
+        expects: &["state: paused", "pump-1 1 failed", "integer divide by zero"],
         ..NOTHING
     },
     Step {

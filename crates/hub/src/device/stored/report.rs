@@ -11,6 +11,7 @@ use thimble_protocol::{Capabilities, Report, ReportReply, UnixSeconds};
 use super::{StoredFleet, TRIES, device_id, ms, scope, unhex};
 use crate::authority::DeviceIdentity;
 use crate::device::fleet::{FleetError, Reported};
+use crate::model::LogsTold;
 
 /// Requests for log lines that one answer tells of.
 const REQUESTS_MAX: u32 = 16;
@@ -277,8 +278,7 @@ async fn keep_logs(
         return Ok(());
     };
     request.answered_ms = Some(ms(now));
-    let told = json!({ "lines": answer.lines, "error": answer.error });
-    request.answer = Some(told.to_string().into_bytes());
+    request.answer = Some(LogsTold::from(answer).kept());
     let audit = Audit::new(
         ms(now),
         format!("device:{device}"),
