@@ -93,14 +93,25 @@ pub(crate) struct Device {
     pub(crate) is_clock_known: bool,
     pub(crate) flights: Vec<(u32, Exchange)>,
     flight: u32,
+    /// When the exchange that began last is over, or at least known to go on.
+    pub(crate) lands_ms: u64,
     pub(crate) answers: VecDeque<Answer>,
     pub(crate) wake_ms: u64,
     /// The question that nobody answers.
     pub(crate) asked: Option<usize>,
     is_restart_due: bool,
 
+    /// The last answer was that it has what it is to have.
+    pub(crate) is_unchanged: bool,
+    /// It sleeps through polls that change nothing.
+    pub(crate) is_asleep: bool,
+
     // The world around it.
     pub(crate) is_linked: bool,
+    /// Nothing links it before.
+    pub(crate) away_until_ms: u64,
+    /// The connection on which its poll waits is forgotten.
+    pub(crate) is_rebound: bool,
     pub(crate) veto_until_ms: u64,
     pub(crate) fetched_wrong: Vec<Digest>,
     pub(crate) cut_at: Option<Phase>,
@@ -185,11 +196,16 @@ impl Device {
             is_clock_known: true,
             flights: Vec::new(),
             flight: 0,
+            lands_ms: 0,
             answers: VecDeque::from([Answer::Tick]),
             wake_ms: u64::MAX,
             asked: None,
             is_restart_due: false,
+            is_unchanged: false,
+            is_asleep: false,
             is_linked: true,
+            away_until_ms: 0,
+            is_rebound: false,
             veto_until_ms: 0,
             fetched_wrong: Vec::new(),
             cut_at: None,
@@ -211,12 +227,20 @@ impl Device {
         }
     }
 
+    /// Milliseconds between two polls that change nothing, and those that one waits at the hub.
+    pub(crate) fn pause_ms(&self) -> (u64, u64) {
+        let Settings { poll_s, wait_s, .. } = &self.session_settings;
+        (u64::from(*poll_s) * 1000, u64::from(*wait_s) * 1000)
+    }
+
     /// When one of its times is, for everybody.
     pub(crate) const fn at(&self, own_ms: u64) -> u64 {
         own_ms.saturating_sub(1_000).saturating_add(self.started_ms)
     }
 
-    pub(crate) fn take_off(&mut self, exchange: Exchange) -> u32 {
+    /// An exchange is under way, and not over before then.
+    pub(crate) fn take_off(&mut self, exchange: Exchange, lands_ms: u64) -> u32 {
+        self.lands_ms = lands_ms;
         self.flight += 1;
         self.flights.push((self.flight, exchange));
         self.flight
@@ -230,6 +254,7 @@ impl Device {
     /// The power goes.
     pub(crate) fn cut(&mut self) {
         self.is_on = false;
+        (self.is_unchanged, self.is_asleep, self.is_rebound) = (false, false, false);
         self.boot += 1;
         self.flights.clear();
         self.answers.clear();
