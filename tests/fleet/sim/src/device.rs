@@ -91,10 +91,8 @@ pub(crate) struct Device {
     pub(crate) boot: u32,
     started_ms: u64,
     pub(crate) is_clock_known: bool,
-    pub(crate) flights: Vec<(u32, Exchange)>,
+    pub(crate) flights: Vec<Flight>,
     flight: u32,
-    /// When the exchange that began last is over, or at least known to go on.
-    pub(crate) lands_ms: u64,
     pub(crate) answers: VecDeque<Answer>,
     pub(crate) wake_ms: u64,
     /// The question that nobody answers.
@@ -120,6 +118,15 @@ pub(crate) struct Device {
 
     // What judges remember.
     pub(crate) truth: Truth,
+}
+
+/// An exchange that is under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Flight {
+    pub(crate) number: u32,
+    pub(crate) exchange: Exchange,
+    /// When it is over, or at least known to go on.
+    pub(crate) lands_ms: u64,
 }
 
 /// What is true of a device, for those who judge it.
@@ -196,7 +203,6 @@ impl Device {
             is_clock_known: true,
             flights: Vec::new(),
             flight: 0,
-            lands_ms: 0,
             answers: VecDeque::from([Answer::Tick]),
             wake_ms: u64::MAX,
             asked: None,
@@ -240,15 +246,19 @@ impl Device {
 
     /// An exchange is under way, and not over before then.
     pub(crate) fn take_off(&mut self, exchange: Exchange, lands_ms: u64) -> u32 {
-        self.lands_ms = lands_ms;
         self.flight += 1;
-        self.flights.push((self.flight, exchange));
+        self.flights.push(Flight {
+            number: self.flight,
+            exchange,
+            lands_ms,
+        });
         self.flight
     }
 
     pub(crate) fn landed(&mut self, flight: u32) -> Option<Exchange> {
-        let place = self.flights.iter().position(|(one, _)| *one == flight)?;
-        Some(self.flights.swap_remove(place).1)
+        let mut flights = self.flights.iter();
+        let place = flights.position(|one| one.number == flight)?;
+        Some(self.flights.swap_remove(place).exchange)
     }
 
     /// The power goes.

@@ -7,7 +7,7 @@ use thimble_protocol::sign::{Envelope, Kind as Signed};
 
 use super::{Event, Fate, World};
 use crate::apps::place_of;
-use crate::device::Answer;
+use crate::device::{Answer, Flight};
 use crate::hub::{Answered, Reply};
 use crate::tally::Trouble;
 
@@ -112,10 +112,9 @@ impl World {
         }
         self.hub.parked[device as usize] = None;
         let one = &mut self.devices[device as usize];
-        let Some(place) = one.flights.iter().position(|(one, _)| *one == parked) else {
+        let Some(exchange) = one.landed(parked) else {
             return;
         };
-        let (_, exchange) = one.flights.swap_remove(place);
         let (boot, latency_ms) = (one.boot, one.habits.latency_ms);
         let is_rebound = std::mem::take(&mut one.is_rebound);
         let is_lost = !one.is_linked || one.random.chance(one.habits.loss) || is_rebound;
@@ -133,8 +132,11 @@ impl World {
         };
         let at_ms = self.now_ms + if is_lost { PATIENCE_MS } else { latency_ms };
         let one = &mut self.devices[device as usize];
-        one.lands_ms = at_ms;
-        one.flights.push((parked, exchange));
+        one.flights.push(Flight {
+            number: parked,
+            exchange,
+            lands_ms: at_ms,
+        });
         self.queue
             .put(at_ms, Event::Response(device, boot, parked, fate));
         self.drive(device);

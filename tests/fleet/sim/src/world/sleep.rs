@@ -7,7 +7,7 @@
 
 use super::{Event, World};
 
-/// Milliseconds before the end of an agent's patience at which it is woken.
+/// Milliseconds before the end of an agent's patience at which it is woken, beyond those that a poll waits at the hub.
 const BEFORE_MS: u64 = 60_000;
 
 impl World {
@@ -21,10 +21,14 @@ impl World {
         };
         let at_ms = one.at(due_ms).max(self.now_ms + 1);
         // The end of what is under way wakes it before.
-        if session_ms.is_none() && !one.flights.is_empty() && at_ms > one.lands_ms {
+        let now_ms = self.now_ms;
+        let mut flights = one.flights.iter().map(|flight| flight.lands_ms);
+        if session_ms.is_none() && flights.any(|lands_ms| (now_ms + 1..=at_ms).contains(&lands_ms))
+        {
             return;
         }
-        let agent_ms = agent_ms.map(|agent_ms| one.at(agent_ms).saturating_sub(BEFORE_MS));
+        let before_ms = BEFORE_MS + one.pause_ms().1;
+        let agent_ms = agent_ms.map(|agent_ms| one.at(agent_ms).saturating_sub(before_ms));
         if self.is_calm && session_ms.is_some() && self.has_all(device, agent_ms) {
             self.hub.let_sleep(device);
             let one = &mut self.devices[device as usize];
