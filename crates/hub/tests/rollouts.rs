@@ -12,5 +12,7 @@ mod crashes;
 mod life;
 #[path = "rollouts/plant.rs"]
 mod plant;
+#[path = "rollouts/quiet.rs"]
+mod quiet;
 #[path = "rollouts/states.rs"]
 mod states;

@@ -2,10 +2,12 @@
 
 mod audit;
 mod carry;
+mod changes;
 mod claims;
 mod crash;
 mod devices;
 mod fixture;
+mod groups;
 mod migrations;
 mod nodes;
 mod queues;

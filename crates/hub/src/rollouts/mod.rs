@@ -6,6 +6,7 @@
 //! next plans again. Nothing here decides who is updated.
 
 mod attempt;
+mod due;
 mod error;
 mod executor;
 mod fleet;
