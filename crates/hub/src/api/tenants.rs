@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use thimble_hub_api::Page;
 use thimble_hub_api::identity::{NewTenant, Tenant as TenantView};
-use thimble_hub_api::{Page, Problem};
 use thimble_hub_store::{Id as _, Tenant, TenantId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToAdminister, ToRead};
+use super::described;
 use super::reply::Answer;
 use super::request::{Asked, Declared, Paged};
 use crate::hub::Hub;
@@ -53,9 +54,7 @@ async fn list(
 
 /// Makes a tenant below the one that is asked for.
 #[utoipa::path(post, path = "/v1/tenants", tag = "tenants", request_body = NewTenant,
-    responses((status = 201, body = TenantView),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, body = TenantView), described::Conflicting, described::Invalid))]
 async fn create(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToAdminister>,

@@ -17,6 +17,7 @@ use super::{Application, told};
 use crate::api::deployments::{make, redeclare};
 use crate::api::devices::changed;
 use crate::api::lookup::named;
+use crate::api::policy;
 use crate::api::reply::{Answer, Fault};
 use crate::api::webhooks::check_target;
 use crate::hub::Hub;
@@ -228,6 +229,7 @@ impl Application<'_> {
         }
         let mut differences = vec![format!("revision {}", deployment.latest)];
         if let Some(policy) = rollout {
+            policy::check(&mut self.write, &scope, &deployment, policy, now_ms).await?;
             let request = rollouts::Request {
                 deployment: deployment.id,
                 revision: deployment.latest,
@@ -254,19 +256,7 @@ impl Application<'_> {
         labels: &BTreeMap<String, String>,
         windows: &[Window],
     ) -> Answer<(ChangeKind, Vec<String>)> {
-        for (key, value) in labels {
-            names::label(key, value)?;
-        }
-        if labels.len() > names::LABELS_MAX {
-            return Err(Fault::new(
-                ProblemKind::Invalid,
-                format_args!(
-                    "{} labels: {} are possible",
-                    labels.len(),
-                    names::LABELS_MAX
-                ),
-            ));
-        }
+        names::labels(labels)?;
         model::check_windows(windows).map_err(|error| Fault::new(ProblemKind::Invalid, error))?;
         let (scope, now_ms) = (self.caller.scope(), self.hub.now_ms());
         let mut device = named::<Device>(&mut self.write, &scope, name).await?;
