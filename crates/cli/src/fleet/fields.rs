@@ -101,14 +101,7 @@ mod tests {
     };
 
     use super::*;
-
-    fn check<T: utoipa::PartialSchema>(fields: &[&str]) {
-        let schema = serde_json::to_value(T::schema()).unwrap();
-        let found: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
-        let mut fields = fields.to_vec();
-        fields.sort_unstable();
-        assert_eq!(found, fields, "{}", std::any::type_name::<T>());
-    }
+    use crate::output::tests::check;
 
     #[test]
     fn the_fields_are_those_of_the_interface() {
