@@ -190,9 +190,12 @@ pub struct LogAnswer {
     pub id: String,
     /// The container.
     pub container: String,
-    /// What the device sent; absent until it did.
+    /// The lines that the device sent, each with its end; absent until it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Why there are none: there is no such container, for example.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
     /// When it was asked for.
     #[schema(value_type = String, format = DateTime)]
     pub requested_at: Timestamp,

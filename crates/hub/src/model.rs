@@ -4,8 +4,10 @@ pub mod containers;
 pub mod deployment;
 pub mod device;
 pub mod expected;
+pub mod log;
 pub mod names;
 pub mod pin;
+pub mod tenant;
 pub mod version;
 
 use thimble_hub_api::Timestamp;

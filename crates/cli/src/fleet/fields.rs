@@ -25,7 +25,14 @@ pub(super) const DEVICE: &[&str] = &[
     "revision",
 ];
 /// Of log lines of a device.
-pub(super) const LOGS: &[&str] = &["id", "container", "text", "requested_at", "answered_at"];
+pub(super) const LOGS: &[&str] = &[
+    "id",
+    "container",
+    "text",
+    "error",
+    "requested_at",
+    "answered_at",
+];
 /// Of a claim code that was made.
 pub(super) const ISSUED_CODE: &[&str] = &["id", "code", "expires_at"];
 /// Of a claim code.

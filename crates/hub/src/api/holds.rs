@@ -21,6 +21,7 @@ use super::publication::Publication;
 use super::reply::{Answer, Fault, Tagged};
 use super::request::{Declared, Named, Nothing, reason};
 use crate::hub::Hub;
+use crate::model::log::Told;
 use crate::model::{device as model, names, timestamp};
 
 /// Lines of one request at most.
@@ -276,12 +277,14 @@ async fn logs(
 }
 
 fn answer(request: LogRequest) -> LogAnswer {
+    let told = request
+        .answer
+        .map(|bytes| serde_json::from_slice::<Told>(&bytes).unwrap_or_default());
     LogAnswer {
         id: request.id.to_string(),
         container: request.container,
-        text: request
-            .answer
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        text: told.as_ref().map(Told::text),
+        error: told.and_then(|told| told.error),
         requested_at: timestamp(request.created_ms),
         answered_at: request.answered_ms.map(timestamp),
     }

@@ -1,5 +1,6 @@
 //! The operators' interface over real connections.
 
+mod devices;
 mod every_endpoint;
 mod limits;
 mod people;

@@ -10,7 +10,7 @@ use thimble_hub_api::document::{Change, ChangeKind, Document};
 use thimble_hub_api::rollout::Policy;
 use thimble_hub_store::{
     App, AppId, AppVersion, AppVersionId, Audit, Deployment, Device, Id as _, Match, Tenant,
-    TenantId, Webhook,
+    Webhook,
 };
 
 use super::{Application, told};
@@ -23,7 +23,7 @@ use crate::api::webhooks::check_target;
 use crate::hub::Hub;
 use crate::identity::Caller;
 use crate::model::version::VersionDocument;
-use crate::model::{device as model, names};
+use crate::model::{device as model, names, tenant};
 use crate::rollouts;
 
 impl Application<'_> {
@@ -67,16 +67,8 @@ impl Application<'_> {
         if present.is_some() {
             return Ok(ChangeKind::Keep);
         }
-        let id = TenantId::fresh();
-        let tenant = Tenant {
-            id,
-            tenant: id,
-            edition: 0,
-            created_ms: now_ms,
-            parent: self.caller.tenant(),
-            name: name.to_owned(),
-            settings: serde_json::json!({}),
-        };
+        let tenant = tenant::fresh(name, self.caller.tenant(), now_ms);
+        let id = tenant.id;
         let audit = self
             .caller
             .audit(now_ms, "tenant.create", format!("tenant/{id}"));
