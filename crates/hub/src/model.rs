@@ -7,6 +7,7 @@ pub mod expected;
 mod logs;
 pub mod names;
 pub mod pin;
+pub mod tenant;
 pub mod version;
 
 pub use logs::LogsTold;

@@ -19,6 +19,7 @@ use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToDeployments, ToRead};
 use super::apps::version_named;
+use super::dependencies;
 use super::lookup::named;
 use super::reply::{Answer, Fault, Tagged, unchanged};
 use super::request::{Asked, Declared, Named, Nothing, Paged, Reason};
@@ -161,9 +162,7 @@ pub(super) async fn checked(
         .because(errors)
         .into());
     }
-    for other in &spec.depends_on {
-        named::<Deployment>(read, scope, other).await?;
-    }
+    dependencies::check(read, scope, name, &app, &spec.depends_on).await?;
     Ok((app, version))
 }
 

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use thimble_hub_api::ProblemKind;
 use thimble_hub_api::device::{
     Because, Device as DeviceView, Hold, LogAnswer, LogRequest as LogAsked, Windows,
 };
-use thimble_hub_api::{Problem, ProblemKind};
 use thimble_hub_store::{Audit, Device, Id as _, LogRequest, LogRequestId, Match, Topic};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::allowed::{Allowed, Needs, ToDevices, ToHolds, ToRead};
+use super::described;
 use super::devices::{changed, view};
 use super::lookup::{by_id, named};
 use super::publication::Publication;
@@ -87,10 +88,8 @@ impl Audited {
 
 /// Lets nothing change on a device, for some time or until the hold is taken back.
 #[utoipa::path(put, path = "/v1/devices/{device}/hold", tag = "devices", request_body = Hold,
-    params(("device" = String, Path, description = "The device's name or id")),
-    responses((status = 200, body = DeviceView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName),
+    responses((status = 200, body = DeviceView), described::NotFound, described::Invalid))]
 async fn hold(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToHolds>,
@@ -120,9 +119,8 @@ async fn hold(
 
 /// Takes a hold back.
 #[utoipa::path(delete, path = "/v1/devices/{device}/hold", tag = "devices",
-    params(("device" = String, Path, description = "The device's name or id")),
-    responses((status = 200, body = DeviceView),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName),
+    responses((status = 200, body = DeviceView), described::NotFound))]
 async fn release(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToHolds>,
@@ -145,10 +143,8 @@ async fn release(
 
 /// Says when changes may begin on a device: these windows and no others; none means always.
 #[utoipa::path(put, path = "/v1/devices/{device}/windows", tag = "devices", request_body = Windows,
-    params(("device" = String, Path, description = "The device's name or id")),
-    responses((status = 200, body = DeviceView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName),
+    responses((status = 200, body = DeviceView), described::NotFound, described::Invalid))]
 async fn set_windows(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToHolds>,
@@ -170,10 +166,8 @@ async fn set_windows(
 
 /// Changes go on although the running app says no.
 #[utoipa::path(put, path = "/v1/devices/{device}/veto-override", tag = "devices", request_body = Because,
-    params(("device" = String, Path, description = "The device's name or id")),
-    responses((status = 200, body = DeviceView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName),
+    responses((status = 200, body = DeviceView), described::NotFound, described::Invalid))]
 async fn overrule(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToHolds>,
@@ -193,9 +187,8 @@ async fn overrule(
 
 /// The running app may say no again.
 #[utoipa::path(delete, path = "/v1/devices/{device}/veto-override", tag = "devices",
-    params(("device" = String, Path, description = "The device's name or id")),
-    responses((status = 200, body = DeviceView),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName),
+    responses((status = 200, body = DeviceView), described::NotFound))]
 async fn stop_overruling(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToHolds>,
@@ -211,11 +204,8 @@ async fn stop_overruling(
 
 /// Asks a device for log lines. It sends them with its next report.
 #[utoipa::path(post, path = "/v1/devices/{device}/logs", tag = "devices", request_body = LogAsked,
-    params(("device" = String, Path, description = "The device's name or id")),
-    responses((status = 202, body = LogAnswer),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = 429, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName),
+    responses((status = 202, body = LogAnswer), described::NotFound, described::Invalid, described::TooMany))]
 async fn ask_logs(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToDevices>,
@@ -269,10 +259,8 @@ async fn ask_logs(
 
 /// Log lines that a device was asked for.
 #[utoipa::path(get, path = "/v1/devices/{device}/logs/{request}", tag = "devices",
-    params(("device" = String, Path, description = "The device's name or id"),
-        ("request" = String, Path, description = "The request's id")),
-    responses((status = 200, body = LogAnswer),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName, described::LogRequestId),
+    responses((status = 200, body = LogAnswer), described::NotFound))]
 async fn logs(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,
