@@ -6,6 +6,8 @@
     reason = "a test may stop at the first surprise"
 )]
 
+#[path = "rollouts/collect.rs"]
+mod collect;
 #[path = "rollouts/crashes.rs"]
 mod crashes;
 #[path = "rollouts/life.rs"]

@@ -3,6 +3,7 @@
 mod audit;
 mod carry;
 mod claims;
+mod condemned;
 mod crash;
 mod devices;
 mod fixture;

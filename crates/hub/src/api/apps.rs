@@ -192,6 +192,7 @@ async fn publish(
         named::<App>(&mut read, &scope, &name).await?
     };
     let document = pinned(&hub, caller.tenant(), &new).await?;
+    let images = document.digests();
     let now_ms = hub.now_ms();
     let version = AppVersion {
         id: AppVersionId::fresh(),
@@ -209,6 +210,7 @@ async fn publish(
         .with(serde_json::json!({ "name": app.name, "version": version.version }));
     let mut write = hub.store.write().await?;
     write.insert(&scope, &version, &audit).await?;
+    write.need(caller.tenant(), &images, now_ms).await?;
     write.commit().await?;
     Ok((StatusCode::CREATED, Json(version_view(&app, version))))
 }

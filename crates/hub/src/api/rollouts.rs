@@ -118,7 +118,10 @@ pub(super) async fn request<N: Needs>(
     Ok(Request {
         deployment: deployment.id,
         revision,
-        policy: new.policy.clone(),
+        policy: match &new.policy {
+            Some(policy) => policy.clone(),
+            None => rollouts::last_policy(read, &caller.scope(), deployment.id).await?,
+        },
         author: caller.user(),
     })
 }
@@ -176,7 +179,10 @@ pub(super) async fn previewed(
     now_ms: i64,
 ) -> Answer<Preview> {
     let made = rollouts::simulate(read, scope, request, now_ms).await?;
-    let mut preview = Preview::default();
+    let mut preview = Preview {
+        policy: request.policy.clone(),
+        ..Preview::default()
+    };
     for (device, name, wave, standing) in made.devices {
         let begins = matches!(standing, Standing::Begins { .. });
         let (list, count) = if begins {

@@ -1,16 +1,17 @@
 //! A tenant's devices and deployments at one moment, as planning needs them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use thimble_hub_api::device::Window as ApiWindow;
 use thimble_hub_store::{
-    App, AppId, Deployment, DeploymentId, DeviceFilter, DeviceId, DeviceRow, DeviceState, Match,
-    Page, Read, RolloutId, Scope, TenantId,
+    App, AppId, Deployment, DeploymentId, Device, DeviceFilter, DeviceId, DeviceRow, DeviceState,
+    Match, Page, Read, RolloutId, Scope, TenantId,
 };
 use thimble_protocol::report::{DeploymentState, DeploymentStatus, Phase};
 use thimble_protocol::{Capabilities, Report};
 use thimble_rollout::placement::{self, Needs, Offer, Placer, Verdict};
-use thimble_rollout::snapshot::{Hold, WindowState};
+use thimble_rollout::snapshot::{Hold, HoldNote, WindowState};
 use thimble_rollout::window::{Window, opens_at};
 use thimble_rollout::{Labels, Selector, UnixMs};
 
@@ -43,12 +44,16 @@ pub(super) struct FleetDevice {
     /// What it can carry, if it said it.
     offer: Option<Offer>,
     pub(super) hold: Hold,
+    /// Who holds it, and why.
+    pub(super) hold_note: Option<Arc<HoldNote>>,
     pub(super) window: WindowState,
     pub(super) failures: u32,
     pub(super) last_seen: Option<UnixMs>,
     pub(super) is_unhealthy: bool,
     /// It is at a change, or tries again by itself one that it could not prepare.
     pub(super) is_retrying: bool,
+    /// The version of the state that it is to have.
+    pub(super) desired: Option<u64>,
     /// What it last reported, encoded.
     report: Option<Vec<u8>>,
     /// Deployments and revisions that it is to have.
@@ -107,10 +112,14 @@ impl Fleet {
                 let of_device = assignments.entry(one.device).or_default();
                 of_device.push((one.deployment, one.revision));
             }
+            let held = listed.items.iter().filter(|row| is_held(&row.device));
+            let held: Vec<DeviceId> = held.map(|row| row.device.id).collect();
+            let mut holders = read.holders(scope, &held).await?;
             for row in listed.items {
                 let assigned = assignments.remove(&row.device.id).unwrap_or_default();
+                let holder = holders.remove(&row.device.id);
                 fleet.index.insert(row.device.id, fleet.devices.len());
-                fleet.devices.push(device(row, assigned, now)?);
+                fleet.devices.push(device(row, assigned, holder, now)?);
             }
             page.after = listed.next;
             if page.after.is_none() {
@@ -222,9 +231,17 @@ fn needs(revision: &RevisionSpec) -> Needs {
 fn device(
     row: DeviceRow,
     assignments: Vec<(DeploymentId, u64)>,
+    holder: Option<String>,
     now: UnixMs,
 ) -> Result<FleetDevice, RolloutError> {
-    let record = row.device;
+    let mut record = row.device;
+    let why = record.hold_reason.take().unwrap_or_default();
+    let hold_note = is_held(&record).then(|| {
+        Arc::new(HoldNote {
+            who: holder.unwrap_or_default(),
+            why,
+        })
+    });
     let kept = row.labels.into_iter().map(|label| (label.key, label.value));
     let capabilities = record.capabilities.as_deref();
     let offer = capabilities.and_then(|bytes| Capabilities::decode(bytes).ok());
@@ -249,6 +266,8 @@ fn device(
         hardware: record.model,
         offer: offer.map(of_capabilities),
         hold,
+        hold_note,
+        desired: row.desired,
         failures: record.failures,
         last_seen: row.seen_ms.map(moment),
         is_unhealthy: false,
@@ -267,6 +286,10 @@ fn device(
         device.is_retrying = deployments.iter().any(is_retrying);
     }
     Ok(device)
+}
+
+const fn is_held(device: &Device) -> bool {
+    device.is_held || device.hold_until_ms.is_some()
 }
 
 /// Says whether a container of a deployment is unhealthy now. One that went back is well again.

@@ -87,7 +87,10 @@ fn admit<'a>(choice: &mut Choice<'a>, row: &Row<'a>, watch: &mut Watch) -> Resul
             if let Some(until) = until {
                 watch.look_at(until);
             }
-            return Err(Standing::Held { until });
+            return Err(Standing::Held {
+                until,
+                note: device.hold_note.clone(),
+            });
         }
         if device.window == WindowState::Never {
             return Err(Standing::OutsideWindow { opens_at: None });
