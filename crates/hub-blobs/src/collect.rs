@@ -58,10 +58,7 @@ impl Keeper for Pins {
         Box::pin(async { Ok(self.clone()) })
     }
 
-    fn condemn<'a>(
-        &'a self,
-        _: &'a BTreeSet<Digest>,
-    ) -> BoxFuture<'a, Result<(), KeeperError>> {
+    fn condemn<'a>(&'a self, _: &'a BTreeSet<Digest>) -> BoxFuture<'a, Result<(), KeeperError>> {
         Box::pin(async { Ok(()) })
     }
 }
@@ -257,10 +254,7 @@ impl Space {
     }
 
     async fn condemn(&self, digests: &BTreeSet<Digest>) -> Result<(), BlobError> {
-        let lines: String = digests
-            .iter()
-            .map(|digest| format!("{digest}\n"))
-            .collect();
+        let lines: String = digests.iter().map(|digest| format!("{digest}\n")).collect();
         let path = place::condemned(self.name_space());
         self.store().put(&path, PutPayload::from(lines)).await?;
         Ok(())

@@ -119,10 +119,10 @@ impl Store {
     pub async fn snapshot(&self) -> Result<Read, Error> {
         let inner = match &self.0.pools {
             Pools::Sqlite { readers, .. } => Inner::SqliteWrite(readers.begin().await?),
-            Pools::Postgres(pool) => Inner::PostgresWrite(
-                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    .await?,
-            ),
+            Pools::Postgres(pool) => {
+                let statement = Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+                Inner::PostgresWrite(begin(pool, statement).await?)
+            }
         };
         Ok(Read {
             inner,
@@ -221,7 +221,7 @@ impl Store {
             Pools::Sqlite { writer, .. } => {
                 Inner::SqliteWrite(writer.begin_with("BEGIN IMMEDIATE").await?)
             }
-            Pools::Postgres(pool) => Inner::PostgresWrite(pool.begin().await?),
+            Pools::Postgres(pool) => Inner::PostgresWrite(begin(pool, None).await?),
         };
         Ok(Write::new(
             Read {
@@ -230,6 +230,26 @@ impl Store {
             },
             Arc::clone(&self.0),
         ))
+    }
+}
+
+/// Begins a transaction, in a task of its own: who gives up waiting must not leave a connection that has begun one, and of which
+/// nobody knows.
+async fn begin(
+    pool: &PgPool,
+    statement: Option<&'static str>,
+) -> Result<Transaction<'static, Postgres>, Error> {
+    let pool = pool.clone();
+    let beginning = tokio::spawn(async move {
+        match statement {
+            Some(statement) => pool.begin_with(statement).await,
+            None => pool.begin().await,
+        }
+    });
+    match beginning.await {
+        Ok(begun) => Ok(begun?),
+        // The runtime ends.
+        Err(_) => Err(Error::Busy),
     }
 }
 

@@ -76,7 +76,10 @@ impl fmt::Display for CollectionError {
                 wait_ms / 1000 + 1
             ),
             Self::Collect { tenant, .. } => {
-                write!(formatter, "the blobs of tenant {tenant} are left as they are")
+                write!(
+                    formatter,
+                    "the blobs of tenant {tenant} are left as they are"
+                )
             }
             Self::Name(_) => formatter.write_str("a tenant has no place among the blobs"),
             Self::Store(_) => formatter.write_str("the store failed, or another node took over"),

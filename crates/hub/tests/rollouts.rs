@@ -10,6 +10,8 @@
 mod collect;
 #[path = "rollouts/crashes.rs"]
 mod crashes;
+#[path = "rollouts/keep.rs"]
+mod keep;
 #[path = "rollouts/life.rs"]
 mod life;
 #[path = "rollouts/plant.rs"]

@@ -258,11 +258,7 @@ fn variable<'a>(
 }
 
 /// What will come of it, for people.
-pub(super) fn outlook(
-    name: &str,
-    spec: &DeploymentSpec,
-    simulation: &Simulation,
-) -> String {
+pub(super) fn outlook(name: &str, spec: &DeploymentSpec, simulation: &Simulation) -> String {
     let mut text = format!(
         "{} revision {}{}: {} {} on {}\n",
         printable(name),

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use thimble_hub_api::app::{App as AppView, AppVersion as VersionView, NewApp, NewAppVersion};
 use thimble_hub_api::{Page, Problem, ProblemKind};
-use thimble_hub_store::{App, AppId, AppVersion, AppVersionId, Id as _, Match, Read, Scope};
+use thimble_hub_store::{App, AppId, AppVersion, AppVersionId, Audit, Id as _, Match, Read, Scope};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -121,7 +121,7 @@ async fn inspect(
     Ok(Json(view(app)))
 }
 
-/// Removes an app that nothing deploys, with its versions. Its images stay.
+/// Removes an app that nothing deploys, with its versions. Its images stay as long as a manifest of the registry needs them.
 #[utoipa::path(delete, path = "/v1/apps/{app}", tag = "apps",
     params(("app" = String, Path, description = "The app's name or id")),
     responses((status = 204, description = "It is gone"),
@@ -139,6 +139,12 @@ async fn remove(
     let audit = caller
         .audit(hub.now_ms(), "app.remove", format!("app/{}", app.id))
         .with(serde_json::json!({ "name": app.name }));
+    let of_app = [Match::equals("app", &app.id)];
+    for version in write.all::<AppVersion>(&scope, &of_app).await? {
+        write
+            .remove::<AppVersion>(&scope, version.id, &Audit::part())
+            .await?;
+    }
     write.remove::<App>(&scope, app.id, &audit).await?;
     write.commit().await?;
     Ok(StatusCode::NO_CONTENT)

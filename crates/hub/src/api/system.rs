@@ -119,7 +119,11 @@ async fn metrics(State(hub): State<Arc<Hub>>, caller: Allowed<ToRead>) -> Answer
     let mut read = hub.store.read().await?;
     let (blobs, bytes) = crate::collect::freed(&mut read, caller.tenant()).await?;
     for (name, what, total) in [
-        ("blobs_deleted", "Blobs that nothing needed any more.", blobs),
+        (
+            "blobs_deleted",
+            "Blobs that nothing needed any more.",
+            blobs,
+        ),
         ("blob_bytes_deleted", "Their bytes.", bytes),
     ] {
         let _ = writeln!(

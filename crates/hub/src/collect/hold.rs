@@ -17,11 +17,17 @@ const PROLONGED_EVERY: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// As long as there is one, no blob is deleted. Dropped, it ends by itself within two minutes.
-#[derive(Debug)]
 pub struct Hold {
     store: Store,
+    clock: Arc<dyn Clock>,
     lease: Lease,
     renewal: AbortOnDropHandle<Result<(), StoreError>>,
+}
+
+impl std::fmt::Debug for Hold {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Hold({})", self.lease.name)
+    }
 }
 
 impl Hold {
@@ -41,6 +47,7 @@ impl Hold {
         let hold = Self {
             renewal: AbortOnDropHandle::new(tokio::spawn(renewed)),
             store: store.clone(),
+            clock: Arc::clone(&clock),
             lease,
         };
         let mut has_told = false;
@@ -70,7 +77,7 @@ impl Hold {
         // It ended by itself only if it could not be prolonged.
         let held = match self.renewal.await {
             Ok(ended) => ended,
-            Err(_) => Ok(()),
+            Err(_) => prolong(&self.store, self.clock.as_ref(), &self.lease).await,
         };
         self.store.give_lease(&self.lease).await?;
         held
@@ -80,17 +87,24 @@ impl Hold {
 async fn renew(store: Store, clock: Arc<dyn Clock>, lease: Lease) -> Result<(), StoreError> {
     loop {
         tokio::time::sleep(PROLONGED_EVERY).await;
-        let taken = store.take_lease(&lease.name, &lease.owner, HOLD_MS, clock.now_ms());
-        match taken.await {
-            Ok(Some(taken)) if taken.fence == lease.fence => {}
-            Ok(_) => {
-                return Err(StoreError::Fenced {
-                    lease: lease.name.clone(),
-                });
-            }
+        match prolong(&store, clock.as_ref(), &lease).await {
             // There is time for more tries; a lease that ran out meanwhile is found out.
-            Err(StoreError::Busy | StoreError::Retry) => {}
+            Ok(()) | Err(StoreError::Busy | StoreError::Retry) => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Prolongs the lease, if it never ended.
+async fn prolong(store: &Store, clock: &dyn Clock, lease: &Lease) -> Result<(), StoreError> {
+    let taken = store.take_lease(&lease.name, &lease.owner, HOLD_MS, clock.now_ms());
+    match taken.await? {
+        Some(taken) if taken.fence == lease.fence => return Ok(()),
+        // It had ended meanwhile, and would now keep others waiting for nothing.
+        Some(taken) => store.give_lease(&taken).await?,
+        None => {}
+    }
+    Err(StoreError::Fenced {
+        lease: lease.name.clone(),
+    })
 }

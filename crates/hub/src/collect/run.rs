@@ -67,7 +67,9 @@ impl Collector {
         let wait_s = match self.wait_s().await {
             Ok(0) => match self.due().await {
                 Ok(()) => return 1,
-                Err(error @ (CollectionError::Collecting { .. } | CollectionError::Copying { .. })) => {
+                Err(
+                    error @ (CollectionError::Collecting { .. } | CollectionError::Copying { .. }),
+                ) => {
                     tracing::debug!(%error, "blobs are not collected now");
                     RETRY_S
                 }

@@ -24,7 +24,11 @@ pub(super) fn run(settings: Settings, is_dry: bool) -> Result<()> {
 }
 
 fn tell(all: &[OfTenant], is_dry: bool) -> Result<()> {
-    let verb = if is_dry { "would be deleted" } else { "deleted" };
+    let verb = if is_dry {
+        "would be deleted"
+    } else {
+        "deleted"
+    };
     let mut failed = 0_u32;
     for one in all {
         match &one.collected {

@@ -104,11 +104,10 @@ async fn read(
         media_type: String::new(),
     };
     let bytes = space.manifest_bytes(&manifest).await.map_err(fault)?;
-    let document = Document::parse(&bytes, media_type.as_deref()).map_err(|error| {
-        PublishError::Damaged {
+    let document =
+        Document::parse(&bytes, media_type.as_deref()).map_err(|error| PublishError::Damaged {
             what: format!("the manifest {digest} of {image}"),
             reason: error.to_string(),
-        }
-    })?;
+        })?;
     Ok((document, bytes.len() as u64))
 }

@@ -45,9 +45,7 @@ pub(super) async fn bury(
         left.iter().map(|one| (one.device, deployment)).collect();
     if !left.is_empty() {
         let tenant: TenantId = record.tenant;
-        write
-            .unassign(scope, tenant, &left, &Audit::part())
-            .await?;
+        write.unassign(scope, tenant, &left, &Audit::part()).await?;
     }
     let subject = format!("deployment/{deployment}");
     let audit = Audit::new(now_ms, "hub", "deployment.removed", subject)

@@ -3,8 +3,8 @@
 use thimble_hub_api::identity::Role;
 use thimble_hub_api::rollout as api;
 use thimble_hub_store::{
-    Approval, ApprovalId, Audit, Deployment, DeploymentId, Id as _, Match, Read, Rollout, RolloutId,
-    RolloutState, Scope, Topic, UserId, Write,
+    Approval, ApprovalId, Audit, Deployment, DeploymentId, Id as _, Match, Read, Rollout,
+    RolloutId, RolloutState, Scope, Topic, UserId, Write,
 };
 use thimble_rollout::snapshot::{Progress, WrongState};
 

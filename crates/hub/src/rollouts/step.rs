@@ -95,15 +95,7 @@ impl Step<'_> {
             if let Some(own) = rollouts.get_mut(index) {
                 follow(&mut fleet, own, &made, record);
                 rest.is_watching |= own.attempts.values().any(Kept::is_pending);
-                bury(
-                    self.store,
-                    &scope,
-                    self.lease,
-                    &fleet,
-                    own,
-                    self.now_ms,
-                )
-                .await?;
+                bury(self.store, &scope, self.lease, &fleet, own, self.now_ms).await?;
             }
         }
         Ok(rest)

@@ -5,7 +5,7 @@
 
 use serde_json::json;
 use thimble_hub_store::{
-    Audit, Id as _, Key, Page, Record, Scope, SecretRevision, TenantId, Topic, Webhook,
+    Audit, Key, Page, Record, Scope, SecretRevision, TenantId, Topic, Webhook,
 };
 use thimble_protocol::UnixSeconds;
 
