@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use thimble_hub_api::app::{App as AppView, AppVersion as VersionView, NewApp, NewAppVersion};
 use thimble_hub_api::{Page, Problem, ProblemKind};
-use thimble_hub_store::{App, AppId, AppVersion, AppVersionId, Id as _, Match, Read, Scope};
+use thimble_hub_store::{App, AppId, AppVersion, AppVersionId, Audit, Id as _, Match, Read, Scope};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -119,7 +119,7 @@ async fn inspect(
     Ok(Json(view(app)))
 }
 
-/// Removes an app that nothing deploys, with its versions. Its images stay.
+/// Removes an app that nothing deploys, with its versions. Its images stay as long as a manifest of the registry needs them.
 #[utoipa::path(delete, path = "/v1/apps/{app}", tag = "apps",
     params(described::AppName),
     responses((status = 204, description = "It is gone"), described::NotFound,
@@ -136,6 +136,12 @@ async fn remove(
     let audit = caller
         .audit(hub.now_ms(), "app.remove", format!("app/{}", app.id))
         .with(serde_json::json!({ "name": app.name }));
+    let of_app = [Match::equals("app", &app.id)];
+    for version in write.all::<AppVersion>(&scope, &of_app).await? {
+        write
+            .remove::<AppVersion>(&scope, version.id, &Audit::part())
+            .await?;
+    }
     write.remove::<App>(&scope, app.id, &audit).await?;
     write.commit().await?;
     Ok(StatusCode::NO_CONTENT)
@@ -186,6 +192,7 @@ async fn publish(
         named::<App>(&mut read, &scope, &name).await?
     };
     let document = pinned(&hub, caller.tenant(), &new).await?;
+    let images = document.digests();
     let now_ms = hub.now_ms();
     let version = AppVersion {
         id: AppVersionId::fresh(),
@@ -203,6 +210,7 @@ async fn publish(
         .with(serde_json::json!({ "name": app.name, "version": version.version }));
     let mut write = hub.store.write().await?;
     write.insert(&scope, &version, &audit).await?;
+    write.need(caller.tenant(), &images, now_ms).await?;
     write.commit().await?;
     Ok((StatusCode::CREATED, Json(version_view(&app, version))))
 }

@@ -9,6 +9,7 @@ use thimble_hub_api::deployment::{
     Deployment as DeploymentView, DeploymentSpec, NewDeployment, Placement, Refusal,
     Revision as RevisionView,
 };
+use thimble_hub_api::rollout::Policy;
 use thimble_hub_api::{Page, Problem, ProblemKind};
 use thimble_hub_store::{
     App, AppVersion, Audit, Deployment, DeploymentId, DeploymentRevision, DeploymentRevisionId,
@@ -294,6 +295,7 @@ pub(super) async fn redeclare(
 #[utoipa::path(delete, path = "/v1/deployments/{deployment}", tag = "deployments",
     params(described::DeploymentName, described::Why),
     responses((status = 202, description = "It is being removed"), described::NotFound,
+        (status = 409, description = "Another deployment depends on it", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "There is no reason", body = Problem, content_type = "application/problem+json")))]
 async fn remove(
     State(hub): State<Arc<Hub>>,
@@ -314,10 +316,18 @@ async fn remove(
             )
             .because(reason)
             .with(serde_json::json!({ "name": deployment.name }));
+        dependencies::require_none_on(&mut write, &scope, &deployment).await?;
+        // Waves prove a revision; what bounds how many devices are down at once holds for every change.
+        let last = rollouts::last_policy(&mut write, &scope, deployment.id).await?;
         let request = rollouts::Request {
             deployment: deployment.id,
             revision: rollouts::REMOVAL,
-            policy: thimble_hub_api::rollout::Policy::default(),
+            policy: Policy {
+                budgets: last.budgets,
+                rate_per_minute: last.rate_per_minute,
+                device_timeout_s: last.device_timeout_s,
+                ..Policy::default()
+            },
             author: caller.user(),
         };
         rollouts::create(&mut write, &scope, &request, now_ms, &audit).await?;

@@ -58,9 +58,14 @@ async fn adjust<N: Needs>(
     if let Some(reason) = audit.reason {
         entry = entry.because(reason);
     }
+    let holder = audit.holder;
     write
         .update(&scope, &device, &entry.with(audit.detail))
         .await?;
+    if let Some(is_held) = holder {
+        let actor = is_held.then(|| caller.user_name());
+        write.put_holder(&scope, device.id, actor).await?;
+    }
     publication.of_device(&mut write, &scope, &device).await?;
     changed(&mut write, &device);
     write.commit().await?;
@@ -74,6 +79,8 @@ struct Audited {
     action: &'static str,
     reason: Option<String>,
     detail: serde_json::Value,
+    /// Whether whoever does it holds the device from now on, or nobody does.
+    holder: Option<bool>,
 }
 
 impl Audited {
@@ -82,6 +89,7 @@ impl Audited {
             action,
             reason: None,
             detail: serde_json::Value::Null,
+            holder: None,
         }
     }
 }
@@ -107,6 +115,7 @@ async fn hold(
     let audited = Audited {
         reason: Some(why.clone()),
         detail: serde_json::json!({ "until": hold.until.map(|until| until.to_string()) }),
+        holder: Some(true),
         ..Audited::new("device.hold")
     };
     adjust(&hub, &caller, &name, audited, |device| {
@@ -131,7 +140,10 @@ async fn release(
         &hub,
         &caller,
         &name,
-        Audited::new("device.release"),
+        Audited {
+            holder: Some(false),
+            ..Audited::new("device.release")
+        },
         |device| {
             device.is_held = false;
             device.hold_until_ms = None;

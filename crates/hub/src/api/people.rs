@@ -19,7 +19,7 @@ use super::lookup::named;
 use super::reply::{Answer, Fault};
 use super::request::{Asked, Declared, Named, Nothing, Paged};
 use crate::hub::Hub;
-use crate::identity::{Caller, set_roles};
+use crate::identity::{Caller, lineage, set_roles};
 use crate::model::{names, timestamp};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Hub>> {
@@ -271,14 +271,18 @@ async fn end_tokens(write: &mut Write, caller: &Caller, user: &User, now_ms: i64
 }
 
 async fn view(read: &mut Read, caller: &Caller, user: User) -> Answer<UserView> {
-    let bindings: Vec<RoleBinding> = read
-        .all(&caller.scope(), &[Match::equals("account", &user.id)])
-        .await?;
+    // Who has a role in a tenant above has it here.
+    let everything = Scope::whole_hub_for_its_own_work();
+    let of_user = [Match::equals("account", &user.id)];
+    let bindings: Vec<RoleBinding> = read.all(&everything, &of_user).await?;
+    let lineage = lineage(read, caller.tenant()).await?;
     let mut roles: Vec<Role> = bindings
         .iter()
+        .filter(|binding| lineage.contains(&binding.tenant))
         .filter_map(|binding| Role::named(&binding.role))
         .collect();
     roles.sort_unstable();
+    roles.dedup();
     Ok(UserView {
         id: user.id.to_string(),
         name: user.name,

@@ -109,7 +109,11 @@ async fn request(
     now_ms: i64,
 ) -> Answer<Request> {
     let deployment = named::<Deployment>(read, &caller.scope(), &new.deployment).await?;
-    policy::check(read, &caller.scope(), &deployment, &new.policy, now_ms).await?;
+    let policy = match &new.policy {
+        Some(policy) => policy.clone(),
+        None => rollouts::last_policy(read, &caller.scope(), deployment.id).await?,
+    };
+    policy::check(read, &caller.scope(), &deployment, &policy, now_ms).await?;
     let revision = new.revision.unwrap_or(deployment.latest);
     if revision == rollouts::REMOVAL {
         return Err(Fault::new(
@@ -120,7 +124,7 @@ async fn request(
     Ok(Request {
         deployment: deployment.id,
         revision,
-        policy: new.policy.clone(),
+        policy,
         author: caller.user(),
     })
 }
@@ -174,7 +178,10 @@ pub(super) async fn previewed(
     now_ms: i64,
 ) -> Answer<Preview> {
     let made = rollouts::simulate(read, scope, request, now_ms).await?;
-    let mut preview = Preview::default();
+    let mut preview = Preview {
+        policy: request.policy.clone(),
+        ..Preview::default()
+    };
     for (device, name, wave, standing) in made.devices {
         let begins = matches!(standing, Standing::Begins { .. });
         let (list, count) = if begins {

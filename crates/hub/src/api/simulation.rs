@@ -17,7 +17,7 @@ use super::reply::Answer;
 use super::request::Declared;
 use super::rollouts::previewed;
 use crate::hub::Hub;
-use crate::rollouts::Request;
+use crate::rollouts::{self, Request};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Hub>> {
     OpenApiRouter::new().routes(routes!(simulate))
@@ -46,11 +46,15 @@ async fn simulate(
             redeclare(&mut write, &caller, present, spec, now_ms).await?
         }
     };
-    policy::check(&mut write, &scope, &deployment, &new.policy, now_ms).await?;
+    let policy = match new.policy {
+        Some(policy) => policy,
+        None => rollouts::last_policy(&mut write, &scope, deployment.id).await?,
+    };
+    policy::check(&mut write, &scope, &deployment, &policy, now_ms).await?;
     let request = Request {
         deployment: deployment.id,
         revision: deployment.latest,
-        policy: new.policy,
+        policy,
         author: caller.user(),
     };
     let placement = placed(&mut write, &scope, &deployment, now_ms).await?;

@@ -113,9 +113,25 @@ async fn metrics(State(hub): State<Arc<Hub>>, caller: Allowed<ToRead>) -> Answer
     );
     let _ = writeln!(
         text,
-        "thimble_hub_devices_out_of_date{{tenant={tenant}}} {}\n# EOF",
+        "thimble_hub_devices_out_of_date{{tenant={tenant}}} {}",
         summary.out_of_date
     );
+    let mut read = hub.store.read().await?;
+    let (blobs, bytes) = crate::collect::freed(&mut read, caller.tenant()).await?;
+    for (name, what, total) in [
+        (
+            "blobs_deleted",
+            "Blobs that nothing needed any more.",
+            blobs,
+        ),
+        ("blob_bytes_deleted", "Their bytes.", bytes),
+    ] {
+        let _ = writeln!(
+            text,
+            "# TYPE thimble_hub_{name} counter\n# HELP thimble_hub_{name} {what}\nthimble_hub_{name}_total{{tenant={tenant}}} {total}"
+        );
+    }
+    text.push_str("# EOF\n");
     Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response())
 }
 

@@ -12,6 +12,7 @@ use thimble_rollout::snapshot::{Attempt, Outcome, State};
 use thimble_rollout::{Standing, UnixMs, plan};
 
 use super::attempt::Kept;
+use super::burial::bury;
 use super::fleet::Fleet;
 use super::memory::put_progress;
 use super::rows::{count_failures, follow, has_open, rows};
@@ -112,6 +113,7 @@ impl Step<'_> {
             if let Some(own) = rollouts.get_mut(index) {
                 follow(&mut fleet, own, &made, record);
                 rest.is_watching |= own.attempts.values().any(Kept::is_pending);
+                bury(self.store, &scope, self.lease, &fleet, own, self.now_ms).await?;
             }
         }
         Ok(taken)

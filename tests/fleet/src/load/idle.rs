@@ -49,7 +49,9 @@ pub(super) fn idle(size: &Size) -> Result<Vec<Outcome>> {
     let connections = sums.connections;
     let nodes = match parts.len() {
         1 => "one node".to_owned(),
-        several => format!("{several} nodes of {share}, as a process has {descriptors} descriptors"),
+        several => {
+            format!("{several} nodes of {share}, as a process has {descriptors} descriptors")
+        }
     };
     Ok(vec![
         Outcome::new(

@@ -124,7 +124,7 @@ pub async fn roll_out(client: &Client, deployment: &str, policy: Policy) -> Stri
     let rollout = NewRollout {
         deployment: deployment.to_owned(),
         revision: None,
-        policy,
+        policy: Some(policy),
     };
     client.create_rollout(&rollout).await.unwrap().id
 }

@@ -166,6 +166,7 @@ impl Application<'_> {
                 format_args!("the version {version} was removed meanwhile: apply again"),
             ));
         };
+        let images = document.digests();
         let row = AppVersion {
             id: AppVersionId::fresh(),
             tenant: self.caller.tenant(),
@@ -182,6 +183,9 @@ impl Application<'_> {
             .audit(now_ms, "app.publish", format!("app/{}", app.id))
             .with(serde_json::json!({ "name": app.name, "version": version }));
         self.write.insert(&scope, &row, &audit).await?;
+        self.write
+            .need(self.caller.tenant(), &images, now_ms)
+            .await?;
         Ok(true)
     }
 

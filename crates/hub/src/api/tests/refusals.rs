@@ -1,6 +1,7 @@
 //! What cannot be: each is refused with words that say what is wrong and what to do, and leaves everything as it was.
 
 use serde_json::{Value, json};
+use thimble_hub_api::ProblemKind;
 use thimble_hub_api::client::Paged;
 use thimble_hub_api::deployment::{DeploymentSpec, NewDeployment};
 use thimble_hub_api::identity::Role;
@@ -100,6 +101,12 @@ async fn deployments_in_a_circle_are_not_taken() {
             ..DeploymentSpec::default()
         };
         client.change_deployment(name, &spec, None).await.unwrap();
+    }
+    for needed in ["b", "c"] {
+        let needed = client.remove_deployment(needed, "x").await.unwrap_err();
+        let problem = needed.problem().unwrap();
+        assert_eq!(problem.kind, ProblemKind::InUse, "{problem}");
+        assert!(problem.detail.contains("depends on it"), "{problem}");
     }
     client.remove_deployment("a", "not needed").await.unwrap();
     let reply = deploy(&site, "d", "d", &["a"]).await;
