@@ -1,6 +1,7 @@
 //! What a deployment may depend on: what can be on a device together with it, and does not depend on it in turn.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use thimble_hub_api::deployment::DeploymentSpec;
 use thimble_hub_api::problem::FieldError;
@@ -115,8 +116,8 @@ async fn circle(
             if next.id == own.id {
                 return Ok(Some(words(own, deployment.id, &seen, &names)));
             }
-            if !seen.contains_key(&next.id) {
-                seen.insert(next.id, Some(deployment.id));
+            if let Entry::Vacant(place) = seen.entry(next.id) {
+                place.insert(Some(deployment.id));
                 open.push(next);
             }
         }
