@@ -7,6 +7,7 @@ mod people;
 mod plans;
 mod refusals;
 mod site;
+mod tables;
 mod things;
 
 use std::path::Path;
