@@ -107,7 +107,7 @@ impl Life {
         }
         // Somebody looks after rollouts that stopped or wait.
         let mut at_ms = random.within(HOUR_MS / 2, 4 * HOUR_MS);
-        while at_ms < end_ms {
+        while at_ms < end_ms + 6 * HOUR_MS {
             world.order_at(at_ms, Order::Attend(random.below(1 << 32)));
             at_ms += random.within(HOUR_MS / 2, 4 * HOUR_MS);
         }

@@ -109,7 +109,7 @@ impl World {
         if !truth.declared.policy.windows.is_empty() {
             self.troubles.note(Trouble::Window);
         }
-        if truth.is_forgotten || is_down {
+        if truth.is_forgotten || truth.was_down || is_down {
             return;
         }
         truth.is_counted = true;
