@@ -8,7 +8,11 @@ use crate::store::Pools;
 use crate::{Error, TenantId};
 
 /// The steps, in their order. `BYTES` and `TEXT_ORDERED` are what the database calls it.
-const STEPS: &[&str] = &[include_str!("migrations/0001.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 /// Keeps other nodes out meanwhile: `thimble` in ASCII.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(32765845193731173)";
 

@@ -2,8 +2,10 @@
 
 mod authority;
 mod bundle;
+mod collect;
 mod copies;
 mod init;
+mod reseal;
 mod serve;
 
 use std::ffi::OsString;
@@ -31,6 +33,10 @@ commands:
   restore DIR   puts a backup where the settings say that the hub is; nothing may be there
   bundle FILE   writes a device's state and everything that it needs into a new file, for where there is no network
                --device NAME|ID
+  reseal     seals everything that is secret with the present master key, after it was replaced; while no node runs
+               --old-key FILE           the key before it; if there is no present one, it is made
+  collect    deletes images and other blobs that nothing needs any more, as the hub does by itself every day
+               --dry-run                only tells what would be deleted
   export FILE   copies a tenant, without those below it, into a new tar file, while the hub works
                --tenant NAME|ID
                --passphrase-file FILE   seals its secrets with this passphrase; without one they are left out
@@ -76,6 +82,19 @@ pub(crate) fn run() -> Result<()> {
             let settings = settings(&mut arguments)?;
             finish(arguments)?;
             serve::run(settings)
+        }
+        Some("reseal") => {
+            let settings = settings(&mut arguments)?;
+            let old = path(&mut arguments, "--old-key")?;
+            finish(arguments)?;
+            let old = old.context("say which key it was before: --old-key FILE")?;
+            reseal::run(settings, &old)
+        }
+        Some("collect") => {
+            let settings = settings(&mut arguments)?;
+            let is_dry = arguments.contains("--dry-run");
+            finish(arguments)?;
+            collect::run(settings, is_dry)
         }
         Some("authority") => {
             let settings = settings(&mut arguments)?;

@@ -18,6 +18,7 @@ mod tests;
 mod token;
 
 pub use attempts::{Attempts, TooManyAttempts};
+pub(crate) use authenticate::lineage;
 pub use authenticate::{IdentityError, authenticate, caller};
 pub use caller::Caller;
 pub use federated::{OpenIdBeginning, begin_openid, finish_openid, set_roles};

@@ -107,7 +107,10 @@ fn admit(policy: &Policy, row: &Row<'_>, watch: &mut Watch) -> Result<(), Standi
             if let Some(until) = until {
                 watch.look_at(until);
             }
-            return Err(Standing::Held { until });
+            return Err(Standing::Held {
+                until,
+                note: device.hold_note.clone(),
+            });
         }
         if device.window == WindowState::Never {
             return Err(Standing::OutsideWindow { opens_at: None });

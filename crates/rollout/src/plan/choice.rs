@@ -198,9 +198,13 @@ fn admit(
 ) -> Result<(u16, Option<RolloutId>), Standing> {
     let wave = row.wave.ok_or(Standing::NoWave)?;
     refuse(left_out(policy, row))?;
-    gate.admit(wave)?;
     let device = row.device;
     let away = unreachable(policy, device, watch.now);
+    match (gate.admit(wave), &away) {
+        // Of what came to its end, each device says what it was that kept it.
+        (Err(Standing::Stopped { state }), Some(_)) if state.is_ended() => {}
+        (admitted, _) => admitted?,
+    }
     if let (Some(_), Hold::Until(until)) = (&away, device.hold) {
         watch.look_at(until);
     }

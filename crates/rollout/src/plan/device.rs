@@ -4,7 +4,7 @@ use crate::ids::{Assigned, DeviceId, RolloutId, UnixMs};
 use crate::placement::Verdict;
 use crate::policy::Policy;
 use crate::snapshot::{
-    Attempt, Device, Direction, Hold, Outcome, Reported, Snapshot, State, WindowState,
+    Attempt, Device, Direction, Hold, Outcome, Reported, Snapshot, State, Wait, WindowState,
 };
 use crate::standing::Standing;
 
@@ -22,6 +22,8 @@ pub(super) struct Row<'a> {
     pub(super) wave: Option<u16>,
     pub(super) class: Class,
     pub(super) standing: Standing,
+    /// It is left out only because it cannot be reached now: it is silent, or held.
+    pub(super) is_away: bool,
     /// It is down or updating, and counts in budgets.
     pub(super) is_down: bool,
 }
@@ -78,6 +80,7 @@ fn row<'a>(
         wave: device.wave,
         class: Class::Outside,
         standing: Standing::UpToDate,
+        is_away: false,
         is_down: is_pending
             || is_offline
             || device.is_unhealthy
@@ -150,7 +153,9 @@ fn classify(policy: &Policy, snapshot: &Snapshot, row: &mut Row<'_>, now: UnixMs
         Ok(goal) if goal == device.assigned => {}
         Ok(goal) => {
             row.change = Some(goal);
-            row.class = if set_aside(policy, row, now).is_some() {
+            let is_left_out = left_out(policy, row).is_some();
+            row.is_away = !is_left_out && unreachable(policy, device, now).is_some();
+            row.class = if is_left_out || row.is_away {
                 Class::Aside
             } else {
                 Class::Ready
@@ -192,7 +197,14 @@ fn after(policy: &Policy, device: &Device, attempt: &Attempt, outcome: &Outcome)
     let since = attempt.begun_at;
     match (outcome, attempt.direction) {
         (Outcome::Open, _) => match device.reported {
-            Reported::Waiting(wait) => Standing::Waiting { since, wait },
+            Reported::Waiting(wait) => Standing::Waiting {
+                since,
+                wait,
+                note: match wait {
+                    Wait::Hold => device.hold_note.clone(),
+                    Wait::Veto | Wait::Window => None,
+                },
+            },
             _ => Standing::Updating { since },
         },
         (Outcome::Succeeded { at }, Direction::Back) => Standing::RolledBack { at: *at },
@@ -232,11 +244,6 @@ fn counted(snapshot: &Snapshot, device: &Device, attempt: &Attempt, outcome: &Ou
     }
 }
 
-/// Says why a device takes no part for now, whatever the rollout does.
-pub(super) fn set_aside(policy: &Policy, row: &Row<'_>, now: UnixMs) -> Option<Standing> {
-    left_out(policy, row).or_else(|| unreachable(policy, row.device, now))
-}
-
 /// Says why a device is left out until somebody does something.
 pub(super) fn left_out(policy: &Policy, row: &Row<'_>) -> Option<Standing> {
     let device = row.device;
@@ -264,7 +271,10 @@ pub(super) fn unreachable(policy: &Policy, device: &Device, now: UnixMs) -> Opti
             Hold::Until(until) => Some(until),
             Hold::Held | Hold::Free => None,
         };
-        return Some(Standing::Held { until });
+        return Some(Standing::Held {
+            until,
+            note: device.hold_note.clone(),
+        });
     }
     is_offline(policy, device.last_seen, now).then_some(Standing::Offline {
         since: device.last_seen,
