@@ -37,11 +37,14 @@ impl World {
         }
         for (place, action) in actions.drain(..).enumerate() {
             if cut_at == Some(place) {
+                // What was to come of the actions before is gone with the power, and is nobody else's.
+                self.coming.clear();
                 let off_ms = self.devices[device as usize].random.within(1_000, 120_000);
                 self.cut(device, off_ms);
                 return;
             }
             if !self.carry_out_one(device, action, cut_at.is_some()) {
+                self.coming.clear();
                 return;
             }
         }
