@@ -1,7 +1,7 @@
 //! Rollouts: plans by `thimble_rollout`, and how a plan is kept.
 
-use thimble_image::Digest;
-use thimble_protocol::report::{DeploymentState, DeploymentStatus, Phase, ReasonCode};
+use thimble_protocol::StateVersion;
+use thimble_protocol::report::{Change, Goal, Said};
 use thimble_rollout::placement::Verdict;
 use thimble_rollout::plan::{Assignment, Plan};
 use thimble_rollout::snapshot::{
@@ -295,63 +295,32 @@ pub(super) fn window(record: &Record, now: UnixMs) -> WindowState {
     }
 }
 
-/// What a device says of a change, as the hub reads it (`rollouts/attempt.rs` there).
+/// What a device says of a change.
 pub(super) fn reported(apps: &Apps, record: &Record, row: &Row, attempt: &Attempt) -> Reported {
-    let Some(report) = &record.report else {
+    let subject = attempt.to.or(attempt.from);
+    let (Some(report), Some(subject)) = (&record.report, subject) else {
         return Reported::Nothing;
     };
-    let (true, Some(deployments)) = (report.adopted.0 >= row.state_version, &report.deployments)
-    else {
-        return Reported::Nothing;
-    };
-    let Some(subject) = attempt.to.or(attempt.from) else {
-        return Reported::Nothing;
-    };
-    let mut statuses = deployments.iter();
-    let status = statuses.find(|status| status.deployment.0 == subject.deployment.0);
-    match (attempt.to, status) {
-        (None, None) => Reported::Done,
-        (None, Some(status)) => match status.state {
-            DeploymentState::Removed => Reported::Done,
-            DeploymentState::Failed => failed(status),
-            _ if status.phase == Phase::Vetoed => Reported::Waiting(Wait::Veto),
-            _ => Reported::Working,
+    let change = Change {
+        deployment: thimble_protocol::DeploymentId(subject.deployment.0),
+        goal: match attempt.to {
+            Some(to) => {
+                let version = apps.number(place(to.deployment), to.revision);
+                Goal::Installed(version.map(|one| one.digest))
+            }
+            None => Goal::Removed,
         },
-        (Some(_), None) => Reported::Nothing,
-        (Some(to), Some(status)) => {
-            let wanted = apps
-                .number(place(to.deployment), to.revision)
-                .map(|one| one.digest);
-            install(wanted, status)
-        }
-    }
-}
-
-fn install(wanted: Option<Digest>, status: &DeploymentStatus) -> Reported {
-    if wanted.is_some_and(|wanted| wanted != status.manifest) {
-        return Reported::Working;
-    }
-    match (status.state, status.phase) {
-        (_, Phase::RollingBack) => Reported::Working,
-        (DeploymentState::Failed, _) | (_, Phase::RolledBack) => failed(status),
-        (DeploymentState::Installed, Phase::Idle) => Reported::Done,
-        (_, Phase::Vetoed) => Reported::Waiting(Wait::Veto),
-        (_, Phase::Waiting) => {
-            let code = status.reason.as_ref().map(|reason| reason.code);
-            Reported::Waiting(if code == Some(ReasonCode::Held) {
-                Wait::Hold
-            } else {
-                Wait::Window
-            })
-        }
-        _ => Reported::Working,
-    }
-}
-
-fn failed(status: &DeploymentStatus) -> Reported {
-    let why = match &status.reason {
-        Some(reason) => reason.text.clone(),
-        None => "the device did not say why".to_owned(),
+        version: StateVersion(row.state_version),
     };
-    Reported::Failed { why }
+    match report.says_of(&change) {
+        Said::Nothing => Reported::Nothing,
+        Said::Working => Reported::Working,
+        Said::Vetoed => Reported::Waiting(Wait::Veto),
+        Said::Held => Reported::Waiting(Wait::Hold),
+        Said::Waiting => Reported::Waiting(Wait::Window),
+        Said::Done => Reported::Done,
+        Said::Failed { why } => Reported::Failed {
+            why: why.unwrap_or("the device did not say why").to_owned(),
+        },
+    }
 }
