@@ -75,8 +75,8 @@ fn everything_that_can_go_wrong_does() {
 }
 
 #[test]
-fn a_life_that_ends_early_is_the_same_as_one_with_every_poll() {
-    // Of 16 seeds one is played without sleep; both kinds are to keep every rule in a fleet that is large.
+fn large_fleets_keep_every_rule_whether_devices_sleep_or_not() {
+    // Of 16 seeds one is played with every poll.
     for seed in [15, 16] {
         judge(Life {
             seed,
