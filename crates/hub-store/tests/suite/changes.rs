@@ -1,8 +1,8 @@
 //! Whether plans of rollouts may have changed: every change that they follow from is found, and what is none is not.
 
 use thimble_hub_store::{
-    App, Assignment, Deployment, Device, DeviceStatus, LastSeen, Scope, Store, TenantId,
-    Topic, Write,
+    App, Assignment, Deployment, Device, DeviceStatus, LastSeen, Scope, Store, TenantId, Topic,
+    Write,
 };
 
 use super::fixture::{Database, app, audit, deployment, device, hub, keep, suite, tenant};
@@ -24,10 +24,7 @@ async fn has_change(store: &Store, tenant: TenantId, since: u64) -> bool {
 
 async fn what_plans_follow_from_is_a_change_of_its_tenant_alone(database: Database) {
     let store = database.open().await;
-    let (own, other) = (
-        tenant(TenantId::HUB, "own"),
-        tenant(TenantId::HUB, "other"),
-    );
+    let (own, other) = (tenant(TenantId::HUB, "own"), tenant(TenantId::HUB, "other"));
     keep(&store, &own).await;
     keep(&store, &other).await;
     let (own, other) = (own.id, other.id);
@@ -47,28 +44,49 @@ async fn what_plans_follow_from_is_a_change_of_its_tenant_alone(database: Databa
         }};
     }
     let app: App = app(own, "reader");
-    changes!("an app", write, write.insert(&scope, &app, &audit("app")).await.unwrap());
+    changes!(
+        "an app",
+        write,
+        write.insert(&scope, &app, &audit("app")).await.unwrap()
+    );
     let placed: Deployment = deployment(&app, "readers");
     changes!(
         "a deployment",
         write,
-        write.insert(&scope, &placed, &audit("deployment")).await.unwrap()
+        write
+            .insert(&scope, &placed, &audit("deployment"))
+            .await
+            .unwrap()
     );
     let mut gate: Device = device(own, "gate");
-    changes!("a device", write, write.insert(&scope, &gate, &audit("device")).await.unwrap());
+    changes!(
+        "a device",
+        write,
+        write.insert(&scope, &gate, &audit("device")).await.unwrap()
+    );
     gate.edition = 1;
     gate.is_held = true;
-    changes!("a hold", write, write.update(&scope, &gate, &audit("hold")).await.unwrap());
+    changes!(
+        "a hold",
+        write,
+        write.update(&scope, &gate, &audit("hold")).await.unwrap()
+    );
     let labels = [("line".to_owned(), "1".to_owned())];
     changes!(
         "a label",
         write,
-        write.set_labels(&scope, gate.id, &labels, &audit("label")).await.unwrap()
+        write
+            .set_labels(&scope, gate.id, &labels, &audit("label"))
+            .await
+            .unwrap()
     );
     changes!(
         "a label of its own",
         write,
-        write.set_own_labels(&scope, gate.id, &labels[..0]).await.unwrap()
+        write
+            .set_own_labels(&scope, gate.id, &labels[..0])
+            .await
+            .unwrap()
     );
     let assignment = Assignment {
         device: gate.id,
@@ -80,7 +98,10 @@ async fn what_plans_follow_from_is_a_change_of_its_tenant_alone(database: Databa
     changes!(
         "an assignment",
         write,
-        write.assign(&scope, own, &[assignment], &audit("assign")).await.unwrap()
+        write
+            .assign(&scope, own, &[assignment], &audit("assign"))
+            .await
+            .unwrap()
     );
     changes!(
         "an assignment's end",
@@ -103,12 +124,18 @@ async fn what_plans_follow_from_is_a_change_of_its_tenant_alone(database: Databa
     changes!(
         "a report",
         write,
-        write.put_statuses(&scope, std::slice::from_ref(&status)).await.unwrap()
+        write
+            .put_statuses(&scope, std::slice::from_ref(&status))
+            .await
+            .unwrap()
     );
     changes!(
         "a device's end",
         write,
-        write.remove::<Device>(&scope, gate.id, &audit("remove")).await.unwrap()
+        write
+            .remove::<Device>(&scope, gate.id, &audit("remove"))
+            .await
+            .unwrap()
     );
     // One that says nothing new, and other things of the tenant.
     keep(&store, &device(own, "door")).await;

@@ -64,7 +64,10 @@ async fn each_is_kept_as_a_whole_or_not_at_all(database: Database) {
                     1 => {
                         let mut write = store.write_for_device().await.unwrap();
                         let row = app(TenantId::HUB, &names[0]);
-                        write.insert(&hub(), &row, &audit("app.create")).await.unwrap();
+                        write
+                            .insert(&hub(), &row, &audit("app.create"))
+                            .await
+                            .unwrap();
                     }
                     _ => loop {
                         match both(&store, &names, false).await {

@@ -212,10 +212,7 @@ impl Executor {
         let look_ms = now_ms.saturating_add(i64::from(self.pace.look_ms));
         let quiet = taken.is_quiet.then(|| Quiet {
             change: taken.change,
-            until_ms: taken
-                .rest
-                .next_ms
-                .map_or(look_ms, |next| next.min(look_ms)),
+            until_ms: taken.rest.next_ms.map_or(look_ms, |next| next.min(look_ms)),
             rest: taken.rest,
         });
         Ok((taken.rest, quiet))

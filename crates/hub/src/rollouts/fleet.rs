@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use thimble_hub_api::device::Window as ApiWindow;
 use thimble_hub_store::{
-    App, AppId, Deployment, DeploymentId, DeviceId, Match, PlannedDevice, Read, Reports,
-    RolloutId, Scope, TenantId,
+    App, AppId, Deployment, DeploymentId, DeviceId, Match, PlannedDevice, Read, Reports, RolloutId,
+    Scope, TenantId,
 };
 use thimble_protocol::report::{DeploymentState, DeploymentStatus, Phase};
 use thimble_protocol::{Capabilities, Report};

@@ -10,6 +10,7 @@ mod due;
 mod error;
 mod executor;
 mod fleet;
+mod keep;
 mod memory;
 mod order;
 mod policy;

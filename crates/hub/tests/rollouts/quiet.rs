@@ -13,7 +13,9 @@ use crate::plant::{NOW, Plant, audit, device, scope};
 /// A plant of which all devices have what they are to have, and steps have nothing to do.
 async fn settled(count: u32) -> (Plant, thimble_hub_store::DeploymentId) {
     let plant = Plant::new(count).await;
-    let deployment = plant.deploy("readers", json!({"selector": "line!=2"})).await;
+    let deployment = plant
+        .deploy("readers", json!({"selector": "line!=2"}))
+        .await;
     plant.roll_out(deployment, 1, json!({})).await;
     plant.step().await;
     plant.obey(&[]).await;
@@ -31,7 +33,10 @@ async fn a_device_that_comes_later_is_found_although_no_time_passes() {
     // One that comes in, and one whose labels change.
     let new = device(plant.tenant, 100);
     let mut write = plant.hub.store.write().await.unwrap();
-    write.insert(&scope(), &new, &audit("device")).await.unwrap();
+    write
+        .insert(&scope(), &new, &audit("device"))
+        .await
+        .unwrap();
     let seen = thimble_hub_store::LastSeen {
         device: new.id,
         at_ms: plant.hub.now_ms(),
@@ -80,7 +85,7 @@ async fn a_hold_that_is_taken_back_is_found_although_no_time_passes() {
 async fn a_change_that_takes_too_long_is_found_at_its_time() {
     let plant = Plant::new(2).await;
     let deployment = plant.deploy("readers", json!({})).await;
-    let policy = json!({"waves": [{"errors": {"count": 0}}], "attempt_timeout_s": 600});
+    let policy = json!({"waves": [{"errors": {"count": 0}}], "device_timeout_s": 600});
     let rollout = plant.roll_out(deployment, 1, policy).await;
     assert_eq!(plant.step().await, 2);
     for _ in 0..3 {
