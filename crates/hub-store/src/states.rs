@@ -1,6 +1,6 @@
 //! Desired states of devices: each device has one, with a version that only rises.
 
-use crate::bulk::{in_order, pieces};
+use crate::bulk::{OF_DEVICES, in_order, pieces};
 use crate::record::limit;
 use crate::sql::{Arg, Column, Row, Statement};
 use crate::{Audit, DeviceId, Error, Read, Scope, TenantId, Write};
@@ -267,7 +267,7 @@ impl Write {
                 .bind(&sequence)
                 .push(" AS BIGINT) FROM ");
             statement.relation(is_postgres, COLUMNS, piece);
-            statement.push(" JOIN devices ON devices.id = x.device WHERE ");
+            statement.push(OF_DEVICES);
             scope.condition(&mut statement, "devices.tenant");
             statement.push(
                 " ON CONFLICT (device) DO UPDATE SET version = excluded.version, digest = excluded.digest, \
@@ -301,9 +301,9 @@ impl Write {
         let rows = devices.into_iter().map(|device| vec![device]).collect();
         for piece in pieces(is_postgres, 1, rows) {
             let wanted = piece.len() as u64;
-            let mut statement = Statement::new("SELECT COUNT(*) FROM devices JOIN ");
+            let mut statement = Statement::new("SELECT COUNT(*) FROM ");
             statement.relation(is_postgres, &["device"], piece);
-            statement.push(" ON devices.id = x.device WHERE ");
+            statement.push(OF_DEVICES);
             scope.condition(&mut statement, "devices.tenant");
             if self.number(statement).await? != wanted {
                 return Err(Error::NotFound { what: "device" });

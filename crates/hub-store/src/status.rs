@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::bulk::{in_order, pieces};
+use crate::bulk::{OF_DEVICES, in_order, pieces};
 use crate::record::{PAGE_ROWS_MAX, limit};
 use crate::sql::{Arg, Column, Row, Statement};
 use crate::{DeviceId, Error, Read, Scope, TenantId, Write};
@@ -238,9 +238,9 @@ impl Write {
             statement
                 .relation(is_postgres, &["device", "at_ms"], piece)
                 .push(
-                    " JOIN devices ON devices.id = x.device \
-                     LEFT JOIN last_seen ON last_seen.device = x.device \
-                     WHERE (last_seen.at_ms IS NULL OR x.at_ms - last_seen.at_ms >= ",
+                    " CROSS JOIN devices LEFT JOIN last_seen ON last_seen.device = devices.id \
+                     WHERE devices.id = x.device \
+                     AND (last_seen.at_ms IS NULL OR x.at_ms - last_seen.at_ms >= ",
                 )
                 .bind(&silence_ms)
                 .push(") AND ");
@@ -279,7 +279,7 @@ impl Write {
             statement
                 .push(" FROM ")
                 .relation(is_postgres, columns, piece);
-            statement.push(" JOIN devices ON devices.id = x.device WHERE ");
+            statement.push(OF_DEVICES);
             scope.condition(&mut statement, "devices.tenant");
             if is_postgres {
                 // A join may change the order.
