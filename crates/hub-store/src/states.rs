@@ -7,6 +7,8 @@ use crate::{Audit, DeviceId, Error, Read, Scope, TenantId, Write};
 
 /// States of one transaction at most: they wait in memory for its end.
 const STATES_MAX: usize = 200_000;
+/// Rows of a part of all.
+const PART_ROWS: u64 = 10_000;
 /// Devices of one question at most.
 const DEVICES_MAX: usize = 1000;
 
@@ -148,6 +150,29 @@ impl Read {
     /// The database's.
     pub async fn device_versions(&mut self, scope: &Scope) -> Result<Vec<DeviceVersion>, Error> {
         let statement = select("device, tenant, version, digest", scope);
+        self.connection()
+            .rows(statement)
+            .await?
+            .iter()
+            .map(read_version)
+            .collect()
+    }
+
+    /// Reads which states devices are to have, the next 10,000 in the order of ids after this one; fewer are the last.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn device_versions_after(
+        &mut self,
+        scope: &Scope,
+        after: Option<DeviceId>,
+    ) -> Result<Vec<DeviceVersion>, Error> {
+        let mut statement = select("device, tenant, version, digest", scope);
+        if let Some(after) = after {
+            statement.push(" AND device > ").bind(&after);
+        }
+        statement.push(" ORDER BY device LIMIT ").bind(&PART_ROWS);
         self.connection()
             .rows(statement)
             .await?
