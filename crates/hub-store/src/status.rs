@@ -265,29 +265,42 @@ impl Write {
         let is_postgres = self.connection().is_postgres();
         let mut touched = 0;
         in_order(&mut rows);
-        let second = columns.get(1).copied().unwrap_or("device");
         for piece in pieces(is_postgres, columns.len(), rows) {
-            let mut statement = Statement::new("INSERT INTO ");
-            statement
-                .push(table)
-                .push(" (tenant, ")
-                .push(&columns.join(", "))
-                .push(") SELECT devices.tenant");
-            for column in columns {
-                statement.push(", x.").push(column);
-            }
-            statement
-                .push(" FROM ")
-                .relation(is_postgres, columns, piece);
-            statement.push(OF_DEVICES);
-            scope.condition(&mut statement, "devices.tenant");
-            if is_postgres {
-                // A join may change the order.
-                statement.push(" ORDER BY x.device, x.").push(second);
-            }
-            statement.push(update);
+            let statement = insert_of_devices(is_postgres, scope, table, columns, piece, update);
             touched += self.connection().run(statement).await?;
         }
         Ok(touched)
     }
+}
+
+/// Inserts a piece of rows that belong to devices, with the devices' tenants.
+pub(crate) fn insert_of_devices(
+    is_postgres: bool,
+    scope: &Scope,
+    table: &str,
+    columns: &[&str],
+    piece: Vec<Vec<Arg>>,
+    update: &str,
+) -> Statement {
+    let second = columns.get(1).copied().unwrap_or("device");
+    let mut statement = Statement::new("INSERT INTO ");
+    statement
+        .push(table)
+        .push(" (tenant, ")
+        .push(&columns.join(", "))
+        .push(") SELECT devices.tenant");
+    for column in columns {
+        statement.push(", x.").push(column);
+    }
+    statement
+        .push(" FROM ")
+        .relation(is_postgres, columns, piece);
+    statement.push(OF_DEVICES);
+    scope.condition(&mut statement, "devices.tenant");
+    if is_postgres {
+        // A join may change the order.
+        statement.push(" ORDER BY x.device, x.").push(second);
+    }
+    statement.push(update);
+    statement
 }
