@@ -138,9 +138,10 @@ pub struct NewRollout {
     /// Which revision; absent means the newest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
-    /// How careful it is.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub policy: Policy,
+    /// How careful it is; absent means as the deployment's last rollout, without its deadline. A deployment that was never rolled
+    /// out changes all devices at once then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
 }
 
 /// A rollout.
@@ -166,7 +167,7 @@ pub struct Rollout {
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// Who made it.
+    /// Who made it: `user:NAME`, as in the audit trail.
     pub author: String,
 }
 
@@ -197,6 +198,9 @@ pub struct Preview {
     pub waits: Vec<RolloutDevice>,
     /// How many of those there are: the list holds the first 1,000.
     pub waits_count: u64,
+    /// How careful it would be: what was asked for, or what the deployment had.
+    #[serde(default)]
+    pub policy: Policy,
 }
 
 /// What a rollout can be told.

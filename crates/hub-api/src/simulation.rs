@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::deployment::{NewDeployment, Placement};
-use crate::is_default;
 use crate::rollout::{Policy, Preview};
 
 /// A deployment to think through: one that there is counts as changed to this.
@@ -13,9 +12,9 @@ use crate::rollout::{Policy, Preview};
 pub struct NewSimulation {
     /// What would be declared.
     pub deployment: NewDeployment,
-    /// How careful the rollout would be.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub policy: Policy,
+    /// How careful the rollout would be; absent means as the deployment's last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
 }
 
 /// What would come of it, and nothing is done.

@@ -25,7 +25,7 @@ mod uploads;
 mod write;
 
 pub use blobs::Blobs;
-pub use collect::{Collected, Collection};
+pub use collect::{CollectError, Collected, Collection, Keeper, KeeperError, Pins, SENTENCE_HOLDS};
 pub use error::{BlobError, ManifestError, OpenError};
 pub use export::{ExportedObject, ImportError};
 pub use manifests::{Manifest, ManifestName, PutManifest};

@@ -102,19 +102,6 @@ impl Space {
         Ok(found.bytes().await?)
     }
 
-    /// Deletes a blob. It is no error if there is none.
-    ///
-    /// # Errors
-    /// [`BlobError::Store`] if the store fails.
-    pub async fn delete(&self, digest: &Digest) -> Result<(), BlobError> {
-        if let Some(bytes) = self.size(digest).await? {
-            let path = place::blob(&self.name_space, digest);
-            present(self.store().delete(&path).await)?;
-            self.shared().ledger.give_back(&self.name_space, bytes);
-        }
-        Ok(())
-    }
-
     /// Takes a blob over from another name space, without moving it through here. Whether the caller may see the other
     /// one is the caller's to know.
     ///

@@ -57,6 +57,7 @@ const TABLES: &[Carried] = &[
     carried("device_states", "device", DEVICE),
     carried("device_status", "device", DEVICE),
     carried("last_seen", "device", DEVICE),
+    carried("holders", "device", DEVICE),
     carried("log_requests", "id", DEVICE),
     carried("apps", "id", &[]),
     carried("app_versions", "id", &[("app", "apps")]),

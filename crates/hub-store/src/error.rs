@@ -31,6 +31,8 @@ pub enum Error {
         /// The name of the lease.
         lease: String,
     },
+    /// It needs a blob that is just being cleared away: try again when that is over.
+    Condemned,
     /// No connection to the database became free in time: try again later.
     Busy,
     /// Two transactions were in each other's way: do this one again from the beginning.
@@ -100,6 +102,9 @@ impl fmt::Display for Error {
                 )
             }
             Self::Fenced { lease } => write!(formatter, "the lease {lease} has another owner now"),
+            Self::Condemned => formatter.write_str(
+                "it needs a blob that nothing needed before, and that is just being cleared away: try again in some minutes",
+            ),
             Self::Busy => formatter.write_str("the database is busy: try again later"),
             Self::Retry => formatter.write_str("another change was in the way: do it again"),
             Self::Unaudited => formatter.write_str("a change without an audit entry"),

@@ -1,7 +1,7 @@
 //! Who may do something alone: leases with numbers that fence off whoever lost one without noticing.
 
 use crate::sql::{Column, Statement};
-use crate::{Error, Store, Write};
+use crate::{Error, Read, Store, Write};
 
 /// A lease that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +75,36 @@ impl Store {
         statement.push(" AND fence = ").bind(&lease.fence);
         write.connection().run(statement).await?;
         write.commit().await
+    }
+}
+
+impl Read {
+    /// Reads the leases that somebody has and whose names begin with this.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn leases(&mut self, prefix: &str, now_ms: i64) -> Result<Vec<Lease>, Error> {
+        let mut statement =
+            Statement::new("SELECT name, owner, fence, until_ms FROM leases WHERE until_ms > ");
+        statement
+            .bind(&now_ms)
+            .push(" AND name >= ")
+            .bind(&prefix.to_owned())
+            .push(" AND name < ")
+            .bind(&format!("{prefix}\u{10ffff}"))
+            .push(" ORDER BY name");
+        let rows = self.connection().rows(statement).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Lease {
+                    name: row.column(0)?,
+                    owner: row.column(1)?,
+                    fence: row.column(2)?,
+                    until_ms: row.column(3)?,
+                })
+            })
+            .collect()
     }
 }
 

@@ -22,10 +22,16 @@ pub struct PlannedDevice {
     pub is_held: bool,
     /// Nothing is changed before this time.
     pub hold_until_ms: Option<i64>,
+    /// Why it is held.
+    pub hold_reason: Option<String>,
+    /// Who holds it, if that is known.
+    pub holder: Option<String>,
     /// When it may be changed, as JSON.
     pub windows: String,
     /// How often in a row it failed.
     pub failures: u32,
+    /// The version of its desired state; none: it never had one.
+    pub desired: Option<u64>,
     /// When it was last heard of.
     pub seen_ms: Option<i64>,
     /// The summary of its last report says that it is not well, or at something.
@@ -113,7 +119,8 @@ fn select(scope: &Scope, tenant: TenantId, reports: Reports, after: Option<Devic
     const SUSPECT: &str = "device_status.health <> 'ok' OR device_status.phase <> 'idle'";
     let mut statement = Statement::new(
         "SELECT devices.id, devices.name, devices.model, devices.capabilities, devices.is_held, \
-         devices.hold_until_ms, devices.windows, devices.failures, last_seen.at_ms, CAST(CASE WHEN ",
+         devices.hold_until_ms, devices.hold_reason, holders.actor, devices.windows, devices.failures, \
+         device_states.version, last_seen.at_ms, CAST(CASE WHEN ",
     );
     statement
         .push(SUSPECT)
@@ -127,7 +134,9 @@ fn select(scope: &Scope, tenant: TenantId, reports: Reports, after: Option<Devic
     };
     statement.push(
         " FROM devices LEFT JOIN device_status ON device_status.device = devices.id \
-         LEFT JOIN last_seen ON last_seen.device = devices.id WHERE devices.tenant = ",
+         LEFT JOIN last_seen ON last_seen.device = devices.id \
+         LEFT JOIN device_states ON device_states.device = devices.id \
+         LEFT JOIN holders ON holders.device = devices.id WHERE devices.tenant = ",
     );
     statement
         .bind(&tenant)
@@ -150,10 +159,13 @@ fn read(row: &Row) -> Result<PlannedDevice, Error> {
         capabilities: row.column(3)?,
         is_held: row.column(4)?,
         hold_until_ms: row.column(5)?,
-        windows: row.column(6)?,
-        failures: row.column(7)?,
-        seen_ms: row.column(8)?,
-        is_suspect: row.column(9)?,
-        report: row.column(10)?,
+        hold_reason: row.column(6)?,
+        holder: row.column(7)?,
+        windows: row.column(8)?,
+        failures: row.column(9)?,
+        desired: row.column(10)?,
+        seen_ms: row.column(11)?,
+        is_suspect: row.column(12)?,
+        report: row.column(13)?,
     })
 }

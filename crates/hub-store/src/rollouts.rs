@@ -163,6 +163,28 @@ impl Read {
 }
 
 impl Write {
+    /// The changes that rollouts made of a device are in this version of its state, and in none before it.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn raise_state_versions(
+        &mut self,
+        scope: &Scope,
+        device: DeviceId,
+        version: u64,
+    ) -> Result<(), Error> {
+        let mut statement = Statement::new("UPDATE rollout_devices SET state_version = ");
+        statement
+            .bind(&version)
+            .push(" WHERE state_version IS NOT NULL AND device = ")
+            .bind(&device)
+            .push(" AND ");
+        scope.condition(&mut statement, "tenant");
+        self.connection().run(statement).await?;
+        Ok(())
+    }
+
     /// Writes what a rollout does with devices, where it says something else than before; how many rows were written. Others
     /// than the scope's devices are left out.
     ///

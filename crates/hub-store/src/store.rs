@@ -122,10 +122,10 @@ impl Store {
     pub async fn snapshot(&self) -> Result<Read, Error> {
         let inner = match &self.0.pools {
             Pools::Sqlite { readers, .. } => Inner::SqliteWrite(readers.begin().await?),
-            Pools::Postgres(pool) => Inner::PostgresWrite(
-                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    .await?,
-            ),
+            Pools::Postgres(pool) => {
+                let statement = Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+                Inner::PostgresWrite(begin(pool, statement).await?)
+            }
         };
         Ok(Read {
             inner,
@@ -232,7 +232,7 @@ impl Store {
             Pools::Sqlite { writer, .. } => {
                 Inner::SqliteWrite(writer.begin_with("BEGIN IMMEDIATE").await?)
             }
-            Pools::Postgres(pool) => Inner::PostgresWrite(pool.begin().await?),
+            Pools::Postgres(pool) => Inner::PostgresWrite(begin(pool, None).await?),
         };
         Ok(self.begun(inner, permit))
     }
@@ -243,6 +243,26 @@ impl Store {
             _permit: permit,
         };
         Write::new(read, Arc::clone(&self.0))
+    }
+}
+
+/// Begins a transaction, in a task of its own: who gives up waiting must not leave a connection that has begun one, and of which
+/// nobody knows.
+async fn begin(
+    pool: &PgPool,
+    statement: Option<&'static str>,
+) -> Result<Transaction<'static, Postgres>, Error> {
+    let pool = pool.clone();
+    let beginning = tokio::spawn(async move {
+        match statement {
+            Some(statement) => pool.begin_with(statement).await,
+            None => pool.begin().await,
+        }
+    });
+    match beginning.await {
+        Ok(begun) => Ok(begun?),
+        // The runtime ends.
+        Err(_) => Err(Error::Busy),
     }
 }
 

@@ -2,9 +2,12 @@
 
 mod authority;
 mod bundle;
+mod collect;
 mod copies;
 mod init;
+mod reseal;
 mod serve;
+mod token;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +15,9 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use pico_args::Arguments;
 use thimble_hub::{Settings, api};
+
+/// The first admin, unless another name is said.
+const ADMIN: &str = "admin";
 
 const HELP: &str = "\
 thimble-hub: keeps a fleet of devices in the state that its operators declared.
@@ -23,6 +29,8 @@ commands:
                --tenant NAME    the first tenant's name (default: main)
                --user NAME      the admin's name (default: admin)
                --password-file FILE   a file with the admin's password; without one there is only the token
+  token      prints a new token of a user, for when nobody has one any more; it lasts as long as signing in does
+               --user NAME      whose (default: admin)
   serve      serves operators and devices until it is told to stop (SIGTERM, SIGINT)
   authority  prints the root (PEM) that devices believe the hub by: what they are given as `ca`
   backup DIR    copies the database (SQLite), the blobs and the master key into a new folder, while the hub works
@@ -31,6 +39,10 @@ commands:
   restore DIR   puts a backup where the settings say that the hub is; nothing may be there
   bundle FILE   writes a device's state and everything that it needs into a new file, for where there is no network
                --device NAME|ID
+  reseal     seals everything that is secret with the present master key, after it was replaced; while no node runs
+               --old-key FILE           the key before it; if there is no present one, it is made
+  collect    deletes images and other blobs that nothing needs any more, as the hub does by itself every day
+               --dry-run                only tells what would be deleted
   export FILE   copies a tenant, without those below it, into a new tar file, while the hub works
                --tenant NAME|ID
                --passphrase-file FILE   seals its secrets with this passphrase; without one they are left out
@@ -72,10 +84,29 @@ pub(crate) fn run() -> Result<()> {
             finish(arguments)?;
             init::run(settings, tenant, user, password)
         }
+        Some("token") => {
+            let settings = settings(&mut arguments)?;
+            let user = arguments.opt_value_from_str("--user")?;
+            finish(arguments)?;
+            token::run(settings, user)
+        }
         Some("serve") => {
             let settings = settings(&mut arguments)?;
             finish(arguments)?;
             serve::run(settings)
+        }
+        Some("reseal") => {
+            let settings = settings(&mut arguments)?;
+            let old = path(&mut arguments, "--old-key")?;
+            finish(arguments)?;
+            let old = old.context("say which key it was before: --old-key FILE")?;
+            reseal::run(settings, &old)
+        }
+        Some("collect") => {
+            let settings = settings(&mut arguments)?;
+            let is_dry = arguments.contains("--dry-run");
+            finish(arguments)?;
+            collect::run(settings, is_dry)
         }
         Some("authority") => {
             let settings = settings(&mut arguments)?;

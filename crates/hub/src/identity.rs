@@ -12,12 +12,14 @@ mod found;
 mod openid;
 mod passwords;
 mod permission;
+mod recover;
 mod sign_in;
 #[cfg(test)]
 mod tests;
 mod token;
 
 pub use attempts::{Attempts, TooManyAttempts};
+pub(crate) use authenticate::lineage;
 pub use authenticate::{IdentityError, authenticate, caller};
 pub use caller::Caller;
 pub use federated::{OpenIdBeginning, begin_openid, finish_openid, set_roles};
@@ -25,5 +27,6 @@ pub use found::{FoundError, Founder, found};
 pub use openid::{OpenId, OpenIdError};
 pub use passwords::{PasswordError, Passwords};
 pub use permission::{Permission, Permissions};
+pub use recover::{RecoverError, recover};
 pub use sign_in::{SignedIn, sign_in};
 pub use token::{NewSecret, TOKEN_PREFIX, TokenHash};

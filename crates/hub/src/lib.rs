@@ -9,6 +9,7 @@ pub mod api;
 pub mod authority;
 pub mod backup;
 pub mod bundle;
+pub mod collect;
 pub mod device;
 pub mod event;
 pub mod hub;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, TlsError};
 use crate::authority::VaultError;
 use crate::authority::verifier::AnchorError;
+use crate::collect::Collector;
 use crate::device::{FleetError, ListenerError};
 use crate::hub::Hub;
 use crate::publish::Publisher;
@@ -127,7 +128,8 @@ impl From<StoreError> for NodeError {
 }
 
 impl Node {
-    /// Starts everything: listeners of operators and devices, the executor of rollouts, the deliverer of webhooks.
+    /// Starts everything: listeners of operators and devices, the executor of rollouts, the deliverer of webhooks, the
+    /// collector of blobs.
     ///
     /// # Errors
     /// [`NodeError`] says what does not start, and what to do.
@@ -163,6 +165,11 @@ impl Node {
         let stop = stopping.clone();
         tasks.push(tokio::spawn(async move {
             deliverer.run(stop.cancelled_owned()).await;
+        }));
+        let collector = Collector::new(Arc::clone(&hub));
+        let stop = stopping.clone();
+        tasks.push(tokio::spawn(async move {
+            collector.run(stop.cancelled_owned()).await;
         }));
         Ok(Self {
             hub,

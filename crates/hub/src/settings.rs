@@ -20,6 +20,8 @@ pub use place::state_folder;
 
 /// Bytes of the file at most.
 pub(crate) const BYTES_MAX: u64 = 1 << 20;
+/// Seconds that blobs stay at least: a large module comes slowly over a bad line.
+const COLLECT_GRACE_S_MIN: u64 = 3600;
 
 /// Everything that is set.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -174,7 +176,7 @@ pub struct ExternalSettings {
 }
 
 /// Where blobs are.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BlobSettings {
     /// The folder, `blobs` in the hub's folder if nothing is said.
@@ -183,6 +185,22 @@ pub struct BlobSettings {
     pub s3: Option<S3Settings>,
     /// Bytes of one tenant at most.
     pub tenant_bytes_max: Option<u64>,
+    /// Seconds from one deletion of what nothing needs any more to the next; 0: never.
+    pub collect_every_s: u64,
+    /// Seconds that a blob stays at least, whether or not something needs it: longer than any push takes.
+    pub collect_grace_s: u64,
+}
+
+impl Default for BlobSettings {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            s3: None,
+            tenant_bytes_max: None,
+            collect_every_s: 86_400,
+            collect_grace_s: 86_400,
+        }
+    }
 }
 
 /// An S3-compatible store.
@@ -281,6 +299,14 @@ impl Settings {
             return invalid(
                 "devices.poll_min_s",
                 "must be at least 1 and not greater than devices.poll_max_s".to_owned(),
+            );
+        }
+        if self.blobs.collect_grace_s < COLLECT_GRACE_S_MIN {
+            return invalid(
+                "blobs.collect_grace_s",
+                format!(
+                    "must be at least {COLLECT_GRACE_S_MIN}: what is being pushed would be deleted; to delete nothing, set blobs.collect_every_s to 0"
+                ),
             );
         }
         self.check_identity()

@@ -6,8 +6,12 @@
     reason = "a test may stop at the first surprise"
 )]
 
+#[path = "rollouts/collect.rs"]
+mod collect;
 #[path = "rollouts/crashes.rs"]
 mod crashes;
+#[path = "rollouts/keep.rs"]
+mod keep;
 #[path = "rollouts/life.rs"]
 mod life;
 #[path = "rollouts/plant.rs"]

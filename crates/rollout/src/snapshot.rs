@@ -1,6 +1,7 @@
 //! What a plan is made of: a rollout and its devices as they are known at one moment.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::ids::{Assigned, DeploymentId, DeviceId, RolloutId, UnixMs};
@@ -107,6 +108,8 @@ pub struct Device {
     pub last_seen: Option<UnixMs>,
     /// Whether it may change.
     pub hold: Hold,
+    /// Who holds it, and why, if that is known.
+    pub hold_note: Option<Arc<HoldNote>>,
     /// When it may change, by its windows: in the past or now if it may; none is never.
     pub window: WindowState,
     /// Its failed changes of this deployment, of all rollouts.
@@ -227,6 +230,15 @@ pub enum Hold {
     Until(UnixMs),
     /// Not until somebody takes the hold back.
     Held,
+}
+
+/// Who holds a device, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HoldNote {
+    /// Who; empty if that is not known.
+    pub who: String,
+    /// Why, in their words.
+    pub why: String,
 }
 
 /// When a device's windows let it change.

@@ -7,7 +7,7 @@ use core::fmt;
 
 use crate::ids::{DeploymentId, DeviceId, RolloutId, UnixMs};
 use crate::placement::Misfit;
-use crate::snapshot::{State, Wait};
+use crate::snapshot::{HoldNote, State, Wait};
 
 /// Where a device stands in a rollout. Waves count from 0 here, and from 1 in sentences.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub enum Standing {
         since: UnixMs,
         /// For what.
         wait: Wait,
+        /// Who holds it and why, if it waits for the end of a hold.
+        note: Option<Arc<HoldNote>>,
     },
     /// It was changed.
     Succeeded {
@@ -116,6 +118,8 @@ pub enum Standing {
     Held {
         /// Until when; none is until somebody takes the hold back.
         until: Option<UnixMs>,
+        /// Who holds it, and why.
+        note: Option<Arc<HoldNote>>,
     },
     /// None of its windows is open.
     OutsideWindow {
@@ -262,7 +266,10 @@ impl fmt::Display for Standing {
             Self::Begins { wave } => write!(formatter, "is changed now, in wave {}", wave + 1),
             Self::GoesBack => formatter.write_str("gets back what it had"),
             Self::Updating { since } => write!(formatter, "is being changed since {since}"),
-            Self::Waiting { since, wait } => write_wait(*since, *wait, formatter),
+            Self::Waiting { since, wait, note } => {
+                write_wait(*since, *wait, formatter)?;
+                write_note(note.as_deref(), formatter)
+            }
             Self::Succeeded { at } => write!(formatter, "was changed at {at}"),
             Self::Unhealthy { at } => {
                 write!(formatter, "was changed at {at} and is unhealthy now")
@@ -287,6 +294,20 @@ fn write_wait(since: UnixMs, wait: Wait, formatter: &mut fmt::Formatter<'_>) -> 
         Wait::Hold => "it is held",
     };
     write!(formatter, "was told at {since}; {what}")
+}
+
+/// Writes who holds a device, and why.
+fn write_note(note: Option<&HoldNote>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(HoldNote { who, why }) = note else {
+        return Ok(());
+    };
+    if !who.is_empty() {
+        write!(formatter, ", by {who}")?;
+    }
+    if !why.is_empty() {
+        write!(formatter, ": {why}")?;
+    }
+    Ok(())
 }
 
 /// Writes why a device is not changed yet.
@@ -322,8 +343,13 @@ fn write_later(standing: &Standing, formatter: &mut fmt::Formatter<'_>) -> fmt::
         ),
         Standing::Offline { since: Some(since) } => write!(formatter, "is offline since {since}"),
         Standing::Offline { since: None } => formatter.write_str("was never heard of"),
-        Standing::Held { until: Some(until) } => write!(formatter, "is held until {until}"),
-        Standing::Held { until: None } => formatter.write_str("is held until somebody releases it"),
+        Standing::Held { until, note } => {
+            match until {
+                Some(until) => write!(formatter, "is held until {until}")?,
+                None => formatter.write_str("is held until somebody releases it")?,
+            }
+            write_note(note.as_deref(), formatter)
+        }
         Standing::OutsideWindow {
             opens_at: Some(opens_at),
         } => write!(formatter, "is outside its windows until {opens_at}"),

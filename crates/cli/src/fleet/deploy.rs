@@ -108,9 +108,9 @@ pub(super) fn deploy(arguments: &DeployArguments, session: &Session) -> Result<(
     let before = found.as_ref().map(|found| found.value.spec.clone());
     let spec = arguments.spec(before.unwrap_or_default())?;
     check(name, &spec)?;
-    let simulation = simulated(session, name, &spec, &policy)?;
+    let simulation = simulated(session, name, &spec, policy.as_ref())?;
     if output.is_text() {
-        crate::output::write(&outlook(name, &spec, &simulation, &policy))?;
+        crate::output::write(&outlook(name, &spec, &simulation))?;
     }
     let question = if arguments.no_rollout {
         "Keep this?"
@@ -155,14 +155,14 @@ pub(super) fn simulated(
     session: &Session,
     name: &str,
     spec: &DeploymentSpec,
-    policy: &Policy,
+    policy: Option<&Policy>,
 ) -> Result<Simulation, Failure> {
     let new = NewSimulation {
         deployment: NewDeployment {
             name: name.to_owned(),
             spec: spec.clone(),
         },
-        policy: policy.clone(),
+        policy: policy.cloned(),
     };
     session.about(name, session.client.simulate(&new))
 }
@@ -258,12 +258,7 @@ fn variable<'a>(
 }
 
 /// What will come of it, for people.
-pub(super) fn outlook(
-    name: &str,
-    spec: &DeploymentSpec,
-    simulation: &Simulation,
-    policy: &Policy,
-) -> String {
+pub(super) fn outlook(name: &str, spec: &DeploymentSpec, simulation: &Simulation) -> String {
     let mut text = format!(
         "{} revision {}{}: {} {} on {}\n",
         printable(name),
@@ -277,7 +272,7 @@ pub(super) fn outlook(
         }
     );
     text.push_str(&placement_text(&simulation.placement));
-    text.push_str(&preview_text(&simulation.preview, policy));
+    text.push_str(&preview_text(&simulation.preview));
     text
 }
 

@@ -12,7 +12,9 @@ use super::yaml;
 
 // How careful a rollout is.
 #[derive(Args, Default)]
-#[command(next_help_heading = "How careful the rollout is")]
+#[command(
+    next_help_heading = "How careful the rollout is [default: as the deployment's last one; --wave 100% is all at once]"
+)]
 pub(super) struct PolicyOptions {
     /// A wave: a number of devices (3), a part of all (25%), those with labels (canary=yes), or both (3@line=1). Whoever is in
     /// none comes in a last one; without waves all are one.
@@ -77,11 +79,15 @@ enum OnErrorName {
 }
 
 impl PolicyOptions {
-    /// The policy that was asked for.
-    pub(super) fn policy(&self) -> Result<Policy, Failure> {
+    /// The policy that was asked for; none, if nothing was said: as the last time then.
+    pub(super) fn policy(&self) -> Result<Option<Policy>, Failure> {
         if let Some(path) = &self.policy {
-            return yaml::load(path);
+            return yaml::load(path).map(Some);
         }
+        Ok(Some(self.said()?).filter(|said| *said != Policy::default()))
+    }
+
+    fn said(&self) -> Result<Policy, Failure> {
         let mut waves = self
             .wave
             .iter()

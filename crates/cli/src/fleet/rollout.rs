@@ -202,7 +202,7 @@ fn start(arguments: &StartArguments, session: &Session) -> Result<(), Failure> {
     };
     if !arguments.yes {
         let preview = session.about(name, session.client.preview_rollout(&new))?;
-        eprint!("{}", preview_text(&preview, &new.policy));
+        eprint!("{}", preview_text(&preview));
         if !prompt::confirm("Begin the rollout?")? {
             return Err(Failure::device("asking", "nothing was done"));
         }

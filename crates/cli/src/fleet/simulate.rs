@@ -43,8 +43,7 @@ pub(super) fn simulate(arguments: &SimulateArguments, session: &Session) -> Resu
         Some(path) => {
             let (name, spec, policy) = declared_in(path)?;
             // What is typed counts before the file.
-            let is_asked = asked != Policy::default();
-            (name, spec, if is_asked { asked } else { policy })
+            (name, spec, asked.or(policy))
         }
         None => {
             let name = arguments.deployment.clone().unwrap_or_default();
@@ -54,17 +53,17 @@ pub(super) fn simulate(arguments: &SimulateArguments, session: &Session) -> Resu
             (found.name, found.spec, asked)
         }
     };
-    let simulation = simulated(session, &name, &spec, &policy)?;
-    output.one(&simulation, || outlook(&name, &spec, &simulation, &policy))
+    let simulation = simulated(session, &name, &spec, policy.as_ref())?;
+    output.one(&simulation, || outlook(&name, &spec, &simulation))
 }
 
-fn declared_in(path: &Path) -> Result<(String, DeploymentSpec, Policy), Failure> {
+fn declared_in(path: &Path) -> Result<(String, DeploymentSpec, Option<Policy>), Failure> {
     match declared::document(path)? {
         Document::Deployment {
             name,
             spec,
             rollout,
-        } => Ok((name, spec, rollout.unwrap_or_default())),
+        } => Ok((name, spec, rollout)),
         other => Err(Failure::Settings {
             path: path.to_owned(),
             reason: format!(

@@ -1,4 +1,5 @@
-//! Blobs: read whole or in part, and deleted if nothing needs them.
+//! Blobs: read whole or in part. Nobody deletes one: what nothing needs goes by itself ([`crate::Space::collect`]), and what
+//! the hub needs beside repositories is known only there.
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
@@ -13,9 +14,6 @@ use super::fault::Fault;
 use crate::error::BlobError;
 
 pub(crate) async fn serve(call: &Call, digest: Digest) -> Result<Response, Fault> {
-    if call.method == Method::DELETE {
-        return delete(call, digest).await;
-    }
     let length_bytes = call.space.size(&digest).await?;
     let length_bytes = length_bytes.ok_or(BlobError::Missing)?;
     let (named, tag) = (digest.to_string(), entity_tag(&digest));
@@ -61,17 +59,4 @@ pub(crate) async fn serve(call: &Call, digest: Digest) -> Result<Response, Fault
     // A stream that fails ends the connection, so that nobody takes a part for the whole.
     let body = Body::from_stream(read.stream.map_err(std::io::Error::other));
     Ok(answer(status, &headers, body))
-}
-
-async fn delete(call: &Call, digest: Digest) -> Result<Response, Fault> {
-    call.space.size(&digest).await?.ok_or(BlobError::Missing)?;
-    if call.space.is_needed(&digest).await? {
-        return Err(Fault::new(
-            StatusCode::FORBIDDEN,
-            "DENIED",
-            format!("a manifest needs {digest}; delete the manifest, and the blob goes with it"),
-        ));
-    }
-    call.space.delete(&digest).await?;
-    Ok(answer(StatusCode::ACCEPTED, &[], Body::empty()))
 }

@@ -54,6 +54,16 @@ impl Fault {
         .with(header::ALLOW, allowed)
     }
 
+    /// Nobody deletes blobs.
+    pub(crate) fn kept(allowed: &'static str) -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "UNSUPPORTED",
+            "delete the manifests that need it: a blob goes by itself when nothing needs it",
+        )
+        .with(header::ALLOW, allowed)
+    }
+
     pub(crate) fn no_route() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,

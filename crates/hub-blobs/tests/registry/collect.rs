@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use thimble_hub_blobs::{Collection, ManifestName, Repository, Space, source_of};
+use thimble_hub_blobs::{Collection, Keeper, ManifestName, Pins, Repository, Space, source_of};
 use thimble_image::{Descriptor, Digest, Index, Manifest, media_type};
 
 use crate::server::{BOTH, On, Store, noise};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn now_in(time: Duration) -> Collection {
+fn now_in(time: Duration, keeper: &dyn Keeper) -> Collection<'_> {
     Collection {
-        pins: BTreeSet::new(),
+        keeper,
         grace: HOUR,
         now: SystemTime::now() + time,
     }
@@ -60,10 +60,18 @@ async fn only_what_is_old_and_needless_goes() {
             .await
             .unwrap();
         // Everything is young.
-        let collected = space.collect(&now_in(Duration::ZERO)).await.unwrap();
+        let nothing = Pins::default();
+        let collected = space
+            .collect(&now_in(Duration::ZERO, &nothing))
+            .await
+            .unwrap();
         assert_eq!((collected.deleted, collected.uploads), (0, 0));
         assert!(has(&space, &stray).await);
-        let collected = space.collect(&now_in(2 * HOUR)).await.unwrap();
+        let later = now_in(2 * HOUR, &nothing);
+        let told = space.survey(&later).await.unwrap();
+        assert!(has(&space, &stray).await);
+        let collected = space.collect(&later).await.unwrap();
+        assert_eq!(told, collected);
         assert_eq!(
             (
                 collected.deleted,
@@ -81,13 +89,24 @@ async fn only_what_is_old_and_needless_goes() {
             let name = ManifestName::Digest(digest);
             space.delete_manifest(&repository, &name).await.unwrap();
         }
-        let mut pinned = now_in(2 * HOUR);
-        pinned.pins.insert(index.digest);
+        let pins = Pins {
+            documents: BTreeSet::from([index.digest]),
+            blobs: BTreeSet::new(),
+        };
+        let pinned = now_in(2 * HOUR, &pins);
         assert_eq!(space.collect(&pinned).await.unwrap().deleted, 0);
         for needed in [&index, &manifest, &layer] {
             assert!(has(&space, needed).await);
         }
-        assert_eq!(space.collect(&now_in(2 * HOUR)).await.unwrap().deleted, 4);
+        // As a blob it keeps itself, and nothing that it names.
+        let pins = Pins {
+            documents: BTreeSet::new(),
+            blobs: BTreeSet::from([index.digest]),
+        };
+        let pinned = now_in(2 * HOUR, &pins);
+        assert_eq!(space.collect(&pinned).await.unwrap().deleted, 3);
+        assert!(has(&space, &index).await);
+        assert_eq!(space.collect(&later).await.unwrap().deleted, 1);
         assert_eq!(space.objects().await.unwrap(), []);
     }
 }
@@ -107,7 +126,8 @@ async fn no_push_loses_what_it_needs_to_a_collection() {
             let bytes = Manifest::new(config.clone(), vec![layer.clone()]).to_json();
             let name = ManifestName::Tag("latest".parse().unwrap());
             let other_node = store.space().await;
-            let collection = now_in(2 * HOUR);
+            let nothing = Pins::default();
+            let collection = now_in(2 * HOUR, &nothing);
             let (pushed, collected) = tokio::join!(
                 async {
                     for _ in 0..round {
@@ -145,8 +165,11 @@ async fn what_a_power_cut_left_behind_is_removed() {
     let folder = store.folder.path().join("blobs/ns/a/blobs/sha256/00");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("0000#1"), "half").unwrap();
-    let mut collection = now_in(2 * HOUR);
-    collection.pins.insert(kept.digest);
+    let pins = Pins {
+        documents: BTreeSet::new(),
+        blobs: BTreeSet::from([kept.digest]),
+    };
+    let collection = now_in(2 * HOUR, &pins);
     // It is no blob, and is in nobody's way.
     assert_eq!(space.objects().await.unwrap().len(), 1);
     assert_eq!(space.collect(&collection).await.unwrap().remains, 1);

@@ -4,6 +4,7 @@ mod audit;
 mod carry;
 mod changes;
 mod claims;
+mod condemned;
 mod crash;
 mod devices;
 mod fixture;

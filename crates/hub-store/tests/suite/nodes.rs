@@ -1,9 +1,12 @@
 //! What nodes hear of each other.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use thimble_hub_store::{DeviceId, Store, TenantId, Topic, Wake, Wakes};
+use thimble_hub_store::{DeviceId, Options, Store, TenantId, Topic, Wake, Wakes};
 use thimble_testkit::postgres::Postgres;
 use thimble_testkit::random::{Random, seed};
 
@@ -20,6 +23,7 @@ suite! {
     what_was_undone_wakes_nobody
     of_many_publishers_at_once_every_version_is_heard_of
     a_closed_store_ends_its_listeners
+    who_gives_up_waiting_leaves_no_transaction_behind
 }
 
 async fn next(wakes: &mut Wakes) -> Wake {
@@ -187,4 +191,42 @@ fn no_wake_up_is_lost_with_a_connection() {
         println!("{} connections were killed", killing.await.unwrap());
         hear(wakes, listening, expected).await;
     });
+}
+
+/// Polls a future so often, and gives it up.
+async fn given_up<F: Future>(future: F, polls: usize) -> bool {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(move |context| {
+        if left == 0 {
+            return Poll::Ready(true);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(|_| false)
+    })
+    .await
+}
+
+async fn who_gives_up_waiting_leaves_no_transaction_behind(database: Database) {
+    let options = Options {
+        connections: 2,
+        device_connections: 1,
+        ..Options::default()
+    };
+    let store = Store::open(&database.address, options).await.unwrap();
+    for polls in 1.. {
+        let is_given_up = given_up(store.snapshot(), polls).await;
+        for _ in 0..4 {
+            // In what was left behind nothing could be written.
+            let mut write = store.write().await.unwrap();
+            write
+                .audit(&hub(), TenantId::HUB, &audit("note"))
+                .await
+                .unwrap();
+            write.commit().await.unwrap();
+        }
+        if !is_given_up {
+            break;
+        }
+    }
 }

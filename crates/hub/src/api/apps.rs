@@ -7,11 +7,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use thimble_hub_api::app::{App as AppView, AppVersion as VersionView, NewApp, NewAppVersion};
 use thimble_hub_api::{Page, Problem, ProblemKind};
-use thimble_hub_store::{App, AppId, AppVersion, AppVersionId, Id as _, Match, Read, Scope};
+use thimble_hub_store::{App, AppId, AppVersion, AppVersionId, Audit, Id as _, Match, Read, Scope};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToApps, ToRead};
+use super::described;
 use super::lookup::named;
 use super::reply::{Answer, Fault};
 use super::request::{Asked, Declared, Named, Nothing, Paged};
@@ -74,9 +75,7 @@ async fn list(
 
 /// Makes an app.
 #[utoipa::path(post, path = "/v1/apps", tag = "apps", request_body = NewApp,
-    responses((status = 201, body = AppView),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, body = AppView), described::Conflicting, described::Invalid))]
 async fn create(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToApps>,
@@ -108,9 +107,8 @@ async fn create(
 
 /// Tells about an app.
 #[utoipa::path(get, path = "/v1/apps/{app}", tag = "apps",
-    params(("app" = String, Path, description = "The app's name or id")),
-    responses((status = 200, body = AppView),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::AppName),
+    responses((status = 200, body = AppView), described::NotFound))]
 async fn inspect(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,
@@ -121,11 +119,10 @@ async fn inspect(
     Ok(Json(view(app)))
 }
 
-/// Removes an app that nothing deploys, with its versions. Its images stay.
+/// Removes an app that nothing deploys, with its versions. Its images stay as long as a manifest of the registry needs them.
 #[utoipa::path(delete, path = "/v1/apps/{app}", tag = "apps",
-    params(("app" = String, Path, description = "The app's name or id")),
-    responses((status = 204, description = "It is gone"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
+    params(described::AppName),
+    responses((status = 204, description = "It is gone"), described::NotFound,
         (status = 409, description = "Something deploys it", body = Problem, content_type = "application/problem+json")))]
 async fn remove(
     State(hub): State<Arc<Hub>>,
@@ -139,6 +136,12 @@ async fn remove(
     let audit = caller
         .audit(hub.now_ms(), "app.remove", format!("app/{}", app.id))
         .with(serde_json::json!({ "name": app.name }));
+    let of_app = [Match::equals("app", &app.id)];
+    for version in write.all::<AppVersion>(&scope, &of_app).await? {
+        write
+            .remove::<AppVersion>(&scope, version.id, &Audit::part())
+            .await?;
+    }
     write.remove::<App>(&scope, app.id, &audit).await?;
     write.commit().await?;
     Ok(StatusCode::NO_CONTENT)
@@ -146,9 +149,8 @@ async fn remove(
 
 /// Lists the versions of an app.
 #[utoipa::path(get, path = "/v1/apps/{app}/versions", tag = "apps",
-    params(("app" = String, Path, description = "The app's name or id"), Paged),
-    responses((status = 200, body = Page<VersionView>),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::AppName, Paged),
+    responses((status = 200, body = Page<VersionView>), described::NotFound))]
 async fn versions(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,
@@ -175,10 +177,8 @@ async fn versions(
 /// Publishes a version of an app. Its images are in the hub's registry; a tag is replaced by the digest that it has now. A
 /// version never changes.
 #[utoipa::path(post, path = "/v1/apps/{app}/versions", tag = "apps", request_body = NewAppVersion,
-    params(("app" = String, Path, description = "The app's name or id")),
-    responses((status = 201, body = VersionView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
+    params(described::AppName),
+    responses((status = 201, body = VersionView), described::NotFound, described::Conflicting,
         (status = 422, description = "A container or an image is not possible", body = Problem, content_type = "application/problem+json")))]
 async fn publish(
     State(hub): State<Arc<Hub>>,
@@ -192,6 +192,7 @@ async fn publish(
         named::<App>(&mut read, &scope, &name).await?
     };
     let document = pinned(&hub, caller.tenant(), &new).await?;
+    let images = document.digests();
     let now_ms = hub.now_ms();
     let version = AppVersion {
         id: AppVersionId::fresh(),
@@ -209,6 +210,7 @@ async fn publish(
         .with(serde_json::json!({ "name": app.name, "version": version.version }));
     let mut write = hub.store.write().await?;
     write.insert(&scope, &version, &audit).await?;
+    write.need(caller.tenant(), &images, now_ms).await?;
     write.commit().await?;
     Ok((StatusCode::CREATED, Json(version_view(&app, version))))
 }
@@ -257,10 +259,8 @@ pub(super) async fn version_named(
 
 /// Tells about a version of an app.
 #[utoipa::path(get, path = "/v1/apps/{app}/versions/{version}", tag = "apps",
-    params(("app" = String, Path, description = "The app's name or id"),
-        ("version" = String, Path, description = "The version")),
-    responses((status = 200, body = VersionView),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::AppName, described::VersionName),
+    responses((status = 200, body = VersionView), described::NotFound))]
 async fn version(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,

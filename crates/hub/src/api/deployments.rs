@@ -9,6 +9,7 @@ use thimble_hub_api::deployment::{
     Deployment as DeploymentView, DeploymentSpec, NewDeployment, Placement, Refusal,
     Revision as RevisionView,
 };
+use thimble_hub_api::rollout::Policy;
 use thimble_hub_api::{Page, Problem, ProblemKind};
 use thimble_hub_store::{
     App, AppVersion, Audit, Deployment, DeploymentId, DeploymentRevision, DeploymentRevisionId,
@@ -19,6 +20,7 @@ use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToDeployments, ToRead};
 use super::apps::version_named;
+use super::dependencies;
 use super::lookup::named;
 use super::reply::{Answer, Fault, Tagged, unchanged};
 use super::request::{Asked, Declared, Named, Nothing, Paged, Reason};
@@ -161,9 +163,7 @@ pub(super) async fn checked(
         .because(errors)
         .into());
     }
-    for other in &spec.depends_on {
-        named::<Deployment>(read, scope, other).await?;
-    }
+    dependencies::check(read, scope, name, &app, &spec.depends_on).await?;
     Ok((app, version))
 }
 
@@ -300,6 +300,7 @@ pub(super) async fn redeclare(
         ("Thimble-Reason" = String, Header, description = "Why")),
     responses((status = 202, description = "It is being removed"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Another deployment depends on it", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "There is no reason", body = Problem, content_type = "application/problem+json")))]
 async fn remove(
     State(hub): State<Arc<Hub>>,
@@ -320,16 +321,50 @@ async fn remove(
             )
             .because(reason)
             .with(serde_json::json!({ "name": deployment.name }));
+        require_no_dependents(&mut write, &scope, &deployment).await?;
+        // Waves prove a revision; what bounds how many devices are down at once holds for every change.
+        let last = rollouts::last_policy(&mut write, &scope, deployment.id).await?;
         let request = rollouts::Request {
             deployment: deployment.id,
             revision: rollouts::REMOVAL,
-            policy: thimble_hub_api::rollout::Policy::default(),
+            policy: Policy {
+                budgets: last.budgets,
+                rate_per_minute: last.rate_per_minute,
+                device_timeout_s: last.device_timeout_s,
+                ..Policy::default()
+            },
             author: caller.user(),
         };
         rollouts::create(&mut write, &scope, &request, now_ms, &audit).await?;
         write.commit().await?;
     }
     Ok(StatusCode::ACCEPTED)
+}
+
+/// Another deployment that needs this one would lose it.
+async fn require_no_dependents(
+    read: &mut Read,
+    scope: &Scope,
+    deployment: &Deployment,
+) -> Answer<()> {
+    let of_tenant = [Match::equals("tenant", &deployment.tenant)];
+    for other in read.all::<Deployment>(scope, &of_tenant).await? {
+        if other.id == deployment.id || other.removing_ms.is_some() {
+            continue;
+        }
+        let newest = revision(read, scope, &other, other.latest).await?;
+        let spec: DeploymentSpec = serde_json::from_value(newest.document).unwrap_or_default();
+        if spec.depends_on.contains(&deployment.name) {
+            return Err(Fault::new(
+                ProblemKind::InUse,
+                format_args!(
+                    "the deployment {} depends on it: change or remove that one first",
+                    other.name
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Lists the revisions of a deployment.

@@ -14,6 +14,8 @@ use crate::rollouts::RolloutError;
 
 /// Seconds after which whoever was refused for lack of capacity may try again.
 const RETRY_S: u32 = 2;
+/// Seconds after which what is being cleared away is gone, mostly.
+const CLEARED_S: u32 = 60;
 
 /// A problem, as an answer.
 #[derive(Debug)]
@@ -73,6 +75,10 @@ impl From<StoreError> for Fault {
             StoreError::Exists { .. } => ProblemKind::NameInUse,
             StoreError::Referenced { .. } => ProblemKind::InUse,
             StoreError::Limit { .. } => ProblemKind::Invalid,
+            StoreError::Condemned => {
+                let problem = Self::new(ProblemKind::NotReady, error);
+                return problem.later(CLEARED_S);
+            }
             StoreError::Busy | StoreError::Retry => {
                 return Self::new(
                     ProblemKind::NotReady,
@@ -159,6 +165,7 @@ impl From<RolloutError> for Fault {
             | RolloutError::Placement(_)
             | RolloutError::NoRevision { .. } => ProblemKind::Invalid,
             RolloutError::State(_)
+            | RolloutError::Superseded { .. }
             | RolloutError::BeingRemoved
             | RolloutError::NothingToApprove { .. } => ProblemKind::WrongState,
             RolloutError::WrongRole { .. } | RolloutError::OwnRollout => ProblemKind::Forbidden,

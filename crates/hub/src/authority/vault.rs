@@ -3,6 +3,7 @@
 //! Private keys leave this module only inside of what uses them. Ids of keys are made of their tenant, purpose and
 //! generation, so that two nodes that make the same key at once end up with one of them.
 
+mod reseal;
 mod rows;
 mod signing;
 
@@ -16,6 +17,7 @@ use super::devices::{AuthorityError, DeviceAuthority};
 use super::identity::TrustDomain;
 use super::master::{MasterError, MasterKey};
 use super::root::{Holder, Kept, Root};
+pub use reseal::Resealed;
 use rows::{context, hub, key_id, ms};
 
 const ROOT: &str = "device-root";
@@ -39,11 +41,24 @@ pub enum VaultError {
     RootIsOffline,
     /// A rotation is to be finished that was not begun.
     NoNextKey,
+    /// Something cannot be sealed with another master key.
+    NotResealed {
+        /// What: `webhook …`.
+        what: String,
+        /// Why.
+        error: MasterError,
+    },
 }
 
 impl fmt::Display for VaultError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
+            Self::NotResealed { what, .. } => {
+                return write!(
+                    formatter,
+                    "the {what} cannot be sealed anew: give the master key that was used before this one; what was sealed anew until now stays so"
+                );
+            }
             Self::Store(_) => "the store cannot be asked for keys",
             Self::Authority(_) => "a key of the hub cannot be used",
             Self::RootIsOffline => {
@@ -59,6 +74,7 @@ impl core::error::Error for VaultError {
         match self {
             Self::Store(source) => Some(source),
             Self::Authority(source) => Some(source),
+            Self::NotResealed { error, .. } => Some(error),
             Self::RootIsOffline | Self::NoNextKey => None,
         }
     }
@@ -240,34 +256,6 @@ impl Vault {
         };
         self.insert(&row, "hub", now).await?;
         Ok((certificate, key))
-    }
-
-    /// Seals every key anew that `old` sealed, so that the old master key can be forgotten; how many there were. What was
-    /// sealed anew stays so if this is interrupted: begin it again.
-    ///
-    /// # Errors
-    /// A key was sealed with neither, or the store failed.
-    pub async fn reseal(
-        &self,
-        old: &MasterKey,
-        actor: &str,
-        now: UnixSeconds,
-    ) -> Result<usize, VaultError> {
-        let everything = Scope::whole_hub_for_its_own_work();
-        let rows: Vec<Key> = self.store.read().await?.all(&everything, &[]).await?;
-        let mut count = 0;
-        for mut row in rows {
-            let Some(sealed) = &row.ciphertext else {
-                continue;
-            };
-            let resealed = self.master.reseal(old, &context(row.id), sealed)?;
-            if &resealed != sealed {
-                row.ciphertext = Some(resealed);
-                self.update(&row, "key.reseal", actor, now).await?;
-                count += 1;
-            }
-        }
-        Ok(count)
     }
 
     async fn make_first_intermediate(&self, now: UnixSeconds) -> Result<(), VaultError> {

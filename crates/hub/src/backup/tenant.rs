@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use super::archive::{Reader, Writer};
 use super::{BackupError, passphrase, sealed};
 use crate::authority::MasterKey;
+use crate::collect::Hold;
 use crate::hub::Hub;
 use crate::registry::space;
 
@@ -72,6 +73,8 @@ pub async fn export_tenant(
     let mut write = hub.store.write().await?;
     write.audit(&scope, tenant, &audit).await?;
     write.commit().await?;
+    // Nothing that the rows name is deleted before it is copied.
+    let hold = Hold::take(hub).await?;
     // From here on it is one moment.
     let mut read = hub.store.snapshot().await?;
     let name = read.one::<Tenant>(&scope, tenant).await?.name;
@@ -112,6 +115,7 @@ pub async fn export_tenant(
             writer.entry(&entry, lines.concat().as_bytes()).await?;
         }
     }
+    hold.end().await?;
     writer.finish().await?;
     Ok(exported)
 }

@@ -15,6 +15,7 @@ use thimble_hub_store::{Options, Scope, Store, Tenant, TenantId};
 
 use super::BackupError;
 use super::tenant::chain;
+use crate::collect::Hold;
 use crate::hub::Hub;
 use crate::registry::space;
 use crate::settings::Settings;
@@ -55,6 +56,8 @@ pub struct BackedUp {
 /// [`BackupError`] says what is in the way; a folder without `backup.json` is no backup.
 pub async fn back_up(hub: &Hub, folder: &Path, parts: Parts) -> Result<BackedUp, BackupError> {
     new_folder(folder)?;
+    // Nothing that the database names is deleted before it is copied.
+    let hold = Hold::take(hub).await?;
     if parts.database {
         hub.store.backup(&folder.join(DATABASE)).await?;
     }
@@ -64,6 +67,7 @@ pub async fn back_up(hub: &Hub, folder: &Path, parts: Parts) -> Result<BackedUp,
     // After the database: what it names is there.
     let copy = Blobs::open(&Storage::Folder(folder.join(BLOBS)), Limits::default()).await?;
     let backed_up = copy_blobs(&hub.store, &hub.blobs, &copy).await?;
+    hold.end().await?;
     let head = json!({
         "format": FORMAT, "version": VERSION, "created_ms": hub.now_ms(),
         "database": parts.database, "key": parts.key,

@@ -223,20 +223,25 @@ async fn roles_in(
     bindings: &BTreeMap<TenantId, Vec<Role>>,
     tenant: &Tenant,
 ) -> Result<Vec<Role>, IdentityError> {
-    let everything = Scope::whole_hub_for_its_own_work();
-    let mut roles = Vec::new();
-    let (mut id, mut parent) = (tenant.id, tenant.parent);
-    for _ in 0..DEPTH_MAX {
-        roles.extend(bindings.get(&id).into_iter().flatten());
-        if id == TenantId::HUB {
-            break;
-        }
-        id = parent;
-        if id != TenantId::HUB {
-            parent = read.one::<Tenant>(&everything, id).await?.parent;
-        }
-    }
+    let lineage = lineage(read, tenant.id).await?;
+    let of_tenant = lineage.iter().filter_map(|id| bindings.get(id));
+    let mut roles: Vec<Role> = of_tenant.flatten().copied().collect();
     roles.sort_unstable();
     roles.dedup();
     Ok(roles)
+}
+
+/// A tenant and all above it.
+pub(crate) async fn lineage(
+    read: &mut Read,
+    tenant: TenantId,
+) -> Result<Vec<TenantId>, StoreError> {
+    let everything = Scope::whole_hub_for_its_own_work();
+    let mut lineage = vec![tenant];
+    let mut id = tenant;
+    while id != TenantId::HUB && lineage.len() < DEPTH_MAX {
+        id = read.one::<Tenant>(&everything, id).await?.parent;
+        lineage.push(id);
+    }
+    Ok(lineage)
 }

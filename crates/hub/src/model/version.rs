@@ -2,8 +2,11 @@
 //!
 //! Documents are JSON, and a hub reads those of the hubs before it: a field that is added has a default.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use thimble_hub_api::app::ContainerSpec;
+use thimble_image::Digest;
 
 /// A published version.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -13,6 +16,16 @@ pub struct VersionDocument {
 }
 
 impl VersionDocument {
+    /// The digests of its images. One without a digest is left out: versions that are published have one.
+    #[must_use]
+    pub fn digests(&self) -> BTreeSet<[u8; 32]> {
+        let digest = |image: &str| image.split_once('@')?.1.parse::<Digest>().ok();
+        let images = self.containers.iter();
+        images
+            .filter_map(|container| Some(*digest(&container.image)?.as_bytes()))
+            .collect()
+    }
+
     /// Whether this is what was declared, as far as that says it: a tag may have become a digest.
     #[must_use]
     pub fn is_declared_by(&self, declared: &[ContainerSpec]) -> bool {

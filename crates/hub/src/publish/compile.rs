@@ -51,6 +51,8 @@ pub(super) struct Work<'a> {
     /// By deployment, revision, and the overrides that pick the device.
     pub(super) manifests: HashMap<(DeploymentId, u64, Vec<usize>), Arc<Signed>>,
     pub(super) secrets: HashMap<String, Arc<Value>>,
+    /// The blobs that the states need.
+    pub(super) needs: BTreeSet<Digest>,
 }
 
 /// What is known of some devices.
@@ -88,6 +90,7 @@ impl<'a> Work<'a> {
             revisions: HashMap::new(),
             manifests: HashMap::new(),
             secrets: HashMap::new(),
+            needs: BTreeSet::new(),
         })
     }
 

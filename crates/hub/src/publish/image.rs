@@ -1,6 +1,6 @@
 //! What a device has to fetch for an image of the registry.
 
-use thimble_hub_blobs::{ManifestName, Repository, Space};
+use thimble_hub_blobs::{Manifest, ManifestError, ManifestName, Repository, Space};
 use thimble_image::{Digest, Document};
 use thimble_protocol::limits::REFERRERS_MAX;
 use thimble_protocol::manifest::{Blob, Image};
@@ -93,13 +93,21 @@ async fn read(
         reason: ImageFault::Registry(error),
     };
     let name = ManifestName::Digest(digest);
-    let manifest = space.resolve(repository, &name).await.map_err(fault)?;
+    let media_type = match space.resolve(repository, &name).await {
+        Ok(manifest) => Some(manifest.media_type),
+        // It was deleted from the registry; what a version names stays among the blobs.
+        Err(ManifestError::Missing) => None,
+        Err(error) => return Err(fault(error)),
+    };
+    let manifest = Manifest {
+        digest,
+        media_type: String::new(),
+    };
     let bytes = space.manifest_bytes(&manifest).await.map_err(fault)?;
-    let document = Document::parse(&bytes, Some(&manifest.media_type)).map_err(|error| {
-        PublishError::Damaged {
+    let document =
+        Document::parse(&bytes, media_type.as_deref()).map_err(|error| PublishError::Damaged {
             what: format!("the manifest {digest} of {image}"),
             reason: error.to_string(),
-        }
-    })?;
+        })?;
     Ok((document, bytes.len() as u64))
 }

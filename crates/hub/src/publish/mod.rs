@@ -137,6 +137,8 @@ impl Publisher {
             let states: Vec<NewState> = work.devices(write, piece, &mut published).await?;
             write.publish_states(scope, states, &Audit::part())?;
         }
+        let needs = work.needs.iter().map(|digest| *digest.as_bytes()).collect();
+        write.need(signing.tenant, &needs, now_ms).await?;
         Ok(published)
     }
 

@@ -17,11 +17,12 @@ use super::compile::{Known, Revision, Signed, Value, Work};
 use super::{
     Layered, PublishError, RevisionSpec, compile_manifest, image, secret, secret_context, space,
 };
+use crate::collect::blobs_of;
 
 impl Work<'_> {
     /// Compiles and signs a manifest, or finds what was signed before.
     pub(super) async fn sign(
-        &self,
+        &mut self,
         write: &mut Write,
         deployment: DeploymentId,
         revision: &Revision,
@@ -36,6 +37,8 @@ impl Work<'_> {
             secrets.extend(layered.spec().secret_env.values().cloned());
             containers.push((layered, self.image(content, &container.image).await?));
         }
+        let images = containers.iter().map(|(_, image)| image);
+        self.needs.extend(blobs_of(images));
         let wire = |id: &DeploymentId| thimble_protocol::DeploymentId(id.bytes());
         let depends_on = revision.depends_on.iter().map(wire).collect();
         let manifest = compile_manifest(wire(&deployment), &content.spec, containers, depends_on);
@@ -48,8 +51,10 @@ impl Work<'_> {
             .signed_manifest(self.scope, self.tenant, fingerprint)
             .await?;
         if let Some(before) = before {
+            let digest = Digest::from_bytes(before.digest);
+            self.needs.insert(digest);
             return Ok(Signed {
-                digest: Digest::from_bytes(before.digest),
+                digest,
                 bytes: before.bytes,
                 secrets,
             });
@@ -65,6 +70,7 @@ impl Work<'_> {
             bytes,
         };
         space.put(digest, source_of(envelope.into())).await?;
+        self.needs.insert(digest);
         write
             .put_signed_manifest(self.scope, self.tenant, &kept)
             .await?;

@@ -130,12 +130,18 @@ impl Kept {
         self.has_failed
     }
 
-    /// Returns what a device says of it. What was said before it took the state with the change is about something else.
-    pub(super) fn reported(&self, state_version: Option<u64>, report: Option<&Report>) -> Reported {
+    /// Returns what a device says of it. What was said before it took the state with the change is about something else, and so
+    /// is what it says of a state that is none of this hub's, which was restored from a backup.
+    pub(super) fn reported(
+        &self,
+        state_version: Option<u64>,
+        desired: Option<u64>,
+        report: Option<&Report>,
+    ) -> Reported {
         let (Some(report), Some(version)) = (report, state_version) else {
             return Reported::Nothing;
         };
-        if report.adopted.0 < version {
+        if report.adopted.0 < version || desired.is_none_or(|desired| report.adopted.0 > desired) {
             return Reported::Nothing;
         }
         let Some(deployments) = &report.deployments else {

@@ -12,7 +12,7 @@ use thimble_hub_store::{
 use thimble_protocol::report::{DeploymentState, DeploymentStatus, Phase};
 use thimble_protocol::{Capabilities, Report};
 use thimble_rollout::placement::{self, Needs, Offer, Placer, Verdict};
-use thimble_rollout::snapshot::{Hold, WindowState};
+use thimble_rollout::snapshot::{Hold, HoldNote, WindowState};
 use thimble_rollout::window::{Window, opens_at};
 use thimble_rollout::{Labels, Selector, UnixMs};
 
@@ -42,12 +42,16 @@ pub(super) struct FleetDevice {
     /// What it can carry, if it said it.
     offer: Option<Arc<Offer>>,
     pub(super) hold: Hold,
+    /// Who holds it, and why.
+    pub(super) hold_note: Option<Arc<HoldNote>>,
     pub(super) window: WindowState,
     pub(super) failures: u32,
     pub(super) last_seen: Option<UnixMs>,
     pub(super) is_unhealthy: bool,
     /// It is at a change, or tries again by itself one that it could not prepare.
     pub(super) is_retrying: bool,
+    /// The version of the state that it is to have.
+    pub(super) desired: Option<u64>,
     /// What it last reported, encoded, if it was read.
     report: Option<Vec<u8>>,
     /// Deployments and revisions that it is to have.
@@ -252,6 +256,12 @@ impl Reader {
             (false, Some(until)) => Hold::Until(moment(until)),
             (false, None) => Hold::Free,
         };
+        let hold_note = (hold != Hold::Free).then(|| {
+            Arc::new(HoldNote {
+                who: row.holder.unwrap_or_default(),
+                why: row.hold_reason.unwrap_or_default(),
+            })
+        });
         let mut device = FleetDevice {
             labels: labels_of(&row.model, architecture, kept),
             window: self.window(row.id, row.windows)?,
@@ -260,6 +270,8 @@ impl Reader {
             hardware: row.model,
             offer,
             hold,
+            hold_note,
+            desired: row.desired,
             failures: row.failures,
             last_seen: row.seen_ms.map(moment),
             is_unhealthy: false,

@@ -6,6 +6,7 @@
 //! next plans again. Nothing here decides who is updated.
 
 mod attempt;
+mod burial;
 mod due;
 mod error;
 mod executor;
@@ -24,7 +25,7 @@ use thimble_rollout::{Assigned, UnixMs};
 
 pub use error::RolloutError;
 pub use executor::{Executor, Pace};
-pub use order::{Request, Vote, abort, approve, create, pause, resume, roll_back};
+pub use order::{Request, Vote, abort, approve, create, last_policy, pause, resume, roll_back};
 pub use policy::planner_policy;
 pub use preview::{Preview, Refused, placement, simulate};
 

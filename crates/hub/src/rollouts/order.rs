@@ -3,8 +3,8 @@
 use thimble_hub_api::identity::Role;
 use thimble_hub_api::rollout as api;
 use thimble_hub_store::{
-    Approval, ApprovalId, Audit, Deployment, DeploymentId, Id as _, Match, Rollout, RolloutId,
-    RolloutState, Scope, Topic, UserId, Write,
+    Approval, ApprovalId, Audit, Deployment, DeploymentId, Id as _, Match, Read, Rollout,
+    RolloutId, RolloutState, Scope, Topic, UserId, Write,
 };
 use thimble_rollout::snapshot::{Progress, WrongState};
 
@@ -79,12 +79,39 @@ pub async fn create(
             write.update(scope, &other, &Audit::part()).await?;
         }
     }
-    let memory = Memory::begun_by(&request.author);
+    let memory = Memory::begun_by(&request.author, audit.actor().unwrap_or_default());
     put_progress(&mut rollout, &memory, &Progress::default())?;
     write.insert(scope, &rollout, audit).await?;
     rollout.edition = 1;
     wake(write, &rollout);
     Ok(rollout)
+}
+
+/// How careful the last rollout of a deployment was, removals aside: what the next one is if nobody says otherwise. Its
+/// deadline was its own.
+///
+/// # Errors
+/// [`RolloutError::Damaged`]; the store's.
+pub async fn last_policy(
+    read: &mut Read,
+    scope: &Scope,
+    deployment: DeploymentId,
+) -> Result<api::Policy, RolloutError> {
+    let of_deployment = [Match::equals("deployment", &deployment)];
+    let all: Vec<Rollout> = read.all(scope, &of_deployment).await?;
+    let last = all.into_iter().rfind(|one| one.target != REMOVAL);
+    let Some(last) = last else {
+        return Ok(api::Policy::default());
+    };
+    let policy = serde_json::from_value::<api::Policy>(last.policy);
+    let policy = policy.map_err(|error| RolloutError::Damaged {
+        what: format!("policy of rollout {}", last.id),
+        reason: error.to_string(),
+    })?;
+    Ok(api::Policy {
+        deadline: None,
+        ..policy
+    })
 }
 
 /// A rollout that has not begun.

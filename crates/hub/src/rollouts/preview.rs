@@ -147,7 +147,7 @@ fn planned(
     request: &Request,
     policy: thimble_rollout::Policy,
 ) -> Result<Loaded, RolloutError> {
-    let memory = Memory::begun_by(&request.author);
+    let memory = Memory::begun_by(&request.author, "");
     let mut record = super::order::record(deployment, request, 0)?;
     put_progress(&mut record, &memory, &Progress::default())?;
     Ok(Loaded {

@@ -201,7 +201,7 @@ fn planner_device(
     let reported = match kept {
         Some(kept) if kept.is_pending() => {
             let version = row.and_then(|row| row.state_version);
-            kept.reported(version, device.report().as_ref())
+            kept.reported(version, device.desired, device.report().as_ref())
         }
         _ => Reported::Nothing,
     };
@@ -220,6 +220,7 @@ fn planner_device(
         is_retrying: device.is_retrying,
         last_seen: device.last_seen,
         hold: device.hold,
+        hold_note: device.hold_note.clone(),
         window: device.window,
         failures: device.failures,
         has_failed_before: own.failed_before.contains(&device.id),

@@ -6,6 +6,7 @@ use thimble_hub_store::{
 use thimble_rollout::plan;
 
 use super::attempt::Kept;
+use super::burial::bury;
 use super::fleet::Fleet;
 use super::keep::ACTOR;
 use super::rows::follow;
@@ -104,6 +105,7 @@ impl Step<'_> {
             if let Some(own) = rollouts.get_mut(index) {
                 follow(&mut fleet, own, &made, record);
                 rest.is_watching |= own.attempts.values().any(Kept::is_pending);
+                bury(self.store, &scope, self.lease, &fleet, own, self.now_ms).await?;
             }
         }
         Ok(taken)

@@ -453,3 +453,100 @@ async fn a_backup_that_somebody_changed_is_noticed() {
         "{restored:?}"
     );
 }
+
+/// The value that is sealed for this, with this key.
+fn opened(key: u8, context: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    MasterKey::from_bytes(&[key; 32]).open(context, sealed).ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_another_master_key_everything_is_sealed_anew_wherever_it_was_cut() {
+    let node = Node::with_key(1).await;
+    let contents = fill(&node, "acme").await;
+    let now = thimble_protocol::UnixSeconds(1_800_000_000);
+    // Keys of the hub and of a tenant, and enough secrets for several transactions.
+    node.hub.vault.device_authority(now).await.unwrap();
+    let tenant = thimble_hub::authority::TenantId(contents.tenant.bytes());
+    node.hub.vault.tenant_keys(tenant, now).await.unwrap();
+    let mut write = node.hub.store.write().await.unwrap();
+    for number in 2..=250 {
+        let context = format!("secret/{}/{number}", contents.secret);
+        let revision = SecretRevision {
+            id: SecretRevisionId::fresh(),
+            tenant: contents.tenant,
+            edition: 0,
+            created_ms: node.hub.now_ms(),
+            secret: contents.secret,
+            number,
+            ciphertext: node.hub.vault.master().seal(&context, b"hidden").unwrap(),
+        };
+        write
+            .insert(&everything(), &revision, &node.audit())
+            .await
+            .unwrap();
+    }
+    // One that came from another hub without its secret.
+    let bare = Webhook {
+        id: WebhookId::fresh(),
+        edition: 0,
+        name: "bare".into(),
+        secret: Vec::new(),
+        is_disabled: true,
+        ..write
+            .one::<Webhook>(&everything(), contents.webhook)
+            .await
+            .unwrap()
+    };
+    write
+        .insert(&everything(), &bare, &node.audit())
+        .await
+        .unwrap();
+    write.commit().await.unwrap();
+    let trust = thimble_hub::authority::TrustDomain::new("thimble").unwrap();
+    let store = node.hub.store.clone();
+    let vault = thimble_hub::authority::Vault::new(store, MasterKey::from_bytes(&[2; 32]), trust);
+    let old = MasterKey::from_bytes(&[1; 32]);
+    // It dies again and again, a little later each time.
+    let mut wait_us = 200;
+    let last = loop {
+        let resealing = vault.reseal(&old, "test", now);
+        let cut = tokio::time::timeout(std::time::Duration::from_micros(wait_us), resealing);
+        match cut.await {
+            Ok(done) => break done.unwrap(),
+            Err(_) => wait_us *= 2,
+        }
+    };
+    println!("the last pass sealed {last:?}, after {wait_us} us");
+    let again = vault.reseal(&old, "test", now).await.unwrap();
+    assert_eq!(again.total(), 0);
+    let mut read = node.hub.store.read().await.unwrap();
+    let keys: Vec<thimble_hub_store::Key> = read.all(&everything(), &[]).await.unwrap();
+    assert_eq!(keys.len(), 3);
+    for key in keys {
+        let (context, sealed) = (format!("key:{}", key.id), key.ciphertext.unwrap());
+        assert!(opened(2, &context, &sealed).is_some());
+        assert!(opened(1, &context, &sealed).is_none());
+    }
+    let revisions: Vec<SecretRevision> = read.all(&everything(), &[]).await.unwrap();
+    assert_eq!(revisions.len(), 250);
+    for one in revisions {
+        let context = format!("secret/{}/{}", one.secret, one.number);
+        let value = opened(2, &context, &one.ciphertext);
+        assert_eq!(value.as_deref(), Some(&b"hidden"[..]));
+    }
+    let webhooks: Vec<Webhook> = read.all(&everything(), &[]).await.unwrap();
+    let sealed: Vec<_> = webhooks
+        .iter()
+        .map(|one| opened(2, &format!("webhook/{}", one.id), &one.secret))
+        .collect();
+    assert_eq!(sealed, [Some(b"signs".to_vec()), None]);
+    drop(read);
+    // What neither key sealed is named, and nothing is lost.
+    let vault = thimble_hub::authority::Vault::new(
+        node.hub.store.clone(),
+        MasterKey::from_bytes(&[3; 32]),
+        thimble_hub::authority::TrustDomain::new("thimble").unwrap(),
+    );
+    let refused = vault.reseal(&old, "test", now).await.unwrap_err();
+    assert!(refused.to_string().starts_with("the key "), "{refused}");
+}

@@ -12,7 +12,7 @@ use thimble_testkit::postgres::Postgres;
 use crate::plant::{Plant, scope};
 
 /// Runs a future until it was polled so many times, or it ends.
-async fn polled<F: Future>(mut future: Pin<&mut F>, polls: usize) -> Option<F::Output> {
+pub(crate) async fn polled<F: Future>(mut future: Pin<&mut F>, polls: usize) -> Option<F::Output> {
     let mut left = polls;
     poll_fn(move |context| {
         if left == 0 {

@@ -7,7 +7,7 @@ use thimble_hub::rollouts::{
     REMOVAL, RolloutError, Vote, approve, create, placement, resume, roll_back, simulate,
 };
 use thimble_hub_api::identity::Role;
-use thimble_hub_store::{Event, Id as _, RolloutState, User, UserId};
+use thimble_hub_store::{Error, Event, Id as _, RolloutState, User, UserId};
 
 use crate::plant::{Plant, audit, scope};
 
@@ -287,6 +287,16 @@ async fn labels_priorities_and_removals_are_followed() {
     plant
         .roll_out(line, REMOVAL, json!({"budgets": {"line": 1}}))
         .await;
+    let request = Request {
+        deployment: line,
+        revision: 1,
+        policy: Default::default(),
+        author: plant.ada,
+    };
+    let mut write = plant.hub.store.write().await.unwrap();
+    let refused = create(&mut write, &scope(), &request, 0, &audit("rollout")).await;
+    assert!(matches!(refused, Err(RolloutError::BeingRemoved)));
+    drop(write);
     for _ in 0..12 {
         assert!(plant.step().await <= 4);
         plant.obey(&[]).await;
@@ -298,12 +308,9 @@ async fn labels_priorities_and_removals_are_followed() {
         "those of line 2 keep what they had"
     );
     let mut write = plant.hub.store.write().await.unwrap();
-    let request = Request {
-        deployment: line,
-        revision: 1,
-        policy: Default::default(),
-        author: plant.ada,
-    };
     let refused = create(&mut write, &scope(), &request, 0, &audit("rollout")).await;
-    assert!(matches!(refused, Err(RolloutError::BeingRemoved)));
+    assert!(matches!(
+        refused,
+        Err(RolloutError::Store(Error::NotFound { .. }))
+    ));
 }

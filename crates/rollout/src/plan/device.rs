@@ -1,10 +1,10 @@
 //! What is known of each device before anything is chosen: what it is to have, what came of its change, how it counts.
 
-use crate::ids::{Assigned, UnixMs};
+use crate::ids::{Assigned, DeviceId, RolloutId, UnixMs};
 use crate::placement::Verdict;
 use crate::policy::Policy;
 use crate::snapshot::{
-    Attempt, Device, Direction, Hold, Outcome, Reported, Snapshot, State, WindowState,
+    Attempt, Device, Direction, Hold, Outcome, Reported, Snapshot, State, Wait, WindowState,
 };
 use crate::standing::Standing;
 
@@ -22,11 +22,15 @@ pub(super) struct Row<'a> {
     pub(super) wave: Option<u16>,
     pub(super) class: Class,
     pub(super) standing: Standing,
+    /// It is left out only because it cannot be reached now: it is silent, or held.
+    pub(super) is_away: bool,
     /// It is down or updating, and counts in budgets.
     pub(super) is_down: bool,
-    /// Where it comes in the order of its wave.
-    pub(super) shuffle: u64,
 }
+
+/// An order of devices that is another one in each rollout.
+#[derive(Clone, Copy)]
+pub(super) struct Shuffle(u64);
 
 /// How a device counts in its wave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,12 +80,12 @@ fn row<'a>(
         wave: device.wave,
         class: Class::Outside,
         standing: Standing::UpToDate,
+        is_away: false,
         is_down: is_pending
             || is_offline
             || device.is_unhealthy
             || device.is_retrying
             || device.busy.is_some(),
-        shuffle: shuffle(snapshot, device),
         outcome,
     };
     classify(policy, snapshot, &mut row, now);
@@ -149,7 +153,9 @@ fn classify(policy: &Policy, snapshot: &Snapshot, row: &mut Row<'_>, now: UnixMs
         Ok(goal) if goal == device.assigned => {}
         Ok(goal) => {
             row.change = Some(goal);
-            row.class = if set_aside(policy, row, now).is_some() {
+            let is_left_out = left_out(policy, row).is_some();
+            row.is_away = !is_left_out && unreachable(policy, device, now).is_some();
+            row.class = if is_left_out || row.is_away {
                 Class::Aside
             } else {
                 Class::Ready
@@ -191,7 +197,14 @@ fn after(policy: &Policy, device: &Device, attempt: &Attempt, outcome: &Outcome)
     let since = attempt.begun_at;
     match (outcome, attempt.direction) {
         (Outcome::Open, _) => match device.reported {
-            Reported::Waiting(wait) => Standing::Waiting { since, wait },
+            Reported::Waiting(wait) => Standing::Waiting {
+                since,
+                wait,
+                note: match wait {
+                    Wait::Hold => device.hold_note.clone(),
+                    Wait::Veto | Wait::Window => None,
+                },
+            },
             _ => Standing::Updating { since },
         },
         (Outcome::Succeeded { at }, Direction::Back) => Standing::RolledBack { at: *at },
@@ -231,11 +244,6 @@ fn counted(snapshot: &Snapshot, device: &Device, attempt: &Attempt, outcome: &Ou
     }
 }
 
-/// Says why a device takes no part for now, whatever the rollout does.
-pub(super) fn set_aside(policy: &Policy, row: &Row<'_>, now: UnixMs) -> Option<Standing> {
-    left_out(policy, row).or_else(|| unreachable(policy, row.device, now))
-}
-
 /// Says why a device is left out until somebody does something.
 pub(super) fn left_out(policy: &Policy, row: &Row<'_>) -> Option<Standing> {
     let device = row.device;
@@ -263,22 +271,35 @@ pub(super) fn unreachable(policy: &Policy, device: &Device, now: UnixMs) -> Opti
             Hold::Until(until) => Some(until),
             Hold::Held | Hold::Free => None,
         };
-        return Some(Standing::Held { until });
+        return Some(Standing::Held {
+            until,
+            note: device.hold_note.clone(),
+        });
     }
     is_offline(policy, device.last_seen, now).then_some(Standing::Offline {
         since: device.last_seen,
     })
 }
 
-/// Returns a number that puts devices in an order of their own in each rollout: SplitMix64 over both ids.
-fn shuffle(snapshot: &Snapshot, device: &Device) -> u64 {
-    let mut mixed: u64 = 0;
-    for byte in snapshot.rollout.0.iter().chain(&device.id.0) {
-        mixed = (mixed ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+impl Shuffle {
+    /// The order of a rollout.
+    pub(super) fn of(rollout: RolloutId) -> Self {
+        Self(mix(0, &rollout.0))
     }
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+
+    /// Returns where a device comes in it: SplitMix64 over both ids.
+    pub(super) fn place(self, device: DeviceId) -> u64 {
+        let mut mixed = mix(self.0, &device.0);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+fn mix(mixed: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(mixed, |mixed, byte| {
+        (mixed ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 /// Says whether a rollout in this state goes on by itself.

@@ -5,7 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::ids::UnixMs;
-use crate::policy::{ApprovalRule, OnFailures, Policy, Wave};
+use crate::policy::{ApprovalRule, OnFailures, Policy, Threshold, Wave};
 use crate::snapshot::{Progress, Snapshot, State};
 use crate::standing::Standing;
 
@@ -56,7 +56,9 @@ pub(super) struct Steps {
 #[derive(Default)]
 struct Count<'a> {
     tally: WaveTally,
-    /// Failed and all, by hardware type.
+    /// Of those that are left out for now: they come back by themselves.
+    away: u32,
+    /// Failed and all, by hardware type, if that bounds anything.
     hardware: BTreeMap<&'a str, (u32, u32)>,
 }
 
@@ -88,6 +90,8 @@ pub(super) fn step(
 
 fn count<'a>(waves: &[Wave], rows: &[Row<'a>]) -> Vec<Count<'a>> {
     let mut counts: Vec<Count<'_>> = waves.iter().map(|_| Count::default()).collect();
+    let mut bounds = waves.iter().map(|wave| wave.hardware_failures_max);
+    let is_by_hardware = bounds.any(|max| max != Threshold::default());
     for row in rows {
         let Some(count) = row.wave.and_then(|wave| counts.get_mut(usize::from(wave))) else {
             continue;
@@ -97,6 +101,7 @@ fn count<'a>(waves: &[Wave], rows: &[Row<'a>]) -> Vec<Count<'a>> {
             Class::Outside => continue,
             Class::Aside => {
                 tally.aside += 1;
+                count.away += u32::from(row.is_away);
                 continue;
             }
             Class::Succeeded => tally.succeeded += 1,
@@ -105,6 +110,9 @@ fn count<'a>(waves: &[Wave], rows: &[Row<'a>]) -> Vec<Count<'a>> {
             Class::Ready => tally.ready += 1,
         }
         tally.members += 1;
+        if !is_by_hardware {
+            continue;
+        }
         let hardware = count
             .hardware
             .entry(row.device.hardware.as_str())
@@ -244,8 +252,12 @@ impl Stepper<'_> {
     fn succeeded(&self, wave: &Wave, index: u16) -> Result<bool, Stop> {
         let tally = self.tally(index);
         let is_last = usize::from(index) + 1 >= self.waves.len();
-        // Without one success, what comes later would be the first to try.
-        let has_told = is_last || tally.succeeded > 0 || tally.members + tally.aside == 0;
+        // Without one success, what comes later would be the first to try; and a rollout that reached nobody is not through.
+        let has_told = if is_last {
+            !self.reached_nobody()
+        } else {
+            tally.succeeded > 0 || tally.members + tally.aside == 0
+        };
         if is_last
             && self
                 .counts
@@ -257,6 +269,12 @@ impl Stepper<'_> {
         let needed = self.needed(wave, index)?;
         let is_through = tally.open + tally.ready == 0;
         Ok(has_told && needed.map_or(is_through, |needed| tally.succeeded >= needed))
+    }
+
+    /// Says whether devices take part, and all of them are away: nothing is known of any.
+    fn reached_nobody(&self) -> bool {
+        let members: u32 = self.counts.iter().map(|count| count.tally.members).sum();
+        members == 0 && self.counts.iter().any(|count| count.away > 0)
     }
 
     /// Returns how many of a wave's devices must succeed, if the policy says so, or why they never will.

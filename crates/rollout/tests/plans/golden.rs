@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use thimble_rollout::placement::{Misfit, Verdict};
 use thimble_rollout::policy::{Amount, ApprovalRule, Budget, OnFailures, Policy, Threshold, Wave};
 use thimble_rollout::snapshot::{
-    Approval, Attempt, Busy, Bystander, Device, Direction, Hold, Outcome, Reported, Snapshot,
-    State, Wait, WindowState,
+    Approval, Attempt, Busy, Bystander, Device, Direction, Hold, HoldNote, Outcome, Reported,
+    Snapshot, State, Wait, WindowState,
 };
 use thimble_rollout::{DeploymentId, RolloutId, Selector, UnixMs, plan};
 
@@ -166,6 +167,10 @@ fn every_reason() {
     devices[6].last_seen = None;
     devices[7].last_seen = Some(UnixMs(BEGIN.0 - 3_600_000));
     devices[8].hold = Hold::Held;
+    devices[8].hold_note = Some(Arc::new(HoldNote {
+        who: "olga".to_owned(),
+        why: "the press is being repaired".to_owned(),
+    }));
     devices[9].hold = Hold::Until(BEGIN.plus_s(60));
     devices[10].window = WindowState::OpensAt(BEGIN.plus_s(7200));
     devices[11].window = WindowState::Never;

@@ -17,7 +17,7 @@ pub const QUICK: UpdateRules = UpdateRules {
     consent_ms: 5_000,
     ask_again_s: 1,
     probation_s: 1,
-    hub_within_s: 0,
+    hub_within_s: 60,
 };
 
 /// A code that enrols so many devices, with labels.
@@ -124,7 +124,7 @@ pub async fn roll_out(client: &Client, deployment: &str, policy: Policy) -> Stri
     let rollout = NewRollout {
         deployment: deployment.to_owned(),
         revision: None,
-        policy,
+        policy: Some(policy),
     };
     client.create_rollout(&rollout).await.unwrap().id
 }

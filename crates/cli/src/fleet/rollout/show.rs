@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use serde::Serialize;
-use thimble_hub_api::rollout::{Policy, Preview, Rollout, RolloutDevice, RolloutState};
+use thimble_hub_api::rollout::{Preview, Rollout, RolloutDevice, RolloutState};
 
 use crate::arguments::Shape;
 use crate::device::{Rows, table};
@@ -230,7 +230,8 @@ fn device_rows(devices: &[&RolloutDevice]) -> String {
 }
 
 /// What a rollout would do now.
-pub(in crate::fleet) fn preview_text(preview: &Preview, policy: &Policy) -> String {
+pub(in crate::fleet) fn preview_text(preview: &Preview) -> String {
+    let policy = &preview.policy;
     let mut text = String::from("waves:");
     for index in 0..policy.waves.len() {
         text.push_str(&format!(" {}, then", printable(&wave_words(policy, index))));

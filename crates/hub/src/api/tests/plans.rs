@@ -126,7 +126,7 @@ async fn a_rollout_is_ordered_and_told_about() {
     let rollout = NewRollout {
         deployment: "reader".to_owned(),
         revision: None,
-        policy: Policy::default(),
+        policy: Some(Policy::default()),
     };
     let preview = client.preview_rollout(&rollout).await.unwrap();
     assert_eq!(preview.begins_count + preview.waits_count, 1, "{preview:?}");

@@ -200,6 +200,10 @@ impl StoredFleet {
         )
         .with(serde_json::json!({ "from": stored.version.version, "to": version.version }));
         write.publish_states(&scope, vec![new], &audit)?;
+        // What it says of states up to here is about those of another life of the hub.
+        write
+            .raise_state_versions(&scope, device, version.version)
+            .await?;
         write.commit().await?;
         Ok(Some(known(&version, true)))
     }
