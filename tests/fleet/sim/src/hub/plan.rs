@@ -172,6 +172,7 @@ impl Hub {
             is_retrying: record.is_retrying,
             last_seen: record.seen_ms.map(unix),
             hold: record.hold(),
+            hold_note: None,
             window: window(record, unix(now_ms)),
             failures: record.failures,
             has_failed_before: earlier
@@ -357,8 +358,9 @@ fn reported(apps: &Apps, record: &Record, row: &Row, attempt: &Attempt) -> Repor
     let Some(report) = &record.report else {
         return Reported::Nothing;
     };
-    let (true, Some(deployments)) = (report.adopted.0 >= row.state_version, &report.deployments)
-    else {
+    // A version that the hub never gave is of its life before it was restored.
+    let is_about_it = (row.state_version..=record.version).contains(&report.adopted.0);
+    let (true, Some(deployments)) = (is_about_it, &report.deployments) else {
         return Reported::Nothing;
     };
     let Some(subject) = attempt.to.or(attempt.from) else {
