@@ -95,6 +95,13 @@ pub(crate) fn measure(workspace: &Workspace, arguments: &[OsString]) -> Result<(
     results.into_iter().collect()
 }
 
+/// Runs all that measures, tiny, as it was built with the tests: only to see that it runs.
+pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
+    let built = workspace.target.join("debug");
+    process::run(Command::new(built.join(LOAD)).args(["load", "--smoke"]))?;
+    process::run(Command::new(built.join("examples").join(ROLLOUT_EXAMPLE)).arg("--smoke"))
+}
+
 fn release(workspace: &Workspace, what: &[&str]) -> Command {
     let mut command = workspace.cargo("run");
     command.args(["--quiet", "--release"]).args(what).arg("--");

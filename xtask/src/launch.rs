@@ -47,7 +47,7 @@ pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
             false => println!("skipped: there is no {package} in the workspace yet"),
         }
     }
-    Ok(())
+    fleet::smoke(workspace)
 }
 
 /// Which build of a program to run.

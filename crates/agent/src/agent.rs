@@ -263,7 +263,10 @@ impl Agent {
                     self.save(turn);
                 }
             }
-            Event::ReportSent { sequence, send_all } => self.report_sent(turn, sequence, send_all),
+            Event::ReportSent { sequence, send_all } => {
+                self.hub_answered(turn);
+                self.report_sent(turn, sequence, send_all);
+            }
             Event::ReportFailed => self.report_failed(turn),
             Event::ReportWanted => self.reporting.is_wanted = true,
             Event::Noted { code, text } => self.note(turn, &code, text),

@@ -77,7 +77,7 @@ pub enum Event<'a> {
         /// Whether it is held.
         is_held: bool,
     },
-    /// The hub has the report with this sequence.
+    /// The hub has the report with this sequence, and has answered by that.
     ReportSent {
         /// Which.
         sequence: u64,

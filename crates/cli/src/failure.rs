@@ -312,17 +312,44 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What to do when the hub's certificate is not believed, by the words of what checks it.
+const ADVICE: [(&str, &str); 6] = [
+    (
+        "UnknownIssuer",
+        "its certificate comes from nobody who is believed here; give the file of the authorities that it comes from with `thimble fleet login URL --ca FILE`",
+    ),
+    (
+        "BadSignature",
+        "its certificate names an authority of the file given with --ca, and is not signed by that one; ask the hub's administrator for the present file",
+    ),
+    (
+        "not valid for name",
+        "its certificate is for other names; use one of those in the address, or have a certificate made for this one",
+    ),
+    (
+        "certificate expired",
+        "its certificate has ended; the hub's administrator has to renew it (operators.certificate)",
+    ),
+    (
+        "not valid yet",
+        "its certificate begins later; compare the clocks of this machine and of the hub",
+    ),
+    (
+        "CaUsedAsEndEntity",
+        "its certificate is an authority's own (CA:TRUE); the hub needs one that was made for a server (CA:FALSE)",
+    ),
+];
+
 /// What the hub said, and what to do about it.
 fn hub(formatter: &mut fmt::Formatter<'_>, subject: &str, error: &HubError) -> fmt::Result {
     let Some(problem) = error.problem() else {
         formatter.write_str(&printable(&error.to_string()))?;
-        return match error {
-            HubError::Unreachable { reason, .. } if reason.contains("UnknownIssuer") => formatter
-                .write_str(
-                    ": its certificate comes from nobody whom this machine believes; give the file of its authorities with `thimble fleet login URL --ca FILE`",
-                ),
-            _ => Ok(()),
-        };
+        if let HubError::Unreachable { reason, .. } = error
+            && let Some((_, advice)) = ADVICE.iter().find(|(words, _)| reason.contains(words))
+        {
+            write!(formatter, ": {advice}")?;
+        }
+        return Ok(());
     };
     // What was typed says more than what the hub makes of it.
     let subject = match (subject, &problem.subject) {

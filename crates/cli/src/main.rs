@@ -24,6 +24,7 @@ mod run;
 mod settings;
 mod signals;
 mod source;
+mod terminal;
 mod trust;
 mod values;
 

@@ -1,7 +1,7 @@
 //! How results are written: as text for people, as JSON, or by a template over the same JSON.
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::io::{self, ErrorKind, Write as _};
 

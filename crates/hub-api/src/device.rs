@@ -190,9 +190,12 @@ pub struct LogAnswer {
     pub id: String,
     /// The container.
     pub container: String,
-    /// What the device sent; absent until it did.
+    /// What the device sent, each line `TIME STREAM TEXT` and a line feed, oldest first; absent until it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Why there is none, or not all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
     /// When it was asked for.
     #[schema(value_type = String, format = DateTime)]
     pub requested_at: Timestamp,

@@ -167,7 +167,7 @@ pub struct Rollout {
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// Who made it.
+    /// Who made it: `user:NAME`, as in the audit trail.
     pub author: String,
 }
 

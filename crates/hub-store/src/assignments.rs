@@ -174,6 +174,7 @@ impl Write {
              rollout = excluded.rollout, since_ms = excluded.since_ms";
         self.of_devices(scope, "assignments", COLUMNS, rows, update)
             .await?;
+        self.wake_planner(Some(tenant));
         self.audit(scope, tenant, audit).await
     }
 
@@ -205,6 +206,7 @@ impl Write {
             scope.condition(&mut statement, "tenant");
             removed += self.connection().run(statement).await?;
         }
+        self.wake_planner(Some(tenant));
         self.audit(scope, tenant, audit).await?;
         Ok(removed)
     }

@@ -32,6 +32,12 @@ struct Told {
 }
 
 impl Audit {
+    /// Who did it, unless it is a part of something that is written elsewhere.
+    #[must_use]
+    pub fn actor(&self) -> Option<&str> {
+        self.0.as_ref().map(|told| told.actor.as_str())
+    }
+
     /// Somebody did something to something: `user:ada`, `device.revoke`, the device's id.
     #[must_use]
     pub fn new(

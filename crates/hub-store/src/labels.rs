@@ -150,6 +150,8 @@ impl Write {
             .of_devices(scope, "device_labels", &columns, rows, update)
             .await?;
         self.audit(scope, tenant, audit).await?;
+        // The devices may be of tenants below.
+        self.wake_planner(scope.only());
         Ok(touched)
     }
 
@@ -179,6 +181,7 @@ impl Write {
             .collect();
         let columns = ["tenant", "device", "label", "value", "is_own"];
         self.bulk("device_labels", &columns, rows, "").await?;
+        self.wake_planner(Some(tenant));
         Ok(tenant)
     }
 }

@@ -11,6 +11,7 @@ use crate::{Error, TenantId};
 const STEPS: &[&str] = &[
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
 ];
 /// Keeps other nodes out meanwhile: `thimble` in ASCII.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(32765845193731173)";

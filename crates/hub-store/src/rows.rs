@@ -173,6 +173,10 @@ impl Write {
         if let Some(first) = records.first() {
             self.tell(first.tenant(), audit);
         }
+        let tenants: BTreeSet<TenantId> = records.iter().map(Record::tenant).collect();
+        for tenant in tenants {
+            self.wake_planner_of::<R>(tenant);
+        }
         Ok(())
     }
 
@@ -258,7 +262,9 @@ impl Write {
             self.one::<R>(scope, record.id()).await?;
             return Err(Error::Conflict { what: R::WHAT });
         };
-        self.tell(row.column(0)?, audit);
+        let tenant = row.column(0)?;
+        self.tell(tenant, audit);
+        self.wake_planner_of::<R>(tenant);
         row.column(1)
     }
 
@@ -289,6 +295,7 @@ impl Write {
         let row = self.connection().row(statement).await?;
         let tenant = row.ok_or(Error::NotFound { what: R::WHAT })?.column(0)?;
         self.tell(tenant, audit);
+        self.wake_planner_of::<R>(tenant);
         Ok(())
     }
 

@@ -50,6 +50,14 @@ impl Scope {
         !matches!(self.0, Reach::Only(_))
     }
 
+    /// The tenant, if there is no other in it.
+    pub(crate) const fn only(&self) -> Option<TenantId> {
+        match self.0 {
+            Reach::Only(tenant) => Some(tenant),
+            Reach::Below(_) | Reach::Everything => None,
+        }
+    }
+
     /// Appends the condition that a column names a tenant of this scope.
     pub(crate) fn condition(&self, statement: &mut Statement, column: &str) {
         match self.0 {

@@ -190,6 +190,8 @@ impl Statement {
 pub(crate) enum Connection<'c> {
     Sqlite(&'c mut SqliteConnection),
     Postgres(&'c mut PgConnection),
+    /// That of a transaction that the database gave up.
+    Lost,
 }
 
 macro_rules! prepare {
@@ -238,6 +240,7 @@ impl Connection<'_> {
                 .execute(&mut **connection)
                 .await?
                 .rows_affected(),
+            Self::Lost => return Err(Error::Retry),
         })
     }
 
@@ -257,6 +260,7 @@ impl Connection<'_> {
                 .into_iter()
                 .map(Row::Postgres)
                 .collect(),
+            Self::Lost => return Err(Error::Retry),
         })
     }
 
@@ -272,6 +276,7 @@ impl Connection<'_> {
                 .fetch_optional(&mut **connection)
                 .await?
                 .map(Row::Postgres),
+            Self::Lost => return Err(Error::Retry),
         })
     }
 }

@@ -1,9 +1,11 @@
 //! What devices report: their status, written only when it changed, and when they were last seen, in a table of its own.
 
+use std::collections::BTreeSet;
+
 use crate::bulk::{in_order, pieces};
 use crate::record::{PAGE_ROWS_MAX, limit};
 use crate::sql::{Arg, Column, Row, Statement};
-use crate::{DeviceId, Error, Read, Scope, Write};
+use crate::{DeviceId, Error, Read, Scope, TenantId, Write};
 
 /// Rows of one batch at most.
 const BATCH_MAX: usize = 100_000;
@@ -186,8 +188,13 @@ impl Write {
              WHERE device_status.sequence < excluded.sequence AND (device_status.report <> excluded.report \
              OR device_status.adopted <> excluded.adopted OR device_status.committed <> excluded.committed \
              OR device_status.phase <> excluded.phase OR device_status.health <> excluded.health)";
-        self.of_devices(scope, "device_status", COLUMNS, rows, update)
-            .await
+        let written = self
+            .of_devices(scope, "device_status", COLUMNS, rows, update)
+            .await?;
+        if written > 0 {
+            self.wake_planner(scope.only());
+        }
+        Ok(written)
     }
 
     /// Notes when devices of the scope were heard of; the later time stays. How many rows were written. One device may be in
@@ -206,6 +213,43 @@ impl Write {
              WHERE last_seen.at_ms < excluded.at_ms";
         self.of_devices(scope, "last_seen", &["device", "at_ms"], rows, update)
             .await
+    }
+
+    /// The tenants of those devices of a batch that were never heard of, or not for so long before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`], and the database's.
+    pub async fn silent(
+        &mut self,
+        scope: &Scope,
+        seen: &[LastSeen],
+        silence_ms: i64,
+    ) -> Result<BTreeSet<TenantId>, Error> {
+        limit("devices of a batch", seen.len(), BATCH_MAX)?;
+        let is_postgres = self.connection().is_postgres();
+        let rows = seen
+            .iter()
+            .map(|seen| vec![seen.device.arg(), seen.at_ms.arg()])
+            .collect();
+        let mut tenants = BTreeSet::new();
+        for piece in pieces(is_postgres, 2, rows) {
+            let mut statement = Statement::new("SELECT DISTINCT devices.tenant FROM ");
+            statement
+                .relation(is_postgres, &["device", "at_ms"], piece)
+                .push(
+                    " JOIN devices ON devices.id = x.device \
+                     LEFT JOIN last_seen ON last_seen.device = x.device \
+                     WHERE (last_seen.at_ms IS NULL OR x.at_ms - last_seen.at_ms >= ",
+                )
+                .bind(&silence_ms)
+                .push(") AND ");
+            scope.condition(&mut statement, "devices.tenant");
+            for row in self.connection().rows(statement).await? {
+                tenants.insert(row.column(0)?);
+            }
+        }
+        Ok(tenants)
     }
 
     /// Inserts rows that belong to devices, whose tenant they get; those of other devices than the scope's are left out.

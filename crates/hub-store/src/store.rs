@@ -11,6 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::group::{Member, Queue};
 use crate::sql::{Connection, Statement};
 use crate::wakes::Bell;
 use crate::{Error, Wakes, Write, migrations};
@@ -53,6 +54,8 @@ pub(crate) enum Pools {
     Sqlite {
         readers: SqlitePool,
         writer: SqlitePool,
+        /// Where devices' transactions wait for the writer.
+        queue: Queue,
     },
     Postgres(PgPool),
 }
@@ -152,12 +155,18 @@ impl Store {
         self.write_with(None).await
     }
 
-    /// As [`Store::write`], for what a device asked for: of these there are only so many at once.
+    /// As [`Store::write`], for what a device asked for. In PostgreSQL there are only so many of these at once. In SQLite they
+    /// come one after the other, and those that wait for each other become durable together: until then the next one sees
+    /// what the one before it did.
     ///
     /// # Errors
     ///
     /// As [`Store::read`].
     pub async fn write_for_device(&self) -> Result<Write, Error> {
+        if let Pools::Sqlite { queue, .. } = &self.0.pools {
+            let inner = Inner::SqliteMember(queue.enter().await?);
+            return Ok(self.begun(inner, None));
+        }
         let permit = self.permit().await?;
         self.write_with(Some(permit)).await
     }
@@ -192,7 +201,9 @@ impl Store {
     pub async fn close(&self) {
         self.0.bell.stop();
         match &self.0.pools {
-            Pools::Sqlite { readers, writer } => {
+            Pools::Sqlite {
+                readers, writer, ..
+            } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -223,13 +234,15 @@ impl Store {
             }
             Pools::Postgres(pool) => Inner::PostgresWrite(begin(pool, None).await?),
         };
-        Ok(Write::new(
-            Read {
-                inner,
-                _permit: permit,
-            },
-            Arc::clone(&self.0),
-        ))
+        Ok(self.begun(inner, permit))
+    }
+
+    fn begun(&self, inner: Inner, permit: Option<OwnedSemaphorePermit>) -> Write {
+        let read = Read {
+            inner,
+            _permit: permit,
+        };
+        Write::new(read, Arc::clone(&self.0))
     }
 }
 
@@ -285,7 +298,12 @@ async fn open_sqlite(path: &str, options: Options) -> Result<Pools, Error> {
         .acquire_timeout(options.wait)
         .connect_with(connect.create_if_missing(false).pragma("query_only", "ON"))
         .await?;
-    Ok(Pools::Sqlite { readers, writer })
+    let queue = Queue::new(writer.clone(), options.wait.saturating_mul(3));
+    Ok(Pools::Sqlite {
+        readers,
+        writer,
+        queue,
+    })
 }
 
 async fn open_postgres(address: &str, options: Options) -> Result<Pools, Error> {
@@ -314,6 +332,7 @@ pub struct Read {
 enum Inner {
     Sqlite(PoolConnection<Sqlite>),
     SqliteWrite(Transaction<'static, Sqlite>),
+    SqliteMember(Member),
     Postgres(PoolConnection<Postgres>),
     PostgresWrite(Transaction<'static, Postgres>),
 }
@@ -329,6 +348,9 @@ impl Read {
         match &mut self.inner {
             Inner::Sqlite(connection) => Connection::Sqlite(connection),
             Inner::SqliteWrite(transaction) => Connection::Sqlite(transaction),
+            Inner::SqliteMember(member) => member
+                .connection()
+                .map_or(Connection::Lost, Connection::Sqlite),
             Inner::Postgres(connection) => Connection::Postgres(connection),
             Inner::PostgresWrite(transaction) => Connection::Postgres(transaction),
         }
@@ -338,6 +360,7 @@ impl Read {
     pub(crate) async fn commit(self) -> Result<(), Error> {
         match self.inner {
             Inner::SqliteWrite(transaction) => transaction.commit().await?,
+            Inner::SqliteMember(member) => member.commit().await?,
             Inner::PostgresWrite(transaction) => transaction.commit().await?,
             Inner::Sqlite(_) | Inner::Postgres(_) => {}
         }

@@ -1,4 +1,5 @@
-//! Measures how long a rollout to 100,000 devices takes in the hub: the decision, the publication, and the reports' reading.
+//! Measures how long a rollout to 100,000 devices takes in the hub, on SQLite and on PostgreSQL: the decision and the
+//! publication, taking what all devices report, and looking when there is nothing to do.
 //! `cargo run --release -p thimble-hub --example rollout_100k [-- --smoke] [--json]`; `--smoke` makes it tiny, without a budget.
 
 #![expect(
@@ -15,7 +16,9 @@ use std::time::Instant;
 
 use plant::Plant;
 use serde_json::json;
+use tempfile::TempDir;
 use thimble_bench_report::{Budgets, Outcome, print};
+use thimble_testkit::postgres::{Durability, Postgres};
 
 const DEVICES: u32 = 100_000;
 const SMOKE_DEVICES: u32 = 100;
@@ -25,23 +28,34 @@ fn main() -> anyhow::Result<()> {
     let is_json = arguments.contains("--json");
     let is_smoke = arguments.contains("--smoke");
     let devices = if is_smoke { SMOKE_DEVICES } else { DEVICES };
+    let budgets = Budgets::read()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let mut outcomes = runtime.block_on(measure(devices));
-    if is_smoke {
-        outcomes
-            .iter_mut()
-            .for_each(|outcome| outcome.budget = None);
+    let mut missed = 0;
+    let sqlite = |folder: &TempDir| format!("sqlite:{}", folder.path().join("hub.db").display());
+    let server = Postgres::start(Durability::Full);
+    for name in ["rollout on SQLite", "rollout on PostgreSQL"] {
+        let folder = TempDir::new()?;
+        let address = match name {
+            "rollout on SQLite" => sqlite(&folder),
+            _ => server.database(),
+        };
+        let mut outcomes = runtime.block_on(measure(&address, folder, devices));
+        if is_smoke {
+            outcomes
+                .iter_mut()
+                .for_each(|outcome| outcome.budget = None);
+        }
+        let about = (name, "a rollout to many devices, in the hub");
+        missed += print(about, &outcomes, &budgets, is_json)?;
     }
-    let about = ("rollout", "a rollout to many devices, in the hub, SQLite");
-    let missed = print(about, &outcomes, &Budgets::read()?, is_json)?;
     anyhow::ensure!(missed == 0, "{missed} budgets missed");
     Ok(())
 }
 
-async fn measure(devices: u32) -> Vec<Outcome> {
-    let plant = Plant::new(devices).await;
+async fn measure(address: &str, folder: TempDir, devices: u32) -> Vec<Outcome> {
+    let plant = Plant::at(address, folder, devices).await;
     let deployment = plant.deploy("readers", json!({})).await;
     plant.roll_out(deployment, 1, json!({})).await;
     let begin = Instant::now();
@@ -54,11 +68,16 @@ async fn measure(devices: u32) -> Vec<Outcome> {
     let taken = outcome("taking the reports of all", begin).budget("fleet_reports_100k_ms_max");
     let begin = Instant::now();
     let changed = plant.step().await;
-    let idle = outcome("looking when there is nothing to do", begin);
+    let full = outcome("a step that reads everything and has nothing to do", begin)
+        .budget("fleet_full_step_100k_ms_max");
     assert_eq!(changed, 0);
+    let begin = Instant::now();
+    plant.step().await;
+    let idle = outcome("a step after nothing changed", begin).budget("fleet_idle_step_100k_ms_max");
     vec![
         decided.note(format!("{devices} devices, one transaction")),
         taken,
+        full,
         idle,
     ]
 }

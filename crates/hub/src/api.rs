@@ -9,13 +9,16 @@ mod apply;
 mod apps;
 mod audit;
 mod claims;
+mod dependencies;
 mod deployments;
+mod described;
 mod devices;
 mod document;
 mod guard;
 mod holds;
 mod lookup;
 mod people;
+mod policy;
 mod publication;
 mod reply;
 mod request;
@@ -50,7 +53,7 @@ pub use serve::{TlsError, acceptor, serve};
 #[must_use]
 pub fn openapi() -> OpenApi {
     let (_, mut document) = routes().split_for_parts();
-    document::add_problems(&mut document);
+    document::complete(&mut document);
     document
 }
 

@@ -4,9 +4,13 @@ pub mod containers;
 pub mod deployment;
 pub mod device;
 pub mod expected;
+mod logs;
 pub mod names;
 pub mod pin;
+pub mod tenant;
 pub mod version;
+
+pub use logs::LogsTold;
 
 use thimble_hub_api::Timestamp;
 

@@ -16,5 +16,7 @@ mod keep;
 mod life;
 #[path = "rollouts/plant.rs"]
 mod plant;
+#[path = "rollouts/quiet.rs"]
+mod quiet;
 #[path = "rollouts/states.rs"]
 mod states;

@@ -228,7 +228,6 @@ pub fn plan(policy: &Policy, snapshot: &Snapshot, now: UnixMs) -> Plan {
         gate,
         tallies,
     } = wave::step(policy, waves, snapshot, &rows, &mut watch);
-    let mut choice = choice::Choice::new(policy, snapshot, &rows, now);
     let mut plan = Plan {
         progress,
         transitions,
@@ -236,9 +235,9 @@ pub fn plan(policy: &Policy, snapshot: &Snapshot, now: UnixMs) -> Plan {
         ..Plan::default()
     };
     if snapshot.progress.state == State::RollingBack {
-        back::choose(&mut choice, &mut rows, &mut plan, &mut watch);
+        back::choose(policy, snapshot, &mut rows, &mut plan, &mut watch);
     } else {
-        choice::choose(&mut choice, &gate, &mut rows, &mut plan, &mut watch);
+        choice::choose(policy, snapshot, &gate, &mut rows, &mut plan, &mut watch);
     }
     plan.places.reserve(rows.len());
     for row in rows {

@@ -5,6 +5,7 @@
 
 mod child;
 mod figures;
+mod idle;
 mod plan;
 mod process;
 
@@ -14,6 +15,7 @@ use anyhow::{Result, bail};
 use thimble_bench_report::{Budgets, print, print_failure};
 
 pub use child::node;
+pub use idle::part as idle_part;
 
 /// What is measured, and with how much.
 #[derive(Clone, Debug)]
@@ -70,7 +72,7 @@ pub fn run(mut arguments: pico_args::Arguments) -> Result<()> {
     let is_json = arguments.contains("--json");
     let is_smoke = arguments.contains("--smoke");
     let size = if is_smoke { Size::SMOKE } else { Size::FULL };
-    let mut size = Size {
+    let size = Size {
         connections: arguments
             .opt_value_from_str("--connections")?
             .unwrap_or(size.connections),
@@ -94,10 +96,6 @@ pub fn run(mut arguments: pico_args::Arguments) -> Result<()> {
             names.join(", ")
         );
     }
-    let descriptors = process::raise_descriptors(size.connections + DESCRIPTORS);
-    size.connections = size
-        .connections
-        .min(descriptors.saturating_sub(DESCRIPTORS));
     let budgets = Budgets::read()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -110,7 +108,7 @@ pub fn run(mut arguments: pico_args::Arguments) -> Result<()> {
         }
         let outcomes = match name {
             "polls" => runtime.block_on(figures::polls(&size)),
-            "idle" => runtime.block_on(figures::idle(&size)),
+            "idle" => idle::idle(&size),
             "enrolments" => runtime.block_on(figures::enrolments(&size)),
             "plan" => plan::plans(&size),
             _ => runtime.block_on(figures::map(&size)),

@@ -30,6 +30,7 @@ fn main() -> Result<()> {
     match arguments.subcommand()?.as_deref() {
         Some("load") => load::run(arguments),
         Some("node") => load::node(arguments),
+        Some("idle-part") => load::idle_part(arguments),
         Some(other) => bail!("there is no `{other}`: see --help"),
         None => {
             print!("{HELP}");

@@ -100,6 +100,11 @@ pub(super) fn show(workspace: &Workspace, programs: &Programs, folder: &Path) ->
     Ok(())
 }
 
+/// The titles of what was shown.
+pub(super) fn titles() -> impl Iterator<Item = &'static str> {
+    STEPS.iter().map(|step| step.title)
+}
+
 /// The machines of the fleet.
 struct Stage<'a> {
     workspace: &'a Workspace,

@@ -105,11 +105,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             failures.push(step.title);
         }
     }
+    if let Err(error) = fleet::show(workspace, &programs, &stage.folder.join("fleet")) {
+        println!("error: {error:#}");
+        failures.push("a fleet");
+    }
     if !failures.is_empty() {
         bail!(
             "{} of {} steps failed: {}",
             failures.len(),
-            STEPS.len(),
+            STEPS.len() + 1,
             failures.join("; ")
         );
     }
@@ -196,6 +200,7 @@ impl Stage<'_> {
 
     fn farewell(&self) {
         let titles: Vec<&str> = STEPS.iter().map(|step| step.title).collect();
+        let titles = [titles, fleet::titles().collect()].concat();
         println!("\n── All {} steps shown ──\n", titles.len());
         for title in titles {
             println!("  {title}");

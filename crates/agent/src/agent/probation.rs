@@ -270,8 +270,9 @@ fn crash(containers: &[ContainerStatus], has_restarted: bool) -> Option<String> 
         .last_end
         .as_deref()
         .unwrap_or("it is not known how its run ended");
+    let plural = if container.restarts == 1 { "" } else { "s" };
     Some(format!(
-        "`{}` is {} after {} restarts: {end}",
+        "`{}` is {} after {} restart{plural}: {end}",
         container.name, container.state, container.restarts
     ))
 }

@@ -3,6 +3,7 @@
 use crate::support::{DEVICE, Device, Fault, app, id};
 use thimble_agent::{Agent, Event, RestoreError, Settings};
 use thimble_protocol::DeviceId;
+use thimble_protocol::report::Phase;
 use thimble_protocol::state::{Escalation, Rung, UpdatePolicy};
 
 use crate::offline::{INSTALLED, with_app};
@@ -179,6 +180,8 @@ fn the_ladder_goes_back_only_from_what_the_hub_never_confirmed() {
 #[test]
 fn what_was_removed_comes_back_if_that_lost_the_hub() {
     let mut device = with_app(|first| first.update.hub_within_s = 0);
+    // The removal's own report does not come through.
+    device.loses_reports = true;
     device.declare_with(&[], UpdatePolicy::default(), |state| {
         state.ladder = vec![Rung {
             after_s: 3600,
@@ -217,6 +220,17 @@ fn sequences_rise_over_restarts_and_cost_a_save_for_each_64() {
         .map(|report| report.sequence)
         .collect();
     assert!(sequences.is_sorted_by(|one, next| one < next));
+}
+
+#[test]
+fn while_a_poll_waits_at_the_hub_the_answer_to_a_report_ends_probation() {
+    let mut device = with_app(|_| {});
+    let second = device.publish(&app(1, "2"), Fault::None);
+    device.declare(&[second]);
+    assert_eq!(device.phase(id(1)).1, Phase::Probation);
+    // Nothing is heard but the answers to what the agent itself sends.
+    device.pass(120);
+    assert_eq!(device.phase(id(1)), INSTALLED);
 }
 
 #[test]

@@ -107,13 +107,7 @@ fn verify(arguments: &VerifyArguments, session: &Session) -> Result<(), Failure>
             Some(head) => format!("; the last one's hash is {}", printable(head)),
             None => String::new(),
         };
-        format!(
-            "{} checked{head}\n",
-            match found.entries {
-                1 => "1 entry".to_owned(),
-                entries => count(entries, "entrie"),
-            }
-        )
+        format!("{} checked{head}\n", count(found.entries, "entry"))
     })?;
     if found.intact {
         return Ok(());

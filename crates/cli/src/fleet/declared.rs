@@ -4,6 +4,7 @@
 
 mod export;
 mod files;
+mod places;
 mod prune;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
+use thimble_hub_api::BODY_BYTES_MAX;
 use thimble_hub_api::document::{Applied, Apply, Change, ChangeKind, DOCUMENTS_MAX};
 
 use crate::arguments::Shape;
@@ -30,6 +32,8 @@ use prune::Surplus;
 
 /// The fields of what is or would be done.
 const FIELDS: &[&str] = &["changes", "removes"];
+/// Bytes of a request beside its documents, and some more.
+const AROUND_BYTES: usize = 64;
 /// Exit code of `diff` when something is different.
 const DIFFERENT: u8 = 2;
 
@@ -165,7 +169,7 @@ fn plan(session: &Session, declared: &[Declared], prune: bool) -> Result<Plan, F
 /// Sends what is declared, in as many requests as it needs: each is done as a whole or not at all.
 fn send(session: &Session, declared: &[Declared], dry_run: bool) -> Result<Vec<Change>, Failure> {
     let mut changes = Vec::with_capacity(declared.len());
-    for part in declared.chunks(DOCUMENTS_MAX) {
+    for part in parts(declared)? {
         let apply = Apply {
             documents: part.iter().map(|one| one.document.clone()).collect(),
             dry_run,
@@ -176,6 +180,29 @@ fn send(session: &Session, declared: &[Declared], dry_run: bool) -> Result<Vec<C
         changes.extend(done);
     }
     Ok(changes)
+}
+
+/// Parts that the hub takes at once: it counts documents and bytes.
+fn parts(declared: &[Declared]) -> Result<Vec<&[Declared]>, Failure> {
+    let mut parts = Vec::new();
+    let mut rest = declared;
+    while !rest.is_empty() {
+        let (mut count, mut bytes) = (0, AROUND_BYTES);
+        for one in rest.iter().take(DOCUMENTS_MAX) {
+            bytes += serde_json::to_vec(&one.document)
+                .map_err(|error| files::wrong(&one.path, error))?
+                .len()
+                + 1;
+            if bytes > BODY_BYTES_MAX && count > 0 {
+                break;
+            }
+            count += 1;
+        }
+        let (part, after) = rest.split_at(count);
+        parts.push(part);
+        rest = after;
+    }
+    Ok(parts)
 }
 
 fn text(plan: &Plan) -> String {

@@ -25,7 +25,14 @@ pub(super) const DEVICE: &[&str] = &[
     "revision",
 ];
 /// Of log lines of a device.
-pub(super) const LOGS: &[&str] = &["id", "container", "text", "requested_at", "answered_at"];
+pub(super) const LOGS: &[&str] = &[
+    "id",
+    "container",
+    "text",
+    "error",
+    "requested_at",
+    "answered_at",
+];
 /// Of a claim code that was made.
 pub(super) const ISSUED_CODE: &[&str] = &["id", "code", "expires_at"];
 /// Of a claim code.
@@ -101,14 +108,7 @@ mod tests {
     };
 
     use super::*;
-
-    fn check<T: utoipa::PartialSchema>(fields: &[&str]) {
-        let schema = serde_json::to_value(T::schema()).unwrap();
-        let found: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
-        let mut fields = fields.to_vec();
-        fields.sort_unstable();
-        assert_eq!(found, fields, "{}", std::any::type_name::<T>());
-    }
+    use crate::output::tests::check;
 
     #[test]
     fn the_fields_are_those_of_the_interface() {

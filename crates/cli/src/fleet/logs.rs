@@ -53,8 +53,20 @@ pub(super) fn logs(arguments: &LogsArguments, session: &Session) -> Result<(), F
     let output = Output::new(&arguments.shape, LOGS)?;
     let wait = time("--wait", &arguments.wait)?;
     let mut before = String::new();
+    let mut has_lines = false;
     loop {
         let answer = request(arguments, session, wait)?;
+        if let Some(error) = &answer.error {
+            // One that is followed goes and comes back while it is updated.
+            if has_lines {
+                std::thread::sleep(EVERY);
+                continue;
+            }
+            let device = printable(&arguments.device);
+            let reason = format_args!("{device} says: {}", printable(error));
+            return Err(Failure::device("reading the lines", reason));
+        }
+        has_lines = true;
         let text = answer.text.clone().unwrap_or_default();
         let new = new_lines(&before, &text);
         if output.is_text() {

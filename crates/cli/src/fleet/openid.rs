@@ -93,7 +93,11 @@ fn serve(mut stream: TcpStream) -> std::io::Result<Brought> {
     BufReader::new((&stream).take(HEAD_BYTES_MAX)).read_line(&mut line)?;
     let brought = understand(&line);
     let (status, words) = match &brought {
-        Brought::Code { .. } => ("200 OK", "You are signed in, and can close this page."),
+        // Whether the hub lets them in is known later.
+        Brought::Code { .. } => (
+            "200 OK",
+            "Close this page: the terminal says whether you are signed in.",
+        ),
         Brought::Refused(_) => ("200 OK", "You are not signed in; the terminal says why."),
         Brought::Nothing => ("404 Not Found", "There is nothing here."),
     };

@@ -1,15 +1,11 @@
 //! What is asked of whoever sits at the terminal, and texts that must not be on a command line.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, IsTerminal as _, Read, Write as _};
+use std::io::{self, IsTerminal as _, Read};
 use std::path::Path;
 
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-
 use crate::failure::Failure;
-
-/// Bytes of what is typed or read at most.
-const INPUT_BYTES_MAX: u64 = 64 << 10;
+use crate::terminal::{self, INPUT_BYTES_MAX};
 
 /// Asks whether to go on. Without a terminal there is nobody to ask.
 pub(super) fn confirm(question: &str) -> Result<bool, Failure> {
@@ -20,24 +16,18 @@ pub(super) fn confirm(question: &str) -> Result<bool, Failure> {
             "there is no terminal to ask whether to go on; give --yes if it is wanted",
         ));
     }
-    eprint!("{question} [y/N] ");
-    let answer = line().map_err(failed)?;
+    let answer = terminal::ask(&format!("{question} [y/N] ")).map_err(failed)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES"))
 }
 
 /// Asks for a line.
 pub(super) fn ask(what: &str) -> Result<String, Failure> {
-    eprint!("{what}: ");
-    line().map_err(failed)
+    terminal::ask(&format!("{what}: ")).map_err(failed)
 }
 
 /// Asks for a line that is not shown.
 pub(super) fn ask_hidden(what: &str) -> Result<String, Failure> {
-    eprint!("{what}: ");
-    let _ = io::stderr().flush();
-    let answer = without_echo(line).map_err(failed)?;
-    eprintln!();
-    Ok(answer)
+    terminal::ask_hidden(&format!("{what}: ")).map_err(failed)
 }
 
 /// A secret text: from a file, from standard input (`-`, or if there is no terminal), or asked for.
@@ -66,27 +56,6 @@ fn text(from: impl Read) -> io::Result<String> {
         .strip_suffix('\n')
         .map(|text| text.strip_suffix('\r').unwrap_or(text));
     Ok(end.unwrap_or(&text).to_owned())
-}
-
-fn line() -> io::Result<String> {
-    let mut line = String::new();
-    io::stdin()
-        .lock()
-        .take(INPUT_BYTES_MAX)
-        .read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-/// Reads from the terminal while it does not show what is typed.
-fn without_echo(read: impl FnOnce() -> io::Result<String>) -> io::Result<String> {
-    let terminal = io::stdin();
-    let before = tcgetattr(&terminal)?;
-    let mut silent = before.clone();
-    silent.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
-    let result = read();
-    tcsetattr(&terminal, OptionalActions::Flush, &before)?;
-    result
 }
 
 fn failed(error: io::Error) -> Failure {

@@ -78,9 +78,10 @@ pub(super) fn ago(then: Timestamp) -> String {
 
 /// A count with its word.
 pub(super) fn count(count: u64, one: &str) -> String {
-    match count {
-        1 => format!("1 {one}"),
-        _ => format!("{count} {one}s"),
+    match (count, one.strip_suffix('y')) {
+        (1, _) => format!("1 {one}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
+        (_, None) => format!("{count} {one}s"),
     }
 }
 

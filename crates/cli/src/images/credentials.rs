@@ -1,18 +1,15 @@
 //! `thimble login` and `thimble logout`.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, Read as _};
 
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use thimble_port_registry::{Secret, StoredWhere};
 
 use crate::arguments::{LoginArguments, LogoutArguments};
 use crate::failure::Failure;
 use crate::settings;
+use crate::terminal::{self, INPUT_BYTES_MAX};
 
 use super::opened;
-
-/// Characters of a name or password at most.
-const INPUT_BYTES_MAX: u64 = 64 << 10;
 
 /// Checks credentials with the registry and keeps them.
 pub(super) fn login(arguments: &LoginArguments) -> Result<(), Failure> {
@@ -74,35 +71,8 @@ fn ask(arguments: &LoginArguments) -> Result<(String, Secret), Failure> {
     }
     let username = match &arguments.username {
         Some(username) => username.clone(),
-        None => {
-            eprint!("Username: ");
-            line().map_err(failed)?
-        }
+        None => terminal::ask("Username: ").map_err(failed)?,
     };
-    eprint!("Password: ");
-    let _ = io::stderr().flush();
-    let password = without_echo(line).map_err(failed)?;
-    eprintln!();
+    let password = terminal::ask_hidden("Password: ").map_err(failed)?;
     Ok((username, Secret::new(password)))
-}
-
-fn line() -> io::Result<String> {
-    let mut line = String::new();
-    io::stdin()
-        .lock()
-        .take(INPUT_BYTES_MAX)
-        .read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-/// Reads from the terminal while it does not show what is typed.
-fn without_echo(read: impl FnOnce() -> io::Result<String>) -> io::Result<String> {
-    let terminal = io::stdin();
-    let before = tcgetattr(&terminal)?;
-    let mut silent = before.clone();
-    silent.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
-    let result = read();
-    tcsetattr(&terminal, OptionalActions::Flush, &before)?;
-    result
 }

@@ -47,7 +47,7 @@ fn templates_that_are_wrong_are_told_before_anything_is_done() {
 }
 
 /// What is told of a type must be what it has.
-fn check<T: utoipa::PartialSchema>(fields: &[&str]) {
+pub(crate) fn check<T: utoipa::PartialSchema>(fields: &[&str]) {
     let schema = serde_json::to_value(T::schema()).unwrap();
     let found: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
     let mut fields = fields.to_vec();

@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::string_slice,
     reason = "a test stops at the first surprise"
 )]
@@ -9,6 +10,12 @@
 mod declared;
 mod deploying;
 mod help;
+mod openid;
 mod place;
+#[expect(dead_code, reason = "what the hub's own tests need beside this")]
+#[path = "../../../hub/tests/openid/provider.rs"]
+mod provider;
+mod refused;
 mod signing_in;
 mod things;
+mod trust;

@@ -33,12 +33,17 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn start() -> Self {
+        Self::with("http", "")
+    }
+
+    /// One with more settings of what operators find.
+    pub(crate) fn with(scheme: &str, more: &str) -> Self {
         let folder = TempDir::with_prefix("thimble-hub-").unwrap();
         let config = folder.path().join("hub.toml");
         std::fs::write(
             &config,
             format!(
-                "folder = {:?}\n[operators]\nlisten = \"127.0.0.1:0\"\n[devices]\nlisten = \"127.0.0.1:0\"\n",
+                "folder = {:?}\n[devices]\nlisten = \"127.0.0.1:0\"\n[operators]\nlisten = \"127.0.0.1:0\"\n{more}",
                 folder.path()
             ),
         )
@@ -78,7 +83,7 @@ impl Hub {
         Self {
             _folder: folder,
             child,
-            url: format!("http://{operators}"),
+            url: format!("{scheme}://{operators}"),
             token,
         }
     }
@@ -131,8 +136,9 @@ impl Operator {
         path.to_str().unwrap().to_owned()
     }
 
-    pub(crate) fn thimble(&self, arguments: &[&str], input: &str) -> Outcome {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_thimble"))
+    /// The command, begun: all that it says can be read.
+    pub(crate) fn begin(&self, arguments: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_thimble"))
             .args(arguments)
             .current_dir(self.root.path())
             .env_clear()
@@ -143,7 +149,11 @@ impl Operator {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
+            .unwrap()
+    }
+
+    pub(crate) fn thimble(&self, arguments: &[&str], input: &str) -> Outcome {
+        let mut child = self.begin(arguments);
         // Who reads no input ends without it.
         drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
         let output = child.wait_with_output().unwrap();

@@ -2,6 +2,8 @@
 //! the disk or for containers is done elsewhere, and comes back as something that was heard.
 
 mod act;
+mod begin;
+mod links;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -9,25 +11,28 @@ use std::time::Duration;
 
 use thimble_agent::action::Ticket;
 use thimble_agent::event::{Consent, Event};
-use thimble_agent::{Agent, Now, Settings as AgentSettings, Signatures};
+use thimble_agent::{Agent, Now, Signatures};
 use thimble_protocol::enrol::Issued;
-use thimble_protocol::keyring::{Keyring, P256};
+use thimble_protocol::keyring::P256;
 use thimble_protocol::report::{ContainerStatus, LogAnswer};
 use thimble_protocol::session::{self, Exchange, Session, Step};
 use thimble_protocol::{Capabilities, DeploymentId, UnixSeconds};
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
-use crate::device::{Device, now, random_bits};
+use crate::device::{Device, now};
 use crate::images::Hold;
 
 use super::answers;
-use super::fetch::{self, Download, Downloaded};
+use super::fetch::Downloaded;
 use super::folder::Folder;
 use super::identity::DeviceKey;
-use super::link::{self, Got, Link, LinkError};
-use super::work::{Work, Worked, Worker};
+use super::link::{Got, Link, LinkError};
+use super::work::Worked;
 use super::{Command, Commands, Opened, Plan, facts};
+
+use begin::Workers;
+use links::Links;
 
 pub(super) use act::request;
 
@@ -80,16 +85,9 @@ pub(super) struct Driver {
     keys: Signatures<P256>,
     pub(super) agent: Agent,
     pub(super) session: Session,
-    /// The hub, and its recovery URLs.
-    bases: Vec<String>,
-    /// The connection of polls, unless one waits.
-    poll: Option<Link>,
-    /// The connection of everything else, unless it is used.
-    errand: Option<Link>,
+    links: Links,
     pub(super) heard: mpsc::UnboundedSender<Heard>,
-    downloads: mpsc::UnboundedSender<Download>,
-    work: mpsc::UnboundedSender<Work>,
-    working: JoinHandle<()>,
+    workers: Workers,
     asking: BTreeMap<Ticket, JoinHandle<()>>,
     /// What the agent knows of the containers.
     known: BTreeMap<DeploymentId, Vec<ContainerStatus>>,
@@ -150,101 +148,6 @@ pub(super) async fn drive(
 }
 
 impl Driver {
-    async fn new(
-        device: Arc<Device>,
-        plan: Arc<Plan>,
-        opened: Opened,
-        issued: Issued,
-        heard: mpsc::UnboundedSender<Heard>,
-    ) -> Result<Self, (Arc<Device>, String)> {
-        let Opened {
-            folder,
-            key,
-            capabilities,
-        } = opened;
-        let fail = |problem: String| (Arc::clone(&device), problem);
-        let config = link::tls(&plan.anchors, &key, Some(&issued))
-            .map_err(|error| fail(error.to_string()))?;
-        let saved = folder
-            .read(AGENT_FILE)
-            .map_err(|error| fail(format!("what the agent kept cannot be read: {error}")))?;
-        let settings = AgentSettings::new(issued.device, random_bits());
-        let time = Now {
-            ms: now_ms(),
-            clock: facts::believed(plan.settings.clock),
-        };
-        let (agent, is_new) = restore(settings, saved.as_deref(), time, &folder);
-        let keyring = Keyring::new(&issued.keys)
-            .map_err(|error| fail(format!("the keys that the hub gave: {error}")))?;
-        let mut session =
-            Session::new(session_settings(&plan), random_bits(), time.ms, agent.tag());
-        if is_new {
-            session.hurry(time.ms);
-        }
-        let hold = device
-            .images
-            .hold()
-            .map_err(|fault| fail(fault.to_string()))?;
-        let worker = Arc::new(Worker {
-            device: Arc::clone(&device),
-            folder: folder.clone(),
-            key: Arc::clone(&key),
-            id: issued.device,
-            hold,
-            ram_bytes: plan.hardware.ram_bytes(&plan.settings),
-            kept: parking_lot::Mutex::default(),
-        });
-        let (downloads, wanted) = mpsc::unbounded_channel();
-        let telling = heard.clone();
-        tokio::spawn(fetch::run(
-            Arc::clone(&worker),
-            Link::new(Arc::clone(&config)),
-            wanted,
-            move |downloaded| drop(telling.send(Heard::Downloaded(downloaded))),
-        ));
-        let (work, todo) = mpsc::unbounded_channel();
-        let working = tokio::spawn(work_off(worker, todo, heard.clone()));
-        let mut driver = Self {
-            keys: Signatures {
-                keyring,
-                verify: P256,
-            },
-            bases: vec![issued.hub.clone()],
-            poll: Some(Link::new(Arc::clone(&config))),
-            errand: Some(Link::new(config)),
-            agent,
-            session,
-            device,
-            plan,
-            folder,
-            key,
-            issued,
-            capabilities,
-            heard,
-            downloads,
-            work,
-            working,
-            asking: BTreeMap::new(),
-            known: BTreeMap::new(),
-            log_answers: VecDeque::new(),
-            log_sent: None,
-            log_requests: BTreeSet::new(),
-            renew_at_ms: None,
-            validity: None,
-            imported: None,
-            problem: None,
-            is_refused: false,
-            has_contact: false,
-            last_contact: None,
-            again: None,
-        };
-        driver.plan_renewal();
-        if is_new && driver.plan.settings.hold {
-            driver.tell(Event::LocalHold { is_held: true }).await;
-        }
-        Ok(driver)
-    }
-
     /// Tells the agent how everything is, after it was made or restored.
     async fn begin(&mut self) {
         self.tell(Event::Tick).await;
@@ -282,12 +185,7 @@ impl Driver {
         for (_, task) in self.asking {
             task.abort();
         }
-        drop(self.downloads);
-        drop(self.work);
-        match end {
-            End::Closed => self.working.abort(),
-            End::Again { .. } => drop(self.working.await),
-        }
+        self.workers.end(end).await;
     }
 
     async fn due(&mut self) {
@@ -308,18 +206,13 @@ impl Driver {
                 Step::Busy => break u64::MAX,
                 Step::Send(exchange) => {
                     let is_poll = exchange.kind == session::Kind::Poll;
-                    let slot = if is_poll {
-                        &mut self.poll
-                    } else {
-                        &mut self.errand
-                    };
-                    let Some(mut link) = slot.take() else {
+                    let Some(mut link) = self.links.take(is_poll) else {
                         // One is under way on it; it comes back.
                         self.session
                             .failed(now_ms(), &exchange, session::Failure::Connection);
                         continue;
                     };
-                    let base = self.base(exchange.endpoint);
+                    let base = self.links.base(exchange.endpoint);
                     let heard = self.heard.clone();
                     tokio::spawn(async move {
                         let result = link.exchange_whole(&base, &exchange).await;
@@ -337,14 +230,6 @@ impl Driver {
         others.into_iter().flatten().fold(session_at, u64::min)
     }
 
-    fn base(&self, endpoint: u8) -> String {
-        self.bases
-            .get(usize::from(endpoint))
-            .or(self.bases.first())
-            .cloned()
-            .unwrap_or_default()
-    }
-
     async fn hear(&mut self, heard: Heard) {
         match heard {
             Heard::Exchanged {
@@ -353,11 +238,7 @@ impl Driver {
                 exchange,
                 result,
             } => {
-                if is_poll {
-                    self.poll = Some(link);
-                } else {
-                    self.errand = Some(link);
-                }
+                self.links.give_back(is_poll, link);
                 answers::exchanged(self, &exchange, result).await;
             }
             Heard::Worked(Worked::Nothing) => {}
@@ -443,45 +324,6 @@ impl Driver {
                 return;
             }
             self.act(action).await;
-        }
-    }
-}
-
-/// The agent that goes on from what was kept, or a new one.
-fn restore(
-    settings: AgentSettings,
-    saved: Option<&[u8]>,
-    now: Now,
-    folder: &Folder,
-) -> (Agent, bool) {
-    let Some(saved) = saved else {
-        return (Agent::new(settings, now), true);
-    };
-    match Agent::restore(settings, saved, now) {
-        Ok(agent) => (agent, false),
-        Err(error) => {
-            tracing::error!("fleet: what the agent kept cannot be used: {error}");
-            // For whoever looks into it.
-            drop(folder.write("agent.damaged", saved));
-            (Agent::new(settings, now), true)
-        }
-    }
-}
-
-/// Carries out what waits for the disk or for containers, one after the other.
-async fn work_off(
-    worker: Arc<Worker>,
-    mut todo: mpsc::UnboundedReceiver<Work>,
-    heard: mpsc::UnboundedSender<Heard>,
-) {
-    while let Some(work) = todo.recv().await {
-        let worker = Arc::clone(&worker);
-        match spawn_blocking(move || worker.carry_out(work)).await {
-            Ok(worked) => drop(heard.send(Heard::Worked(worked))),
-            Err(error) => {
-                tracing::error!("fleet: {error}");
-                return;
-            }
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use crate::device::{Device, random_bits};
 
 use super::driver::{End, now_ms, request, session_settings};
+use super::folder::Folder;
 use super::identity;
 use super::link::{self, Link, LinkError};
 use super::{Command, Commands, Opened, Plan};
@@ -52,14 +53,7 @@ pub(super) async fn enrol(
             Step::Send(exchange) => exchange,
             Step::Busy => return Err(again("the enrolment stands still".to_owned())),
             Step::Wait { until_ms } => {
-                let wait = Duration::from_millis(until_ms.saturating_sub(now_ms()));
-                tokio::select! {
-                    () = tokio::time::sleep(wait) => {}
-                    command = commands.recv() => match command {
-                        None | Some(Command::Close) => return Err(End::Closed),
-                        Some(_) => {}
-                    },
-                }
+                wait(until_ms, commands).await?;
                 continue;
             }
         };
@@ -77,42 +71,60 @@ pub(super) async fn enrol(
                 continue;
             }
         };
-        match outcome {
-            Outcome::Enrolled(issued) => {
-                let (keeping, folder) = (issued.clone(), folder.clone());
-                let kept = spawn_blocking(move || identity::keep_enrolment(&folder, &keeping));
-                match kept.await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => {
-                        return Err(again(format!("the certificate cannot be kept: {error}")));
-                    }
-                    Err(error) => return Err(again(error.to_string())),
-                }
-                tracing::info!("fleet: the device is {} of {}", issued.device, issued.hub);
-                return Ok(issued);
-            }
-            Outcome::Pending { fingerprint } => {
-                status.link = FleetLink::Pending;
-                status.problem = None;
-                if fingerprint != key.fingerprint() {
-                    let problem = format!(
-                        "the hub has the fingerprint {fingerprint} for this device, which is not its own; do not approve it"
-                    );
-                    tell(&mut status, problem);
-                }
-            }
-            Outcome::Problem(problem) => {
-                status.link = FleetLink::Refused;
-                tell(
-                    &mut status,
-                    format!("the hub answers {}: {}", problem.status, problem.detail),
-                );
-            }
-            other => tell(
-                &mut status,
-                format!("the hub's answer has no meaning here: {other:?}"),
-            ),
+        if let Outcome::Enrolled(issued) = outcome {
+            keep(folder, &issued).await.map_err(again)?;
+            tracing::info!("fleet: the device is {} of {}", issued.device, issued.hub);
+            return Ok(issued);
         }
+        not_yet(&mut status, outcome, &key.fingerprint());
+    }
+}
+
+/// Waits until it is time, or somebody wants something else.
+async fn wait(until_ms: u64, commands: &mut Commands) -> Result<(), End> {
+    let wait = Duration::from_millis(until_ms.saturating_sub(now_ms()));
+    tokio::select! {
+        () = tokio::time::sleep(wait) => Ok(()),
+        command = commands.recv() => match command {
+            None | Some(Command::Close) => Err(End::Closed),
+            Some(_) => Ok(()),
+        },
+    }
+}
+
+async fn keep(folder: &Folder, issued: &Issued) -> Result<(), String> {
+    let (folder, issued) = (folder.clone(), issued.clone());
+    match spawn_blocking(move || identity::keep_enrolment(&folder, &issued)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(format!("the certificate cannot be kept: {error}")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Tells why the device is not one of the fleet yet.
+fn not_yet(status: &mut FleetStatus, outcome: Outcome, own_fingerprint: &str) {
+    match outcome {
+        Outcome::Pending { fingerprint } => {
+            status.link = FleetLink::Pending;
+            status.problem = None;
+            if fingerprint != own_fingerprint {
+                let problem = format!(
+                    "the hub has the fingerprint {fingerprint} for this device, which is not its own; do not approve it"
+                );
+                tell(status, problem);
+            }
+        }
+        Outcome::Problem(problem) => {
+            status.link = FleetLink::Refused;
+            tell(
+                status,
+                format!("the hub answers {}: {}", problem.status, problem.detail),
+            );
+        }
+        other => tell(
+            status,
+            format!("the hub's answer has no meaning here: {other:?}"),
+        ),
     }
 }
 

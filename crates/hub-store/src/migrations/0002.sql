@@ -1,16 +1,6 @@
-CREATE TABLE condemned (
-    tenant TEXT_ORDERED NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-    digest BYTES NOT NULL,
-    until_ms BIGINT NOT NULL,
-    PRIMARY KEY (tenant, digest)
-);
-CREATE TABLE sentences (
-    id BIGINT PRIMARY KEY CHECK (id = 1),
-    number BIGINT NOT NULL
-);
-INSERT INTO sentences (id, number) VALUES (1, 0);
-CREATE TABLE holders (
-    device TEXT_ORDERED PRIMARY KEY REFERENCES devices (id) ON DELETE CASCADE,
-    tenant TEXT_ORDERED NOT NULL,
-    actor TEXT NOT NULL
-);
+-- Who enrols is looked up by what it says of itself, among all devices: the unique indices leave out those that are retired,
+-- and a statement with values in its places cannot tell that it needs no others.
+CREATE INDEX devices_by_fingerprint ON devices (fingerprint, id);
+CREATE INDEX devices_by_serial ON devices (tenant, model, serial);
+CREATE INDEX devices_by_name ON devices (tenant, name);
+CREATE INDEX expected_devices_by_serial ON expected_devices (serial) WHERE device IS NULL;

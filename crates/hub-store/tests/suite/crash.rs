@@ -148,3 +148,84 @@ fn postgres_keeps_what_it_acknowledged() {
         run(check(&address, kept));
     }
 }
+
+/// Tells this program that it is many writers at once.
+const VARIABLE_MANY: &str = "THIMBLE_TEST_WRITERS";
+/// Devices that write at once, and become durable together.
+const WRITERS: u64 = 8;
+
+/// Does nothing as a test. As the writers it commits for devices until it is killed.
+#[test]
+fn writers() {
+    let Ok(address) = std::env::var(VARIABLE_MANY) else {
+        return;
+    };
+    run(async {
+        let store = Store::open(&address, Options::default()).await.unwrap();
+        let begun = count(&store).await;
+        let mut tasks = tokio::task::JoinSet::new();
+        for writer in 0..WRITERS {
+            let store = store.clone();
+            tasks.spawn(async move {
+                for number in 0_u64.. {
+                    let name = format!("{begun}-{writer}-{number}");
+                    let mut write = store.write_for_device().await.unwrap();
+                    let row = app(TenantId::HUB, &name);
+                    write
+                        .insert(&hub(), &row, &audit("app.create"))
+                        .await
+                        .unwrap();
+                    write.commit().await.unwrap();
+                    println!("{SAID}{name}");
+                }
+            });
+        }
+        tasks.join_next().await;
+    });
+}
+
+#[test]
+fn sqlite_keeps_what_it_acknowledged_to_many_at_once() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let address = format!("sqlite:{}", folder.path().join("hub.db").display());
+    let mut random = Random::new(seed(13));
+    run(prepare(&address));
+    let mut kept = Vec::new();
+    for _ in 0..ROUNDS {
+        let mut writers = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "suite::crash::writers", "--nocapture"])
+            .env(VARIABLE_MANY, &address)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(writers.stdout.take().unwrap()).lines();
+        for _ in 0..20 + random.below(200) {
+            let line = lines.next().expect("the writers ended by themselves");
+            kept.extend(said(&line.unwrap()));
+        }
+        writers.kill().unwrap();
+        writers.wait().unwrap();
+        for line in lines.map_while(Result::ok) {
+            kept.extend(said(&line));
+        }
+        run(async {
+            let store = Store::open(&address, Options::default()).await.unwrap();
+            store.check_integrity().await.unwrap();
+            let mut read = store.read().await.unwrap();
+            let apps: Vec<App> = read.all(&hub(), &[]).await.unwrap();
+            let names: std::collections::BTreeSet<String> =
+                apps.into_iter().map(|app| app.name).collect();
+            let lost: Vec<&String> = kept.iter().filter(|name| !names.contains(*name)).collect();
+            assert!(lost.is_empty(), "{lost:?}");
+            let chain = read.verify_chain(&hub(), TenantId::HUB).await.unwrap();
+            // The device's entry, and one for each.
+            assert_eq!(chain.unwrap().entries, 1 + names.len() as u64);
+            drop(read);
+            store.close().await;
+        });
+    }
+}
+
+fn said(line: &str) -> Option<String> {
+    line.rsplit_once(SAID).map(|(_, name)| name.to_owned())
+}

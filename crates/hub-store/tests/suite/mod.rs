@@ -2,11 +2,13 @@
 
 mod audit;
 mod carry;
+mod changes;
 mod claims;
 mod condemned;
 mod crash;
 mod devices;
 mod fixture;
+mod groups;
 mod migrations;
 mod nodes;
 mod queues;

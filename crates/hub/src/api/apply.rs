@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToRead};
 use super::apps::pinned;
+use super::described;
 use super::publication::Publication;
 use super::reply::{Answer, Fault};
 use super::request::Declared;
@@ -31,9 +32,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Hub>> {
 #[utoipa::path(post, path = "/v1/apply", tag = "deployments", request_body = Apply,
     responses((status = 200, body = Applied),
         (status = 403, description = "Who asks may not do all of it", body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+        described::NotFound,
+        described::Conflicting,
+        described::Invalid))]
 async fn apply(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,

@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToApps, ToRead};
+use super::described;
 use super::lookup::named;
 use super::reply::{Answer, Fault};
 use super::request::{Asked, Declared, Named, Nothing, Paged};
@@ -74,9 +75,7 @@ async fn list(
 
 /// Makes an app.
 #[utoipa::path(post, path = "/v1/apps", tag = "apps", request_body = NewApp,
-    responses((status = 201, body = AppView),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, body = AppView), described::Conflicting, described::Invalid))]
 async fn create(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToApps>,
@@ -108,9 +107,8 @@ async fn create(
 
 /// Tells about an app.
 #[utoipa::path(get, path = "/v1/apps/{app}", tag = "apps",
-    params(("app" = String, Path, description = "The app's name or id")),
-    responses((status = 200, body = AppView),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::AppName),
+    responses((status = 200, body = AppView), described::NotFound))]
 async fn inspect(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,
@@ -123,9 +121,8 @@ async fn inspect(
 
 /// Removes an app that nothing deploys, with its versions. Its images stay as long as a manifest of the registry needs them.
 #[utoipa::path(delete, path = "/v1/apps/{app}", tag = "apps",
-    params(("app" = String, Path, description = "The app's name or id")),
-    responses((status = 204, description = "It is gone"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
+    params(described::AppName),
+    responses((status = 204, description = "It is gone"), described::NotFound,
         (status = 409, description = "Something deploys it", body = Problem, content_type = "application/problem+json")))]
 async fn remove(
     State(hub): State<Arc<Hub>>,
@@ -152,9 +149,8 @@ async fn remove(
 
 /// Lists the versions of an app.
 #[utoipa::path(get, path = "/v1/apps/{app}/versions", tag = "apps",
-    params(("app" = String, Path, description = "The app's name or id"), Paged),
-    responses((status = 200, body = Page<VersionView>),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::AppName, Paged),
+    responses((status = 200, body = Page<VersionView>), described::NotFound))]
 async fn versions(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,
@@ -181,10 +177,8 @@ async fn versions(
 /// Publishes a version of an app. Its images are in the hub's registry; a tag is replaced by the digest that it has now. A
 /// version never changes.
 #[utoipa::path(post, path = "/v1/apps/{app}/versions", tag = "apps", request_body = NewAppVersion,
-    params(("app" = String, Path, description = "The app's name or id")),
-    responses((status = 201, body = VersionView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
+    params(described::AppName),
+    responses((status = 201, body = VersionView), described::NotFound, described::Conflicting,
         (status = 422, description = "A container or an image is not possible", body = Problem, content_type = "application/problem+json")))]
 async fn publish(
     State(hub): State<Arc<Hub>>,
@@ -265,10 +259,8 @@ pub(super) async fn version_named(
 
 /// Tells about a version of an app.
 #[utoipa::path(get, path = "/v1/apps/{app}/versions/{version}", tag = "apps",
-    params(("app" = String, Path, description = "The app's name or id"),
-        ("version" = String, Path, description = "The version")),
-    responses((status = 200, body = VersionView),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::AppName, described::VersionName),
+    responses((status = 200, body = VersionView), described::NotFound))]
 async fn version(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,

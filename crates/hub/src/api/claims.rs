@@ -1,6 +1,5 @@
 //! How devices come to the fleet: claim codes, and devices that are expected.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,17 +10,20 @@ use thimble_hub_api::enrolment::{
 };
 use thimble_hub_api::problem::FieldError;
 use thimble_hub_api::{Page, Problem, ProblemKind};
-use thimble_hub_store::{ClaimCode, ClaimCodeId, ExpectedDevice, Id as _, Match};
+use thimble_hub_store::{
+    ClaimCode, ClaimCodeId, Error as StoreError, ExpectedDevice, Id as _, Match,
+};
 use thimble_protocol::UnixSeconds;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToDevices, ToRead};
+use super::described;
 use super::lookup::by_id;
 use super::reply::{Answer, Fault};
 use super::request::{Asked, Declared, Named, Nothing, Paged, Table};
 use crate::hub::Hub;
-use crate::identity::{IdentityError, NewSecret};
+use crate::identity::{Caller, IdentityError, NewSecret};
 use crate::model::expected::read_expected;
 use crate::model::{names, timestamp};
 
@@ -33,6 +35,8 @@ const LIFETIME_S_MAX: u64 = 366 * 24 * 3600;
 const NAME_CHARACTERS_MAX: usize = 128;
 /// Wrong lines that are told at most.
 const ERRORS_MAX: usize = 100;
+/// Serial numbers that are looked for at once.
+const ANY_OF_MAX: usize = 1000;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Hub>> {
     OpenApiRouter::new()
@@ -101,8 +105,7 @@ async fn list(
 
 /// Makes a claim code. It is shown once.
 #[utoipa::path(post, path = "/v1/claim-codes", tag = "devices", request_body = NewClaimCode,
-    responses((status = 201, body = IssuedClaimCode),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, body = IssuedClaimCode), described::Invalid))]
 async fn create(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToDevices>,
@@ -124,7 +127,7 @@ async fn create(
             ),
         ));
     }
-    check_labels(&new.labels)?;
+    names::labels(&new.labels)?;
     let now_ms = hub.now_ms();
     let lifetime_ms = i64::try_from(new.lifetime_s.saturating_mul(1000)).unwrap_or(i64::MAX);
     let secret = NewSecret::claim_code().map_err(|_| IdentityError::NoRandomness)?;
@@ -158,28 +161,10 @@ async fn create(
     Ok((StatusCode::CREATED, Json(issued)))
 }
 
-fn check_labels(labels: &BTreeMap<String, String>) -> Answer<()> {
-    if labels.len() > names::LABELS_MAX {
-        return Err(Fault::new(
-            ProblemKind::Invalid,
-            format_args!(
-                "{} labels: {} are possible",
-                labels.len(),
-                names::LABELS_MAX
-            ),
-        ));
-    }
-    for (key, value) in labels {
-        names::label(key, value)?;
-    }
-    Ok(())
-}
-
 /// Ends a claim code. Devices that came with it stay.
 #[utoipa::path(delete, path = "/v1/claim-codes/{code}", tag = "devices",
-    params(("code" = String, Path, description = "The code's id")),
-    responses((status = 204, description = "It has ended"),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::CodeId),
+    responses((status = 204, description = "It has ended"), described::NotFound))]
 async fn remove(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToDevices>,
@@ -228,7 +213,7 @@ async fn expect(
         Problem::new(
             ProblemKind::Invalid,
             format_args!(
-                "{count} lines are wrong, and nothing was imported: correct them and send all again"
+                "nothing was imported, since lines are wrong: {count} of them. Correct them and send all again"
             ),
         )
         .because(errors)
@@ -238,9 +223,51 @@ async fn expect(
         .audit(now_ms, "device.expect", "devices")
         .with(serde_json::json!({ "count": expected }));
     let mut write = hub.store.write().await?;
-    write
+    let inserted = write
         .insert_all::<ExpectedDevice>(&caller.scope(), &devices, &audit)
-        .await?;
+        .await;
+    if let Err(error) = inserted {
+        drop(write);
+        return Err(expected_before(&hub, &caller, &devices, error).await);
+    }
     write.commit().await?;
     Ok((StatusCode::CREATED, Json(Imported { expected })))
+}
+
+/// Which of the serial numbers are the ones that stand in the way.
+async fn expected_before(
+    hub: &Hub,
+    caller: &Caller,
+    devices: &[ExpectedDevice],
+    error: StoreError,
+) -> Fault {
+    if !matches!(error, StoreError::Exists { .. }) {
+        return error.into();
+    }
+    let mut errors = Vec::new();
+    for part in devices.chunks(ANY_OF_MAX) {
+        let serials: Vec<String> = part.iter().map(|device| device.serial.clone()).collect();
+        let found = async {
+            let mut read = hub.store.read().await?;
+            let known = [Match::any_of("serial", &serials)];
+            read.all::<ExpectedDevice>(&caller.scope(), &known).await
+        };
+        match found.await {
+            Ok(found) => errors.extend(found.into_iter().map(|device| FieldError {
+                pointer: format!("serial {}", device.serial),
+                detail: "it is expected already".to_owned(),
+            })),
+            Err(error) => return error.into(),
+        }
+        if errors.len() >= ERRORS_MAX {
+            break;
+        }
+    }
+    errors.truncate(ERRORS_MAX);
+    Problem::new(
+        ProblemKind::NameInUse,
+        "serial numbers are expected already, and nothing was imported: take their lines out and send the others",
+    )
+    .because(errors)
+    .into()
 }

@@ -20,6 +20,7 @@ use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToDeployments, ToRead};
 use super::apps::version_named;
+use super::dependencies;
 use super::lookup::named;
 use super::reply::{Answer, Fault, Tagged, unchanged};
 use super::request::{Asked, Declared, Named, Nothing, Paged, Reason};
@@ -162,18 +163,7 @@ pub(super) async fn checked(
         .because(errors)
         .into());
     }
-    for other in &spec.depends_on {
-        let other = named::<Deployment>(read, scope, other).await?;
-        if other.removing_ms.is_some() {
-            return Err(Fault::new(
-                ProblemKind::WrongState,
-                format_args!(
-                    "it depends on {}, which is being removed: leave that out",
-                    other.name
-                ),
-            ));
-        }
-    }
+    dependencies::check(read, scope, name, &app, &spec.depends_on).await?;
     Ok((app, version))
 }
 

@@ -20,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToApprove, ToDevices, ToRead};
+use super::described;
 use super::lookup::named;
 use super::publication::Publication;
 use super::reply::{Answer, Fault, Tagged, unchanged};
@@ -66,8 +67,7 @@ struct Filter {
 
 /// Lists devices.
 #[utoipa::path(get, path = "/v1/devices", tag = "devices", params(Filter),
-    responses((status = 200, body = Page<DeviceView>),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Page<DeviceView>), described::Invalid))]
 async fn list(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,
@@ -98,16 +98,18 @@ async fn list(
 }
 
 /// What the store tests of a selector.
-fn label_tests(selector: &str) -> Answer<Vec<LabelTest>> {
-    if selector.trim().is_empty() {
-        return Ok(Vec::new());
-    }
-    let selector = Selector::parse(selector).map_err(|error| {
+fn label_tests(text: &str) -> Answer<Vec<LabelTest>> {
+    let selector = Selector::parse(text).map_err(|error| {
         Fault::new(
             ProblemKind::Invalid,
             format_args!("`selector`, character {}: {error}", error.position),
         )
     })?;
+    Ok(tests_of(&selector))
+}
+
+/// What the store tests of a selector that is one.
+pub(super) fn tests_of(selector: &Selector) -> Vec<LabelTest> {
     let tests = selector.requirements().iter().map(|requirement| {
         let key = requirement.key().to_owned();
         match requirement.test() {
@@ -117,14 +119,14 @@ fn label_tests(selector: &str) -> Answer<Vec<LabelTest>> {
             Test::NotIn(values) => LabelTest::NotIn(key, values.clone()),
         }
     });
-    Ok(tests.collect())
+    tests.collect()
 }
 
 /// Tells about a device.
 #[utoipa::path(get, path = "/v1/devices/{device}", tag = "devices",
-    params(("device" = String, Path, description = "The device's name or id")),
+    params(described::DeviceName),
     responses((status = 200, body = DeviceView, headers(("ETag" = String, description = "For `If-Match`"))),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+        described::NotFound))]
 async fn inspect(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,
@@ -156,13 +158,9 @@ pub(super) async fn view(
 
 /// Changes a device's name and labels.
 #[utoipa::path(patch, path = "/v1/devices/{device}", tag = "devices", request_body = DeviceChange,
-    params(("device" = String, Path, description = "The device's name or id"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what was read: only that is changed")),
-    responses((status = 200, body = DeviceView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 412, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName, described::IfMatch),
+    responses((status = 200, body = DeviceView), described::NotFound, described::Conflicting, described::Changed,
+        described::Invalid))]
 async fn change(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToDevices>,
@@ -223,16 +221,7 @@ async fn relabel(
             None => labels.remove(key),
         };
     }
-    if labels.len() > names::LABELS_MAX {
-        return Err(Fault::new(
-            ProblemKind::Invalid,
-            format_args!(
-                "{} labels: {} are possible",
-                labels.len(),
-                names::LABELS_MAX
-            ),
-        ));
-    }
+    names::labels(&labels)?;
     let labels: Vec<(String, String)> = labels.into_iter().collect();
     write
         .set_labels(scope, device, &labels, &Audit::part())
@@ -251,10 +240,8 @@ pub(super) fn changed(write: &mut Write, device: &Device) {
 
 /// Lets a pending device into the fleet. Compare its fingerprint with what the device shows before.
 #[utoipa::path(post, path = "/v1/devices/{device}/approve", tag = "devices",
-    params(("device" = String, Path, description = "The device's name or id")),
-    responses((status = 200, body = DeviceView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName),
+    responses((status = 200, body = DeviceView), described::NotFound, described::Conflicting))]
 async fn approve(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToApprove>,
@@ -262,20 +249,17 @@ async fn approve(
     _: Nothing,
 ) -> Answer<Tagged<DeviceView>> {
     let audit = |id| caller.audit(hub.now_ms(), "device.approve", format!("device/{id}"));
-    let change = Life {
+    let step = Life {
         from: &[DeviceState::Pending],
         to: DeviceState::Active,
     };
-    change.make(&hub, &caller.scope(), &name, audit).await
+    step.make(&hub, &caller.scope(), &name, audit).await
 }
 
 /// Does not let a pending device into the fleet, and forgets it.
 #[utoipa::path(post, path = "/v1/devices/{device}/reject", tag = "devices",
-    params(("device" = String, Path, description = "The device's name or id"),
-        ("Thimble-Reason" = String, Header, description = "Why")),
-    responses((status = 204, description = "It is gone"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName, described::Why),
+    responses((status = 204, description = "It is gone"), described::NotFound, described::Conflicting))]
 async fn reject(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToApprove>,
@@ -301,56 +285,37 @@ async fn reject(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Trusts a device no more: its certificate is void at once.
-#[utoipa::path(post, path = "/v1/devices/{device}/revoke", tag = "devices",
-    params(("device" = String, Path, description = "The device's name or id"),
-        ("Thimble-Reason" = String, Header, description = "Why")),
-    responses((status = 200, body = DeviceView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json")))]
-async fn revoke(
-    State(hub): State<Arc<Hub>>,
-    caller: Allowed<ToDevices>,
-    Named(name): Named<String>,
-    Reason(reason): Reason,
-    _: Nothing,
-) -> Answer<Tagged<DeviceView>> {
-    let audit = |id| {
-        caller
-            .audit(hub.now_ms(), "device.revoke", format!("device/{id}"))
-            .because(reason)
-    };
-    let change = Life {
-        from: &[DeviceState::Pending, DeviceState::Active],
-        to: DeviceState::Revoked,
-    };
-    change.make(&hub, &caller.scope(), &name, audit).await
+macro_rules! steps {
+    ($($(#[$doc:meta])* $name:ident = $path:literal, $action:literal, from $($from:ident)|+ to $to:ident;)*) => {$(
+        $(#[$doc])*
+        #[utoipa::path(post, path = $path, tag = "devices", params(described::DeviceName, described::Why),
+            responses((status = 200, body = DeviceView), described::NotFound, described::Conflicting))]
+        async fn $name(
+            State(hub): State<Arc<Hub>>,
+            caller: Allowed<ToDevices>,
+            Named(name): Named<String>,
+            Reason(reason): Reason,
+            _: Nothing,
+        ) -> Answer<Tagged<DeviceView>> {
+            let audit = |id| {
+                caller
+                    .audit(hub.now_ms(), $action, format!("device/{id}"))
+                    .because(reason)
+            };
+            let step = Life {
+                from: &[$(DeviceState::$from),+],
+                to: DeviceState::$to,
+            };
+            step.make(&hub, &caller.scope(), &name, audit).await
+        }
+    )*};
 }
 
-/// Takes a device out of service: its name and serial number are free then.
-#[utoipa::path(post, path = "/v1/devices/{device}/retire", tag = "devices",
-    params(("device" = String, Path, description = "The device's name or id"),
-        ("Thimble-Reason" = String, Header, description = "Why")),
-    responses((status = 200, body = DeviceView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json")))]
-async fn retire(
-    State(hub): State<Arc<Hub>>,
-    caller: Allowed<ToDevices>,
-    Named(name): Named<String>,
-    Reason(reason): Reason,
-    _: Nothing,
-) -> Answer<Tagged<DeviceView>> {
-    let audit = |id| {
-        caller
-            .audit(hub.now_ms(), "device.retire", format!("device/{id}"))
-            .because(reason)
-    };
-    let change = Life {
-        from: &[DeviceState::Active, DeviceState::Revoked],
-        to: DeviceState::Retired,
-    };
-    change.make(&hub, &caller.scope(), &name, audit).await
+steps! {
+    /// Trusts a device no more: its certificate is void at once.
+    revoke = "/v1/devices/{device}/revoke", "device.revoke", from Pending | Active to Revoked;
+    /// Takes a device out of service: its name and serial number are free then.
+    retire = "/v1/devices/{device}/retire", "device.retire", from Active | Revoked to Retired;
 }
 
 /// A step in a device's life.

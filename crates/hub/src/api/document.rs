@@ -1,11 +1,11 @@
 //! What the description of the interface says of the whole.
 
-use thimble_hub_api::Problem;
-use thimble_hub_api::problem::MEDIA_TYPE;
+use utoipa::OpenApi as _;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
-use utoipa::{OpenApi as _, ToSchema as _};
+use utoipa::openapi::{OpenApi, Ref, RefOr};
+
+use super::described;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -50,28 +50,30 @@ pub(super) fn head() -> OpenApi {
     document
 }
 
-/// The answer that every operation may give, whatever else it says: a problem.
-const PROBLEM: &str = "Problem";
+/// Says what holds for every operation: it may answer with a problem (a request can be malformed, nobody signed in, the hub
+/// not ready), and has a name of its own.
+pub(super) fn complete(document: &mut OpenApi) {
+    described::add_problems(document.components.get_or_insert_default());
+    for (path, item) in &mut document.paths.paths {
+        for operation in operations(item) {
+            let problem = RefOr::Ref(Ref::from_response_name(described::ANY_PROBLEM));
+            operation
+                .responses
+                .responses
+                .insert("default".to_owned(), problem);
+            if let Some(id) = &mut operation.operation_id {
+                *id = qualified(path, id);
+            }
+        }
+    }
+}
 
-/// Says that every operation may answer with a problem: a request can be malformed, nobody signed in, the hub not ready.
-pub(super) fn add_problems(document: &mut OpenApi) {
-    let schema = Ref::from_schema_name(Problem::name());
-    let problem = ResponseBuilder::new()
-        .description(
-            "It was not done: `type` says what kind of problem there is, `detail` what to do",
-        )
-        .content(MEDIA_TYPE, Content::new(Some(schema)))
-        .build();
-    let components = document.components.get_or_insert_default();
-    components
-        .responses
-        .insert(PROBLEM.to_owned(), problem.into());
-    for operation in document.paths.paths.values_mut().flat_map(operations) {
-        let problem = RefOr::Ref(Ref::from_response_name(PROBLEM));
-        operation
-            .responses
-            .responses
-            .insert("default".to_owned(), problem);
+/// The name of an operation that no other has: what it is about, and what it does.
+fn qualified(path: &str, name: &str) -> String {
+    let about = path.trim_start_matches("/v1").split('/').nth(1);
+    match about.map(|about| about.replace('-', "_")) {
+        Some(about) if about != name => format!("{about}_{name}"),
+        _ => name.to_owned(),
     }
 }
 

@@ -5,21 +5,23 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use thimble_hub_api::ProblemKind;
 use thimble_hub_api::device::{
     Because, Device as DeviceView, Hold, LogAnswer, LogRequest as LogAsked, Windows,
 };
-use thimble_hub_api::{Problem, ProblemKind};
 use thimble_hub_store::{Audit, Device, Id as _, LogRequest, LogRequestId, Match, Topic};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::allowed::{Allowed, Needs, ToDevices, ToHolds, ToRead};
+use super::described;
 use super::devices::{changed, view};
 use super::lookup::{by_id, named};
 use super::publication::Publication;
 use super::reply::{Answer, Fault, Tagged};
 use super::request::{Declared, Named, Nothing, reason};
 use crate::hub::Hub;
+use crate::model::LogsTold;
 use crate::model::{device as model, names, timestamp};
 
 /// Lines of one request at most.
@@ -94,10 +96,8 @@ impl Audited {
 
 /// Lets nothing change on a device, for some time or until the hold is taken back.
 #[utoipa::path(put, path = "/v1/devices/{device}/hold", tag = "devices", request_body = Hold,
-    params(("device" = String, Path, description = "The device's name or id")),
-    responses((status = 200, body = DeviceView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName),
+    responses((status = 200, body = DeviceView), described::NotFound, described::Invalid))]
 async fn hold(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToHolds>,
@@ -128,9 +128,8 @@ async fn hold(
 
 /// Takes a hold back.
 #[utoipa::path(delete, path = "/v1/devices/{device}/hold", tag = "devices",
-    params(("device" = String, Path, description = "The device's name or id")),
-    responses((status = 200, body = DeviceView),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName),
+    responses((status = 200, body = DeviceView), described::NotFound))]
 async fn release(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToHolds>,
@@ -156,10 +155,8 @@ async fn release(
 
 /// Says when changes may begin on a device: these windows and no others; none means always.
 #[utoipa::path(put, path = "/v1/devices/{device}/windows", tag = "devices", request_body = Windows,
-    params(("device" = String, Path, description = "The device's name or id")),
-    responses((status = 200, body = DeviceView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName),
+    responses((status = 200, body = DeviceView), described::NotFound, described::Invalid))]
 async fn set_windows(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToHolds>,
@@ -181,10 +178,8 @@ async fn set_windows(
 
 /// Changes go on although the running app says no.
 #[utoipa::path(put, path = "/v1/devices/{device}/veto-override", tag = "devices", request_body = Because,
-    params(("device" = String, Path, description = "The device's name or id")),
-    responses((status = 200, body = DeviceView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName),
+    responses((status = 200, body = DeviceView), described::NotFound, described::Invalid))]
 async fn overrule(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToHolds>,
@@ -204,9 +199,8 @@ async fn overrule(
 
 /// The running app may say no again.
 #[utoipa::path(delete, path = "/v1/devices/{device}/veto-override", tag = "devices",
-    params(("device" = String, Path, description = "The device's name or id")),
-    responses((status = 200, body = DeviceView),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName),
+    responses((status = 200, body = DeviceView), described::NotFound))]
 async fn stop_overruling(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToHolds>,
@@ -222,11 +216,8 @@ async fn stop_overruling(
 
 /// Asks a device for log lines. It sends them with its next report.
 #[utoipa::path(post, path = "/v1/devices/{device}/logs", tag = "devices", request_body = LogAsked,
-    params(("device" = String, Path, description = "The device's name or id")),
-    responses((status = 202, body = LogAnswer),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = 429, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName),
+    responses((status = 202, body = LogAnswer), described::NotFound, described::Invalid, described::TooMany))]
 async fn ask_logs(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToDevices>,
@@ -280,10 +271,8 @@ async fn ask_logs(
 
 /// Log lines that a device was asked for.
 #[utoipa::path(get, path = "/v1/devices/{device}/logs/{request}", tag = "devices",
-    params(("device" = String, Path, description = "The device's name or id"),
-        ("request" = String, Path, description = "The request's id")),
-    responses((status = 200, body = LogAnswer),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeviceName, described::LogRequestId),
+    responses((status = 200, body = LogAnswer), described::NotFound))]
 async fn logs(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,
@@ -300,12 +289,12 @@ async fn logs(
 }
 
 fn answer(request: LogRequest) -> LogAnswer {
+    let told = request.answer.as_deref().map(LogsTold::read);
     LogAnswer {
         id: request.id.to_string(),
         container: request.container,
-        text: request
-            .answer
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        text: told.as_ref().map(LogsTold::text),
+        error: told.and_then(|told| told.error),
         requested_at: timestamp(request.created_ms),
         answered_at: request.answered_ms.map(timestamp),
     }

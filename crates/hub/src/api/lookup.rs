@@ -4,7 +4,7 @@ use thimble_hub_api::ProblemKind;
 use thimble_hub_store::{Error as StoreError, Match, Read, Record, Scope};
 
 use super::reply::{Answer, Fault};
-use crate::model::names::WrongName;
+use crate::model::names::{WrongLabels, WrongName};
 
 impl From<WrongName> for Fault {
     fn from(error: WrongName) -> Self {
@@ -12,20 +12,34 @@ impl From<WrongName> for Fault {
     }
 }
 
+impl From<WrongLabels> for Fault {
+    fn from(error: WrongLabels) -> Self {
+        Self::new(ProblemKind::Invalid, error)
+    }
+}
+
 /// The row of this id, or of this name.
 pub(super) async fn named<R: Record>(read: &mut Read, scope: &Scope, name: &str) -> Answer<R> {
-    let found = match name.parse() {
-        Ok(id) => match read.one(scope, id).await {
-            Ok(row) => Some(row),
-            Err(StoreError::NotFound { .. }) => None,
-            Err(error) => return Err(error.into()),
-        },
-        Err(_) => {
-            read.find(scope, &[Match::equals("name", &name.to_owned())])
-                .await?
-        }
-    };
+    let found = found(read, scope, name).await?;
     found.ok_or_else(|| Fault::not_found(R::WHAT, name))
+}
+
+/// The same, if there is one.
+pub(super) async fn found<R: Record>(
+    read: &mut Read,
+    scope: &Scope,
+    name: &str,
+) -> Answer<Option<R>> {
+    match name.parse() {
+        Ok(id) => match read.one(scope, id).await {
+            Ok(row) => Ok(Some(row)),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        },
+        Err(_) => Ok(read
+            .find(scope, &[Match::equals("name", &name.to_owned())])
+            .await?),
+    }
 }
 
 /// The row of this id.

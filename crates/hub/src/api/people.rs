@@ -14,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToAdminister};
+use super::described;
 use super::lookup::named;
 use super::reply::{Answer, Fault};
 use super::request::{Asked, Declared, Named, Nothing, Paged};
@@ -51,9 +52,7 @@ async fn list(
 
 /// Makes a user of the tenant, who signs in with a password.
 #[utoipa::path(post, path = "/v1/users", tag = "users", request_body = NewUser,
-    responses((status = 201, body = UserView),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, body = UserView), described::Conflicting, described::Invalid))]
 async fn create(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToAdminister>,
@@ -92,9 +91,8 @@ async fn create(
 
 /// Tells about a user.
 #[utoipa::path(get, path = "/v1/users/{user}", tag = "users",
-    params(("user" = String, Path, description = "The user's name or id")),
-    responses((status = 200, body = UserView),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::UserName),
+    responses((status = 200, body = UserView), described::NotFound))]
 async fn inspect(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToAdminister>,
@@ -107,11 +105,11 @@ async fn inspect(
 
 /// Changes a user. A new password and being disabled end the user's tokens.
 #[utoipa::path(patch, path = "/v1/users/{user}", tag = "users", request_body = UserChange,
-    params(("user" = String, Path, description = "The user's name or id")),
+    params(described::UserName),
     responses((status = 200, body = UserView),
         (status = 403, description = "The user has roles where whoever asks has none", body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+        described::NotFound,
+        described::Invalid))]
 async fn change(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToAdminister>,
@@ -156,10 +154,10 @@ async fn change(
 
 /// Removes a user with its roles and tokens.
 #[utoipa::path(delete, path = "/v1/users/{user}", tag = "users",
-    params(("user" = String, Path, description = "The user's name or id")),
+    params(described::UserName),
     responses((status = 204, description = "It is gone"),
         (status = 403, description = "The user has roles where whoever asks has none", body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
+        described::NotFound,
         (status = 409, description = "The user approved something, which is kept: disable it instead", body = Problem, content_type = "application/problem+json")))]
 async fn remove(
     State(hub): State<Arc<Hub>>,
@@ -189,9 +187,8 @@ async fn remove(
 
 /// Says what a user may do in the tenant that is asked for: these roles, and no others.
 #[utoipa::path(put, path = "/v1/users/{user}/roles", tag = "users", request_body = Roles,
-    params(("user" = String, Path, description = "The user's name or id")),
-    responses((status = 200, body = UserView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
+    params(described::UserName),
+    responses((status = 200, body = UserView), described::NotFound,
         (status = 409, description = "Whoever asks would take their own right to do so", body = Problem, content_type = "application/problem+json")))]
 async fn change_roles(
     State(hub): State<Arc<Hub>>,

@@ -165,6 +165,7 @@ impl From<RolloutError> for Fault {
             | RolloutError::Placement(_)
             | RolloutError::NoRevision { .. } => ProblemKind::Invalid,
             RolloutError::State(_)
+            | RolloutError::Superseded { .. }
             | RolloutError::BeingRemoved
             | RolloutError::NothingToApprove { .. } => ProblemKind::WrongState,
             RolloutError::WrongRole { .. } | RolloutError::OwnRollout => ProblemKind::Forbidden,

@@ -10,21 +10,24 @@ use axum::http::StatusCode;
 use thimble_hub_api::rollout::{
     NewRollout, Policy, Preview, Rollout as RolloutView, RolloutDevice as DeviceView, RolloutState,
 };
-use thimble_hub_api::{Page, Problem, ProblemKind};
+use thimble_hub_api::{Page, ProblemKind};
 use thimble_hub_store::{
-    Deployment, Device, DeviceId, Read, Rollout, RolloutId, RolloutState as Stored, Scope,
+    Deployment, Device, DeviceId, Error as StoreError, Read, Rollout, RolloutId,
+    RolloutState as Stored, Scope,
 };
 use thimble_rollout::Standing;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::allowed::{Allowed, Needs, ToApprove, ToRead, ToRollouts};
+use super::allowed::{Allowed, ToApprove, ToRead, ToRollouts};
+use super::described;
 use super::lookup::{by_id, named};
+use super::policy;
 use super::reply::{Answer, Fault};
 use super::request::{Asked, Declared, Named, Nothing, Paged, Reason, limit};
 use crate::hub::Hub;
 use crate::model::timestamp;
-use crate::rollouts::{self, Request, Vote};
+use crate::rollouts::{self, Request, RolloutError, Vote};
 
 /// Devices of a preview that are told one by one, at most.
 const TOLD_MAX: usize = 1000;
@@ -61,10 +64,7 @@ async fn view(read: &mut Read, scope: &Scope, rollout: Rollout) -> Answer<Rollou
         .await?
         .into_iter()
         .collect();
-    let author = rollout
-        .memory
-        .get("author")
-        .and_then(|author| author.as_str());
+    let author = rollout.memory.get("actor").and_then(|actor| actor.as_str());
     Ok(RolloutView {
         id: rollout.id.to_string(),
         deployment: rollout.deployment.to_string(),
@@ -102,12 +102,18 @@ async fn list(
 }
 
 /// What is asked for: the deployment, and the revision that it is about.
-pub(super) async fn request<N: Needs>(
+async fn request(
     read: &mut Read,
-    caller: &Allowed<N>,
+    caller: &Allowed<ToRollouts>,
     new: &NewRollout,
+    now_ms: i64,
 ) -> Answer<Request> {
     let deployment = named::<Deployment>(read, &caller.scope(), &new.deployment).await?;
+    let policy = match &new.policy {
+        Some(policy) => policy.clone(),
+        None => rollouts::last_policy(read, &caller.scope(), deployment.id).await?,
+    };
+    policy::check(read, &caller.scope(), &deployment, &policy, now_ms).await?;
     let revision = new.revision.unwrap_or(deployment.latest);
     if revision == rollouts::REMOVAL {
         return Err(Fault::new(
@@ -118,10 +124,7 @@ pub(super) async fn request<N: Needs>(
     Ok(Request {
         deployment: deployment.id,
         revision,
-        policy: match &new.policy {
-            Some(policy) => policy.clone(),
-            None => rollouts::last_policy(read, &caller.scope(), deployment.id).await?,
-        },
+        policy,
         author: caller.user(),
     })
 }
@@ -129,10 +132,7 @@ pub(super) async fn request<N: Needs>(
 /// Begins a rollout: devices get this revision of the deployment, as carefully as the policy says. One of the same deployment
 /// that is under way is aborted.
 #[utoipa::path(post, path = "/v1/rollouts", tag = "rollouts", request_body = NewRollout,
-    responses((status = 201, body = RolloutView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, body = RolloutView), described::NotFound, described::Conflicting, described::Invalid))]
 async fn create(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRollouts>,
@@ -140,7 +140,7 @@ async fn create(
 ) -> Answer<(StatusCode, Json<RolloutView>)> {
     let (scope, now_ms) = (caller.scope(), hub.now_ms());
     let mut write = hub.store.write().await?;
-    let request = request(&mut write, &caller, &new).await?;
+    let request = request(&mut write, &caller, &new, now_ms).await?;
     let audit = caller
         .audit(
             now_ms,
@@ -156,17 +156,16 @@ async fn create(
 
 /// Tells what a rollout would do now, for each device with the reason, and does nothing.
 #[utoipa::path(post, path = "/v1/rollouts/preview", tag = "rollouts", request_body = NewRollout,
-    responses((status = 200, body = Preview),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Preview), described::NotFound, described::Invalid))]
 async fn preview(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRollouts>,
     Declared(new): Declared<NewRollout>,
 ) -> Answer<Json<Preview>> {
+    let now_ms = hub.now_ms();
     let mut read = hub.store.snapshot().await?;
-    let request = request(&mut read, &caller, &new).await?;
-    previewed(&mut read, &caller.scope(), &request, hub.now_ms())
+    let request = request(&mut read, &caller, &new, now_ms).await?;
+    previewed(&mut read, &caller.scope(), &request, now_ms)
         .await
         .map(Json)
 }
@@ -206,9 +205,8 @@ pub(super) async fn previewed(
 
 /// Tells how a rollout is, and why.
 #[utoipa::path(get, path = "/v1/rollouts/{rollout}", tag = "rollouts",
-    params(("rollout" = String, Path, description = "The rollout's id")),
-    responses((status = 200, body = RolloutView),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::RolloutId),
+    responses((status = 200, body = RolloutView), described::NotFound))]
 async fn inspect(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,
@@ -222,9 +220,8 @@ async fn inspect(
 
 /// Lists the devices of a rollout, each with where it is and why.
 #[utoipa::path(get, path = "/v1/rollouts/{rollout}/devices", tag = "rollouts",
-    params(("rollout" = String, Path, description = "The rollout's id"), Paged),
-    responses((status = 200, body = Page<DeviceView>),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::RolloutId, Paged),
+    responses((status = 200, body = Page<DeviceView>), described::NotFound))]
 async fn devices(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,
@@ -262,12 +259,8 @@ async fn devices(
 
 /// Approves the wave that a rollout waits with, as one person.
 #[utoipa::path(post, path = "/v1/rollouts/{rollout}/approve", tag = "rollouts",
-    params(("rollout" = String, Path, description = "The rollout's id"),
-        ("Thimble-Reason" = String, Header, description = "Why")),
-    responses((status = 200, body = RolloutView),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json")))]
+    params(described::RolloutId, described::Why),
+    responses((status = 200, body = RolloutView), described::Forbidden, described::NotFound, described::Conflicting))]
 async fn approve(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToApprove>,
@@ -288,7 +281,14 @@ async fn approve(
         roles: caller.roles(),
         reason: Some(&reason),
     };
-    let rollout = rollouts::approve(&mut write, &scope, rollout.id, &vote, now_ms, &audit).await?;
+    let approved = rollouts::approve(&mut write, &scope, rollout.id, &vote, now_ms, &audit).await;
+    let rollout = approved.map_err(|error| match error {
+        RolloutError::Store(StoreError::Exists { .. }) => Fault::new(
+            ProblemKind::WrongState,
+            "you have approved this wave already: another person has to",
+        ),
+        error => error.into(),
+    })?;
     let view = view(&mut write, &scope, rollout).await?;
     write.commit().await?;
     Ok(Json(view))
@@ -339,70 +339,30 @@ impl Order {
     }
 }
 
-/// Lets no more devices begin.
-#[utoipa::path(post, path = "/v1/rollouts/{rollout}/pause", tag = "rollouts",
-    params(("rollout" = String, Path, description = "The rollout's id"),
-        ("Thimble-Reason" = String, Header, description = "Why")),
-    responses((status = 200, body = RolloutView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json")))]
-async fn pause(
-    State(hub): State<Arc<Hub>>,
-    caller: Allowed<ToRollouts>,
-    Named(id): Named<String>,
-    Reason(reason): Reason,
-    _: Nothing,
-) -> Answer<Json<RolloutView>> {
-    Order::Pause.give(&hub, &caller, &id, &reason).await
+macro_rules! orders {
+    ($($(#[$doc:meta])* $name:ident = $path:literal, $order:ident;)*) => {$(
+        $(#[$doc])*
+        #[utoipa::path(post, path = $path, tag = "rollouts", params(described::RolloutId, described::Why),
+            responses((status = 200, body = RolloutView), described::NotFound, described::Conflicting))]
+        async fn $name(
+            State(hub): State<Arc<Hub>>,
+            caller: Allowed<ToRollouts>,
+            Named(id): Named<String>,
+            Reason(reason): Reason,
+            _: Nothing,
+        ) -> Answer<Json<RolloutView>> {
+            Order::$order.give(&hub, &caller, &id, &reason).await
+        }
+    )*};
 }
 
-/// Lets a paused rollout go on. Failures until now do not count any more.
-#[utoipa::path(post, path = "/v1/rollouts/{rollout}/resume", tag = "rollouts",
-    params(("rollout" = String, Path, description = "The rollout's id"),
-        ("Thimble-Reason" = String, Header, description = "Why")),
-    responses((status = 200, body = RolloutView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json")))]
-async fn resume(
-    State(hub): State<Arc<Hub>>,
-    caller: Allowed<ToRollouts>,
-    Named(id): Named<String>,
-    Reason(reason): Reason,
-    _: Nothing,
-) -> Answer<Json<RolloutView>> {
-    Order::Resume.give(&hub, &caller, &id, &reason).await
-}
-
-/// Gives a rollout up. Devices that began finish.
-#[utoipa::path(post, path = "/v1/rollouts/{rollout}/abort", tag = "rollouts",
-    params(("rollout" = String, Path, description = "The rollout's id"),
-        ("Thimble-Reason" = String, Header, description = "Why")),
-    responses((status = 200, body = RolloutView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json")))]
-async fn abort(
-    State(hub): State<Arc<Hub>>,
-    caller: Allowed<ToRollouts>,
-    Named(id): Named<String>,
-    Reason(reason): Reason,
-    _: Nothing,
-) -> Answer<Json<RolloutView>> {
-    Order::Abort.give(&hub, &caller, &id, &reason).await
-}
-
-/// Gives devices back what they had, the last first and within the same budgets.
-#[utoipa::path(post, path = "/v1/rollouts/{rollout}/roll-back", tag = "rollouts",
-    params(("rollout" = String, Path, description = "The rollout's id"),
-        ("Thimble-Reason" = String, Header, description = "Why")),
-    responses((status = 200, body = RolloutView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json")))]
-async fn roll_back(
-    State(hub): State<Arc<Hub>>,
-    caller: Allowed<ToRollouts>,
-    Named(id): Named<String>,
-    Reason(reason): Reason,
-    _: Nothing,
-) -> Answer<Json<RolloutView>> {
-    Order::RollBack.give(&hub, &caller, &id, &reason).await
+orders! {
+    /// Lets no more devices begin.
+    pause = "/v1/rollouts/{rollout}/pause", Pause;
+    /// Lets a paused rollout go on. Failures until now do not count any more.
+    resume = "/v1/rollouts/{rollout}/resume", Resume;
+    /// Gives a rollout up. Devices that began finish.
+    abort = "/v1/rollouts/{rollout}/abort", Abort;
+    /// Gives devices back what they had, the last first and within the same budgets.
+    roll_back = "/v1/rollouts/{rollout}/roll-back", RollBack;
 }

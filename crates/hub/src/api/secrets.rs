@@ -14,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToApps, ToRead};
+use super::described;
 use super::lookup::named;
 use super::publication::Publication;
 use super::reply::{Answer, Fault};
@@ -73,9 +74,8 @@ async fn list(
 
 /// Gives a secret a value, which nobody can read back. Devices that use it get it with their next state.
 #[utoipa::path(put, path = "/v1/secrets/{secret}", tag = "secrets", request_body = SecretValue,
-    params(("secret" = String, Path, description = "The secret's name")),
-    responses((status = 200, body = SecretView),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    params(described::SecretName),
+    responses((status = 200, body = SecretView), described::Invalid))]
 async fn set(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToApps>,
@@ -161,9 +161,8 @@ async fn present_or_new(
 
 /// Removes a secret with all its values.
 #[utoipa::path(delete, path = "/v1/secrets/{secret}", tag = "secrets",
-    params(("secret" = String, Path, description = "The secret's name")),
-    responses((status = 204, description = "It is gone"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
+    params(described::SecretName),
+    responses((status = 204, description = "It is gone"), described::NotFound,
         (status = 409, description = "Devices need it", body = Problem, content_type = "application/problem+json")))]
 async fn remove(
     State(hub): State<Arc<Hub>>,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use thimble_hub_api::Problem;
 use thimble_hub_api::identity::{
     IssuedToken, Login, OpenIdBegin, OpenIdFinish, OpenIdStart, Whoami,
 };
@@ -14,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::allowed::{Allowed, Peer, ToRead};
+use super::described;
 use super::reply::Answer;
 use super::request::{Declared, Nothing};
 use crate::hub::Hub;
@@ -39,9 +39,7 @@ pub(super) fn issued(signed_in: SignedIn) -> IssuedToken {
 
 /// Signs in with a password. So many attempts are possible for each name and address.
 #[utoipa::path(post, path = "/v1/login", tag = "session", request_body = Login, security(()),
-    responses((status = 201, body = IssuedToken),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 429, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, body = IssuedToken), described::NotSignedIn, described::TooMany))]
 async fn login(
     State(hub): State<Arc<Hub>>,
     Peer(address): Peer,
@@ -60,9 +58,7 @@ async fn providers(State(hub): State<Arc<Hub>>) -> Json<Vec<String>> {
 
 /// Begins to sign in at an OpenID provider: says where the browser goes.
 #[utoipa::path(post, path = "/v1/login/openid", tag = "session", request_body = OpenIdBegin, security(()),
-    responses((status = 200, body = OpenIdStart),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 502, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = OpenIdStart), described::NotFound, described::Upstream))]
 async fn begin(
     State(hub): State<Arc<Hub>>,
     Peer(address): Peer,
@@ -80,9 +76,7 @@ async fn begin(
 
 /// Finishes to sign in at an OpenID provider, with what the browser brought back. A state works once.
 #[utoipa::path(post, path = "/v1/login/openid/finish", tag = "session", request_body = OpenIdFinish, security(()),
-    responses((status = 201, body = IssuedToken),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, body = IssuedToken), described::NotSignedIn, described::Forbidden))]
 async fn finish(
     State(hub): State<Arc<Hub>>,
     Declared(finish): Declared<OpenIdFinish>,
@@ -113,7 +107,7 @@ async fn logout(
 
 /// Tells who the hub takes whoever asks for.
 #[utoipa::path(get, path = "/v1/whoami", tag = "session", responses((status = 200, body = Whoami),
-    (status = 401, body = Problem, content_type = "application/problem+json")))]
+    described::NotSignedIn))]
 async fn whoami(caller: Allowed<ToRead>) -> Json<Whoami> {
     Json(Whoami {
         id: caller.user().to_string(),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use thimble_hub_api::Problem;
 use thimble_hub_api::simulation::{NewSimulation, Simulation};
 use thimble_hub_store::{Deployment, Match};
 use utoipa_axum::router::OpenApiRouter;
@@ -12,6 +11,8 @@ use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToDeployments};
 use super::deployments::{make, placed, redeclare};
+use super::described;
+use super::policy;
 use super::reply::Answer;
 use super::request::Declared;
 use super::rollouts::previewed;
@@ -25,10 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Hub>> {
 /// Tells what would come of a deployment as it is declared here, whether there is one of this name or not: on which devices it
 /// would be, which would begin at once, which not and why. Nothing is done.
 #[utoipa::path(post, path = "/v1/simulate", tag = "deployments", request_body = NewSimulation,
-    responses((status = 200, body = Simulation),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Simulation), described::NotFound, described::Conflicting, described::Invalid))]
 async fn simulate(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToDeployments>,
@@ -52,6 +50,7 @@ async fn simulate(
         Some(policy) => policy,
         None => rollouts::last_policy(&mut write, &scope, deployment.id).await?,
     };
+    policy::check(&mut write, &scope, &deployment, &policy, now_ms).await?;
     let request = Request {
         deployment: deployment.id,
         revision: deployment.latest,

@@ -7,13 +7,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use thimble_hub_api::ProblemKind;
 use thimble_hub_api::status::{Health, Summary};
-use thimble_hub_api::{Problem, ProblemKind};
 use thimble_hub_store::{DeviceFilter, DeviceState, Scope};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToRead};
+use super::described;
 use super::reply::{Answer, Fault};
 use crate::hub::Hub;
 use crate::model::device::state;
@@ -69,8 +70,7 @@ async fn health(State(hub): State<Arc<Hub>>) -> Json<Health> {
 
 /// Answers with 200 as long as the hub can do what is asked: its store answers.
 #[utoipa::path(get, path = "/v1/ready", tag = "hub", security(()),
-    responses((status = 204, description = "It is ready"),
-        (status = 503, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 204, description = "It is ready"), described::NotReady))]
 async fn ready(State(hub): State<Arc<Hub>>) -> Answer<StatusCode> {
     match hub.store.check().await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),

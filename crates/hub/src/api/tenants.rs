@@ -5,17 +5,18 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use thimble_hub_api::Page;
 use thimble_hub_api::identity::{NewTenant, Tenant as TenantView};
-use thimble_hub_api::{Page, Problem};
-use thimble_hub_store::{Id as _, Tenant, TenantId};
+use thimble_hub_store::{Tenant, TenantId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToAdminister, ToRead};
+use super::described;
 use super::reply::Answer;
 use super::request::{Asked, Declared, Paged};
 use crate::hub::Hub;
-use crate::model::{names, timestamp};
+use crate::model::{names, tenant, timestamp};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Hub>> {
     OpenApiRouter::new().routes(routes!(list, create))
@@ -53,9 +54,7 @@ async fn list(
 
 /// Makes a tenant below the one that is asked for.
 #[utoipa::path(post, path = "/v1/tenants", tag = "tenants", request_body = NewTenant,
-    responses((status = 201, body = TenantView),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, body = TenantView), described::Conflicting, described::Invalid))]
 async fn create(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToAdminister>,
@@ -63,16 +62,7 @@ async fn create(
 ) -> Answer<(StatusCode, Json<TenantView>)> {
     names::name("the tenant's name", &new.name)?;
     let now_ms = hub.now_ms();
-    let id = TenantId::fresh();
-    let tenant = Tenant {
-        id,
-        tenant: id,
-        edition: 0,
-        created_ms: now_ms,
-        parent: caller.tenant(),
-        name: new.name,
-        settings: serde_json::json!({}),
-    };
+    let tenant = tenant::fresh(&new.name, caller.tenant(), now_ms);
     let audit = caller.audit(now_ms, "tenant.create", format!("tenant/{}", tenant.id));
     let mut write = hub.store.write().await?;
     write.insert(&caller.reach(), &tenant, &audit).await?;

@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToRead};
+use super::described;
 use super::lookup::by_id;
 use super::reply::{Answer, Fault};
 use super::request::{Asked, Declared, Named, Nothing, Paged};
@@ -69,7 +70,7 @@ async fn list(
 #[utoipa::path(post, path = "/v1/tokens", tag = "users", request_body = NewToken,
     responses((status = 201, body = IssuedToken),
         (status = 403, description = "It would do more than whoever asks may", body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+        described::Invalid))]
 async fn create(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,
@@ -136,9 +137,8 @@ fn exceeds(caller: &Allowed<ToRead>, own: &Token, role: Option<Role>) -> Option<
 
 /// Ends a token: one's own, or, for an admin, any of the tenant's.
 #[utoipa::path(delete, path = "/v1/tokens/{token}", tag = "users",
-    params(("token" = String, Path, description = "The token's id")),
-    responses((status = 204, description = "It has ended"),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::TokenId),
+    responses((status = 204, description = "It has ended"), described::NotFound))]
 async fn revoke(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,

@@ -6,12 +6,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use thimble_hub_api::webhook::{NewWebhook, Webhook as WebhookView, WebhookChange};
-use thimble_hub_api::{Page, Problem, ProblemKind};
+use thimble_hub_api::{Page, ProblemKind};
 use thimble_hub_store::{Id as _, Topic, Webhook, WebhookId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::allowed::{Allowed, ToAdminister};
+use super::described;
 use super::lookup::named;
 use super::reply::{Answer, Fault};
 use super::request::{Asked, Declared, Named, Nothing, Paged};
@@ -72,10 +73,7 @@ async fn list(
 
 /// Makes a webhook. Its secret is not shown again.
 #[utoipa::path(post, path = "/v1/webhooks", tag = "webhooks", request_body = NewWebhook,
-    responses((status = 201, body = WebhookView),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-        (status = 429, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, body = WebhookView), described::Conflicting, described::Invalid, described::TooMany))]
 async fn create(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToAdminister>,
@@ -170,9 +168,8 @@ pub(super) fn check_target(hub: &Hub, url: &str, events: &[String]) -> Answer<()
 
 /// Switches a webhook on or off.
 #[utoipa::path(patch, path = "/v1/webhooks/{webhook}", tag = "webhooks", request_body = WebhookChange,
-    params(("webhook" = String, Path, description = "The webhook's name or id")),
-    responses((status = 200, body = WebhookView),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::WebhookName),
+    responses((status = 200, body = WebhookView), described::NotFound))]
 async fn change(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToAdminister>,
@@ -203,9 +200,8 @@ async fn change(
 
 /// Removes a webhook, and what it was still to be told.
 #[utoipa::path(delete, path = "/v1/webhooks/{webhook}", tag = "webhooks",
-    params(("webhook" = String, Path, description = "The webhook's name or id")),
-    responses((status = 204, description = "It is gone"),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::WebhookName),
+    responses((status = 204, description = "It is gone"), described::NotFound))]
 async fn remove(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToAdminister>,

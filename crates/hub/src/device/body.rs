@@ -123,3 +123,22 @@ pub(super) fn undecodable(what: &str, error: &dyn core::error::Error) -> Problem
         format!("the body is not {what} as spec/fleet.cddl says: {error}"),
     )
 }
+
+/// The greatest number that a device may count to: beyond it the next one could not be kept, and no device comes so far in
+/// earnest.
+const NUMBER_MAX: u64 = 1 << 53;
+
+/// Refuses a number that is only there to make others overflow.
+pub(super) fn countable(what: &str, number: u64) -> Result<(), Problem> {
+    if number <= NUMBER_MAX {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed",
+        "Malformed request",
+        format!(
+            "{what} is {number}, and no device comes beyond {NUMBER_MAX}: what the device keeps is damaged, enrol it anew"
+        ),
+    ))
+}

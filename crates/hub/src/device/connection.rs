@@ -1,12 +1,12 @@
 //! One connection of a device: handshake, then requests one after the other until either end has had enough.
 
+use core::convert::Infallible;
 use core::future::Future;
 use core::pin::Pin;
+use core::time::Duration;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-use core::convert::Infallible;
 
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -15,6 +15,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::Payload;
@@ -48,18 +49,8 @@ pub(super) async fn run(
     side.connections.fetch_add(1, Ordering::Relaxed);
     let _open = Open(Arc::clone(&side));
     let timeout = side.settings.handshake_timeout;
-    // Boxed, as is everything large that a connection needs for a moment: an idle one keeps only what it waits with.
-    let handshake = Box::pin(acceptor.accept(socket));
-    let stream = match tokio::time::timeout(timeout, handshake).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            tracing::debug!(%address, error = &error as &dyn std::error::Error, "a handshake failed");
-            return;
-        }
-        Err(_) => {
-            tracing::debug!(%address, "a handshake took too long");
-            return;
-        }
+    let Some(stream) = shake_hands(&acceptor, socket, timeout, address).await else {
+        return;
     };
     drop(begun);
     let certificate = stream
@@ -100,6 +91,24 @@ pub(super) async fn run(
         }
         None => tracing::debug!(%address, "a connection was too slow, or silent for too long"),
     }
+}
+
+async fn shake_hands(
+    acceptor: &TlsAcceptor,
+    socket: TcpStream,
+    timeout: Duration,
+    address: IpAddr,
+) -> Option<TlsStream<TcpStream>> {
+    // Boxed, as is everything large that a connection needs for a moment: an idle one keeps only what it waits with.
+    let handshake = Box::pin(acceptor.accept(socket));
+    match tokio::time::timeout(timeout, handshake).await {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err(error)) => {
+            tracing::debug!(%address, error = &error as &dyn std::error::Error, "a handshake failed");
+        }
+        Err(_) => tracing::debug!(%address, "a handshake took too long"),
+    }
+    None
 }
 
 /// Answers requests, and notes that it does.

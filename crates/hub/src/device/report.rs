@@ -6,7 +6,7 @@ use thimble_protocol::Report;
 use thimble_protocol::limits::REPORT_BYTES_MAX;
 
 use super::answer::{CBOR, Payload, Problem, full};
-use super::body::{read, undecodable};
+use super::body::{countable, read, undecodable};
 use super::route::Peer;
 
 /// Takes a report.
@@ -23,6 +23,13 @@ pub(super) async fn answer(
     drop(head);
     let report = Report::decode(&bytes).map_err(|error| undecodable("a report", &error))?;
     drop(bytes);
+    for (what, number) in [
+        ("the report's sequence", report.sequence),
+        ("the adopted version", report.adopted.0),
+        ("the committed version", report.committed.0),
+    ] {
+        countable(what, number)?;
+    }
     let now = side.now();
     let permit = side.enter().await?;
     let reported = side.fleet.report(identity, &report, now).await;

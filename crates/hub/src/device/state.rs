@@ -8,6 +8,7 @@ use thimble_protocol::sign::{Kind, sign_payload};
 use thimble_protocol::{ETag, StateVersion};
 
 use super::answer::{COSE, Payload, Problem, empty, full};
+use super::body::countable;
 use super::pace::{next_poll_s, next_wait_s};
 use super::route::Peer;
 use super::versions::{Known, Unparked};
@@ -119,6 +120,7 @@ pub(super) async fn answer(peer: &Peer, wanted: Wanted) -> Result<Response<Paylo
         }
     }
     if let Compared::Ahead(beyond) = compare(wanted.has, &known) {
+        countable("the version in If-None-Match", beyond.0)?;
         let _permit = side.enter().await?;
         let advanced = side.fleet.advance(identity, beyond, side.now()).await;
         let advanced =

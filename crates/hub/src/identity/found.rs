@@ -4,14 +4,15 @@ use std::fmt;
 
 use thimble_hub_api::identity::Role;
 use thimble_hub_store::{
-    Audit, BindingId, Error as StoreError, Id as _, RoleBinding, Scope, Tenant, TenantId, User,
-    UserId, Write,
+    Audit, BindingId, Error as StoreError, Id as _, RoleBinding, Scope, TenantId, User, UserId,
+    Write,
 };
 
 use super::sign_in::begin_session;
 use super::{IdentityError, SignedIn};
 use crate::hub::Hub;
 use crate::model::names::{self, WrongName};
+use crate::model::tenant;
 
 /// Who the first admin is.
 #[derive(Clone)]
@@ -93,16 +94,8 @@ async fn begin(
     now_ms: i64,
 ) -> Result<User, StoreError> {
     let everything = Scope::whole_hub_for_its_own_work();
-    let id = TenantId::fresh();
-    let tenant = Tenant {
-        id,
-        tenant: id,
-        edition: 0,
-        created_ms: now_ms,
-        parent: TenantId::HUB,
-        name: founder.tenant.clone(),
-        settings: serde_json::json!({}),
-    };
+    let tenant = tenant::fresh(&founder.tenant, TenantId::HUB, now_ms);
+    let id = tenant.id;
     let audit = |action: &str, subject: String| Audit::new(now_ms, "hub", action, subject);
     write
         .insert(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use thimble_hub_api::device::{self as seen, Hold, Weekday, Window};
 use thimble_hub_store::{DeviceRow, DeviceState, Label};
-use thimble_protocol::report::{DeploymentState, Phase};
+use thimble_protocol::report::{ContainerStatus, DeploymentState, Phase};
 use thimble_protocol::{Capabilities, Report};
 
 use super::timestamp;
@@ -119,14 +119,27 @@ fn report(bytes: &[u8]) -> Value {
                 "state": state_name(status.state),
                 "phase": phase_name(status.phase),
                 "reason": status.reason.as_ref().map(|reason| reason.text.clone()),
-                "containers": status.containers.iter().map(|container| container.name.clone()).collect::<Vec<_>>(),
+                "containers": status.containers.iter().map(container).collect::<Vec<_>>(),
             })
         })
         .collect();
     json!({
-        "up_s": report.up_s,
+        "usage": report.usage.map(|usage| json!({
+            "ram_bytes": usage.ram_bytes,
+            "storage_bytes": usage.storage_bytes,
+        })),
         "deployments": deployments,
         "notes": report.notes.iter().map(|note| note.text.clone()).collect::<Vec<_>>(),
+    })
+}
+
+fn container(status: &ContainerStatus) -> Value {
+    json!({
+        "name": status.name,
+        "state": status.state,
+        "health": status.health,
+        "restarts": status.restarts,
+        "last_end": status.last_end,
     })
 }
 

@@ -35,12 +35,12 @@ pub fn read_expected(
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_reader(table);
-    let columns = columns(&mut reader).map_err(|wrong| vec![wrong])?;
+    let columns = columns(table, &mut reader).map_err(|wrong| vec![wrong])?;
     let mut devices = Vec::new();
     let mut wrong = Vec::new();
     let mut seen = BTreeSet::new();
     for record in reader.records() {
-        if devices.len() >= DEVICES_MAX {
+        if devices.len().saturating_add(wrong.len()) >= DEVICES_MAX {
             return Err(vec![WrongLine {
                 line: u64::try_from(DEVICES_MAX)
                     .unwrap_or(u64::MAX)
@@ -52,7 +52,7 @@ pub fn read_expected(
         }
         let read = match &record {
             Ok(record) => {
-                let line = record.position().map_or(0, csv::Position::line);
+                let line = record.position().map_or(1, |begin| line(table, begin));
                 device(record, &columns, tenant, now_ms)
                     .and_then(|device| {
                         if seen.insert(device.serial.clone()) {
@@ -66,7 +66,7 @@ pub fn read_expected(
                     })
                     .map_err(|reason| WrongLine { line, reason })
             }
-            Err(error) => Err(malformed(error)),
+            Err(error) => Err(malformed(table, error)),
         };
         match read {
             Ok(device) => devices.push(device),
@@ -80,15 +80,29 @@ pub fn read_expected(
     }
 }
 
-fn malformed(error: &csv::Error) -> WrongLine {
+/// The line on which a record begins: empty lines before it are passed over with it.
+fn line(table: &[u8], begin: &csv::Position) -> u64 {
+    let offset = usize::try_from(begin.byte()).unwrap_or(usize::MAX);
+    let rest = table.get(offset..).unwrap_or_default();
+    let empty = rest
+        .iter()
+        .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+        .filter(|byte| **byte == b'\n');
+    begin.line().saturating_add(empty.count() as u64)
+}
+
+fn malformed(table: &[u8], error: &csv::Error) -> WrongLine {
     WrongLine {
-        line: error.position().map_or(1, csv::Position::line),
+        line: error.position().map_or(1, |begin| line(table, begin)),
         reason: format!("it is not CSV: {error}"),
     }
 }
 
-fn columns(reader: &mut csv::Reader<&[u8]>) -> Result<BTreeMap<&'static str, usize>, WrongLine> {
-    let head = reader.headers().map_err(|error| malformed(&error))?;
+fn columns(
+    table: &[u8],
+    reader: &mut csv::Reader<&[u8]>,
+) -> Result<BTreeMap<&'static str, usize>, WrongLine> {
+    let head = reader.headers().map_err(|error| malformed(table, &error))?;
     let mut columns = BTreeMap::new();
     for (index, title) in head.iter().enumerate() {
         let known = COLUMNS.into_iter().find(|column| *column == title);
@@ -98,7 +112,7 @@ fn columns(reader: &mut csv::Reader<&[u8]>) -> Result<BTreeMap<&'static str, usi
                 return Err(WrongLine {
                     line: 1,
                     reason: format!(
-                        "the column `{title}` is not known or there twice: there are {}",
+                        "the column `{title}` is not known or there twice: there are {}, with commas between them",
                         COLUMNS.join(", ")
                     ),
                 });
@@ -160,10 +174,10 @@ fn labels(text: &str) -> Result<BTreeMap<&str, &str>, String> {
         let (key, value) = part
             .split_once('=')
             .ok_or_else(|| format!("`{part}` is not a label: write KEY=VALUE;KEY=VALUE"))?;
-        names::label(key, value).map_err(|error| error.to_string())?;
         if labels.insert(key, value).is_some() {
             return Err(format!("the label `{key}` is there twice"));
         }
     }
+    names::labels(&labels).map_err(|error| error.to_string())?;
     Ok(labels)
 }

@@ -1,5 +1,6 @@
 //! The rules that names obey.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Characters of a name at most: what a label of a domain name has.
@@ -157,6 +158,47 @@ pub fn label(key: &str, value: &str) -> Result<(), WrongName> {
                 "it has at most {LABEL_CHARACTERS_MAX} of a-z, A-Z, 0-9, `-`, `_`, `.`, `/`, `:`, `@` and `+`"
             ),
         ));
+    }
+    Ok(())
+}
+
+/// Labels that a device cannot have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WrongLabels {
+    /// There are too many.
+    TooMany {
+        /// How many.
+        count: usize,
+    },
+    /// One of them is none.
+    Wrong(WrongName),
+}
+
+impl fmt::Display for WrongLabels {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooMany { count } => {
+                write!(formatter, "{count} labels: {LABELS_MAX} are possible")
+            }
+            Self::Wrong(wrong) => wrong.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for WrongLabels {}
+
+/// All labels of a device that an operator gives.
+///
+/// # Errors
+/// [`WrongLabels`]: there are too many, or one is none.
+pub fn labels<K: AsRef<str>, V: AsRef<str>>(labels: &BTreeMap<K, V>) -> Result<(), WrongLabels> {
+    if labels.len() > LABELS_MAX {
+        let count = labels.len();
+        return Err(WrongLabels::TooMany { count });
+    }
+    for (key, value) in labels {
+        label(key.as_ref(), value.as_ref()).map_err(WrongLabels::Wrong)?;
     }
     Ok(())
 }

@@ -72,8 +72,17 @@ impl FleetSettings {
 pub(crate) fn labels(device: &Device, kept: Vec<(String, String)>) -> Labels {
     let capabilities = device.capabilities.as_deref().map(Capabilities::decode);
     let architecture = capabilities.and_then(|capabilities| Some(capabilities.ok()?.architecture));
+    labels_of(&device.model, architecture, kept)
+}
+
+/// As [`labels`], of a device of this hardware type and architecture.
+pub(crate) fn labels_of(
+    model: &str,
+    architecture: Option<String>,
+    kept: Vec<(String, String)>,
+) -> Labels {
     let architecture = architecture.map(|value| ("device/arch".to_owned(), value));
-    let model = ("model".to_owned(), device.model.clone());
+    let model = ("model".to_owned(), model.to_owned());
     // Of two with the same key the first stays.
     Labels::of_kept([model].into_iter().chain(architecture).chain(kept))
 }

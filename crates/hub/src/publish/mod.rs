@@ -29,9 +29,8 @@ use thimble_image::Digest;
 use crate::authority::TenantKeys;
 
 pub use device::{FleetSettings, LadderStep};
-pub(crate) use device::{labels, wire_window};
+pub(crate) use device::{labels_of, wire_window};
 pub use error::PublishError;
-pub(crate) use load::parse;
 pub use load::{RevisionSpec, VersionDocument, revision_spec};
 pub use manifest::{Layered, compile_manifest};
 

@@ -5,9 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thimble_hub_store::{Match, Rollout, RolloutState, Scope, Store, TenantId, Topic, Wake, Wakes};
+use parking_lot::Mutex;
+use thimble_hub_store::{Lease, Match, Rollout, RolloutState, Scope, Store, TenantId, Wake, Wakes};
 
 use super::RolloutError;
+use super::due::Due;
 use super::step::{Rest, Step};
 use crate::Hub;
 use crate::hub::Clock;
@@ -48,6 +50,24 @@ pub struct Executor {
     pace: Pace,
     /// When the node began: devices could say nothing to it before.
     began_ms: i64,
+    /// What it knows of tenants from its last step.
+    known: Mutex<BTreeMap<TenantId, Known>>,
+}
+
+/// What is known of a tenant since a step that went well.
+#[derive(Clone)]
+struct Known {
+    lease: Lease,
+    quiet: Option<Quiet>,
+}
+
+/// A step that had nothing to do. As long as nothing changes and the time has not come, another would have nothing to do.
+#[derive(Clone, Copy)]
+struct Quiet {
+    /// The number of the last change before it.
+    change: u64,
+    until_ms: i64,
+    rest: Rest,
 }
 
 impl std::fmt::Debug for Executor {
@@ -82,13 +102,14 @@ impl Executor {
             owner,
             pace,
             began_ms,
+            known: Mutex::default(),
         }
     }
 
     /// Works until it is told to stop. What it was doing then is kept as a whole or not at all.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let mut wakes = self.store.wakes();
-        let mut due: BTreeMap<TenantId, i64> = BTreeMap::new();
+        let mut due = Due::default();
         let mut look_at = 0;
         let mut stop = std::pin::pin!(stop);
         loop {
@@ -98,7 +119,7 @@ impl Executor {
             }
             let round = async {
                 self.work(&mut due).await;
-                let next = due.values().copied().min().unwrap_or(look_at).min(look_at);
+                let next = due.next_ms().map_or(look_at, |next| next.min(look_at));
                 self.sleep(next, &mut wakes).await
             };
             let wake = tokio::select! {
@@ -111,11 +132,9 @@ impl Executor {
                 Woken::Closed => return,
                 Woken::By(None) => {
                     look_at = now_ms;
-                    due.clear();
+                    due.wake_all(now_ms);
                 }
-                Woken::By(Some(tenant)) => {
-                    due.insert(tenant, now_ms);
-                }
+                Woken::By(Some(tenant)) => due.wake(tenant, now_ms),
             }
         }
     }
@@ -130,31 +149,81 @@ impl Executor {
     }
 
     async fn try_step(&self, tenant: TenantId) -> Result<Option<Rest>, RolloutError> {
-        let name = format!("rollouts:{tenant}");
         let now_ms = self.clock.now_ms();
+        // Whatever fails, all of it is found out anew.
+        let known = self.known.lock().remove(&tenant);
+        let Some(lease) = self.lease(tenant, known.as_ref(), now_ms).await? else {
+            return Ok(None);
+        };
+        let quiet = known.filter(|known| known.lease.fence == lease.fence);
+        let quiet = quiet.and_then(|known| known.quiet);
+        let still = match quiet {
+            Some(quiet) if now_ms < quiet.until_ms => {
+                let mut read = self.store.read().await?;
+                let has_changed = read.has_change_since(tenant, quiet.change).await?;
+                (!has_changed).then_some(quiet)
+            }
+            _ => None,
+        };
+        let (rest, quiet) = match still {
+            Some(quiet) => (quiet.rest, Some(quiet)),
+            None => self.take_step(tenant, &lease, now_ms).await?,
+        };
+        self.known.lock().insert(tenant, Known { lease, quiet });
+        Ok(Some(rest))
+    }
+
+    /// The lease of a tenant's rollouts, prolonged if much of it is over; none: another node has it.
+    async fn lease(
+        &self,
+        tenant: TenantId,
+        known: Option<&Known>,
+        now_ms: i64,
+    ) -> Result<Option<Lease>, RolloutError> {
         let ttl_ms = self.pace.lease_ms;
-        let lease = self
-            .store
-            .take_lease(&name, &self.owner, ttl_ms, now_ms)
-            .await?;
-        let Some(lease) = lease else { return Ok(None) };
+        if let Some(known) = known {
+            let left_ms = known.lease.until_ms.saturating_sub(now_ms);
+            if left_ms.saturating_mul(3) > i64::from(ttl_ms).saturating_mul(2) {
+                return Ok(Some(known.lease.clone()));
+            }
+        }
+        let name = format!("rollouts:{tenant}");
+        let lease = self.store.take_lease(&name, &self.owner, ttl_ms, now_ms);
+        Ok(lease.await?)
+    }
+
+    /// Takes a step; until when another has nothing to do, if this one had nothing.
+    async fn take_step(
+        &self,
+        tenant: TenantId,
+        lease: &Lease,
+        now_ms: i64,
+    ) -> Result<(Rest, Option<Quiet>), RolloutError> {
         let step = Step {
             store: &self.store,
             publisher: &self.publisher,
             tenant,
-            lease: &lease,
+            lease,
             now_ms,
             listening_since_ms: self.began_ms,
         };
-        step.take().await.map(Some)
+        let taken = step.take().await?;
+        // That a device falls silent is no change, nor is every sign of life: those are seen when it is time to look anyway.
+        let look_ms = now_ms.saturating_add(i64::from(self.pace.look_ms));
+        let quiet = taken.is_quiet.then(|| Quiet {
+            change: taken.change,
+            until_ms: taken.rest.next_ms.map_or(look_ms, |next| next.min(look_ms)),
+            rest: taken.rest,
+        });
+        Ok((taken.rest, quiet))
     }
 
     /// Notes tenants with rollouts that something may come of; when to do so again.
-    async fn look(&self, due: &mut BTreeMap<TenantId, i64>, now_ms: i64) -> i64 {
+    async fn look(&self, due: &mut Due, now_ms: i64) -> i64 {
         match self.tenants().await {
             Ok(tenants) => {
                 for tenant in tenants {
-                    due.entry(tenant).or_insert(now_ms);
+                    due.note(tenant, now_ms);
                 }
                 now_ms.saturating_add(i64::from(self.pace.look_ms))
             }
@@ -176,20 +245,14 @@ impl Executor {
     }
 
     /// Takes a step of every tenant that is due.
-    async fn work(&self, due: &mut BTreeMap<TenantId, i64>) {
-        let now_ms = self.clock.now_ms();
-        let tenants: Vec<TenantId> = due
-            .iter()
-            .filter(|(_, at)| **at <= now_ms)
-            .map(|(tenant, _)| *tenant)
-            .collect();
-        for tenant in tenants {
+    async fn work(&self, due: &mut Due) {
+        for tenant in due.at(self.clock.now_ms()) {
             let begun_ms = self.clock.now_ms();
             let stepped = self.try_step(tenant).await;
             let now_ms = self.clock.now_ms();
-            // A large fleet takes long to read: it is looked at less often.
-            let took_ms = now_ms.saturating_sub(begun_ms);
-            let watch_ms = i64::from(self.pace.watch_ms).max(took_ms.saturating_mul(2));
+            // A large fleet takes long to read: it is looked at less often, whatever its devices say meanwhile.
+            let pause_ms = now_ms.saturating_sub(begun_ms).saturating_mul(2);
+            let watch_ms = i64::from(self.pace.watch_ms).max(pause_ms);
             let next = match stepped {
                 Ok(Some(rest)) => {
                     let watched = rest.is_watching.then_some(now_ms.saturating_add(watch_ms));
@@ -204,7 +267,7 @@ impl Executor {
                     now_ms.saturating_add(i64::from(self.pace.retry_ms))
                 }
             };
-            due.insert(tenant, next);
+            due.set(tenant, next, now_ms.saturating_add(pause_ms));
         }
     }
 
@@ -223,7 +286,7 @@ impl Executor {
             match wake {
                 None => return Woken::Closed,
                 Some(Wake::Everything) => return Woken::By(None),
-                Some(Wake::Changed { topic, tenant, .. }) if is_about_rollouts(topic) => {
+                Some(Wake::Changed { topic, tenant, .. }) if topic.is_planned() => {
                     return Woken::By(tenant);
                 }
                 Some(_) => {}
@@ -237,8 +300,4 @@ enum Woken {
     Time,
     Closed,
     By(Option<TenantId>),
-}
-
-const fn is_about_rollouts(topic: Topic) -> bool {
-    matches!(topic, Topic::Rollout | Topic::Device | Topic::Deployment)
 }

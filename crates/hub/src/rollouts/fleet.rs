@@ -1,12 +1,13 @@
 //! A tenant's devices and deployments at one moment, as planning needs them.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use thimble_hub_api::device::Window as ApiWindow;
 use thimble_hub_store::{
-    App, AppId, Deployment, DeploymentId, Device, DeviceFilter, DeviceId, DeviceRow, DeviceState,
-    Match, Page, Read, RolloutId, Scope, TenantId,
+    App, AppId, Deployment, DeploymentId, DeviceId, Match, PlannedDevice, Read, Reports, RolloutId,
+    Scope, TenantId,
 };
 use thimble_protocol::report::{DeploymentState, DeploymentStatus, Phase};
 use thimble_protocol::{Capabilities, Report};
@@ -16,10 +17,7 @@ use thimble_rollout::window::{Window, opens_at};
 use thimble_rollout::{Labels, Selector, UnixMs};
 
 use super::{RolloutError, deployment_id, device_id, moment};
-use crate::publish::{Layered, RevisionSpec, labels, revision_spec, wire_window};
-
-/// Devices that are read at a time.
-const PAGE_ROWS: u32 = 1000;
+use crate::publish::{Layered, RevisionSpec, labels_of, revision_spec, wire_window};
 
 /// A tenant's devices and deployments.
 pub(super) struct Fleet {
@@ -42,7 +40,7 @@ pub(super) struct FleetDevice {
     pub(super) labels: Labels,
     pub(super) hardware: String,
     /// What it can carry, if it said it.
-    offer: Option<Offer>,
+    offer: Option<Arc<Offer>>,
     pub(super) hold: Hold,
     /// Who holds it, and why.
     pub(super) hold_note: Option<Arc<HoldNote>>,
@@ -54,7 +52,7 @@ pub(super) struct FleetDevice {
     pub(super) is_retrying: bool,
     /// The version of the state that it is to have.
     pub(super) desired: Option<u64>,
-    /// What it last reported, encoded.
+    /// What it last reported, encoded, if it was read.
     report: Option<Vec<u8>>,
     /// Deployments and revisions that it is to have.
     pub(super) assignments: Vec<(DeploymentId, u64)>,
@@ -85,47 +83,46 @@ impl FleetDevice {
 }
 
 impl Fleet {
-    /// Reads a tenant's fleet. Nothing here is changed by another rollout as long as its rollouts have one owner.
+    /// Reads a tenant's fleet, with these devices' reports. Nothing here is changed by another rollout as long as its rollouts
+    /// have one owner.
     pub(super) async fn read(
         read: &mut Read,
         scope: &Scope,
         tenant: TenantId,
         now: UnixMs,
+        reports: Reports,
     ) -> Result<Self, RolloutError> {
         let deployments = deployments(read, scope, tenant).await?;
+        let of_tenant = Scope::authenticated(tenant);
+        let rows = read.planned_devices(scope, tenant, reports).await?;
         let mut fleet = Self {
             deployments,
-            devices: Vec::new(),
-            index: HashMap::new(),
+            index: HashMap::with_capacity(rows.len()),
+            devices: Vec::with_capacity(rows.len()),
         };
-        let filter = DeviceFilter {
-            tenant: Some(tenant),
-            states: vec![DeviceState::Active],
-            ..DeviceFilter::default()
-        };
-        let mut page = Page::first(PAGE_ROWS);
-        loop {
-            let listed = read.devices(scope, &filter, &page).await?;
-            let ids: Vec<DeviceId> = listed.items.iter().map(|row| row.device.id).collect();
-            let mut assignments: HashMap<DeviceId, Vec<(DeploymentId, u64)>> = HashMap::new();
-            for one in read.assignments_of(scope, &ids).await? {
-                let of_device = assignments.entry(one.device).or_default();
-                of_device.push((one.deployment, one.revision));
+        // All three come in the order of devices.
+        let mut labels = read.all_labels(&of_tenant).await?.into_iter().peekable();
+        let assignments = read.all_assignments(&of_tenant).await?;
+        let mut assignments = assignments.into_iter().peekable();
+        let mut reader = Reader::new(now);
+        for row in rows {
+            let id = row.id;
+            let mut kept = Vec::new();
+            while let Some((of, label)) = labels.next_if(|(of, _)| *of <= id) {
+                if of == id {
+                    kept.push((label.key, label.value));
+                }
             }
-            let held = listed.items.iter().filter(|row| is_held(&row.device));
-            let held: Vec<DeviceId> = held.map(|row| row.device.id).collect();
-            let mut holders = read.holders(scope, &held).await?;
-            for row in listed.items {
-                let assigned = assignments.remove(&row.device.id).unwrap_or_default();
-                let holder = holders.remove(&row.device.id);
-                fleet.index.insert(row.device.id, fleet.devices.len());
-                fleet.devices.push(device(row, assigned, holder, now)?);
+            let mut assigned = Vec::new();
+            while let Some(one) = assignments.next_if(|one| one.device <= id) {
+                if one.device == id {
+                    assigned.push((one.deployment, one.revision));
+                }
             }
-            page.after = listed.next;
-            if page.after.is_none() {
-                return Ok(fleet);
-            }
+            fleet.index.insert(id, fleet.devices.len());
+            fleet.devices.push(reader.device(row, kept, assigned)?);
         }
+        Ok(fleet)
     }
 
     /// Places all deployments. What is being removed is placed nowhere.
@@ -141,7 +138,7 @@ impl Fleet {
             .collect();
         let placer = Placer::new(&placed)?;
         for device in &mut self.devices {
-            device.verdicts = placer.place(&device.labels, device.offer.as_ref());
+            device.verdicts = placer.place(&device.labels, device.offer.as_deref());
         }
         Ok(())
     }
@@ -228,68 +225,98 @@ fn needs(revision: &RevisionSpec) -> Needs {
     needs
 }
 
-fn device(
-    row: DeviceRow,
-    assignments: Vec<(DeploymentId, u64)>,
-    holder: Option<String>,
+/// Reads devices, and what many of them say alike only once.
+struct Reader {
     now: UnixMs,
-) -> Result<FleetDevice, RolloutError> {
-    let mut record = row.device;
-    let why = record.hold_reason.take().unwrap_or_default();
-    let hold_note = is_held(&record).then(|| {
-        Arc::new(HoldNote {
-            who: holder.unwrap_or_default(),
-            why,
-        })
-    });
-    let kept = row.labels.into_iter().map(|label| (label.key, label.value));
-    let capabilities = record.capabilities.as_deref();
-    let offer = capabilities.and_then(|bytes| Capabilities::decode(bytes).ok());
-    let hold = match (record.is_held, record.hold_until_ms) {
-        (true, _) => Hold::Held,
-        (false, Some(until)) => Hold::Until(moment(until)),
-        (false, None) => Hold::Free,
-    };
-    let what = || format!("windows of device {}", record.id);
-    let windows: Vec<ApiWindow> = crate::publish::parse(record.windows.clone(), what)?;
-    // The summary is kept beside the report, so that only those in trouble are read.
-    let is_suspect = row
-        .status
-        .as_ref()
-        .is_some_and(|status| status.health != "ok" || status.phase != "idle");
-    let report = row.status.map(|status| status.report);
-    let mut device = FleetDevice {
-        labels: labels(&record, kept.collect()),
-        window: window(&windows, now),
-        id: record.id,
-        name: record.name,
-        hardware: record.model,
-        offer: offer.map(of_capabilities),
-        hold,
-        hold_note,
-        desired: row.desired,
-        failures: record.failures,
-        last_seen: row.seen_ms.map(moment),
-        is_unhealthy: false,
-        is_retrying: false,
-        report,
-        assignments,
-        verdicts: BTreeMap::new(),
-        open: Vec::new(),
-    };
-    if is_suspect {
-        let report = device.report();
-        let deployments = report
-            .and_then(|report| report.deployments)
-            .unwrap_or_default();
-        device.is_unhealthy = deployments.iter().any(is_unhealthy);
-        device.is_retrying = deployments.iter().any(is_retrying);
-    }
-    Ok(device)
+    offers: HashMap<Vec<u8>, Option<Arc<Offer>>>,
+    windows: HashMap<String, WindowState>,
 }
 
-const fn is_held(device: &Device) -> bool {
-    device.is_held || device.hold_until_ms.is_some()
+impl Reader {
+    fn new(now: UnixMs) -> Self {
+        Self {
+            now,
+            offers: HashMap::new(),
+            windows: HashMap::new(),
+        }
+    }
+
+    fn device(
+        &mut self,
+        row: PlannedDevice,
+        kept: Vec<(String, String)>,
+        assignments: Vec<(DeploymentId, u64)>,
+    ) -> Result<FleetDevice, RolloutError> {
+        let offer = row
+            .capabilities
+            .and_then(|capabilities| self.offer(capabilities));
+        let architecture = offer.as_ref().map(|offer| offer.architecture.clone());
+        let hold = match (row.is_held, row.hold_until_ms) {
+            (true, _) => Hold::Held,
+            (false, Some(until)) => Hold::Until(moment(until)),
+            (false, None) => Hold::Free,
+        };
+        let hold_note = (hold != Hold::Free).then(|| {
+            Arc::new(HoldNote {
+                who: row.holder.unwrap_or_default(),
+                why: row.hold_reason.unwrap_or_default(),
+            })
+        });
+        let mut device = FleetDevice {
+            labels: labels_of(&row.model, architecture, kept),
+            window: self.window(row.id, row.windows)?,
+            id: row.id,
+            name: row.name,
+            hardware: row.model,
+            offer,
+            hold,
+            hold_note,
+            desired: row.desired,
+            failures: row.failures,
+            last_seen: row.seen_ms.map(moment),
+            is_unhealthy: false,
+            is_retrying: false,
+            report: row.report,
+            assignments,
+            verdicts: BTreeMap::new(),
+            open: Vec::new(),
+        };
+        // The summary is kept beside the report, so that only those in trouble are looked into.
+        if row.is_suspect {
+            let report = device.report();
+            let deployments = report
+                .and_then(|report| report.deployments)
+                .unwrap_or_default();
+            device.is_unhealthy = deployments.iter().any(is_unhealthy);
+            device.is_retrying = deployments.iter().any(is_retrying);
+        }
+        Ok(device)
+    }
+
+    /// What a device can carry; none, if what it said cannot be read.
+    fn offer(&mut self, capabilities: Vec<u8>) -> Option<Arc<Offer>> {
+        match self.offers.entry(capabilities) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(new) => {
+                let offer = Capabilities::decode(new.key()).ok();
+                new.insert(offer.map(of_capabilities).map(Arc::new)).clone()
+            }
+        }
+    }
+
+    fn window(&mut self, device: DeviceId, windows: String) -> Result<WindowState, RolloutError> {
+        if let Some(known) = self.windows.get(&windows) {
+            return Ok(*known);
+        }
+        let parsed: Vec<ApiWindow> =
+            serde_json::from_str(&windows).map_err(|error| RolloutError::Damaged {
+                what: format!("windows of device {device}"),
+                reason: error.to_string(),
+            })?;
+        let state = window(&parsed, self.now);
+        self.windows.insert(windows, state);
+        Ok(state)
+    }
 }
 
 /// Says whether a container of a deployment is unhealthy now. One that went back is well again.

@@ -13,16 +13,19 @@ use super::RolloutError;
 pub(super) struct Memory {
     /// Who began it: the id of a user.
     pub(super) author: String,
+    /// Their name, as the audit trail has it.
+    actor: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     soak_since_ms: Option<u64>,
     forgiven_before_ms: u64,
 }
 
 impl Memory {
-    /// That of a rollout that somebody begins.
-    pub(super) fn begun_by(author: &impl ToString) -> Self {
+    /// That of a rollout that somebody begins: the id of a user, and their name.
+    pub(super) fn begun_by(author: &impl ToString, actor: &str) -> Self {
         Self {
             author: author.to_string(),
+            actor: actor.to_owned(),
             ..Self::default()
         }
     }
@@ -52,6 +55,7 @@ pub(super) fn put_progress(
 ) -> Result<bool, RolloutError> {
     let memory = Memory {
         author: memory.author.clone(),
+        actor: memory.actor.clone(),
         soak_since_ms: progress.soak_since.map(|since| since.0),
         forgiven_before_ms: progress.forgiven_before.0,
     };

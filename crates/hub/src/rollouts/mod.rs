@@ -7,6 +7,7 @@
 
 mod attempt;
 mod burial;
+mod due;
 mod error;
 mod executor;
 mod fleet;

@@ -79,7 +79,7 @@ pub async fn create(
             write.update(scope, &other, &Audit::part()).await?;
         }
     }
-    let memory = Memory::begun_by(&request.author);
+    let memory = Memory::begun_by(&request.author, audit.actor().unwrap_or_default());
     put_progress(&mut rollout, &memory, &Progress::default())?;
     write.insert(scope, &rollout, audit).await?;
     rollout.edition = 1;

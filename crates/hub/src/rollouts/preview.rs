@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use thimble_hub_store::{
-    App, Deployment, DeploymentId, DeviceId, Match, Read, RolloutState, Scope,
+    App, Deployment, DeploymentId, DeviceId, Match, Read, Reports, RolloutState, Scope,
 };
 use thimble_rollout::placement::Verdict;
 use thimble_rollout::plan::WaveTally;
@@ -123,7 +123,7 @@ async fn fleet(
     now_ms: i64,
 ) -> Result<(Fleet, Deployment), RolloutError> {
     let record: Deployment = read.one(scope, deployment).await?;
-    let mut fleet = Fleet::read(read, scope, record.tenant, moment(now_ms)).await?;
+    let mut fleet = Fleet::read(read, scope, record.tenant, moment(now_ms), Reports::OfAll).await?;
     if revision != super::REMOVAL {
         let app: App = read.one(scope, record.app).await?;
         let spec = revision_spec(read, scope, deployment, revision).await?;
@@ -147,7 +147,7 @@ fn planned(
     request: &Request,
     policy: thimble_rollout::Policy,
 ) -> Result<Loaded, RolloutError> {
-    let memory = Memory::begun_by(&request.author);
+    let memory = Memory::begun_by(&request.author, "");
     let mut record = super::order::record(deployment, request, 0)?;
     put_progress(&mut record, &memory, &Progress::default())?;
     Ok(Loaded {

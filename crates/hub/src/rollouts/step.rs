@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::json;
 use thimble_hub_store::{
     Assignment as KeptAssignment, Audit, DeploymentId, DeviceId, Event, EventId, Id as _, Lease,
-    Read, Rollout, RolloutDevice, RolloutId, RolloutState, Scope, Store, TenantId, Write,
+    Read, Reports, Rollout, RolloutDevice, RolloutId, RolloutState, Scope, Store, TenantId, Write,
 };
 use thimble_rollout::plan::{Plan, Transition};
 use thimble_rollout::snapshot::{Attempt, Outcome, State};
@@ -48,19 +48,34 @@ pub(super) struct Rest {
     pub(super) changed: usize,
 }
 
+/// What a step did, and what is left.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Taken {
+    pub(super) rest: Rest,
+    /// The number of the last change before it.
+    pub(super) change: u64,
+    /// It had nothing to do.
+    pub(super) is_quiet: bool,
+}
+
 impl Step<'_> {
     /// Takes the step.
-    pub(super) async fn take(&self) -> Result<Rest, RolloutError> {
+    pub(super) async fn take(&self) -> Result<Taken, RolloutError> {
         let scope = Scope::whole_hub_for_its_own_work();
         let now = super::moment(self.now_ms);
         let mut read = self.store.snapshot().await?;
+        let mut taken = Taken {
+            change: read.last_change().await?,
+            is_quiet: true,
+            ..Taken::default()
+        };
         let mut rollouts = read_rollouts(&mut read, &scope, self.tenant).await?;
-        let mut rest = Rest::default();
         if rollouts.is_empty() {
-            return Ok(rest);
+            return Ok(taken);
         }
         let Some(mut fleet) = self.fleet(&mut read, &scope, &rollouts).await? else {
-            return Ok(rest);
+            taken.is_quiet = false;
+            return Ok(taken);
         };
         drop(read);
         let signing = self.publisher.signing(self.tenant).await?;
@@ -82,8 +97,11 @@ impl Step<'_> {
             made.assignments.truncate(ASSIGNMENTS_MAX);
             let kept = self.keep(&scope, &signing, &fleet, own, &made).await;
             let Some(record) = self.settle(&scope, own, kept).await? else {
+                taken.is_quiet = false;
                 continue;
             };
+            taken.is_quiet &= record.generation == own.record.generation;
+            let rest = &mut taken.rest;
             rest.changed += made.assignments.len();
             if let Some(at) = made.next_look {
                 let at = kept_moment(at);
@@ -98,7 +116,7 @@ impl Step<'_> {
                 bury(self.store, &scope, self.lease, &fleet, own, self.now_ms).await?;
             }
         }
-        Ok(rest)
+        Ok(taken)
     }
 
     /// Keeps a plan in one transaction, if it says anything new; the record after it.
@@ -333,7 +351,14 @@ impl Step<'_> {
         scope: &Scope,
         rollouts: &[Loaded],
     ) -> Result<Option<Fleet>, RolloutError> {
-        let fleet = Fleet::read(read, scope, self.tenant, super::moment(self.now_ms)).await;
+        let fleet = Fleet::read(
+            read,
+            scope,
+            self.tenant,
+            super::moment(self.now_ms),
+            wanted_reports(rollouts),
+        )
+        .await;
         let placed = fleet.and_then(|mut fleet| fleet.place().map(|()| fleet));
         match placed {
             Ok(mut fleet) => {
@@ -349,6 +374,15 @@ impl Step<'_> {
                 Ok(None)
             }
         }
+    }
+}
+
+/// Says whose reports matter: of devices that are being changed what they say of that, of others only that they are not well.
+fn wanted_reports(rollouts: &[Loaded]) -> Reports {
+    let mut attempts = rollouts.iter().flat_map(|own| own.attempts.values());
+    match attempts.any(Kept::is_pending) {
+        true => Reports::OfAll,
+        false => Reports::OfSuspects,
     }
 }
 

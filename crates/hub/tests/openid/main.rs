@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reqwest::StatusCode;
-use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use thimble_hub::Hub;
 use thimble_hub::authority::MasterKey;
 use thimble_hub::identity::{Founder, found};
@@ -105,46 +104,17 @@ impl Site {
     }
 }
 
-/// What a browser does: follows redirections and keeps cookies, until it is sent back.
+/// Signs in at the provider; what the browser brings back.
 async fn browse(url: &str, somebody: &str) -> OpenIdFinish {
-    let http = provider::http();
-    let mut url = reqwest::Url::parse(url).unwrap();
-    url.query_pairs_mut().append_pair("login_hint", somebody);
-    let mut cookies: BTreeMap<String, String> = BTreeMap::new();
-    for _ in 0..10 {
-        if url.as_str().starts_with(BACK) {
-            let said: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
-            return OpenIdFinish {
-                state: said.get("state").unwrap().clone(),
-                code: said
-                    .get("code")
-                    .unwrap_or_else(|| panic!("{said:?}"))
-                    .clone(),
-            };
-        }
-        let sent: Vec<String> = cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let answer = http
-            .get(url.clone())
-            .header(COOKIE, sent.join("; "))
-            .send()
-            .await
-            .unwrap();
-        for cookie in answer.headers().get_all(SET_COOKIE) {
-            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
-            let (name, value) = pair.split_once('=').unwrap();
-            cookies.insert(name.to_owned(), value.to_owned());
-        }
-        let status = answer.status();
-        let Some(next) = answer.headers().get(LOCATION) else {
-            panic!("{url}: {status}: {}", answer.text().await.unwrap());
-        };
-        assert!(status.is_redirection() && status != StatusCode::NOT_MODIFIED);
-        url = url.join(next.to_str().unwrap()).unwrap();
+    let url = provider::browse(url, somebody, BACK).await;
+    let said: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
+    OpenIdFinish {
+        state: said.get("state").unwrap().clone(),
+        code: said
+            .get("code")
+            .unwrap_or_else(|| panic!("{said:?}"))
+            .clone(),
     }
-    panic!("redirections without end");
 }
 
 fn kind(error: &ClientError) -> ProblemKind {

@@ -25,7 +25,7 @@ server.listen(0, "127.0.0.1", () => {
         client_id: "hub",
         client_secret: secret,
         application_type: "native",
-        redirect_uris: ["http://127.0.0.1/back"],
+        redirect_uris: ["http://127.0.0.1/back", "http://127.0.0.1/callback"],
         response_types: ["code"],
         grant_types: ["authorization_code"],
         token_endpoint_auth_method: "client_secret_basic",

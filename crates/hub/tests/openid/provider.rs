@@ -1,10 +1,13 @@
-//! The provider's program, and what it is told.
+//! The provider's program, what it is told, and the browser of those who sign in there.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+
+use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use reqwest::{StatusCode, Url};
 
 /// The hub's secret at the provider.
 pub(crate) const SECRET: &str = "a secret between the hub and the provider";
@@ -38,7 +41,7 @@ impl Provider {
         let place = tempfile::tempdir().unwrap();
         let groups = place.path().join("groups.json");
         let mut child = Command::new("node")
-            .arg(root.join("tests/openid/provider.mjs"))
+            .arg(root.join("../hub/tests/openid/provider.mjs"))
             .args([&modules, Path::new(SECRET), &groups])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -77,6 +80,42 @@ impl Provider {
         changed.insert(somebody.to_owned(), groups);
         std::fs::write(&self.groups, serde_json::to_vec(&*changed).unwrap()).unwrap();
     }
+}
+
+/// What a browser does: follows redirections and keeps cookies, until it is sent back to an address that begins with `back`;
+/// that address.
+pub(crate) async fn browse(url: &str, somebody: &str, back: &str) -> Url {
+    let http = http();
+    let mut url = Url::parse(url).unwrap();
+    url.query_pairs_mut().append_pair("login_hint", somebody);
+    let mut cookies: BTreeMap<String, String> = BTreeMap::new();
+    for _ in 0..10 {
+        if url.as_str().starts_with(back) {
+            return url;
+        }
+        let sent: Vec<String> = cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let answer = http
+            .get(url.clone())
+            .header(COOKIE, sent.join("; "))
+            .send()
+            .await
+            .unwrap();
+        for cookie in answer.headers().get_all(SET_COOKIE) {
+            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            cookies.insert(name.to_owned(), value.to_owned());
+        }
+        let status = answer.status();
+        let Some(next) = answer.headers().get(LOCATION) else {
+            panic!("{url}: {status}: {}", answer.text().await.unwrap());
+        };
+        assert!(status.is_redirection() && status != StatusCode::NOT_MODIFIED);
+        url = url.join(next.to_str().unwrap()).unwrap();
+    }
+    panic!("redirections without end");
 }
 
 /// What a browser asks with: it follows no redirection by itself.

@@ -36,6 +36,8 @@ pub(crate) struct Plant {
     pub(crate) image: String,
     pub(crate) app: App,
     pub(crate) ada: UserId,
+    /// That of the first node.
+    pub(crate) executor: Executor,
     folder: TempDir,
 }
 
@@ -123,8 +125,10 @@ impl Plant {
             .await
             .unwrap();
         write.commit().await.unwrap();
+        let executor = executor(&hub, &clock, "node");
         let mut plant = Self {
             image: String::new(),
+            executor,
             hub,
             clock,
             tenant: id,
@@ -321,19 +325,12 @@ impl Plant {
 
     /// An executor of this name, on a node.
     pub(crate) fn executor(&self, hub: &Arc<Hub>, name: &str) -> Executor {
-        Executor::new(
-            hub.store.clone(),
-            Publisher::of(hub),
-            self.clock.clone(),
-            name.to_owned(),
-            Pace::default(),
-        )
+        executor(hub, &self.clock, name)
     }
 
     /// Takes a step.
     pub(crate) async fn step(&self) -> usize {
-        let executor = self.executor(&self.hub, "node");
-        executor.step(self.tenant).await.unwrap().unwrap()
+        self.executor.step(self.tenant).await.unwrap().unwrap()
     }
 
     /// Lets all devices give a sign of life.
@@ -411,6 +408,16 @@ impl Plant {
     }
 }
 
+fn executor(hub: &Arc<Hub>, clock: &Arc<FixedClock>, name: &str) -> Executor {
+    Executor::new(
+        hub.store.clone(),
+        Publisher::of(hub),
+        clock.clone(),
+        name.to_owned(),
+        Pace::default(),
+    )
+}
+
 async fn hub_of(store: Store, folder: &TempDir, clock: &Arc<FixedClock>) -> Arc<Hub> {
     let storage = Storage::Folder(folder.path().join("blobs"));
     Hub::builder(Settings::default())
@@ -423,7 +430,7 @@ async fn hub_of(store: Store, folder: &TempDir, clock: &Arc<FixedClock>) -> Arc<
         .unwrap()
 }
 
-fn device(tenant: TenantId, number: u32) -> Device {
+pub(crate) fn device(tenant: TenantId, number: u32) -> Device {
     let public_key = key(number)
         .public_key()
         .to_public_key_der()

@@ -4,26 +4,42 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use crate::ids::{Assigned, UnixMs};
-use crate::snapshot::{Direction, Hold, Outcome, State, WindowState};
+use crate::policy::Policy;
+use crate::snapshot::{Direction, Hold, Outcome, Snapshot, State, WindowState};
 use crate::standing::Standing;
 
 use super::choice::{Choice, window};
-use super::device::Row;
+use super::device::{Row, Shuffle};
 use super::{Assignment, Plan, Stop, Transition, Watch};
 
+/// A device that is to go back.
+struct Next {
+    /// The last that was changed comes first.
+    place: (Reverse<UnixMs>, u64),
+    /// Where its row is.
+    index: usize,
+    to: Option<Assigned>,
+}
+
 /// Chooses the devices that go back now, and ends the rollout when none is left.
-pub(super) fn choose<'a>(
-    choice: &mut Choice<'a>,
-    rows: &mut [Row<'a>],
+pub(super) fn choose(
+    policy: &Policy,
+    snapshot: &Snapshot,
+    rows: &mut [Row<'_>],
     plan: &mut Plan,
     watch: &mut Watch,
 ) {
+    let shuffle = Shuffle::of(snapshot.rollout);
     let mut left = 0;
     let (mut devices, mut failed) = (0, 0);
-    let mut order: Vec<(&mut Row<'_>, Option<Assigned>, UnixMs)> = Vec::new();
-    for row in rows.iter_mut() {
+    let mut order = Vec::new();
+    for (index, row) in rows.iter_mut().enumerate() {
         if let Some((to, begun_at)) = previous(row) {
-            order.push((row, to, begun_at));
+            order.push(Next {
+                place: (Reverse(begun_at), shuffle.place(row.device.id)),
+                index,
+                to,
+            });
             continue;
         }
         match (&row.device.attempt, &row.outcome) {
@@ -38,20 +54,24 @@ pub(super) fn choose<'a>(
         }
     }
     left += order.len();
-    order.sort_unstable_by_key(|(row, _, begun_at)| (Reverse(*begun_at), row.shuffle));
-    for (row, to, _) in order {
-        match admit(choice, row, watch) {
+    order.sort_unstable_by_key(|next| next.place);
+    let mut choice = Choice::new(policy, snapshot, rows, watch.now);
+    for next in order {
+        let Some(row) = rows.get_mut(next.index) else {
+            continue;
+        };
+        match admit(policy, row, watch).and_then(|()| choice.take(row, watch)) {
             Ok(()) => {
                 row.standing = Standing::GoesBack;
                 plan.assignments.push(Assignment {
                     device: row.device.id,
                     direction: Direction::Back,
                     from: row.device.assigned,
-                    to,
+                    to: next.to,
                     wave: row.wave.unwrap_or(0),
                     takes_over: None,
                 });
-                watch.look_at(watch.now.plus_s(choice.policy.attempt_timeout_s.into()));
+                watch.look_at(watch.now.plus_s(policy.attempt_timeout_s.into()));
             }
             Err(standing) => row.standing = standing,
         }
@@ -75,7 +95,7 @@ fn previous(row: &Row<'_>) -> Option<(Option<Assigned>, UnixMs)> {
 }
 
 /// Says whether a device may go back now. One that has not changed yet, or cannot be reached, is told at once.
-fn admit<'a>(choice: &mut Choice<'a>, row: &Row<'a>, watch: &mut Watch) -> Result<(), Standing> {
+fn admit(policy: &Policy, row: &Row<'_>, watch: &mut Watch) -> Result<(), Standing> {
     let device = row.device;
     let is_pending = matches!(row.outcome, Some(Outcome::Open | Outcome::TimedOut { .. }));
     if !is_pending {
@@ -95,18 +115,14 @@ fn admit<'a>(choice: &mut Choice<'a>, row: &Row<'a>, watch: &mut Watch) -> Resul
         if device.window == WindowState::Never {
             return Err(Standing::OutsideWindow { opens_at: None });
         }
-        if let Some(standing) = window(choice.policy, row, watch) {
+        if let Some(standing) = window(policy, row, watch) {
             return Err(standing);
         }
     }
-    if let Some(busy) = device.busy {
-        return Err(Standing::Busy {
+    match device.busy {
+        Some(busy) => Err(Standing::Busy {
             rollout: busy.rollout,
-        });
+        }),
+        None => Ok(()),
     }
-    let taken = choice.take(row);
-    if let Err(Standing::Rate { next_at, .. }) = taken {
-        watch.look_at(next_at);
-    }
-    taken
 }

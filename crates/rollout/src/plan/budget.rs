@@ -16,8 +16,31 @@ const NAMED_MAX: usize = 3;
 /// All budgets that bind a rollout, and how they are used.
 pub(super) struct Budgets<'a> {
     budgets: Vec<&'a Budget>,
-    /// By the budget's place and the label's value.
-    uses: Vec<BTreeMap<&'a str, Use>>,
+    /// By the budget's place.
+    uses: Vec<Uses<'a>>,
+}
+
+/// How a budget is used, by the label's value.
+#[derive(Default)]
+struct Uses<'a> {
+    uses: Vec<Use>,
+    places: BTreeMap<Value<'a>, usize>,
+    /// The value that was counted last: devices that belong together often come together.
+    last: Option<(&'a str, usize)>,
+}
+
+/// A label's value, in the order of its bytes. Few comparisons need more than the first of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Value<'a>(u64, &'a str);
+
+impl<'a> Value<'a> {
+    fn new(text: &'a str) -> Self {
+        let mut first = [0; 8];
+        for (to, from) in first.iter_mut().zip(text.bytes()) {
+            *to = from;
+        }
+        Self(u64::from_be_bytes(first), text)
+    }
 }
 
 /// How the budget of one value is used.
@@ -39,7 +62,7 @@ impl<'a> Budgets<'a> {
                 distinct.push(budget);
             }
         }
-        let uses = distinct.iter().map(|_| BTreeMap::new()).collect();
+        let uses = distinct.iter().map(|_| Uses::default()).collect();
         Self {
             budgets: distinct,
             uses,
@@ -52,11 +75,7 @@ impl<'a> Budgets<'a> {
             let Some(value) = labels.value(&budget.key) else {
                 continue;
             };
-            let used = uses.entry(value).or_default();
-            used.whole += 1;
-            if is_down {
-                used.take(id);
-            }
+            uses.count(id, value, is_down);
         }
     }
 
@@ -83,6 +102,30 @@ impl<'a> Budgets<'a> {
             }
         }
         Ok(())
+    }
+}
+
+impl<'a> Uses<'a> {
+    fn count(&mut self, id: DeviceId, value: &'a str, is_down: bool) {
+        let place = match self.last {
+            Some((last, place)) if last == value => place,
+            _ => *self.places.entry(Value::new(value)).or_insert_with(|| {
+                self.uses.push(Use::default());
+                self.uses.len() - 1
+            }),
+        };
+        self.last = Some((value, place));
+        if let Some(used) = self.uses.get_mut(place) {
+            used.whole += 1;
+            if is_down {
+                used.take(id);
+            }
+        }
+    }
+
+    fn get_mut(&mut self, value: &'a str) -> Option<&mut Use> {
+        let place = self.places.get(&Value::new(value))?;
+        self.uses.get_mut(*place)
     }
 }
 

@@ -3,13 +3,13 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::ids::{RolloutId, UnixMs};
+use crate::ids::{Assigned, DeviceId, RolloutId, UnixMs};
 use crate::policy::Policy;
 use crate::snapshot::{Direction, Hold, Outcome, Snapshot, WindowState};
 use crate::standing::Standing;
 
 use super::budget::Budgets;
-use super::device::{Row, is_offline, left_out, unreachable};
+use super::device::{Row, Shuffle, is_offline, left_out, unreachable};
 use super::wave::Gate;
 use super::{Assignment, Plan, Watch};
 
@@ -18,7 +18,7 @@ const RATE_WINDOW_MS: u64 = 60_000;
 
 /// What is left of everything that bounds a plan.
 pub(super) struct Choice<'a> {
-    pub(super) policy: &'a Policy,
+    policy: &'a Policy,
     budgets: Budgets<'a>,
     /// Updates that are open.
     open: u32,
@@ -73,7 +73,7 @@ impl<'a> Choice<'a> {
     }
 
     /// Takes a device if nothing that bounds the plan is used up.
-    pub(super) fn take(&mut self, row: &Row<'a>) -> Result<(), Standing> {
+    pub(super) fn take(&mut self, row: &Row<'a>, watch: &mut Watch) -> Result<(), Standing> {
         let is_open = row.outcome == Some(Outcome::Open);
         if let Some(max) = self.policy.at_once_max
             && !is_open
@@ -94,6 +94,7 @@ impl<'a> Choice<'a> {
             && self.rate_left == 0
         {
             let next_at = self.rate_next;
+            watch.look_at(next_at);
             return Err(Standing::Rate {
                 per_minute,
                 next_at,
@@ -126,47 +127,79 @@ fn rate(policy: &Policy, mut recent: Vec<UnixMs>, now: UnixMs) -> (u32, UnixMs) 
     (left, first.plus_ms(RATE_WINDOW_MS))
 }
 
+/// A device that may change, if the bounds have room for it.
+struct Next {
+    /// Its wave, and where it comes in it.
+    place: (u16, u64, DeviceId),
+    /// Where its row is.
+    index: usize,
+    to: Option<Assigned>,
+    takes_over: Option<RolloutId>,
+}
+
 /// Chooses the devices that change now.
-pub(super) fn choose<'a>(
-    choice: &mut Choice<'a>,
+pub(super) fn choose(
+    policy: &Policy,
+    snapshot: &Snapshot,
     gate: &Gate,
-    rows: &mut [Row<'a>],
+    rows: &mut [Row<'_>],
     plan: &mut Plan,
     watch: &mut Watch,
 ) {
-    let mut order: Vec<&mut Row<'_>> = rows.iter_mut().filter(|row| row.change.is_some()).collect();
-    order.sort_unstable_by_key(|row| (row.wave.unwrap_or(u16::MAX), row.shuffle, row.device.id));
-    for row in order {
+    let shuffle = Shuffle::of(snapshot.rollout);
+    let mut order = Vec::new();
+    for (index, row) in rows.iter_mut().enumerate() {
         let Some(to) = row.change else { continue };
-        match admit(choice, gate, row, watch) {
-            Ok((wave, takes_over)) => {
+        match admit(policy, gate, row, watch) {
+            Ok((wave, takes_over)) => order.push(Next {
+                place: (wave, shuffle.place(row.device.id), row.device.id),
+                index,
+                to,
+                takes_over,
+            }),
+            Err(standing) => row.standing = standing,
+        }
+    }
+    if order.is_empty() {
+        return;
+    }
+    order.sort_unstable_by_key(|next| next.place);
+    let mut choice = Choice::new(policy, snapshot, rows, watch.now);
+    for next in order {
+        let Some(row) = rows.get_mut(next.index) else {
+            continue;
+        };
+        match choice.take(row, watch) {
+            Ok(()) => {
+                let (wave, ..) = next.place;
                 row.standing = Standing::Begins { wave };
                 plan.assignments.push(Assignment {
                     device: row.device.id,
                     direction: Direction::Forward,
                     from: row.device.assigned,
-                    to,
+                    to: next.to,
                     wave,
-                    takes_over,
+                    takes_over: next.takes_over,
                 });
-                watch.look_at(watch.now.plus_s(choice.policy.attempt_timeout_s.into()));
+                watch.look_at(watch.now.plus_s(policy.attempt_timeout_s.into()));
             }
             Err(standing) => row.standing = standing,
         }
     }
 }
 
-/// Says whether a device may change now: its wave, and the rollout that it is taken over from; or why not.
-fn admit<'a>(
-    choice: &mut Choice<'a>,
+/// Says whether a device may change now, if the bounds have room: its wave, and the rollout that it is taken over from; or why
+/// not.
+fn admit(
+    policy: &Policy,
     gate: &Gate,
-    row: &Row<'a>,
+    row: &Row<'_>,
     watch: &mut Watch,
 ) -> Result<(u16, Option<RolloutId>), Standing> {
     let wave = row.wave.ok_or(Standing::NoWave)?;
-    refuse(left_out(choice.policy, row))?;
+    refuse(left_out(policy, row))?;
     let device = row.device;
-    let away = unreachable(choice.policy, device, watch.now);
+    let away = unreachable(policy, device, watch.now);
     match (gate.admit(wave), &away) {
         // Of what came to its end, each device says what it was that kept it.
         (Err(Standing::Stopped { state }), Some(_)) if state.is_ended() => {}
@@ -176,23 +209,16 @@ fn admit<'a>(
         watch.look_at(until);
     }
     refuse(away)?;
-    refuse(window(choice.policy, row, watch))?;
+    refuse(window(policy, row, watch))?;
     if let Some(deployment) = device.waits_for {
         return Err(Standing::DependencyLater { deployment });
     }
-    let takes_over = match device.busy {
-        Some(busy) if !busy.may_take_over => {
-            return Err(Standing::Busy {
-                rollout: busy.rollout,
-            });
-        }
-        busy => busy.map(|busy| busy.rollout),
-    };
-    let taken = choice.take(row);
-    if let Err(Standing::Rate { next_at, .. }) = taken {
-        watch.look_at(next_at);
+    match device.busy {
+        Some(busy) if !busy.may_take_over => Err(Standing::Busy {
+            rollout: busy.rollout,
+        }),
+        busy => Ok((wave, busy.map(|busy| busy.rollout))),
     }
-    taken.map(|()| (wave, takes_over))
 }
 
 /// Turns a reason against a device into an error.

@@ -1,6 +1,6 @@
 //! What is known of each device before anything is chosen: what it is to have, what came of its change, how it counts.
 
-use crate::ids::{Assigned, UnixMs};
+use crate::ids::{Assigned, DeviceId, RolloutId, UnixMs};
 use crate::placement::Verdict;
 use crate::policy::Policy;
 use crate::snapshot::{
@@ -26,9 +26,11 @@ pub(super) struct Row<'a> {
     pub(super) is_away: bool,
     /// It is down or updating, and counts in budgets.
     pub(super) is_down: bool,
-    /// Where it comes in the order of its wave.
-    pub(super) shuffle: u64,
 }
+
+/// An order of devices that is another one in each rollout.
+#[derive(Clone, Copy)]
+pub(super) struct Shuffle(u64);
 
 /// How a device counts in its wave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +86,6 @@ fn row<'a>(
             || device.is_unhealthy
             || device.is_retrying
             || device.busy.is_some(),
-        shuffle: shuffle(snapshot, device),
         outcome,
     };
     classify(policy, snapshot, &mut row, now);
@@ -280,15 +281,25 @@ pub(super) fn unreachable(policy: &Policy, device: &Device, now: UnixMs) -> Opti
     })
 }
 
-/// Returns a number that puts devices in an order of their own in each rollout: SplitMix64 over both ids.
-fn shuffle(snapshot: &Snapshot, device: &Device) -> u64 {
-    let mut mixed: u64 = 0;
-    for byte in snapshot.rollout.0.iter().chain(&device.id.0) {
-        mixed = (mixed ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+impl Shuffle {
+    /// The order of a rollout.
+    pub(super) fn of(rollout: RolloutId) -> Self {
+        Self(mix(0, &rollout.0))
     }
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+
+    /// Returns where a device comes in it: SplitMix64 over both ids.
+    pub(super) fn place(self, device: DeviceId) -> u64 {
+        let mut mixed = mix(self.0, &device.0);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+fn mix(mixed: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(mixed, |mixed, byte| {
+        (mixed ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 /// Says whether a rollout in this state goes on by itself.

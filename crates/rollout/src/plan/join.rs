@@ -5,39 +5,50 @@ use alloc::vec::Vec;
 use crate::policy::Wave;
 use crate::snapshot::{Hold, Snapshot};
 
-use super::device::{Class, Row};
+use super::device::{Class, Row, Shuffle};
 
 /// Puts devices that take part and have no wave into one: the first that is not over, picks them, and has room.
 ///
 /// A wave keeps its devices. Devices that can be reached come first, so that a small first wave tells something.
 pub(super) fn join(waves: &[Wave], snapshot: &Snapshot, rows: &mut [Row<'_>]) {
+    let shuffle = Shuffle::of(snapshot.rollout);
+    let mut joining = Vec::new();
+    let mut whole = 0;
+    for (index, row) in rows.iter().enumerate() {
+        if row.class == Class::Outside {
+            continue;
+        }
+        whole += 1;
+        if row.wave.is_none() {
+            let is_away = row.class == Class::Aside || row.device.hold != Hold::Free;
+            let id = row.device.id;
+            joining.push((is_away, shuffle.place(id), id, index));
+        }
+    }
+    if joining.is_empty() {
+        return;
+    }
+    joining.sort_unstable();
+    let mut taken: Vec<u32> = waves.iter().map(|_| 0).collect();
+    for wave in rows.iter().filter_map(|row| row.wave) {
+        if let Some(taken) = taken.get_mut(usize::from(wave)) {
+            *taken += 1;
+        }
+    }
+    let room = waves.iter().zip(taken);
+    let mut room: Vec<u32> = room
+        .map(|(wave, taken)| wave.amount.of(whole).saturating_sub(taken))
+        .collect();
     let picks = |wave: &Wave, row: &Row<'_>| {
         wave.selector
             .as_ref()
             .is_none_or(|selector| selector.matches(&row.device.labels))
     };
-    let whole = rows.iter().filter(|row| row.class != Class::Outside);
-    let whole = number(whole.count());
-    let mut room: Vec<u32> = waves
-        .iter()
-        .enumerate()
-        .map(|(index, wave)| {
-            let taken = rows
-                .iter()
-                .filter(|row| row.wave.map(usize::from) == Some(index));
-            wave.amount.of(whole).saturating_sub(number(taken.count()))
-        })
-        .collect();
-    let mut joining: Vec<&mut Row<'_>> = rows
-        .iter_mut()
-        .filter(|row| row.class != Class::Outside && row.wave.is_none())
-        .collect();
-    joining.sort_unstable_by_key(|row| {
-        let is_away = row.class == Class::Aside || row.device.hold != Hold::Free;
-        (is_away, row.shuffle, row.device.id)
-    });
     let current = usize::from(snapshot.progress.wave);
-    for row in joining {
+    for (_, _, _, index) in joining {
+        let Some(row) = rows.get_mut(index) else {
+            continue;
+        };
         let is_late = waves.iter().take(current).any(|wave| picks(wave, row));
         let place = waves
             .iter()
@@ -52,8 +63,4 @@ pub(super) fn join(waves: &[Wave], snapshot: &Snapshot, rows: &mut [Row<'_>]) {
         }
         row.wave = place.and_then(|index| u16::try_from(index).ok());
     }
-}
-
-fn number(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -5,7 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::ids::UnixMs;
-use crate::policy::{ApprovalRule, OnFailures, Policy, Wave};
+use crate::policy::{ApprovalRule, OnFailures, Policy, Threshold, Wave};
 use crate::snapshot::{Progress, Snapshot, State};
 use crate::standing::Standing;
 
@@ -58,7 +58,7 @@ struct Count<'a> {
     tally: WaveTally,
     /// Of those that are left out for now: they come back by themselves.
     away: u32,
-    /// Failed and all, by hardware type.
+    /// Failed and all, by hardware type, if that bounds anything.
     hardware: BTreeMap<&'a str, (u32, u32)>,
 }
 
@@ -90,6 +90,8 @@ pub(super) fn step(
 
 fn count<'a>(waves: &[Wave], rows: &[Row<'a>]) -> Vec<Count<'a>> {
     let mut counts: Vec<Count<'_>> = waves.iter().map(|_| Count::default()).collect();
+    let mut bounds = waves.iter().map(|wave| wave.hardware_failures_max);
+    let is_by_hardware = bounds.any(|max| max != Threshold::default());
     for row in rows {
         let Some(count) = row.wave.and_then(|wave| counts.get_mut(usize::from(wave))) else {
             continue;
@@ -108,6 +110,9 @@ fn count<'a>(waves: &[Wave], rows: &[Row<'a>]) -> Vec<Count<'a>> {
             Class::Ready => tally.ready += 1,
         }
         tally.members += 1;
+        if !is_by_hardware {
+            continue;
+        }
         let hardware = count
             .hardware
             .entry(row.device.hardware.as_str())

@@ -91,7 +91,7 @@ pub(crate) struct Device {
     pub(crate) boot: u32,
     started_ms: u64,
     pub(crate) is_clock_known: bool,
-    pub(crate) flights: Vec<(u32, Exchange)>,
+    pub(crate) flights: Vec<Flight>,
     flight: u32,
     pub(crate) answers: VecDeque<Answer>,
     pub(crate) wake_ms: u64,
@@ -99,8 +99,17 @@ pub(crate) struct Device {
     pub(crate) asked: Option<usize>,
     is_restart_due: bool,
 
+    /// The last answer was that it has what it is to have.
+    pub(crate) is_unchanged: bool,
+    /// It sleeps through polls that change nothing.
+    pub(crate) is_asleep: bool,
+
     // The world around it.
     pub(crate) is_linked: bool,
+    /// Nothing links it before.
+    pub(crate) away_until_ms: u64,
+    /// The connection on which its poll waits is forgotten.
+    pub(crate) is_rebound: bool,
     pub(crate) veto_until_ms: u64,
     pub(crate) fetched_wrong: Vec<Digest>,
     pub(crate) cut_at: Option<Phase>,
@@ -109,6 +118,15 @@ pub(crate) struct Device {
 
     // What judges remember.
     pub(crate) truth: Truth,
+}
+
+/// An exchange that is under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Flight {
+    pub(crate) number: u32,
+    pub(crate) exchange: Exchange,
+    /// When it is over, or at least known to go on.
+    pub(crate) lands_ms: u64,
 }
 
 /// What is true of a device, for those who judge it.
@@ -189,7 +207,11 @@ impl Device {
             wake_ms: u64::MAX,
             asked: None,
             is_restart_due: false,
+            is_unchanged: false,
+            is_asleep: false,
             is_linked: true,
+            away_until_ms: 0,
+            is_rebound: false,
             veto_until_ms: 0,
             fetched_wrong: Vec::new(),
             cut_at: None,
@@ -211,25 +233,38 @@ impl Device {
         }
     }
 
+    /// Milliseconds between two polls that change nothing, and those that one waits at the hub.
+    pub(crate) fn pause_ms(&self) -> (u64, u64) {
+        let Settings { poll_s, wait_s, .. } = &self.session_settings;
+        (u64::from(*poll_s) * 1000, u64::from(*wait_s) * 1000)
+    }
+
     /// When one of its times is, for everybody.
     pub(crate) const fn at(&self, own_ms: u64) -> u64 {
         own_ms.saturating_sub(1_000).saturating_add(self.started_ms)
     }
 
-    pub(crate) fn take_off(&mut self, exchange: Exchange) -> u32 {
+    /// An exchange is under way, and not over before then.
+    pub(crate) fn take_off(&mut self, exchange: Exchange, lands_ms: u64) -> u32 {
         self.flight += 1;
-        self.flights.push((self.flight, exchange));
+        self.flights.push(Flight {
+            number: self.flight,
+            exchange,
+            lands_ms,
+        });
         self.flight
     }
 
     pub(crate) fn landed(&mut self, flight: u32) -> Option<Exchange> {
-        let place = self.flights.iter().position(|(one, _)| *one == flight)?;
-        Some(self.flights.swap_remove(place).1)
+        let mut flights = self.flights.iter();
+        let place = flights.position(|one| one.number == flight)?;
+        Some(self.flights.swap_remove(place).exchange)
     }
 
     /// The power goes.
     pub(crate) fn cut(&mut self) {
         self.is_on = false;
+        (self.is_unchanged, self.is_asleep, self.is_rebound) = (false, false, false);
         self.boot += 1;
         self.flights.clear();
         self.answers.clear();

@@ -6,6 +6,7 @@
 
 mod answer;
 mod plan;
+mod view;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ pub(crate) fn device_id(device: u32) -> DeviceId {
 pub(crate) struct Facts {
     pub(crate) labels: Labels,
     pub(crate) line: u32,
+    pub(crate) site: u32,
     pub(crate) hardware: String,
     pub(crate) offer: Offer,
 }
@@ -128,8 +130,11 @@ pub(crate) struct Hub {
     pub(crate) facts: Vec<Facts>,
     /// What comes of each deployment on each device.
     verdicts: Vec<BTreeMap<thimble_rollout::DeploymentId, Verdict>>,
+    /// What was known of each rollout's fleet at the last look, and what changed since.
+    views: Vec<Option<view::View>>,
+    changes: view::Changes,
     /// Polls that wait: by device.
-    pub(crate) parked: BTreeMap<u32, u32>,
+    pub(crate) parked: Vec<Option<u32>>,
     /// Something happened since the last step.
     pub(crate) is_dirty: bool,
     pub(crate) next_look_ms: Option<u64>,
@@ -175,6 +180,7 @@ impl Record {
 
 impl Hub {
     pub(crate) fn new(facts: Vec<Facts>) -> Self {
+        let count = facts.len();
         let records = facts.iter().map(|_| Record::new()).collect();
         Self {
             kept: Kept {
@@ -187,7 +193,9 @@ impl Hub {
             life: 0,
             verdicts: vec![BTreeMap::new(); facts.len()],
             facts,
-            parked: BTreeMap::new(),
+            views: Vec::new(),
+            changes: view::Changes::default(),
+            parked: vec![None; count],
             is_dirty: true,
             next_look_ms: None,
             next_poll_s: None,
@@ -206,6 +214,7 @@ impl Hub {
         for (facts, verdicts) in self.facts.iter().zip(&mut self.verdicts) {
             *verdicts = placer.place(&facts.labels, Some(&facts.offer));
         }
+        self.forget_views();
         Ok(())
     }
 
@@ -254,6 +263,7 @@ impl Hub {
                 }
             }
         }
+        self.note_changed(device);
     }
 
     /// Begins a rollout; one of the same deployment that is under way is aborted, as the hub does.
@@ -301,10 +311,13 @@ impl Hub {
     }
 
     /// The process is gone, and with it everything that was not kept. Returns the polls that waited.
-    pub(crate) fn crash(&mut self) -> BTreeMap<u32, u32> {
+    pub(crate) fn crash(&mut self) -> Vec<(u32, u32)> {
         self.is_up = false;
         self.life += 1;
-        std::mem::take(&mut self.parked)
+        let parked = (0..).zip(&mut self.parked);
+        parked
+            .filter_map(|(device, flight)| Some((device, flight.take()?)))
+            .collect()
     }
 }
 

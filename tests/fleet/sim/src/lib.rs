@@ -15,9 +15,11 @@ mod queue;
 mod random;
 pub mod script;
 mod signature;
+mod tally;
 mod trace;
 mod world;
 
 pub use life::{Life, Lived, Traced};
 pub use signature::Signatures;
+pub use tally::{Trouble, Troubles};
 pub use world::{Counts, Sabotage, Violation};

@@ -1,18 +1,20 @@
 //! `thimble-tests-fleet-sim`: plays fleets, as many as are asked for, and shows the first in which a rule was broken.
 
-use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+mod play;
 
-use anyhow::{Result, anyhow, bail};
-use thimble_tests_fleet_sim::{Counts, Life, Lived, Sabotage, Signatures, Traced, script};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use thimble_tests_fleet_sim::{Life, Lived, Sabotage, Signatures, Traced, script};
+
+use play::Play;
 
 const HELP: &str = "thimble-tests-fleet-sim: fleets of real agents, sessions and plans, in which everything between them fails
 
 USAGE
-  thimble-tests-fleet-sim [--seeds N] [--first N] [--devices N] [--hours N] [--jobs N]
-                          plays so many fleets (10 of 200 devices), each by a seed of its own
+  thimble-tests-fleet-sim [--full] [--seeds N] [--first N] [--devices N] [--hours N] [--jobs N]
+                          plays so many fleets, each by a seed of its own: 40 of 2000 devices, or all that is promised,
+                          1000 of 10000, with --full; --first goes on where it was stopped
   thimble-tests-fleet-sim --seed N [--device N]
                           plays one again, and prints what happened: to everything, or to one device
   thimble-tests-fleet-sim --script FILE
@@ -44,10 +46,20 @@ fn run(mut arguments: pico_args::Arguments) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
+    let is_full = arguments.contains("--full");
+    let (devices, fleets): (u32, u64) = if is_full {
+        (10_000, 1_000)
+    } else {
+        (2_000, 40)
+    };
     let mut life = Life {
         seed: 0,
-        devices: arguments.opt_value_from_str("--devices")?.unwrap_or(200),
-        hours: arguments.opt_value_from_str("--hours")?.unwrap_or(12),
+        devices: arguments
+            .opt_value_from_str("--devices")?
+            .unwrap_or(devices),
+        hours: arguments
+            .opt_value_from_str("--hours")?
+            .unwrap_or(if is_full { 8 } else { 12 }),
         signatures: if arguments.contains("--p256") {
             Signatures::P256
         } else {
@@ -66,9 +78,16 @@ fn run(mut arguments: pico_args::Arguments) -> Result<ExitCode> {
     };
     let one = arguments.opt_value_from_str::<_, u64>("--seed")?;
     let device = arguments.opt_value_from_str::<_, u32>("--device")?;
-    let first = arguments.opt_value_from_str("--first")?.unwrap_or(1);
-    let seeds = arguments.opt_value_from_str("--seeds")?.unwrap_or(10);
-    let jobs = arguments.opt_value_from_str("--jobs")?.unwrap_or(1);
+    let first: u64 = arguments.opt_value_from_str("--first")?.unwrap_or(1);
+    // Who goes on in the middle of the promise plays the rest of it.
+    let left = (fleets + 1).saturating_sub(first).max(1);
+    let seeds = arguments
+        .opt_value_from_str("--seeds")?
+        .unwrap_or(if is_full { left } else { fleets });
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = arguments
+        .opt_value_from_str("--jobs")?
+        .unwrap_or(processors);
     if let Some(extra) = arguments.finish().first() {
         bail!("unexpected argument `{}`: see --help", extra.display());
     }
@@ -76,7 +95,7 @@ fn run(mut arguments: pico_args::Arguments) -> Result<ExitCode> {
         bail!("a fleet needs at least 1 device and 1 hour");
     }
     let Some(seed) = one else {
-        return play(life, first, seeds, jobs);
+        return Play::new(life, first, seeds).run(jobs);
     };
     life.seed = seed;
     let lived = life.live(device.map_or(Traced::All, Traced::Device))?;
@@ -84,81 +103,7 @@ fn run(mut arguments: pico_args::Arguments) -> Result<ExitCode> {
         println!("{line}");
     }
     println!("{:?}", lived.counts);
-    Ok(judged(&lived))
-}
-
-/// Plays so many fleets, and shows the first in which a rule was broken.
-fn play(life: Life, first: u64, seeds: u64, jobs: u64) -> Result<ExitCode> {
-    println!(
-        "{seeds} fleets of {} devices, {} h of trouble each, seeds from {first}; signatures: {}",
-        life.devices,
-        life.hours,
-        match life.signatures {
-            Signatures::P256 => "P-256",
-            Signatures::Sum => "a cheap sum instead of P-256",
-        }
-    );
-    let began = Instant::now();
-    let next = AtomicU64::new(first);
-    let found: Mutex<(Counts, Vec<u64>, u64)> = Mutex::new((Counts::default(), Vec::new(), 0));
-    let worker = || -> Result<()> {
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= first + seeds {
-                return Ok(());
-            }
-            let lived = Life { seed, ..life }.live(Traced::Nothing)?;
-            let mut found = found.lock().map_err(|_| anyhow!("a job ended early"))?;
-            found.0.add(&lived.counts);
-            found.2 += 1;
-            if let Some(violation) = &lived.violation {
-                found.1.push(seed);
-                println!(
-                    "seed {seed}: device {:?}: {}",
-                    violation.device, violation.what
-                );
-                if found.1.len() >= 20 {
-                    next.store(first + seeds, Ordering::Relaxed);
-                }
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(worker)).collect();
-        workers
-            .into_iter()
-            .try_for_each(|worker| worker.join().map_err(|_| anyhow!("a job ended early"))?)
-    })?;
-    let (counts, mut broken, played) = found
-        .into_inner()
-        .map_err(|_| anyhow!("a job ended early"))?;
-    let seconds = began.elapsed().as_secs_f64();
-    let lives = played * u64::from(life.devices);
-    println!("{counts:?}");
-    println!(
-        "{played} fleets, {lives} devices' lives in {seconds:.1} s: {:.0} lives a second",
-        count(lives) / seconds
-    );
-    broken.sort_unstable();
-    let Some(seed) = broken.first() else {
-        println!("no rule was broken");
-        return Ok(ExitCode::SUCCESS);
-    };
-    let life = Life {
-        seed: *seed,
-        ..life
-    };
-    let violation = life.live(Traced::Nothing)?.violation;
-    let device = violation.and_then(|violation| violation.device);
-    let lived = life.live(device.map_or(Traced::All, Traced::Device))?;
-    let skipped = lived.trace.len().saturating_sub(60);
-    println!(
-        "\nthe end of seed {seed}, as --seed {seed} --devices {} --hours {} shows all of it:",
-        life.devices, life.hours
-    );
-    for line in lived.trace.iter().skip(skipped) {
-        println!("{line}");
-    }
+    play::tell(&lived.troubles);
     Ok(judged(&lived))
 }
 
@@ -173,8 +118,4 @@ fn judged(lived: &Lived) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn count(number: u64) -> f64 {
-    u32::try_from(number).map_or(f64::MAX, f64::from)
 }

@@ -61,6 +61,7 @@ fn stage(words: &Words<'_>) -> Result<World> {
             Ok(Facts {
                 labels: Labels::new([("line".into(), format!("l{line}"))])?,
                 line,
+                site: 0,
                 hardware: if device % 2 == 0 { "m4" } else { "m33" }.into(),
                 offer: offer(),
             })
@@ -186,8 +187,10 @@ fn rollout(world: &mut World, words: &Words<'_>) -> Result<()> {
     });
     let bound = words
         .number("budget")?
-        .map(|count| budget(Some(count), None));
-    world.budget = world.budget.clone().or(bound.clone());
+        .map(|count| budget("line", Some(count), None));
+    if world.budgets.is_empty() {
+        world.budgets.extend(bound.clone());
+    }
     let policy = Policy {
         waves,
         budgets: bound.into_iter().collect(),

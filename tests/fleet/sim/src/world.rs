@@ -5,15 +5,18 @@
 
 mod carry;
 mod end;
+mod groups;
 mod network;
 mod order;
 mod rollouts;
+mod sleep;
 
 use std::sync::Arc;
 
 use anyhow::Result;
 use thimble_agent::{Action, Event as AgentEvent};
 use thimble_image::Digest;
+use thimble_protocol::ETag;
 use thimble_protocol::session::{Exchange, Step};
 use thimble_rollout::policy::Budget;
 
@@ -23,8 +26,10 @@ use crate::hub::{Facts, Hub, Made, Reply};
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::signature::{Key, Signatures};
+use crate::tally::{Trouble, Troubles};
 use crate::trace::Trace;
 
+use groups::Groups;
 pub(crate) use order::Order;
 
 /// Wakes of one device within a second that are too many.
@@ -45,7 +50,7 @@ pub enum Sabotage {
 }
 
 /// What one device was sent: tags of states, and their envelopes.
-type Sent = Vec<(String, Vec<u8>)>;
+type Sent = Vec<(ETag, Vec<u8>)>;
 
 /// Something that happens.
 enum Event {
@@ -94,14 +99,8 @@ pub struct Counts {
     pub exchanges: u64,
     /// Changes of what runs that devices began.
     pub changes: u64,
-    /// Power cuts.
-    pub cuts: u64,
     /// Plans that were kept.
     pub plans: u64,
-    /// Plans that were not, because another executor took over, or something changed.
-    pub fenced: u64,
-    /// Times that the hub crashed or was restored.
-    pub crashes: u64,
     /// Devices that are not as declared in the end, each for a reason that the planner gives.
     pub excused: u64,
 }
@@ -119,16 +118,22 @@ pub(crate) struct World {
     executors: [Executor; 2],
     /// Milliseconds between two looks of an executor, and those that keeping takes at most.
     pub(crate) pace_ms: u64,
+    /// When a device was last given something else.
+    given_ms: u64,
     /// When an executor last looked at rollouts.
     looked_ms: u64,
-    /// The budget of a line that all rollouts have.
-    pub(crate) budget: Option<Budget>,
-    /// Devices of each line, and how many of them are changing in truth.
-    lines: Vec<(u32, u32)>,
+    /// The budgets that all rollouts have, of lines and sites.
+    pub(crate) budgets: Vec<Budget>,
+    /// How many devices of each line and site are changing in truth.
+    groups: Groups,
+    /// Once nothing fails any more, devices may sleep through polls that change nothing.
+    pub(crate) may_sleep: bool,
+    is_calm: bool,
     pub(crate) sabotage: Sabotage,
     pub(crate) trace: Trace,
     pub(crate) violations: Vec<Violation>,
     pub(crate) counts: Counts,
+    pub(crate) troubles: Troubles,
     /// Who spins: device, second, wakes within it.
     spin: (u32, u64, u32),
     /// Envelopes that were sent, for those who send them again.
@@ -147,11 +152,7 @@ impl World {
         let key = Key::new(signatures)?;
         let keyring = key.keyring()?;
         let count = u32::try_from(facts.len())?;
-        let last = facts.iter().map(|facts| facts.line).max().unwrap_or(0) as usize;
-        let mut lines = vec![(0, 0); last + 1];
-        for facts in &facts {
-            lines[facts.line as usize].0 += 1;
-        }
+        let groups = Groups::new(&facts);
         let mut queue = Queue::new();
         for device in 0..count {
             queue.put(0, Event::Coming(device, 0, Coming::Answer(Answer::Tick)));
@@ -173,12 +174,16 @@ impl World {
             executors: [Executor::default(); 2],
             pace_ms: 2_000,
             looked_ms: 0,
-            budget: None,
-            lines,
+            given_ms: 0,
+            budgets: Vec::new(),
+            groups,
+            may_sleep: false,
+            is_calm: false,
             sabotage: Sabotage::None,
             trace: Trace::default(),
             violations: Vec::new(),
             counts: Counts::default(),
+            troubles: Troubles::default(),
             spin: (0, 0, 0),
             sent: None,
             actions: Vec::new(),
@@ -288,6 +293,7 @@ impl World {
                     hardware: &self.hub.facts[device as usize].hardware,
                     is_reached: one.is_linked && self.hub.is_up,
                     now_ms: self.now_ms,
+                    troubles: &self.troubles,
                 };
                 if one.fare(deployment, life, &around, &mut later) {
                     one.answers.push_back(Answer::Observed(deployment));
@@ -329,9 +335,13 @@ impl World {
         }
         self.trace
             .line(self.now_ms, Some(device), || "power off".into());
-        self.counts.cuts += 1;
-        self.devices[device as usize].cut();
-        self.hub.parked.remove(&device);
+        self.troubles.note(Trouble::PowerCut);
+        let one = &mut self.devices[device as usize];
+        if one.is_clock_known && !one.habits.has_battery {
+            self.troubles.note(Trouble::ClockReset);
+        }
+        one.cut();
+        self.hub.parked[device as usize] = None;
         self.queue.put(self.now_ms + off_ms, Event::PowerOn(device));
     }
 
@@ -370,6 +380,7 @@ impl World {
                     one.truth.refused.retain(|refused| *refused != deployment);
                     if matches!(consent, thimble_agent::Consent::No(_)) {
                         one.truth.refused.push(deployment);
+                        self.troubles.note(Trouble::Veto);
                     }
                 }
                 self.tell(device, AgentEvent::Answered { ticket, consent });
@@ -409,6 +420,7 @@ impl World {
 
     /// Sends what the session wants to send, and sleeps until something is due.
     fn drive(&mut self, device: u32) {
+        self.rouse(device);
         let session_ms = loop {
             let one = &mut self.devices[device as usize];
             match one.session.next(one.now(self.now_ms).ms) {
@@ -417,19 +429,7 @@ impl World {
                 Step::Busy => break None,
             }
         };
-        let one = &mut self.devices[device as usize];
-        let due = [session_ms, one.agent.deadline()]
-            .into_iter()
-            .flatten()
-            .min();
-        let Some(due_ms) = due.filter(|due_ms| *due_ms < u64::MAX) else {
-            return;
-        };
-        let at_ms = one.at(due_ms).max(self.now_ms + 1);
-        if one.wake_ms <= self.now_ms || at_ms != one.wake_ms {
-            one.wake_ms = at_ms;
-            self.queue.put(at_ms, Event::Wake(device));
-        }
+        self.sleep(device, session_ms);
     }
 }
 
@@ -439,10 +439,7 @@ impl Counts {
         self.events += other.events;
         self.exchanges += other.exchanges;
         self.changes += other.changes;
-        self.cuts += other.cuts;
         self.plans += other.plans;
-        self.fenced += other.fenced;
-        self.crashes += other.crashes;
         self.excused += other.excused;
     }
 }

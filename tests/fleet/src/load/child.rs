@@ -241,7 +241,11 @@ impl Drop for Started {
     }
 }
 
-fn read_line(output: &mut BufReader<ChildStdout>) -> Result<Value> {
+/// A line of what a process of this program tells.
+///
+/// # Errors
+/// It ended.
+pub(super) fn read_line(output: &mut BufReader<ChildStdout>) -> Result<Value> {
     let mut line = String::new();
     if output.read_line(&mut line)? == 0 {
         bail!("the node ended");

@@ -1,29 +1,24 @@
 //! The figures.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use thimble_bench_report::{Outcome, summarize};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::Size;
 use super::child::{CODE, Started};
-use super::process::{processor_s, resident_kib};
+use super::process::processor_s;
 use crate::client::{Connection, Device};
 
-const SIDE_BY_SIDE: &str = "node and generator on one machine";
+/// What is said with figures.
+pub(super) const SIDE_BY_SIDE: &str = "node and generator on one machine";
 /// Connections of the figure `polls`: enough to keep a node busy, few enough to be the same few at a time.
 const POLLERS: usize = 100;
 /// Enrolments at once.
 const ENROLLERS: usize = 32;
-/// Handshakes at once when many connections are made.
-const HANDSHAKES: usize = 64;
-/// Connections that come from one address.
-const PER_ADDRESS: usize = 10_000;
 
 /// Polls over kept connections.
 pub(super) async fn polls(size: &Size) -> Result<Vec<Outcome>> {
@@ -86,74 +81,12 @@ pub(super) async fn polls(size: &Size) -> Result<Vec<Outcome>> {
     ])
 }
 
-/// Connections whose poll waits.
-pub(super) async fn idle(size: &Size) -> Result<Vec<Outcome>> {
-    let folder = tempfile::TempDir::new()?;
-    // Registered by another process, so that what that took is not in the way.
-    drop(Started::new(folder.path(), size.connections)?);
-    let mut node = Started::new(folder.path(), 0)?;
-    let places = Arc::new(Semaphore::new(HANDSHAKES));
-    let before = resident_kib(node.id())?;
-    let (began, processor) = (Instant::now(), processor_s(node.id())?);
-    let mut tasks = JoinSet::new();
-    for (number, connector) in node.devices(size.connections)?.into_iter().enumerate() {
-        let (places, address) = (Arc::clone(&places), node.address);
-        let last = u8::try_from(2 + number / PER_ADDRESS)?;
-        let from = SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0));
-        tasks.spawn(async move {
-            let _place = places.acquire().await?;
-            let mut connection = Connection::open(address, &connector, Some(from)).await?;
-            let answer = connection.get("/d/v1/state", &[]).await?;
-            let Some(tag) = answer.header("etag").map(str::to_owned) else {
-                bail!("no state: {} {}", answer.status, answer.text());
-            };
-            let poll = format!(
-                "GET /d/v1/state?wait=3600 HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {tag}\r\n\r\n"
-            );
-            connection.send(poll.as_bytes()).await?;
-            Ok(connection)
-        });
-    }
-    let mut kept = Vec::new();
-    while let Some(opened) = tasks.join_next().await {
-        kept.push(opened??);
-    }
-    let (took, processor) = (
-        began.elapsed().as_secs_f64(),
-        processor_s(node.id())? - processor,
-    );
-    while node.parked()? < kept.len() as u64 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let count = kept.len() as f64;
-    let each = (resident_kib(node.id())?.saturating_sub(before)) as f64 / count;
-    // What a node that has nothing to do does.
-    let quiet = processor_s(node.id())?;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let quiet = processor_s(node.id())? - quiet;
-    drop(kept);
-    Ok(vec![
-        Outcome::new("memory of a connection whose poll waits", each, "KiB")
-            .budget("fleet_idle_connection_kb_max")
-            .note(format!("{count} connections, mutual TLS; {SIDE_BY_SIDE}")),
-        Outcome::new(
-            "handshakes with a first state, per second of processor",
-            count / processor,
-            "/s",
-        )
-        .note(format!("{:.0} per second of the clock", count / took)),
-        Outcome::new(
-            "processor time of a second in which nothing happens",
-            quiet / 2.0 * 1000.0,
-            "ms",
-        ),
-    ])
-}
-
 /// Enrolments.
 pub(super) async fn enrolments(size: &Size) -> Result<Vec<Outcome>> {
     let folder = tempfile::TempDir::new()?;
-    let node = Started::new(folder.path(), 1)?;
+    // Into a fleet that is there, in which a device is looked up.
+    drop(Started::with(folder.path(), size.devices, 0)?);
+    let node = Started::new(folder.path(), 0)?;
     let count = Arc::new(AtomicU64::new(0));
     let ends = Instant::now() + Duration::from_secs(size.seconds);
     let processor = processor_s(node.id())?;
@@ -188,7 +121,10 @@ pub(super) async fn enrolments(size: &Size) -> Result<Vec<Outcome>> {
     Ok(vec![
         Outcome::new("enrolments per second", count / wall, "/s")
             .budget("fleet_enrolments_per_s_min")
-            .note(format!("{ENROLLERS} at once, SQLite; {SIDE_BY_SIDE}")),
+            .note(format!(
+                "{ENROLLERS} at once, into a fleet of {}, SQLite; {SIDE_BY_SIDE}",
+                size.devices
+            )),
         Outcome::new(
             "enrolments per second of processor",
             count / processor,

@@ -243,7 +243,7 @@ impl Node {
         let text = format!(
             "folder = {hub:?}\n{store}[operators]\nlisten = \"127.0.0.1:{operators}\"\n\
              [devices]\nlisten = \"127.0.0.1:{devices}\"\npublic_url = \"https://localhost:{public}\"\n\
-             poll_min_s = 1\npoll_max_s = 2\ncertificate_days = {certificate_days}\n"
+             poll_min_s = 1\npoll_max_s = 60\ncertificate_days = {certificate_days}\n"
         );
         fs::write(&config, text).unwrap();
         Self {

@@ -17,7 +17,7 @@ pub const QUICK: UpdateRules = UpdateRules {
     consent_ms: 5_000,
     ask_again_s: 1,
     probation_s: 1,
-    hub_within_s: 0,
+    hub_within_s: 60,
 };
 
 /// A code that enrols so many devices, with labels.

@@ -73,6 +73,51 @@ async fn a_code_is_used_as_often_as_it_says() {
     assert_eq!(done, 2);
 }
 
+/// A device that asks again before it was answered, and two devices with one serial number, are told apart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_at_once_is_one_device() {
+    let world = World::new().await;
+    world.node.claim_code(world.tenant, "one", 1).await.unwrap();
+    let device = Device::new("1").unwrap();
+    let body = device.enrol_request(Some("one")).encode();
+    let ask = async |body: &[u8]| {
+        let mut connection = world.stranger().await;
+        let answer = connection.post("/d/v1/enrol", body).await.unwrap();
+        (answer.status, answer.problem(), answer.body)
+    };
+    let answers = join_all((0..6).map(|_| ask(&body))).await;
+    let ids: Vec<_> = answers
+        .iter()
+        .map(|(status, problem, body)| {
+            assert_eq!(*status, 200, "{problem:?}");
+            let EnrolReply::Issued(issued) = EnrolReply::decode(body).unwrap() else {
+                panic!("not issued");
+            };
+            issued.device
+        })
+        .collect();
+    let first = ids.first().unwrap();
+    assert!(ids.iter().all(|id| id == first), "{ids:?}");
+    // Its code was used once, by whichever came first.
+    let late = Device::new("late").unwrap();
+    let (status, problem, _) = ask(&late.enrol_request(Some("one")).encode()).await;
+    assert_eq!((status, problem.as_deref()), (403, Some("claim-code")));
+
+    let twins: Vec<Vec<u8>> = (0..6)
+        .map(|_| Device::new("twin").unwrap())
+        .map(|twin| twin.enrol_request(Some(CODE)).encode())
+        .collect();
+    let mut statuses = Vec::new();
+    for (status, problem, _) in join_all(twins.iter().map(|body| ask(body))).await {
+        if status != 200 {
+            assert_eq!(problem.as_deref(), Some("serial-taken"));
+        }
+        statuses.push(status);
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409, 409, 409, 409, 409]);
+}
+
 /// Runs them all at once, in one task.
 async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut futures: Vec<_> = futures.map(Box::pin).collect();

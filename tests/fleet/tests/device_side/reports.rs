@@ -2,7 +2,7 @@
 
 use thimble_hub_store::{Audit, Event, Id as _, LogRequest, LogRequestId, Match, Scope, Topic};
 use thimble_protocol::report::{DeploymentState, DeploymentStatus, LogAnswer, Note, Phase};
-use thimble_protocol::{DeploymentId, Report, ReportReply, StateVersion};
+use thimble_protocol::{DeploymentId, Report, ReportReply, StateVersion, UnixSeconds};
 use thimble_tests_fleet::client::Connection;
 
 use super::{World, id};
@@ -91,6 +91,85 @@ async fn a_report_is_kept_and_an_old_one_undoes_nothing() {
         .unwrap()
         .unwrap();
     assert_eq!(again, kept);
+}
+
+/// Whatever a device believes of the time, the hub goes by its own; numbers that cannot be are told, and do no harm.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clocks_and_numbers_of_devices_are_not_believed() {
+    let world = World::new().await;
+    let device = world.device("1").await;
+    let mut connection = world.connect(&device).await;
+    let scope = Scope::authenticated(world.tenant);
+    let row = thimble_hub_store::DeviceId::from_bytes(id(&device).0);
+    let kept = async || {
+        let mut read = world.node.store.read().await.unwrap();
+        read.status(&scope, row).await.unwrap().unwrap()
+    };
+    let mut sequence = 0;
+    let mut before = 0;
+    for now in [None, Some(0), Some(1), Some(4_000_000_000), Some(u64::MAX)] {
+        sequence += 1;
+        let report = Report {
+            sequence,
+            now: now.map(UnixSeconds),
+            up_s: u32::MAX,
+            deployments: Some(vec![status(
+                DeploymentState::Installed,
+                if sequence % 2 == 0 {
+                    Phase::Idle
+                } else {
+                    Phase::Fetching
+                },
+            )]),
+            ..Report::default()
+        };
+        send(&mut connection, &report).await;
+        let status = kept().await;
+        assert_eq!(status.sequence, sequence, "{now:?}");
+        assert!(
+            status.at_ms >= before,
+            "{now:?}: {} then {}",
+            before,
+            status.at_ms
+        );
+        // Near the hub's own time, whatever the device says.
+        assert!((1_600_000_000_000..3_000_000_000_000).contains(&status.at_ms));
+        before = status.at_ms;
+    }
+    // A version that no hub has given, and numbers at the end of what can be counted.
+    for (adopted, committed, sequence) in [
+        (u64::MAX, u64::MAX, 100),
+        (7, u64::MAX, 101),
+        (1, 1, u64::MAX),
+    ] {
+        let report = Report {
+            sequence,
+            adopted: StateVersion(adopted),
+            committed: StateVersion(committed),
+            deployments: Some(Vec::new()),
+            ..Report::default()
+        };
+        let answer = connection
+            .post("/d/v1/report", &report.encode())
+            .await
+            .unwrap();
+        assert_eq!(
+            (answer.status, answer.problem().as_deref()),
+            (400, Some("malformed")),
+            "{adopted} {committed} {sequence}"
+        );
+        assert!(answer.text().contains("enrol it anew"), "{}", answer.text());
+    }
+    // It is heard all the same.
+    let honest = Report {
+        sequence: 102,
+        adopted: StateVersion(1),
+        committed: StateVersion(1),
+        deployments: Some(Vec::new()),
+        ..Report::default()
+    };
+    send(&mut connection, &honest).await;
+    assert_eq!(kept().await.adopted, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

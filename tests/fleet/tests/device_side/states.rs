@@ -158,6 +158,32 @@ async fn a_device_ahead_of_the_hub_gets_a_version_beyond() {
     }
 }
 
+/// A version that is there to make the next one overflow changes nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_cannot_count_its_hub_to_the_end() {
+    let world = World::new().await;
+    let device = world.device("1").await;
+    let state = empty_state(id(&device), 3);
+    world.node.publish(world.tenant, &[state]).await.unwrap();
+    world
+        .until(|node| node.side.versions().known(id(&device)).unwrap().version.0 == 3)
+        .await;
+    let mut connection = world.connect(&device).await;
+    for has in [u64::MAX, i64::MAX.unsigned_abs(), (1 << 53) + 1] {
+        let had = ETag::of(thimble_protocol::StateVersion(has), b"another");
+        let headers = [("If-None-Match", &had.to_string()[..])];
+        let answer = connection.get("/d/v1/state", &headers).await.unwrap();
+        assert_eq!(
+            (answer.status, answer.problem().as_deref()),
+            (400, Some("malformed")),
+            "{has}"
+        );
+        assert!(answer.text().contains("enrol it anew"), "{}", answer.text());
+    }
+    let answer = connection.get("/d/v1/state", &[]).await.unwrap();
+    assert_eq!(open(&answer, &device, None).version().0, 3);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_that_nothing_was_declared_for_keeps_what_it_has() {
     let world = World::new().await;

@@ -9,6 +9,7 @@
 mod hostile;
 mod kills;
 mod nodes;
+mod operator;
 mod schema;
 mod story;
 mod trust;

@@ -264,7 +264,26 @@ async fn keep_secrets_and_read_logs(hub: &Hub, devices: &[Device; 3]) {
         }
     })
     .await;
-    assert!(answer.text.unwrap().contains("COLOUR=blue"));
+    let text = answer.text.unwrap();
+    let is_line = |line: &str| line.contains(" stdout ") && line.ends_with("COLOUR=blue");
+    assert!(text.lines().any(is_line), "{text}");
+    assert_eq!(answer.error, None);
+
+    // One that is not there is said to be so.
+    let request = LogRequest {
+        container: "teller.nobody".to_owned(),
+        lines: 10,
+    };
+    let asked = client.request_logs("one", &request).await.unwrap();
+    let answer = thimble_tests_fleet::rig::until_async("the refusal comes", || async {
+        match client.logs("one", &asked.id).await {
+            Ok(answer) if answer.text.is_some() => Ok(answer),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    assert_eq!(answer.text.as_deref(), Some(""));
+    assert!(answer.error.unwrap().contains("teller.nobody"));
 
     // Another value makes it anew.
     client

@@ -207,8 +207,6 @@ pub(super) const STEPS: &[Step] = &[
             "line=1",
             "--wave",
             "canary=yes",
-            "--hub-within",
-            "0s",
             "--probation",
             "2s",
             "--yes",
@@ -229,7 +227,7 @@ pub(super) const STEPS: &[Step] = &[
         at: At::Pump(1),
         command: &["ps"],
         show: Show::Becomes,
-        expects: &["line.meter", "line.reader", "running"],
+        expects: &["line.meter", "line.reader", "Up "],
         ..NOTHING
     },
     Step {
@@ -282,14 +280,14 @@ pub(super) const STEPS: &[Step] = &[
         says: "It went back by itself, without asking anybody; the rollout pauses, and the others never began.",
         command: &["fleet", "rollout", "status", "line-1", "--watch"],
         show: Show::Watch,
-        expects: &["state: paused", "rolled-back"],
+        expects: &["state: paused", "failed", "integer divide by zero"],
         ..NOTHING
     },
     Step {
         title: "why it paused",
         says: "Device by device, with the reasons that they reported.",
         command: &["fleet", "rollout", "status", "line-1", "--devices"],
-        expects: &["state: paused", "reason:", "pump-1 1 rolled-back"],
+        expects: &["state: paused", "pump-1 1 failed", "integer divide by zero"],
         ..NOTHING
     },
     Step {
@@ -306,7 +304,7 @@ pub(super) const STEPS: &[Step] = &[
         at: At::Pump(0),
         command: &["ps"],
         show: Show::Becomes,
-        expects: &["line.reader", "reader:1", "running"],
+        expects: &["line.reader", "reader:1", "Up "],
         ..NOTHING
     },
     Step {

@@ -1,7 +1,6 @@
 //! The files of a folder, each with what it declares and where it says so.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -15,11 +14,8 @@ use thimble_hub_api::rollout::Policy;
 use crate::failure::Failure;
 
 use super::super::yaml;
+use super::places;
 
-/// Folders inside each other at most.
-const DEPTH_MAX: usize = 16;
-/// Files at most.
-const FILES_MAX: usize = 100_000;
 /// The kinds of documents.
 const KINDS: &str = "app, deployment, device, webhook or tenant";
 
@@ -75,14 +71,7 @@ struct Tenant {
 
 /// Reads what is declared, in the order that it needs. Every file that is wrong is told, not just the first.
 pub(super) fn read(places: &[PathBuf]) -> Result<Vec<Declared>, Failure> {
-    let mut paths = Vec::new();
-    for place in places {
-        if place.is_dir() {
-            find(place, 0, &mut paths)?;
-        } else {
-            paths.push(place.clone());
-        }
-    }
+    let paths = places::files(places)?;
     let mut declared: Vec<Declared> = Vec::with_capacity(paths.len());
     let mut last: Option<Failure> = None;
     let mut fail = |failure: Failure| {
@@ -148,44 +137,6 @@ const fn rank(document: &Document) -> u8 {
         Document::Deployment { .. } => 3,
         Document::Webhook { .. } => 4,
     }
-}
-
-fn find(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let unreadable = |error: std::io::Error| wrong(folder, format_args!("cannot be read: {error}"));
-    if depth > DEPTH_MAX {
-        return Err(wrong(
-            folder,
-            "there are too many folders inside each other",
-        ));
-    }
-    let entries = fs::read_dir(folder).map_err(unreadable)?;
-    let mut found = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(unreadable)?;
-    // The same order on every machine.
-    found.sort();
-    for path in found {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with('.') {
-            continue;
-        }
-        let is_yaml = path
-            .extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if path.is_dir() {
-            find(&path, depth + 1, paths)?;
-        } else if is_yaml {
-            paths.push(path);
-        }
-        if paths.len() > FILES_MAX {
-            return Err(wrong(
-                folder,
-                format_args!("there are more than {FILES_MAX} files"),
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// The document of a file.
@@ -272,7 +223,7 @@ fn written(path: &Path, place: Place, reason: String) -> Failure {
     }
 }
 
-fn wrong(path: &Path, reason: impl std::fmt::Display) -> Failure {
+pub(super) fn wrong(path: &Path, reason: impl std::fmt::Display) -> Failure {
     Failure::Settings {
         path: path.to_owned(),
         reason: reason.to_string(),
@@ -282,6 +233,8 @@ fn wrong(path: &Path, reason: impl std::fmt::Display) -> Failure {
 #[cfg(test)]
 mod tests {
     //! Documents, right and wrong.
+
+    use std::fs;
 
     use super::*;
 

@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 use crate::device::now;
 use crate::fleet::fetch::Download;
 use crate::fleet::identity::{self, DeviceKey};
+use crate::fleet::link::Link;
 use crate::fleet::work::Work;
 use crate::fleet::{consent, escalate, facts, logs, observe};
 
@@ -48,8 +49,8 @@ impl Driver {
             } => self.do_work(Work::Remove { ticket, deployment }),
             Action::Fetch { ticket, blob } => {
                 let exchange = self.session.fetch(blob.digest, 0);
-                let base = self.base(exchange.endpoint);
-                drop(self.downloads.send(Download {
+                let base = self.links.base(exchange.endpoint);
+                drop(self.workers.downloads.send(Download {
                     ticket,
                     blob,
                     base,
@@ -78,9 +79,7 @@ impl Driver {
             } => self.report(*report, wants_capabilities),
             Action::Escalate(step) => self.escalate(step),
             Action::RecoveryUrls(urls) => {
-                self.bases.truncate(1);
-                self.bases.extend(urls);
-                let count = u8::try_from(self.bases.len().saturating_sub(1)).unwrap_or(u8::MAX);
+                let count = self.links.set_recoveries(urls);
                 self.session.set_recoveries(count);
             }
             Action::TagChanged => {
@@ -93,7 +92,7 @@ impl Driver {
     }
 
     fn do_work(&self, work: Work) {
-        drop(self.work.send(work));
+        drop(self.workers.work.send(work));
     }
 
     /// Keeps what the agent is, durably. If that fails, nothing that relies on it is done: the agent begins anew from what was
@@ -178,12 +177,7 @@ impl Driver {
         tracing::warn!("fleet: the hub does not answer: {step:?}");
         match step {
             Escalation::Reconnect => {
-                if let Some(link) = &mut self.poll {
-                    link.close();
-                }
-                if let Some(link) = &mut self.errand {
-                    link.close();
-                }
+                self.links.idle().for_each(Link::close);
                 self.session.hurry(now_ms());
             }
             Escalation::Recovery => {

@@ -10,19 +10,20 @@ use thimble_hub_api::document::{Change, ChangeKind, Document};
 use thimble_hub_api::rollout::Policy;
 use thimble_hub_store::{
     App, AppId, AppVersion, AppVersionId, Audit, Deployment, Device, Id as _, Match, Tenant,
-    TenantId, Webhook,
+    Webhook,
 };
 
 use super::{Application, told};
 use crate::api::deployments::{make, redeclare};
 use crate::api::devices::changed;
 use crate::api::lookup::named;
+use crate::api::policy;
 use crate::api::reply::{Answer, Fault};
 use crate::api::webhooks::check_target;
 use crate::hub::Hub;
 use crate::identity::Caller;
 use crate::model::version::VersionDocument;
-use crate::model::{device as model, names};
+use crate::model::{device as model, names, tenant};
 use crate::rollouts;
 
 impl Application<'_> {
@@ -66,16 +67,8 @@ impl Application<'_> {
         if present.is_some() {
             return Ok(ChangeKind::Keep);
         }
-        let id = TenantId::fresh();
-        let tenant = Tenant {
-            id,
-            tenant: id,
-            edition: 0,
-            created_ms: now_ms,
-            parent: self.caller.tenant(),
-            name: name.to_owned(),
-            settings: serde_json::json!({}),
-        };
+        let tenant = tenant::fresh(name, self.caller.tenant(), now_ms);
+        let id = tenant.id;
         let audit = self
             .caller
             .audit(now_ms, "tenant.create", format!("tenant/{id}"));
@@ -232,6 +225,7 @@ impl Application<'_> {
         }
         let mut differences = vec![format!("revision {}", deployment.latest)];
         if let Some(policy) = rollout {
+            policy::check(&mut self.write, &scope, &deployment, policy, now_ms).await?;
             let request = rollouts::Request {
                 deployment: deployment.id,
                 revision: deployment.latest,
@@ -258,19 +252,7 @@ impl Application<'_> {
         labels: &BTreeMap<String, String>,
         windows: &[Window],
     ) -> Answer<(ChangeKind, Vec<String>)> {
-        for (key, value) in labels {
-            names::label(key, value)?;
-        }
-        if labels.len() > names::LABELS_MAX {
-            return Err(Fault::new(
-                ProblemKind::Invalid,
-                format_args!(
-                    "{} labels: {} are possible",
-                    labels.len(),
-                    names::LABELS_MAX
-                ),
-            ));
-        }
+        names::labels(labels)?;
         model::check_windows(windows).map_err(|error| Fault::new(ProblemKind::Invalid, error))?;
         let (scope, now_ms) = (self.caller.scope(), self.hub.now_ms());
         let mut device = named::<Device>(&mut self.write, &scope, name).await?;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use thimble_hub_store::{
     Audit, Device, DeviceCert, DeviceState, DeviceVersion, Error, Id as _, LastSeen, Match,
-    NewState, Scope, Store,
+    NewState, Scope, Store, Topic,
 };
 use thimble_image::Digest;
 use thimble_protocol::{DesiredState, DeviceId, ETag, Report, StateVersion, UnixSeconds};
@@ -25,6 +25,8 @@ use crate::authority::{DeviceIdentity, TenantId, TenantKeys, Vault};
 
 pub use wake::follow;
 
+/// A device that was not heard of for so long has come back: a poll that waits ends before.
+const SILENCE_MS: i64 = 900_000;
 /// How often something is tried again that another transaction was in the way of.
 const TRIES: u32 = 8;
 
@@ -206,6 +208,10 @@ impl StoredFleet {
             .collect();
         let mut write = self.store.write().await?;
         let everything = Scope::whole_hub_for_its_own_work();
+        // Rollouts leave out devices that are silent, and go on with those that come back.
+        for tenant in write.silent(&everything, &seen, SILENCE_MS).await? {
+            write.wake(Topic::Rollout, Some(tenant), None);
+        }
         write.put_last_seen(&everything, &seen).await?;
         write.commit().await?;
         Ok(())

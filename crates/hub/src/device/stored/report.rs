@@ -11,6 +11,7 @@ use thimble_protocol::{Capabilities, Report, ReportReply, UnixSeconds};
 use super::{StoredFleet, TRIES, device_id, ms, scope, unhex};
 use crate::authority::DeviceIdentity;
 use crate::device::fleet::{FleetError, Reported};
+use crate::model::LogsTold;
 
 /// Requests for log lines that one answer tells of.
 const REQUESTS_MAX: u32 = 16;
@@ -73,25 +74,9 @@ impl StoredFleet {
         let has_more =
             report.capabilities.is_some() || report.logs.is_some() || !report.notes.is_empty();
         if is_new || has_more {
-            let mut write = self.store.write_for_device().await?;
-            write.put_statuses(&scope, &[status]).await?;
-            if let Some(capabilities) = &report.capabilities {
-                keep_capabilities(&mut write, identity, capabilities, now).await?;
-            }
-            if let Some(answer) = &report.logs {
-                keep_logs(&mut write, identity, answer, now).await?;
-                requests.retain(|request| request.number != answer.request);
-            }
-            keep_notes(&mut write, identity, report, now).await?;
-            if is_new {
-                // Rollouts that wait for this device go on.
-                write.wake(
-                    Topic::Rollout,
-                    Some(thimble_hub_store::TenantId::from_bytes(identity.tenant.0)),
-                    None,
-                );
-            }
-            write.commit().await?;
+            self.keep(identity, report, status, is_new, now).await?;
+            let answered = report.logs.as_ref().map(|answer| answer.request);
+            requests.retain(|request| Some(request.number) != answered);
         }
         reply.requests = requests
             .into_iter()
@@ -105,6 +90,35 @@ impl StoredFleet {
             reply,
             is_old: false,
         })
+    }
+
+    /// Keeps what a report tells, in one piece.
+    async fn keep(
+        &self,
+        identity: DeviceIdentity,
+        report: &Report,
+        status: DeviceStatus,
+        is_new: bool,
+        now: UnixSeconds,
+    ) -> Result<(), Error> {
+        let mut write = self.store.write_for_device().await?;
+        write.put_statuses(&scope(identity), &[status]).await?;
+        if let Some(capabilities) = &report.capabilities {
+            keep_capabilities(&mut write, identity, capabilities, now).await?;
+        }
+        if let Some(answer) = &report.logs {
+            keep_logs(&mut write, identity, answer, now).await?;
+        }
+        keep_notes(&mut write, identity, report, now).await?;
+        if is_new {
+            // Rollouts that wait for this device go on.
+            write.wake(
+                Topic::Rollout,
+                Some(thimble_hub_store::TenantId::from_bytes(identity.tenant.0)),
+                None,
+            );
+        }
+        write.commit().await
     }
 
     /// Serial numbers of a device's certificates that were revoked by themselves.
@@ -277,8 +291,7 @@ async fn keep_logs(
         return Ok(());
     };
     request.answered_ms = Some(ms(now));
-    let told = json!({ "lines": answer.lines, "error": answer.error });
-    request.answer = Some(told.to_string().into_bytes());
+    request.answer = Some(LogsTold::from(answer).kept());
     let audit = Audit::new(
         ms(now),
         format!("device:{device}"),

@@ -9,6 +9,7 @@ use thimble_protocol::state::Escalation;
 
 use super::{Answer, Device, Installed};
 use crate::apps::{Apps, Fault, place_of};
+use crate::tally::{Trouble, Troubles};
 
 /// What a device is among.
 pub(crate) struct Around<'a> {
@@ -17,6 +18,7 @@ pub(crate) struct Around<'a> {
     /// Whether the hub can be reached.
     pub(crate) is_reached: bool,
     pub(crate) now_ms: u64,
+    pub(crate) troubles: &'a Troubles,
 }
 
 /// Something that comes later.
@@ -44,6 +46,7 @@ impl Device {
             Action::Keep(kept) => {
                 self.kept = kept;
                 if self.random.chance(self.habits.collecting) {
+                    around.troubles.note(Trouble::Collection);
                     self.collect(around.apps);
                 }
             }
@@ -75,7 +78,7 @@ impl Device {
             Action::StopAsking { .. } => self.asked = None,
             Action::Stop {
                 ticket, deployment, ..
-            } if !self.fails(ticket, coming) => {
+            } if !self.fails(ticket, around, coming) => {
                 if let Some(one) = self.installed_mut(place_of(deployment)) {
                     one.is_running = false;
                     one.life += 1;
@@ -84,7 +87,7 @@ impl Device {
             }
             Action::Remove {
                 ticket, deployment, ..
-            } if !self.fails(ticket, coming) => {
+            } if !self.fails(ticket, around, coming) => {
                 self.installed
                     .retain(|one| one.deployment != place_of(deployment));
                 coming.push((400, Coming::Answer(Answer::Done(ticket))));
@@ -106,9 +109,15 @@ impl Device {
                     .push_back(Answer::Observed(place_of(deployment)));
             }
             Action::Report { report, .. } => self.answers.push_back(Answer::Report(report)),
-            Action::Escalate(Escalation::Recovery) => self.session.recover(),
-            Action::Escalate(Escalation::RestartAgent | Escalation::RestartDevice) => {
-                self.is_restart_due = true;
+            Action::Escalate(step) => {
+                around.troubles.note(Trouble::Escalation);
+                match step {
+                    Escalation::Recovery => self.session.recover(),
+                    Escalation::RestartAgent | Escalation::RestartDevice => {
+                        self.is_restart_due = true;
+                    }
+                    _ => {}
+                }
             }
             Action::TagChanged => {
                 if let Some(tag) = self.agent.tag() {
@@ -145,6 +154,7 @@ impl Device {
             return;
         }
         if !around.is_reached || self.random.chance(self.habits.loss) {
+            around.troubles.note(Trouble::FailedFetch);
             let answer = failed(
                 ticket,
                 ReasonCode::Unavailable,
@@ -164,6 +174,7 @@ impl Device {
         let fault = version.map_or(Fault::Unavailable, |one| self.fault(one, around));
         let is_missing = version.is_none_or(|one| around.now_ms < one.missing_until_ms);
         if is_layer && fault == Fault::Unavailable && is_missing {
+            around.troubles.note(Trouble::FailedFetch);
             let answer = failed(
                 ticket,
                 ReasonCode::Unavailable,
@@ -174,6 +185,7 @@ impl Device {
             return;
         }
         if is_layer && fault == Fault::WrongOnce && !self.fetched_wrong.contains(&blob.digest) {
+            around.troubles.note(Trouble::WrongBlob);
             self.fetched_wrong.push(blob.digest);
             let answer = failed(
                 ticket,
@@ -199,6 +211,7 @@ impl Device {
     ) {
         self.asked = Some(deployment);
         if self.habits.is_silent {
+            around.troubles.note(Trouble::Silence);
             return;
         }
         let (after_ms, consent) = if self.running(deployment).is_none() {
@@ -216,10 +229,16 @@ impl Device {
     }
 
     /// Whether the device fails to do what it is asked for this time.
-    fn fails(&mut self, ticket: Ticket, coming: &mut Vec<(u64, Coming)>) -> bool {
+    fn fails(
+        &mut self,
+        ticket: Ticket,
+        around: &Around<'_>,
+        coming: &mut Vec<(u64, Coming)>,
+    ) -> bool {
         if !self.random.chance(self.habits.failing) {
             return false;
         }
+        around.troubles.note(Trouble::FailedAction);
         let is_passing = self.random.chance(500);
         let answer = failed(
             ticket,
@@ -239,7 +258,7 @@ impl Device {
         around: &Around<'_>,
         coming: &mut Vec<(u64, Coming)>,
     ) {
-        if self.fails(ticket, coming) {
+        if self.fails(ticket, around, coming) {
             return;
         }
         let version = around.apps.found(digest);

@@ -10,14 +10,13 @@ use thimble_protocol::{ETag, Report, ReportReply, StateVersion};
 use super::Hub;
 use crate::apps::Apps;
 
-/// Milliseconds without a word after which a device was away.
-const AWAY_MS: u64 = 3_600_000;
-
 /// An answer of the hub.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) tag: Option<ETag>,
+    pub(crate) delay_apply_s: Option<u64>,
+    pub(crate) next_poll_s: Option<u32>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -31,12 +30,23 @@ pub(crate) enum Verdict {
 }
 
 impl Reply {
-    fn empty(status: u16) -> Self {
+    const fn empty(status: u16) -> Self {
         Self {
             status,
-            headers: Vec::new(),
+            tag: None,
+            delay_apply_s: None,
+            next_poll_s: None,
             body: Vec::new(),
         }
+    }
+
+    /// Its header fields, as far as sessions look at them.
+    pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
+        let tag = self.tag.filter(|_| self.status == 200);
+        let tag = tag.map(|tag| ("etag", tag.to_string()));
+        let delay = self.delay_apply_s.map(|it| ("delay-apply", it.to_string()));
+        let next = self.next_poll_s.map(|it| ("next-poll", it.to_string()));
+        [tag, delay, next].into_iter().flatten().collect()
     }
 }
 
@@ -50,11 +60,7 @@ impl Hub {
         exchange: &Exchange,
         now_ms: u64,
     ) -> Verdict {
-        if let Some(record) = self.kept.records.get_mut(device as usize) {
-            let was_seen_ms = record.seen_ms.replace(now_ms);
-            // One that was away, or is new, may be what a rollout waits for.
-            self.is_dirty |= was_seen_ms.is_none_or(|was_ms| was_ms + AWAY_MS < now_ms);
-        }
+        self.hear(device, now_ms);
         match exchange.kind {
             Kind::Poll => {
                 let is_new = self.is_new(device, exchange);
@@ -114,31 +120,22 @@ impl Hub {
         let Ok(body) = sign_payload(sign::Kind::State, payload, signer) else {
             return Reply::empty(500);
         };
-        let mut reply = Reply {
+        let delay_apply_s = (self.delay_apply_max_s > 0)
+            .then(|| (u64::from(device) * 7919 + now_ms) % u64::from(self.delay_apply_max_s));
+        Reply {
             status: 200,
-            headers: vec![("etag", tag.to_string())],
+            tag: Some(tag),
+            delay_apply_s,
+            next_poll_s: self.next_poll_s,
             body,
-        };
-        if self.delay_apply_max_s > 0 {
-            let delay_s = (u64::from(device) * 7919 + now_ms) % u64::from(self.delay_apply_max_s);
-            reply.headers.push(("delay-apply", delay_s.to_string()));
         }
-        self.pace(&mut reply);
-        reply
     }
 
     fn unchanged(&self, has: Option<ETag>) -> Reply {
-        let mut reply = Reply::empty(304);
-        reply
-            .headers
-            .extend(has.map(|has| ("etag", has.to_string())));
-        self.pace(&mut reply);
-        reply
-    }
-
-    fn pace(&self, reply: &mut Reply) {
-        if let Some(next_poll_s) = self.next_poll_s {
-            reply.headers.push(("next-poll", next_poll_s.to_string()));
+        Reply {
+            tag: has,
+            next_poll_s: self.next_poll_s,
+            ..Reply::empty(304)
         }
     }
 
@@ -160,6 +157,7 @@ impl Hub {
             record.is_retrying = report.deployments.iter().flatten().any(is_retrying);
             record.report = Some(Arc::new(report));
             self.is_dirty = true;
+            self.note_changed(device);
         }
         let reply = ReportReply {
             sequence: self.sequence(device),

@@ -1,13 +1,10 @@
-//! Rollouts: snapshots of what is kept, plans by `thimble_rollout`, and how a plan is kept.
+//! Rollouts: plans by `thimble_rollout`, and how a plan is kept.
 
 use thimble_image::Digest;
 use thimble_protocol::report::{DeploymentState, DeploymentStatus, Phase, ReasonCode};
 use thimble_rollout::placement::Verdict;
 use thimble_rollout::plan::{Assignment, Plan};
-use thimble_rollout::snapshot::{
-    Attempt, Busy, Bystander, Device, Direction, Outcome, Reported, Snapshot, State, Wait,
-    WindowState,
-};
+use thimble_rollout::snapshot::{Attempt, Direction, Outcome, Reported, State, Wait, WindowState};
 use thimble_rollout::window::{Window, opens_at};
 use thimble_rollout::{Assigned, UnixMs, plan};
 
@@ -34,156 +31,58 @@ impl Hub {
         !own.has_ended || (self.is_newest(rollout) && own.progress.state == State::Finished)
     }
 
+    /// Whether a plan may say something else than the last one that was kept. If not, when to look at the latest.
+    pub(crate) fn is_due(
+        &mut self,
+        apps: &Apps,
+        rollout: usize,
+        now_ms: u64,
+        look_ms: u64,
+    ) -> Result<(), Option<UnixMs>> {
+        let Some(view) = self.take_view(apps, rollout, now_ms) else {
+            return Ok(());
+        };
+        let is_due = view.is_stale
+            || now_ms >= view.planned_ms + look_ms
+            || view.next_look.is_some_and(|at| at <= unix(now_ms));
+        let next_look = view.next_look;
+        self.put_view(rollout, view);
+        if is_due { Ok(()) } else { Err(next_look) }
+    }
+
     /// Plans what is to be done about a rollout.
     pub(crate) fn plan(
-        &self,
+        &mut self,
         apps: &Apps,
         rollout: usize,
         token: u64,
         now_ms: u64,
     ) -> Option<Made> {
+        let mut view = self.take_view(apps, rollout, now_ms)?;
         let own = self.kept.rollouts.get(rollout)?;
-        let snapshot = self.snapshot(apps, rollout, now_ms)?;
-        Some(Made {
+        // Until it is kept, what it says is still to be done.
+        view.is_stale = true;
+        let made = Made {
             rollout,
             edition: own.edition,
             token,
             at_ms: now_ms,
-            plan: plan(&own.policy, &snapshot, unix(now_ms)),
-        })
+            plan: plan(&own.policy, &view.snapshot, unix(now_ms)),
+        };
+        self.put_view(rollout, view);
+        Some(made)
     }
 
-    fn snapshot(&self, apps: &Apps, rollout: usize, now_ms: u64) -> Option<Snapshot> {
-        let own = self.kept.rollouts.get(rollout)?;
-        let live: Vec<usize> = (0..self.kept.rollouts.len())
-            .filter(|place| self.is_live(*place))
-            .collect();
-        let others = live.iter().filter(|place| **place != rollout);
-        let others = others.filter_map(|place| self.kept.rollouts.get(*place));
-        let other_budgets: Vec<_> = others
-            .filter(|other| is_under_way(other.progress.state))
-            .flat_map(|other| other.policy.budgets.iter().cloned())
-            .collect();
-        let has_budgets = !own.policy.budgets.is_empty() || !other_budgets.is_empty();
-        let mut devices = Vec::new();
-        let mut bystanders = Vec::new();
-        for (index, record) in self.kept.records.iter().enumerate() {
-            let device = u32::try_from(index).ok()?;
-            let facts = self.facts.get(index)?;
-            if self.concerns(own, index, record) {
-                devices.push(self.device(apps, &live, rollout, device, now_ms)?);
-            } else if has_budgets {
-                bystanders.push(Bystander {
-                    id: thimble_rollout::DeviceId(super::device_id(device).0),
-                    labels: facts.labels.clone(),
-                    is_unhealthy: record.is_unhealthy,
-                    last_seen: record.seen_ms.map(unix),
-                    is_busy: record.is_retrying || self.open_of(&live, index).next().is_some(),
-                });
-            }
-        }
-        Some(Snapshot {
-            rollout: own.id,
-            deployment: planner_deployment(own.deployment),
-            revision: own.revision,
-            author: "operator".into(),
-            progress: own.progress.clone(),
-            approvals: own.approvals.clone(),
-            devices,
-            bystanders,
-            other_budgets,
-            listening_since: unix(self.up_since_ms),
-        })
-    }
-
-    fn verdict(&self, index: usize, deployment: usize) -> Verdict {
+    pub(super) fn verdict(&self, index: usize, deployment: usize) -> Verdict {
         let verdicts = self.verdicts.get(index);
         let verdict = verdicts.and_then(|all| all.get(&planner_deployment(deployment)));
         verdict.cloned().unwrap_or_default()
     }
 
-    fn concerns(&self, own: &Rollout, index: usize, record: &Record) -> bool {
-        self.verdict(index, own.deployment) != Verdict::NotSelected
+    pub(super) fn concerns(&self, own: &Rollout, index: usize, record: &Record) -> bool {
+        own.rows.get(index).is_some_and(|row| row.attempt.is_some())
             || record.revision(own.deployment).is_some()
-            || own.rows.get(index).is_some_and(|row| row.attempt.is_some())
-    }
-
-    /// Rollouts that have a change of a device open.
-    fn open_of<'a>(
-        &'a self,
-        live: &'a [usize],
-        index: usize,
-    ) -> impl Iterator<Item = (usize, &'a Rollout)> + 'a {
-        let rollouts = live
-            .iter()
-            .filter_map(|place| Some((*place, self.kept.rollouts.get(*place)?)));
-        rollouts.filter(move |(_, one)| one.rows.get(index).is_some_and(Row::is_pending))
-    }
-
-    fn device(
-        &self,
-        apps: &Apps,
-        live: &[usize],
-        rollout: usize,
-        device: u32,
-        now_ms: u64,
-    ) -> Option<Device> {
-        let index = device as usize;
-        let own = self.kept.rollouts.get(rollout)?;
-        let record = self.kept.records.get(index)?;
-        let facts = self.facts.get(index)?;
-        let row = own.rows.get(index)?;
-        let app = |deployment: usize| apps.deployments.get(deployment).map(|one| &one.placed.app);
-        let mut of_app = record
-            .items
-            .iter()
-            .filter(|(one, _)| app(*one) == app(own.deployment));
-        let reported = match &row.attempt {
-            Some(attempt) if row.is_pending() => reported(apps, record, row, attempt),
-            _ => Reported::Nothing,
-        };
-        let mut open = self
-            .open_of(live, index)
-            .filter(|(place, _)| *place != rollout);
-        let busy = open.next().map(|(_, other)| Busy {
-            rollout: other.id,
-            may_take_over: !is_under_way(other.progress.state)
-                && other.deployment == own.deployment
-                && open.next().is_none(),
-        });
-        let needed = apps.deployments.get(own.deployment)?.depends_on.iter();
-        let mut missing = needed.filter(|id| record.revision(place_of(**id)).is_none());
-        let earlier = self.kept.rollouts.iter().filter(|other| {
-            other.id != own.id
-                && (other.deployment, other.revision) == (own.deployment, own.revision)
-        });
-        Some(Device {
-            id: thimble_rollout::DeviceId(super::device_id(device).0),
-            labels: facts.labels.clone(),
-            hardware: facts.hardware.clone(),
-            assigned: of_app
-                .next()
-                .map(|(one, revision)| assigned(*one, *revision)),
-            verdict: self.verdict(index, own.deployment),
-            wave: row.wave,
-            attempt: row.attempt.clone(),
-            reported,
-            is_unhealthy: record.is_unhealthy,
-            is_retrying: record.is_retrying,
-            last_seen: record.seen_ms.map(unix),
-            hold: record.hold(),
-            hold_note: None,
-            window: window(record, unix(now_ms)),
-            failures: record.failures,
-            has_failed_before: earlier
-                .clone()
-                .any(|other| other.rows.get(index).is_some_and(|row| row.has_failed)),
-            busy,
-            waits_for: match own.revision {
-                Some(_) => missing.next().map(|id| planner_deployment(place_of(*id))),
-                None => None,
-            },
-        })
+            || self.verdict(index, own.deployment) != Verdict::NotSelected
     }
 
     /// Keeps a plan, in one transaction; the devices that were given something else. Nothing is kept if the rollout was changed
@@ -199,14 +98,25 @@ impl Hub {
         if let Some(last) = made.plan.transitions.last() {
             own.reason = last.to_string();
         }
+        if let Some(Some(view)) = self.views.get_mut(made.rollout) {
+            view.is_stale = false;
+            view.planned_ms = made.at_ms;
+            view.next_look = made.plan.next_look;
+        }
+        let mut changed = Vec::with_capacity(made.plan.assignments.len());
         for place in &made.plan.places {
-            if let Some(row) = own.rows.get_mut(index_of(place.device)) {
-                row.wave = place.wave;
+            let index = index_of(place.device);
+            if let Some(row) = own.rows.get_mut(index) {
+                if row.wave != place.wave {
+                    row.wave = place.wave;
+                    changed.push(u32::try_from(index).ok()?);
+                }
                 row.word = place.standing.word();
             }
         }
         for closed in &made.plan.closed {
             let index = index_of(closed.device);
+            changed.push(u32::try_from(index).ok()?);
             let Some(attempt) = own.rows.get_mut(index).and_then(|row| row.attempt.as_mut()) else {
                 continue;
             };
@@ -224,15 +134,18 @@ impl Hub {
                 }
             }
         }
-        let mut changed = Vec::with_capacity(made.plan.assignments.len());
+        for device in changed {
+            self.note_changed(device);
+        }
+        let mut assigned = Vec::with_capacity(made.plan.assignments.len());
         for assignment in &made.plan.assignments {
-            changed.push(u32::try_from(index_of(assignment.device)).ok()?);
+            assigned.push(u32::try_from(index_of(assignment.device)).ok()?);
             self.assign(apps, made.rollout, assignment, at, made.at_ms);
         }
         let own = self.kept.rollouts.get_mut(made.rollout)?;
         let is_over = own.progress.state.is_ended() || own.progress.state == State::Finished;
         own.has_ended = is_over && !own.rows.iter().any(Row::is_pending);
-        Some(changed)
+        Some(assigned)
     }
 
     fn assign(&mut self, apps: &Apps, rollout: usize, one: &Assignment, at: UnixMs, at_ms: u64) {
@@ -297,10 +210,13 @@ impl Hub {
         rollout: usize,
         now_ms: u64,
     ) -> Vec<(u32, &'static str, String)> {
-        let Some(made) = self.plan(apps, rollout, 0, now_ms) else {
+        let own = self.kept.rollouts.get(rollout);
+        let snapshot = self.snapshot(apps, rollout, now_ms);
+        let Some((own, snapshot)) = own.zip(snapshot) else {
             return Vec::new();
         };
-        let places = made.plan.places.into_iter().filter_map(|place| {
+        let plan = plan(&own.policy, &snapshot, unix(now_ms));
+        let places = plan.places.into_iter().filter_map(|place| {
             let device = u32::try_from(index_of(place.device)).ok()?;
             Some((device, place.standing.word(), place.standing.to_string()))
         });
@@ -317,25 +233,28 @@ fn place(id: thimble_rollout::DeploymentId) -> usize {
     place_of(thimble_protocol::DeploymentId(id.0))
 }
 
-fn planner_deployment(place: usize) -> thimble_rollout::DeploymentId {
+pub(super) fn planner_deployment(place: usize) -> thimble_rollout::DeploymentId {
     thimble_rollout::DeploymentId(deployment_id(place).0)
 }
 
-fn assigned(deployment: usize, revision: u64) -> Assigned {
+pub(super) fn assigned(deployment: usize, revision: u64) -> Assigned {
     Assigned {
         deployment: planner_deployment(deployment),
         revision,
     }
 }
 
-const fn is_under_way(state: State) -> bool {
+pub(super) const fn is_under_way(state: State) -> bool {
     matches!(
         state,
         State::Running | State::WaitingApproval | State::Paused | State::RollingBack
     )
 }
 
-fn window(record: &Record, now: UnixMs) -> WindowState {
+pub(super) fn window(record: &Record, now: UnixMs) -> WindowState {
+    if record.windows.is_empty() {
+        return WindowState::Open;
+    }
     let windows: Vec<Window> = record
         .windows
         .iter()
@@ -354,7 +273,7 @@ fn window(record: &Record, now: UnixMs) -> WindowState {
 }
 
 /// What a device says of a change, as the hub reads it (`rollouts/attempt.rs` there).
-fn reported(apps: &Apps, record: &Record, row: &Row, attempt: &Attempt) -> Reported {
+pub(super) fn reported(apps: &Apps, record: &Record, row: &Row, attempt: &Attempt) -> Reported {
     let Some(report) = &record.report else {
         return Reported::Nothing;
     };

@@ -2,9 +2,13 @@
 
 use thimble_agent::{Action, Event as AgentEvent};
 
+use thimble_protocol::report::Phase;
+
 use super::{Sabotage, World};
+use crate::apps::place_of;
 use crate::device::Around;
 use crate::judge::{self, Seen};
+use crate::tally::Trouble;
 
 impl World {
     /// Gives the agent an event, and does what it asks for.
@@ -28,6 +32,9 @@ impl World {
         let one = &mut self.devices[device as usize];
         let cut = has_save && one.random.chance(one.habits.cuts);
         let cut_at = cut.then(|| one.random.index(count + 1));
+        if cut {
+            self.troubles.note(Trouble::PowerCutInSave);
+        }
         for (place, action) in actions.drain(..).enumerate() {
             if cut_at == Some(place) {
                 let off_ms = self.devices[device as usize].random.within(1_000, 120_000);
@@ -49,6 +56,13 @@ impl World {
 
     fn carry_out_one(&mut self, device: u32, action: Action, is_cut_soon: bool) -> bool {
         let now_ms = self.now_ms;
+        if let Action::Stop { deployment, .. } = &action {
+            let truth = &self.devices[device as usize].truth;
+            let place = place_of(*deployment);
+            if truth.refused.contains(&place) && truth.declared.overridden.contains(&place) {
+                self.troubles.note(Trouble::Override);
+            }
+        }
         let seen = judge::look(
             &mut self.devices[device as usize],
             &self.apps,
@@ -76,6 +90,7 @@ impl World {
             hardware: &self.hub.facts[device as usize].hardware,
             is_reached: one.is_linked && self.hub.is_up,
             now_ms,
+            troubles: &self.troubles,
         };
         one.act(action, &around, &mut self.coming);
         true
@@ -84,7 +99,6 @@ impl World {
     /// A change begins on a device: no more may be changing than the budget has.
     fn begins(&mut self, device: u32) {
         self.counts.changes += 1;
-        let line = self.hub.facts[device as usize].line as usize;
         let one = &mut self.devices[device as usize];
         // What is down already is not brought down by its change.
         let is_down = one
@@ -92,18 +106,15 @@ impl World {
             .iter()
             .any(|one| one.is_running && (one.health == "unhealthy" || one.state == "failed"));
         let truth = &mut one.truth;
+        if !truth.declared.policy.windows.is_empty() {
+            self.troubles.note(Trouble::Window);
+        }
         if truth.is_forgotten || is_down {
             return;
         }
         truth.is_counted = true;
-        let (whole, changing) = &mut self.lines[line];
-        *changing += 1;
-        let (whole, changing) = (*whole, *changing);
-        if let Some(max) = self.budget.as_ref().map(|budget| budget.max_of(whole))
-            && changing > max
-        {
-            let what =
-                format!("{changing} of {whole} devices of line {line} change at once, {max} may");
+        let facts = &self.hub.facts[device as usize];
+        if let Some(what) = self.groups.begin(facts, &self.budgets) {
             self.violate(Some(device), what);
         }
     }
@@ -111,7 +122,6 @@ impl World {
     /// What a batch of actions left behind.
     fn look_after(&mut self, device: u32) {
         let now_ms = self.now_ms;
-        let line = self.hub.facts[device as usize].line as usize;
         let one = &mut self.devices[device as usize];
         if std::mem::take(&mut one.truth.was_saved) || one.cut_at.is_some() {
             let status = one.agent.status(one.now(now_ms));
@@ -121,7 +131,11 @@ impl World {
             if one.truth.is_changing && !judge::is_busy(&status) {
                 one.truth.is_changing = false;
                 if std::mem::take(&mut one.truth.is_counted) {
-                    self.lines[line].1 = self.lines[line].1.saturating_sub(1);
+                    self.groups.end(&self.hub.facts[device as usize]);
+                }
+                let mut statuses = status.deployments.iter().map(|(_, one)| one);
+                if statuses.any(|one| one.phase == Phase::RolledBack) {
+                    self.troubles.note(Trouble::FailedVersion);
                 }
                 judge::note_good(one, &status);
             }

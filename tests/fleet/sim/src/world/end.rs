@@ -5,6 +5,10 @@ use thimble_protocol::report::{DeploymentState, Phase, ReasonCode};
 
 use super::World;
 use crate::apps::place_of;
+use crate::hub::Row;
+
+/// Milliseconds without anything being begun after which nothing will be: more than a device needs for a change.
+const QUIET_MS: u64 = 2 * 3_600_000;
 
 /// Words of the planner by which a device has what it is to have.
 const AS_DECLARED: [&str; 2] = ["up-to-date", "succeeded"];
@@ -12,6 +16,13 @@ const AS_DECLARED: [&str; 2] = ["up-to-date", "succeeded"];
 const UNDER_WAY: [&str; 3] = ["begins", "goes-back", "updating"];
 
 impl World {
+    /// Whether nothing is under way, and nothing was begun for a while.
+    pub(crate) fn is_settled(&self) -> bool {
+        let mut rollouts = self.hub.kept.rollouts.iter();
+        self.now_ms >= self.given_ms + QUIET_MS
+            && !rollouts.any(|own| own.rows.iter().any(Row::is_open))
+    }
+
     /// Judges the fleet.
     pub(crate) fn judge_end(&mut self) {
         if !self.violations.is_empty() {

@@ -7,8 +7,9 @@ use thimble_protocol::sign::{Envelope, Kind as Signed};
 
 use super::{Event, Fate, World};
 use crate::apps::place_of;
-use crate::device::Answer;
+use crate::device::{Answer, Flight};
 use crate::hub::{Answered, Reply};
+use crate::tally::Trouble;
 
 /// Milliseconds until a device gives an answer up, beyond those that the hub may take on purpose.
 const PATIENCE_MS: u64 = 30_000;
@@ -20,22 +21,20 @@ impl World {
         let one = &mut self.devices[device as usize];
         let given_up_ms = PATIENCE_MS + u64::from(exchange.wait_s) * 1000;
         let (boot, latency_ms) = (one.boot, one.habits.latency_ms);
-        let flight = one.take_off(exchange.clone());
         if !one.is_linked || !self.hub.is_up {
+            let flight = one.take_off(exchange, now_ms + 1_000);
             let fate = Fate::Failed(Failure::Connection);
             self.queue
                 .put(now_ms + 1_000, Event::Response(device, boot, flight, fate));
             return;
         }
         if one.random.chance(one.habits.loss) {
-            let fate = Fate::Failed(Failure::Timeout);
-            self.queue.put(
-                now_ms + given_up_ms,
-                Event::Response(device, boot, flight, fate),
-            );
+            self.lose(device, exchange, now_ms + given_up_ms);
             return;
         }
+        one.is_unchanged = false;
         if one.random.chance(one.habits.twice) {
+            self.troubles.note(Trouble::Double);
             let late_ms = one.random.within(10, 90_000);
             self.queue.put(
                 now_ms + late_ms,
@@ -45,32 +44,36 @@ impl World {
         // The answer, or the connection while it waits at the hub, is lost without a word.
         let is_lost = one.random.chance(one.habits.loss);
         let jitter_ms = one.random.below(latency_ms + 1);
-        match self
+        let answered = self
             .hub
-            .take(&self.apps, &self.key, device, &exchange, now_ms)
-        {
-            _ if is_lost => {
-                let fate = Fate::Failed(Failure::Timeout);
-                self.queue.put(
-                    now_ms + given_up_ms,
-                    Event::Response(device, boot, flight, fate),
-                );
-            }
+            .take(&self.apps, &self.key, device, &exchange, now_ms);
+        match answered {
+            _ if is_lost => self.lose(device, exchange, now_ms + given_up_ms),
             Answered::Reply(reply) => {
                 let reply = self.replayed(device, &exchange, reply);
                 let fate = Fate::Reply(reply, self.hub.life);
                 let at_ms = now_ms + 2 * latency_ms + jitter_ms;
+                let flight = self.devices[device as usize].take_off(exchange, at_ms);
                 self.queue
                     .put(at_ms, Event::Response(device, boot, flight, fate));
             }
             Answered::Parked(wait_s) => {
-                self.hub.parked.insert(device, flight);
-                self.queue.put(
-                    now_ms + u64::from(wait_s) * 1000,
-                    Event::Unpark(device, flight),
-                );
+                let at_ms = now_ms + u64::from(wait_s) * 1000;
+                let flight = self.devices[device as usize].take_off(exchange, at_ms);
+                self.hub.parked[device as usize] = Some(flight);
+                self.queue.put(at_ms, Event::Unpark(device, flight));
             }
         }
+    }
+
+    /// Nothing comes of a request.
+    fn lose(&mut self, device: u32, exchange: Exchange, at_ms: u64) {
+        self.troubles.note(Trouble::Loss);
+        let one = &mut self.devices[device as usize];
+        let (boot, flight) = (one.boot, one.take_off(exchange, at_ms));
+        let fate = Fate::Failed(Failure::Timeout);
+        self.queue
+            .put(at_ms, Event::Response(device, boot, flight, fate));
     }
 
     /// What an attacker makes of an answer, if there is one.
@@ -82,15 +85,17 @@ impl World {
             return reply;
         };
         if reply.status == 200
-            && let Some((_, tag)) = reply.headers.first()
+            && let Some(tag) = reply.tag
         {
-            sent.push((tag.clone(), reply.body.clone()));
+            sent.push((tag, reply.body.clone()));
         }
         let one = &mut self.devices[device as usize];
         match (std::mem::take(&mut one.is_replayed), sent.first()) {
             (true, Some((tag, body))) => Reply {
                 status: 200,
-                headers: vec![("etag", tag.clone())],
+                tag: Some(*tag),
+                delay_apply_s: None,
+                next_poll_s: None,
                 body: body.clone(),
             },
             _ => reply,
@@ -99,23 +104,24 @@ impl World {
 
     /// Answers a poll that waits, if it still does: there is something new, or its time is over.
     pub(super) fn unpark(&mut self, device: u32, flight: Option<u32>) {
-        let Some(parked) = self.hub.parked.get(&device).copied() else {
+        let Some(parked) = self.hub.parked[device as usize] else {
             return;
         };
         if flight.is_some_and(|flight| flight != parked) {
             return;
         }
-        self.hub.parked.remove(&device);
+        self.hub.parked[device as usize] = None;
         let one = &mut self.devices[device as usize];
-        let Some((_, exchange)) = one.flights.iter().find(|(one, _)| *one == parked) else {
+        let Some(exchange) = one.landed(parked) else {
             return;
         };
-        let exchange = exchange.clone();
         let (boot, latency_ms) = (one.boot, one.habits.latency_ms);
-        let is_lost = !one.is_linked || one.random.chance(one.habits.loss);
-        if let Some(record) = self.hub.kept.records.get_mut(device as usize) {
-            record.seen_ms = Some(self.now_ms);
+        let is_rebound = std::mem::take(&mut one.is_rebound);
+        let is_lost = !one.is_linked || one.random.chance(one.habits.loss) || is_rebound;
+        if is_lost {
+            self.troubles.note(Trouble::Loss);
         }
+        self.hub.hear(device, self.now_ms);
         let fate = if is_lost {
             Fate::Failed(Failure::Timeout)
         } else {
@@ -124,11 +130,16 @@ impl World {
                 .state(&self.apps, &self.key, device, &exchange, self.now_ms);
             Fate::Reply(self.replayed(device, &exchange, reply), self.hub.life)
         };
-        let after_ms = if is_lost { PATIENCE_MS } else { latency_ms };
-        self.queue.put(
-            self.now_ms + after_ms,
-            Event::Response(device, boot, parked, fate),
-        );
+        let at_ms = self.now_ms + if is_lost { PATIENCE_MS } else { latency_ms };
+        let one = &mut self.devices[device as usize];
+        one.flights.push(Flight {
+            number: parked,
+            exchange,
+            lands_ms: at_ms,
+        });
+        self.queue
+            .put(at_ms, Event::Response(device, boot, parked, fate));
+        self.drive(device);
     }
 
     pub(super) fn respond(&mut self, device: u32, flight: u32, fate: Fate) {
@@ -148,8 +159,8 @@ impl World {
         if !std::mem::replace(&mut one.is_clock_known, true) {
             one.answers.push_back(Answer::Tick);
         }
-        let headers: Vec<(&str, &str)> = reply
-            .headers
+        let headers = reply.headers();
+        let headers: Vec<(&str, &str)> = headers
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
@@ -167,7 +178,10 @@ impl World {
                 };
                 self.tell(device, event);
             }
-            Outcome::NotModified { .. } => self.tell(device, AgentEvent::HubAnswered),
+            Outcome::NotModified { .. } => {
+                one.is_unchanged = true;
+                self.tell(device, AgentEvent::HubAnswered);
+            }
             Outcome::Reported(reply) => {
                 self.tell(device, AgentEvent::HubAnswered);
                 if let (Kind::Report { sequence }, true) =

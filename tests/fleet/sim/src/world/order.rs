@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use thimble_protocol::report::Phase;
 use thimble_protocol::state::{Rung, Window};
-use thimble_rollout::Policy;
 use thimble_rollout::snapshot::Approval;
+use thimble_rollout::{Policy, State};
 
 use super::World;
 use crate::device::Answer;
 use crate::hub::unix;
+use crate::tally::Trouble;
 
 /// An order.
 #[derive(Clone, Debug)]
@@ -32,6 +33,12 @@ pub(crate) enum Order {
     Veto(u32, u64),
     Silent(u32, bool),
     Link(u32, bool),
+    /// It is cut off, and nothing links it before.
+    Away(u32, u64),
+    LinkSite(u32, bool),
+    /// Between a site and the hub, connections that are silent are forgotten.
+    Rebind(u32),
+    ResetClock(u32),
     Cut(u32, u64),
     CutAt(u32, Phase),
     /// The next answer to a poll is the first state that the device ever got.
@@ -41,6 +48,8 @@ pub(crate) enum Order {
     BackUp,
     Restore,
     Stall(u8, u64),
+    /// Somebody looks after rollouts that stopped or wait, and does what this number says.
+    Attend(u64),
     /// Everything that can be mended is mended.
     Heal,
 }
@@ -61,11 +70,15 @@ impl World {
                 self.change(rollout, |own| own.progress.resume(unix(now_ms)).is_ok());
             }
             Order::Abort(rollout) => self.change(rollout, |own| own.progress.abort().is_ok()),
-            Order::RollBack(rollout) => {
-                self.change(rollout, |own| own.progress.roll_back().is_ok())
+            Order::RollBack(rollout) => self.roll_back(rollout),
+            Order::Hold(device, is_held) => {
+                if is_held {
+                    self.troubles.note(Trouble::Hold);
+                }
+                self.declare(device, |record| record.is_held = is_held);
             }
-            Order::Hold(device, is_held) => self.declare(device, |record| record.is_held = is_held),
             Order::HoldUntil(device, until_ms) => {
+                self.troubles.note(Trouble::Hold);
                 self.declare(device, |record| record.hold_until_ms = until_ms);
             }
             Order::Windows(device, windows) => {
@@ -84,6 +97,16 @@ impl World {
                 self.devices[device as usize].habits.is_silent = is_silent;
             }
             Order::Link(device, is_linked) => self.link(device, is_linked),
+            Order::Away(device, until_ms) => {
+                self.link(device, false);
+                self.devices[device as usize].away_until_ms = until_ms;
+                self.troubles.note(Trouble::OfflineForDay);
+                self.order_at(until_ms, Order::Link(device, true));
+            }
+            Order::LinkSite(site, is_linked) => self.link_site(site, is_linked),
+            Order::Rebind(site) => self.rebind(site),
+            Order::ResetClock(device) => self.reset_clock(device),
+            Order::Attend(choice) => self.attend(choice),
             Order::Cut(device, off_ms) => self.cut(device, off_ms),
             Order::CutAt(device, phase) => self.devices[device as usize].cut_at = Some(phase),
             Order::Replay(device) => self.devices[device as usize].is_replayed = true,
@@ -123,6 +146,39 @@ impl World {
         }
     }
 
+    fn roll_back(&mut self, rollout: usize) {
+        let mut was_rolled_back = false;
+        self.change(rollout, |own| {
+            was_rolled_back = own.progress.roll_back().is_ok();
+            was_rolled_back
+        });
+        if was_rolled_back {
+            self.troubles.note(Trouble::RolledBackRollout);
+        }
+    }
+
+    fn attend(&mut self, mut choice: u64) {
+        let now = unix(self.now_ms);
+        for rollout in 0..self.hub.kept.rollouts.len() {
+            let own = self.hub.kept.rollouts.get(rollout);
+            let digit = choice % 10;
+            match (own.map(|own| own.progress.state), digit) {
+                (Some(State::Paused), 0..=5) => {
+                    self.change(rollout, |own| own.progress.resume(now).is_ok());
+                }
+                (Some(State::Paused), 6..=7) => {
+                    self.change(rollout, |own| own.progress.abort().is_ok());
+                }
+                (Some(State::Paused), _) => self.roll_back(rollout),
+                (Some(State::WaitingApproval), 0..=7) => {
+                    self.approve(rollout, format!("person{digit}"));
+                }
+                _ => continue,
+            }
+            choice /= 10;
+        }
+    }
+
     fn approve(&mut self, rollout: usize, user: String) {
         self.change(rollout, |own| {
             let is_first = own.progress.state == thimble_rollout::State::Planned
@@ -150,6 +206,7 @@ impl World {
         }
         self.hub.publish(&self.apps, device, 0, self.now_ms);
         self.unpark(device, None);
+        self.call(device);
     }
 
     fn hold_here(&mut self, device: u32, is_held: bool) {
@@ -158,6 +215,9 @@ impl World {
             return;
         }
         one.is_held_here &= is_held;
+        if is_held {
+            self.troubles.note(Trouble::LocalHold);
+        }
         self.tell(device, thimble_agent::Event::LocalHold { is_held });
         let one = &mut self.devices[device as usize];
         // If the power went at that moment, the person at the device sees whether it was taken once the device is back.
@@ -169,6 +229,12 @@ impl World {
 
     fn link(&mut self, device: u32, is_linked: bool) {
         let one = &mut self.devices[device as usize];
+        if is_linked && self.now_ms < one.away_until_ms {
+            return;
+        }
+        if !is_linked && one.is_linked {
+            self.troubles.note(Trouble::Offline);
+        }
         let is_back = is_linked && !one.is_linked;
         one.is_linked = is_linked;
         if is_back && one.is_on {
@@ -179,8 +245,45 @@ impl World {
         }
     }
 
+    fn of_site(&self, site: u32) -> Vec<u32> {
+        (0..)
+            .zip(&self.hub.facts)
+            .filter(|(_, facts)| facts.site == site)
+            .map(|(device, _)| device)
+            .collect()
+    }
+
+    fn link_site(&mut self, site: u32, is_linked: bool) {
+        if !is_linked {
+            self.troubles.note(Trouble::Partition);
+        }
+        for device in self.of_site(site) {
+            self.link(device, is_linked);
+        }
+    }
+
+    fn rebind(&mut self, site: u32) {
+        for device in self.of_site(site) {
+            if self.hub.parked[device as usize].is_some() {
+                self.devices[device as usize].is_rebound = true;
+                self.troubles.note(Trouble::Rebinding);
+            }
+        }
+    }
+
+    /// A device forgets the time of the day, until the hub answers.
+    fn reset_clock(&mut self, device: u32) {
+        let one = &mut self.devices[device as usize];
+        if one.is_on && std::mem::replace(&mut one.is_clock_known, false) {
+            self.troubles.note(Trouble::ClockReset);
+            one.answers.push_back(Answer::Tick);
+            self.settle(device);
+        }
+    }
+
     fn heal(&mut self) {
         self.start_hub();
+        self.is_calm = true;
         self.sent = self.sent.take().map(|_| Vec::new());
         let count = u32::try_from(self.devices.len()).unwrap_or(0);
         for device in 0..count {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use thimble_rollout::snapshot::Outcome;
+use thimble_rollout::{Plan, Standing, State, Transition, UnixMs};
 
 use super::{Event, Sabotage, World};
 use crate::hub::{Made, unix};
+use crate::tally::Trouble;
 
 /// For how long a lease is taken.
 const LEASE_MS: u64 = 30_000;
@@ -38,8 +40,7 @@ impl World {
             .hub
             .next_look_ms
             .is_some_and(|next_ms| next_ms <= now_ms);
-        let look_ms = LOOK_MS.max(self.pace_ms * 10);
-        let is_due = is_due || now_ms >= self.looked_ms + look_ms;
+        let is_due = is_due || now_ms >= self.looked_ms + self.look_ms();
         if !self.hub.is_dirty && !is_due {
             self.queue.put(now_ms + self.pace_ms, again);
             return;
@@ -64,6 +65,12 @@ impl World {
         };
         if self.sabotage == Sabotage::Hasty {
             self.believe(rollout);
+        }
+        let look_ms = self.look_ms();
+        let due = self.hub.is_due(&self.apps, rollout, self.now_ms, look_ms);
+        if let Err(next) = due {
+            self.look_at(next);
+            return self.plan_next(executor, token, left);
         }
         let Some(made) = self.hub.plan(&self.apps, rollout, token, self.now_ms) else {
             return self.plan_next(executor, token, left);
@@ -91,7 +98,7 @@ impl World {
             None
         };
         let Some(changed) = kept else {
-            self.counts.fenced += 1;
+            self.troubles.note(Trouble::Fenced);
             self.hub.is_dirty = true;
             self.queue
                 .put(self.now_ms + self.pace_ms, Event::Step(executor));
@@ -105,15 +112,15 @@ impl World {
             return;
         }
         let plan = &made.plan;
+        self.note_troubles(plan);
+        if !plan.assignments.is_empty() {
+            self.given_ms = self.now_ms;
+        }
         if !(plan.assignments.is_empty() && plan.closed.is_empty() && plan.transitions.is_empty()) {
             self.counts.plans += 1;
             self.hub.is_dirty = true;
         }
-        if let Some(next) = plan.next_look {
-            let next_ms = next.0.saturating_sub(unix(0).0);
-            let before_ms = self.hub.next_look_ms.unwrap_or(u64::MAX);
-            self.hub.next_look_ms = Some(before_ms.min(next_ms));
-        }
+        self.look_at(plan.next_look);
         self.trace_plan(made);
         for device in changed {
             if self.hub.attempts_open(device) > 1 {
@@ -121,8 +128,40 @@ impl World {
                 return;
             }
             self.unpark(device, None);
+            self.call(device);
         }
         self.plan_next(executor, made.token, left);
+    }
+
+    fn note_troubles(&self, plan: &Plan) {
+        for transition in &plan.transitions {
+            if let Transition::Stopped { state, .. } = transition {
+                self.troubles.note(Trouble::StoppedRollout);
+                if *state == State::RollingBack {
+                    self.troubles.note(Trouble::RolledBackRollout);
+                }
+            }
+        }
+        let places = plan.places.iter().map(|place| &place.standing);
+        let waiting = places.filter(|standing| matches!(standing, Standing::Budget(_)));
+        let waiting = u64::try_from(waiting.count()).unwrap_or(u64::MAX);
+        self.troubles.note_all(Trouble::Budget, waiting);
+    }
+
+    /// How often rollouts are looked at in any case.
+    fn look_ms(&self) -> u64 {
+        // Nobody gets lost any more once all is mended.
+        let times = if self.is_calm { 60 } else { 10 };
+        LOOK_MS.max(self.pace_ms * times)
+    }
+
+    /// Looks at rollouts again then, if not before.
+    fn look_at(&mut self, at: Option<UnixMs>) {
+        if let Some(at) = at {
+            let at_ms = at.0.saturating_sub(unix(0).0);
+            let before_ms = self.hub.next_look_ms.unwrap_or(u64::MAX);
+            self.hub.next_look_ms = Some(before_ms.min(at_ms));
+        }
     }
 
     fn trace_plan(&mut self, made: &Made) {
@@ -169,6 +208,7 @@ impl World {
     /// Takes every open change for one that succeeded: a hub that is wrong.
     fn believe(&mut self, rollout: usize) {
         let at = unix(self.now_ms);
+        self.hub.forget_views();
         if let Some(own) = self.hub.kept.rollouts.get_mut(rollout) {
             for row in &mut own.rows {
                 if let Some(attempt) = row
@@ -184,7 +224,7 @@ impl World {
 
     /// The hub's process dies: plans, polls that wait and answers on their way are lost.
     pub(super) fn crash_hub(&mut self) {
-        self.counts.crashes += 1;
+        self.troubles.note(Trouble::HubCrash);
         let parked = self.hub.crash();
         for (device, flight) in parked {
             let boot = self.devices[device as usize].boot;
@@ -215,7 +255,9 @@ impl World {
         if self.hub.is_up {
             self.crash_hub();
         }
+        self.troubles.note(Trouble::HubRestore);
         self.hub.kept = backup;
+        self.hub.forget_views();
         self.hub.kept.lease.until_ms = 0;
         // Tokens go on: a fence must hold over a restore too.
         self.hub.kept.lease.token += 1000;
@@ -224,8 +266,7 @@ impl World {
             if has > record.version || device.truth.is_changing {
                 device.truth.is_forgotten = true;
                 if std::mem::take(&mut device.truth.is_counted) {
-                    let line = self.hub.facts[device.index as usize].line as usize;
-                    self.lines[line].1 = self.lines[line].1.saturating_sub(1);
+                    self.groups.end(&self.hub.facts[device.index as usize]);
                 }
             }
         }
