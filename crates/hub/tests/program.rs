@@ -220,6 +220,10 @@ async fn an_administrator_collects_and_changes_the_master_key() {
         value: "hidden".to_owned(),
     };
     client.set_secret("wifi", &new).await.unwrap();
+    // Whoever began the hub administers it, and the list says so.
+    let users = client.users(&Default::default()).await.unwrap().items;
+    let roles: Vec<_> = users.iter().map(|user| user.roles.clone()).collect();
+    assert_eq!(roles, [[thimble_hub_api::identity::Role::Admin]]);
     served.stop();
     let looked = run(&["collect", "--dry-run", "--config", &place.config]);
     assert!(looked.status.success(), "{}", said(&looked));

@@ -2,8 +2,8 @@
 //! no other test has.
 
 use serde_json::json;
-use thimble_hub::rollouts::{Executor, Pace, resume};
 use thimble_hub::publish::Publisher;
+use thimble_hub::rollouts::{Executor, Pace, resume};
 use thimble_hub_store::{Device, DeviceStatus, LastSeen, RolloutId, RolloutState};
 use thimble_protocol::report::{DeploymentState, DeploymentStatus, Phase, Report};
 use thimble_protocol::{DesiredState, StateVersion};
@@ -97,7 +97,10 @@ async fn abort() {
     let count = |word: &str| rows.values().filter(|row| row.status == word).count();
     assert_eq!((count("succeeded"), count("stopped")), (1, 3));
     let second = plant.assigned(deployment).await;
-    assert_eq!(second.values().filter(|revision| **revision == 2).count(), 1);
+    assert_eq!(
+        second.values().filter(|revision| **revision == 2).count(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -108,7 +111,11 @@ async fn canary_fails() {
     let rollout = plant.roll_out(deployment, 2, policy).await;
     assert_eq!(plant.step().await, 1);
     let canary = plant.assigned(deployment).await;
-    let canary = *canary.iter().find(|(_, revision)| **revision == 2).unwrap().0;
+    let canary = *canary
+        .iter()
+        .find(|(_, revision)| **revision == 2)
+        .unwrap()
+        .0;
     plant.obey(&[canary]).await;
     for _ in 0..3 {
         assert_eq!(plant.step().await, 0, "the others never see it");
@@ -118,9 +125,16 @@ async fn canary_fails() {
     assert_eq!(rows[&canary].status, "failed");
     // Whoever goes on means it: the device that went back is left out, and the next tries.
     let mut write = plant.hub.store.write().await.unwrap();
-    resume(&mut write, &scope(), rollout, "seen", plant.hub.now_ms() + 1, &audit("resume"))
-        .await
-        .unwrap();
+    resume(
+        &mut write,
+        &scope(),
+        rollout,
+        "seen",
+        plant.hub.now_ms() + 1,
+        &audit("resume"),
+    )
+    .await
+    .unwrap();
     write.commit().await.unwrap();
     plant.clock.advance_ms(10);
     plant.step().await;
@@ -175,7 +189,11 @@ async fn timed_out_and_superseded() {
     seen(&plant, &[0, 1, 2, 3]).await;
     plant.step().await;
     assert_eq!(status(&plant, rollout, silent).await, "timed-out");
-    assert_eq!(status(&plant, rollout, other).await, "budget", "it may still come about");
+    assert_eq!(
+        status(&plant, rollout, other).await,
+        "budget",
+        "it may still come about"
+    );
     let mut write = plant.hub.store.write().await.unwrap();
     thimble_hub::rollouts::abort(&mut write, &scope(), rollout, "too slow", &audit("abort"))
         .await
@@ -188,9 +206,15 @@ async fn timed_out_and_superseded() {
     let next = plant.roll_out(deployment, 3, policy).await;
     plant.step().await;
     let assigned = plant.assigned(deployment).await;
-    let of_line = [silent, other].iter().filter(|place| assigned[place] == 3).count();
+    let of_line = [silent, other]
+        .iter()
+        .filter(|place| assigned[place] == 3)
+        .count();
     assert_eq!(of_line, 1, "one of a line, and the late one is taken over");
-    assert_eq!(assigned[&silent], 3, "it is down already, so nothing more is taken");
+    assert_eq!(
+        assigned[&silent], 3,
+        "it is down already, so nothing more is taken"
+    );
     assert_eq!(status(&plant, next, other).await, "budget");
 }
 
