@@ -33,6 +33,7 @@ commands:
                --user NAME      whose (default: admin)
   serve      serves operators and devices until it is told to stop (SIGTERM, SIGINT)
   authority  prints the root (PEM) that devices believe the hub by: what they are given as `ca`
+               --rotate                 makes another authority below it first, which issues from now on
   backup DIR    copies the database (SQLite), the blobs and the master key into a new folder, while the hub works
                --without-database   for PostgreSQL: run pg_dump first, then this
                --without-key        the master key is kept elsewhere; without it a backup is of no use
@@ -110,8 +111,9 @@ pub(crate) fn run() -> Result<()> {
         }
         Some("authority") => {
             let settings = settings(&mut arguments)?;
+            let rotates = arguments.contains("--rotate");
             finish(arguments)?;
-            authority::run(settings)
+            authority::run(settings, rotates)
         }
         Some("bundle") => {
             let settings = settings(&mut arguments)?;
