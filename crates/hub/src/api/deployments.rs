@@ -321,7 +321,7 @@ async fn remove(
             )
             .because(reason)
             .with(serde_json::json!({ "name": deployment.name }));
-        require_no_dependents(&mut write, &scope, &deployment).await?;
+        dependencies::require_none(&mut write, &scope, &deployment).await?;
         // Waves prove a revision; what bounds how many devices are down at once holds for every change.
         let last = rollouts::last_policy(&mut write, &scope, deployment.id).await?;
         let request = rollouts::Request {
@@ -339,32 +339,6 @@ async fn remove(
         write.commit().await?;
     }
     Ok(StatusCode::ACCEPTED)
-}
-
-/// Another deployment that needs this one would lose it.
-async fn require_no_dependents(
-    read: &mut Read,
-    scope: &Scope,
-    deployment: &Deployment,
-) -> Answer<()> {
-    let of_tenant = [Match::equals("tenant", &deployment.tenant)];
-    for other in read.all::<Deployment>(scope, &of_tenant).await? {
-        if other.id == deployment.id || other.removing_ms.is_some() {
-            continue;
-        }
-        let newest = revision(read, scope, &other, other.latest).await?;
-        let spec: DeploymentSpec = serde_json::from_value(newest.document).unwrap_or_default();
-        if spec.depends_on.contains(&deployment.name) {
-            return Err(Fault::new(
-                ProblemKind::InUse,
-                format_args!(
-                    "the deployment {} depends on it: change or remove that one first",
-                    other.name
-                ),
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Lists the revisions of a deployment.
