@@ -70,8 +70,9 @@ Usage: cargo xtask <command>
                            run a board's firmware in QEMU, with this terminal as its console
   sim mcu [--board NAME] [--cuts N] [--hours N] [--seed N]
                            cut a board's power 1,000 times, and let 72 hours of its time pass
-  sim fleet [--seeds N] [--first N] [--devices N] [--hours N] [--seed N [--device N]] [--script FILE]
-                           play fleets of real agents and rollouts, in which everything between them fails
+  sim fleet [--full] [--seeds N] [--first N] [--devices N] [--hours N] [--jobs N] [--seed N [--device N]] [--script FILE]
+                           play fleets of real agents and rollouts, in which everything between them fails: 40 of 2,000 devices,
+                           or 1,000 of 10,000 with --full, which --first N goes on with
   suite mcu [--board NAME] run the official WebAssembly test suite on those
   fuzz [--smoke] [TARGET] [--seconds N]
                            feed the decoders what nobody would send

@@ -1,7 +1,8 @@
 //! Devices as plans of rollouts need them: all of a tenant's at once, and no more of each than that.
 
-use crate::sql::{Row, Statement};
-use crate::{DeviceId, DeviceState, Error, Read, Scope, TenantId};
+use crate::bulk::pieces;
+use crate::sql::{Column, Row, Statement};
+use crate::{Audit, DeviceId, DeviceState, Error, Read, Scope, TenantId, Write};
 
 /// Rows of one question.
 const ROWS: u64 = 10_000;
@@ -21,16 +22,16 @@ pub struct PlannedDevice {
     pub is_held: bool,
     /// Nothing is changed before this time.
     pub hold_until_ms: Option<i64>,
-    /// Why it is held, in the words of whoever holds it.
+    /// Why it is held.
     pub hold_reason: Option<String>,
-    /// Who holds it.
+    /// Who holds it, if that is known.
     pub holder: Option<String>,
-    /// The version of its desired state.
-    pub desired: Option<u64>,
     /// When it may be changed, as JSON.
     pub windows: String,
     /// How often in a row it failed.
     pub failures: u32,
+    /// The version of its desired state; none: it never had one.
+    pub desired: Option<u64>,
     /// When it was last heard of.
     pub seen_ms: Option<i64>,
     /// The summary of its last report says that it is not well, or at something.
@@ -75,12 +76,51 @@ impl Read {
     }
 }
 
+impl Write {
+    /// Counts one more failure of some devices of a tenant, and forgets those of others. Devices of other tenants stay as they
+    /// are. It is a part of the change that another entry tells of.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn count_failures(
+        &mut self,
+        scope: &Scope,
+        tenant: TenantId,
+        failed: &[DeviceId],
+        succeeded: &[DeviceId],
+    ) -> Result<(), Error> {
+        let is_postgres = self.connection().is_postgres();
+        for (devices, count) in [(failed, "failures + 1"), (succeeded, "0")] {
+            let rows = devices.iter().map(|device| vec![device.arg()]).collect();
+            for piece in pieces(is_postgres, 1, rows) {
+                let mut statement = Statement::new("UPDATE devices SET edition = edition + 1, ");
+                statement
+                    .push("failures = ")
+                    .push(count)
+                    .push(" WHERE id IN (SELECT device FROM ")
+                    .relation(is_postgres, &["device"], piece)
+                    .push(") AND tenant = ")
+                    .bind(&tenant)
+                    .push(" AND ");
+                scope.condition(&mut statement, "tenant");
+                self.connection().run(statement).await?;
+            }
+        }
+        if !failed.is_empty() || !succeeded.is_empty() {
+            self.tell(tenant, &Audit::part());
+            self.wake_planner(Some(tenant));
+        }
+        Ok(())
+    }
+}
+
 fn select(scope: &Scope, tenant: TenantId, reports: Reports, after: Option<DeviceId>) -> Statement {
     const SUSPECT: &str = "device_status.health <> 'ok' OR device_status.phase <> 'idle'";
     let mut statement = Statement::new(
         "SELECT devices.id, devices.name, devices.model, devices.capabilities, devices.is_held, \
-         devices.hold_until_ms, devices.windows, devices.failures, last_seen.at_ms, devices.hold_reason, \
-         holders.actor, device_states.version, CAST(CASE WHEN ",
+         devices.hold_until_ms, devices.hold_reason, holders.actor, devices.windows, devices.failures, \
+         device_states.version, last_seen.at_ms, CAST(CASE WHEN ",
     );
     statement
         .push(SUSPECT)
@@ -94,9 +134,9 @@ fn select(scope: &Scope, tenant: TenantId, reports: Reports, after: Option<Devic
     };
     statement.push(
         " FROM devices LEFT JOIN device_status ON device_status.device = devices.id \
+         LEFT JOIN last_seen ON last_seen.device = devices.id \
          LEFT JOIN device_states ON device_states.device = devices.id \
-         LEFT JOIN holders ON holders.device = devices.id \
-         LEFT JOIN last_seen ON last_seen.device = devices.id WHERE devices.tenant = ",
+         LEFT JOIN holders ON holders.device = devices.id WHERE devices.tenant = ",
     );
     statement
         .bind(&tenant)
@@ -119,12 +159,12 @@ fn read(row: &Row) -> Result<PlannedDevice, Error> {
         capabilities: row.column(3)?,
         is_held: row.column(4)?,
         hold_until_ms: row.column(5)?,
-        windows: row.column(6)?,
-        failures: row.column(7)?,
-        seen_ms: row.column(8)?,
-        hold_reason: row.column(9)?,
-        holder: row.column(10)?,
-        desired: row.column(11)?,
+        hold_reason: row.column(6)?,
+        holder: row.column(7)?,
+        windows: row.column(8)?,
+        failures: row.column(9)?,
+        desired: row.column(10)?,
+        seen_ms: row.column(11)?,
         is_suspect: row.column(12)?,
         report: row.column(13)?,
     })

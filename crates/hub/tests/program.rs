@@ -122,6 +122,20 @@ async fn a_hub_begins_serves_stops_and_goes_on() {
     served.stop();
     let served = Served::start(&place.config);
     served.client(&token).whoami().await.unwrap();
+    // Whoever has the machine can make another, also while it serves.
+    let another = run(&["token", "--config", &place.config]);
+    assert!(another.status.success(), "{}", said(&another));
+    let another = String::from_utf8(another.stdout).unwrap().trim().to_owned();
+    assert_ne!(another, token);
+    let who = served.client(&another).whoami().await.unwrap();
+    assert_eq!(who.user, "admin");
+    let nobody = run(&["token", "--config", &place.config, "--user", "ada"]);
+    assert!(!nobody.status.success());
+    assert!(
+        said(&nobody).contains("there are admin"),
+        "{}",
+        said(&nobody)
+    );
     // What devices believe it by is told while it serves, and stays the same.
     let root = run(&["authority", "--config", &place.config]);
     assert!(root.status.success(), "{}", said(&root));

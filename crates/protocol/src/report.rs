@@ -1,5 +1,7 @@
 //! What a device tells the hub, and what the hub answers.
 
+mod said;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -7,6 +9,8 @@ use thimble_image::Digest;
 
 use crate::capabilities::Capabilities;
 use crate::ids::{DeploymentId, StateVersion, UnixSeconds};
+
+pub use said::{Change, Goal, Said};
 
 /// What is new on a device. Sent when something changed or was asked for; nothing happens if it is sent twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

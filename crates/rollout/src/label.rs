@@ -1,8 +1,10 @@
 //! Labels of a device: keys and values, by which selectors pick it and budgets count it.
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 use core::fmt;
 
 /// Labels of a device at most: 256 of its operator and 256 of its own are kept.
@@ -12,9 +14,14 @@ pub const KEY_BYTES_MAX: usize = 64;
 /// Bytes of a value at most.
 pub const VALUE_BYTES_MAX: usize = 128;
 
-/// Labels of one device, each key once, in the order of the keys.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Labels(Vec<(String, String)>);
+/// Labels of one device, each key once, in the order of the keys. All of them are one text: plans look at those of every device.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// Keys and values, one after the other.
+    text: Box<str>,
+    /// Where each key ends, and its value.
+    ends: Box<[(u32, u32)]>,
+}
 
 /// Why these cannot be labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,25 +67,25 @@ impl Labels {
     ///
     /// When a key or a value is not allowed, or there are more than [`LABELS_MAX`].
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, LabelError> {
-        let mut labels = Self::default();
+        let mut labels: Vec<(String, String)> = Vec::new();
         for (key, value) in pairs {
             check_key(&key)?;
             check_value(&key, &value)?;
-            match labels.place(&key) {
+            match labels.binary_search_by(|(present, _)| present.cmp(&key)) {
                 Ok(place) => {
-                    if let Some(pair) = labels.0.get_mut(place) {
+                    if let Some(pair) = labels.get_mut(place) {
                         pair.1 = value;
                     }
                 }
-                Err(place) => labels.0.insert(place, (key, value)),
+                Err(place) => labels.insert(place, (key, value)),
             }
-            if labels.0.len() > LABELS_MAX {
+            if labels.len() > LABELS_MAX {
                 return Err(LabelError::TooMany {
-                    count: labels.0.len(),
+                    count: labels.len(),
                 });
             }
         }
-        Ok(labels)
+        Ok(Self::of_sorted(&labels))
     }
 
     /// Makes labels of pairs that were checked when they were kept, by whatever rules held then: what cannot be a label is left
@@ -92,26 +99,60 @@ impl Labels {
         kept.sort_by(|left, right| left.0.cmp(&right.0));
         kept.dedup_by(|later, earlier| later.0 == earlier.0);
         kept.truncate(LABELS_MAX);
-        Self(kept)
+        Self::of_sorted(&kept)
+    }
+
+    /// Takes pairs that are in order and within the bounds: all of them are a text of some 100 KB at most.
+    fn of_sorted(pairs: &[(String, String)]) -> Self {
+        let mut text = String::new();
+        let mut ends = Vec::with_capacity(pairs.len());
+        let end = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX);
+        for (key, value) in pairs {
+            text.push_str(key);
+            let key_end = end(&text);
+            text.push_str(value);
+            ends.push((key_end, end(&text)));
+        }
+        Self {
+            text: text.into(),
+            ends: ends.into(),
+        }
     }
 
     /// Returns the value of a key.
     #[must_use]
     pub fn value(&self, key: &str) -> Option<&str> {
-        let place = self.place(key).ok()?;
-        self.0.get(place).map(|(_, value)| value.as_str())
+        let (mut low, mut high) = (0, self.ends.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            let (present, value) = self.pair(middle)?;
+            match present.cmp(key) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Some(value),
+                Ordering::Greater => high = middle,
+            }
+        }
+        None
     }
 
     /// Returns keys and values, in the order of the keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
+        (0..self.ends.len()).filter_map(|place| self.pair(place))
     }
 
-    fn place(&self, key: &str) -> Result<usize, usize> {
-        self.0
-            .binary_search_by(|(present, _)| present.as_str().cmp(key))
+    fn pair(&self, place: usize) -> Option<(&str, &str)> {
+        let (key_end, end) = *self.ends.get(place)?;
+        let before = place.checked_sub(1).and_then(|place| self.ends.get(place));
+        let begin = before.map_or(0, |(_, end)| *end);
+        let key = self.text.get(begin as usize..key_end as usize)?;
+        let value = self.text.get(key_end as usize..end as usize)?;
+        Some((key, value))
+    }
+}
+
+impl fmt::Debug for Labels {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_map().entries(self.iter()).finish()
     }
 }
 
@@ -194,3 +235,6 @@ impl fmt::Display for LabelError {
 }
 
 impl core::error::Error for LabelError {}
+
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,7 @@ pub(super) async fn check(
 }
 
 /// Finds out that no other deployment needs this one: it would lose it.
-pub(super) async fn require_none(
+pub(super) async fn require_none_on(
     read: &mut Read,
     scope: &Scope,
     deployment: &Deployment,
@@ -76,7 +76,10 @@ pub(super) async fn require_none(
         }
         let newest = revision(read, scope, &other, other.latest).await?;
         let spec: DeploymentSpec = serde_json::from_value(newest.document).unwrap_or_default();
-        if spec.depends_on.contains(&deployment.name) {
+        let is_this = |name: &String| {
+            *name == deployment.name || name.parse::<DeploymentId>().ok() == Some(deployment.id)
+        };
+        if spec.depends_on.iter().any(is_this) {
             return Err(Fault::new(
                 ProblemKind::InUse,
                 format_args!(
@@ -113,8 +116,8 @@ async fn circle(
             if next.id == own.id {
                 return Ok(Some(words(own, deployment.id, &seen, &names)));
             }
-            if let Entry::Vacant(new) = seen.entry(next.id) {
-                new.insert(Some(deployment.id));
+            if let Entry::Vacant(place) = seen.entry(next.id) {
+                place.insert(Some(deployment.id));
                 open.push(next);
             }
         }

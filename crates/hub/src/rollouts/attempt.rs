@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thimble_hub_store::DeploymentId;
 use thimble_image::Digest;
-use thimble_protocol::Report;
-use thimble_protocol::report::{DeploymentState, DeploymentStatus, Phase, ReasonCode};
+use thimble_protocol::report::{Change, Goal, Said};
+use thimble_protocol::{Report, StateVersion};
 use thimble_rollout::snapshot::{Attempt, Direction, Outcome, Reported, Wait};
 use thimble_rollout::{Assigned, UnixMs};
 
@@ -130,79 +130,44 @@ impl Kept {
         self.has_failed
     }
 
-    /// Returns what a device says of it. What was said before it took the state with the change is about something else, and so
-    /// is what it says of a state that is none of this hub's, which was restored from a backup.
+    /// Returns what a device says of it.
     pub(super) fn reported(
         &self,
         state_version: Option<u64>,
         desired: Option<u64>,
         report: Option<&Report>,
     ) -> Reported {
-        let (Some(report), Some(version)) = (report, state_version) else {
+        let versions = state_version.zip(desired);
+        let change = versions.and_then(|(version, newest)| self.change(version, newest));
+        let (Some(report), Some(change)) = (report, change) else {
             return Reported::Nothing;
         };
-        if report.adopted.0 < version || desired.is_none_or(|desired| report.adopted.0 > desired) {
-            return Reported::Nothing;
-        }
-        let Some(deployments) = &report.deployments else {
-            return Reported::Nothing;
-        };
-        let subject = self.to.as_ref().or(self.from.as_ref());
-        let Some(subject) = subject.and_then(|(id, _)| id.parse::<DeploymentId>().ok()) else {
-            return Reported::Nothing;
-        };
-        let subject = deployment_id(subject).0;
-        let status = deployments
-            .iter()
-            .find(|status| status.deployment.0 == subject);
-        match (&self.to, status) {
-            (None, None) => Reported::Done,
-            (None, Some(status)) => removal(status),
-            (Some(_), None) => Reported::Nothing,
-            (Some(_), Some(status)) => self.install(status),
+        match report.says_of(&change) {
+            Said::Nothing => Reported::Nothing,
+            Said::Working => Reported::Working,
+            Said::Vetoed => Reported::Waiting(Wait::Veto),
+            Said::Held => Reported::Waiting(Wait::Hold),
+            Said::Waiting => Reported::Waiting(Wait::Window),
+            Said::Done => Reported::Done,
+            Said::Failed { why } => Reported::Failed {
+                why: why.unwrap_or("the device did not say why").to_owned(),
+            },
         }
     }
 
-    fn install(&self, status: &DeploymentStatus) -> Reported {
-        let wanted = self
-            .manifest
-            .as_deref()
-            .and_then(|text| text.parse::<Digest>().ok());
-        if wanted.is_some_and(|wanted| wanted != status.manifest) {
-            return Reported::Working;
-        }
-        match (status.state, status.phase) {
-            // What was before is not back yet: the device is down until it is.
-            (_, Phase::RollingBack) => Reported::Working,
-            (DeploymentState::Failed, _) | (_, Phase::RolledBack) => failed(status),
-            (DeploymentState::Installed, Phase::Idle) => Reported::Done,
-            (_, Phase::Vetoed) => Reported::Waiting(Wait::Veto),
-            (_, Phase::Waiting) => {
-                let code = status.reason.as_ref().map(|reason| reason.code);
-                Reported::Waiting(if code == Some(ReasonCode::Held) {
-                    Wait::Hold
-                } else {
-                    Wait::Window
-                })
-            }
-            _ => Reported::Working,
-        }
+    /// Returns it as devices know it, with the state that tells them of it, and the newest that they have.
+    fn change(&self, state_version: u64, newest: u64) -> Option<Change> {
+        let (id, _) = self.to.as_ref().or(self.from.as_ref())?;
+        let id: DeploymentId = id.parse().ok()?;
+        let manifest = || self.manifest.as_deref()?.parse::<Digest>().ok();
+        Some(Change {
+            deployment: thimble_protocol::DeploymentId(deployment_id(id).0),
+            goal: match &self.to {
+                Some(_) => Goal::Installed(manifest()),
+                None => Goal::Removed,
+            },
+            version: StateVersion(state_version),
+            newest: StateVersion(newest),
+        })
     }
-}
-
-fn removal(status: &DeploymentStatus) -> Reported {
-    match status.state {
-        DeploymentState::Removed => Reported::Done,
-        DeploymentState::Failed => failed(status),
-        _ if status.phase == Phase::Vetoed => Reported::Waiting(Wait::Veto),
-        _ => Reported::Working,
-    }
-}
-
-fn failed(status: &DeploymentStatus) -> Reported {
-    let why = match &status.reason {
-        Some(reason) => reason.text.clone(),
-        None => "the device did not say why".to_owned(),
-    };
-    Reported::Failed { why }
 }

@@ -9,7 +9,7 @@ use thimble_hub_store::{
     App, AppId, Deployment, DeploymentId, DeviceId, Match, PlannedDevice, Read, Reports, RolloutId,
     Scope, TenantId,
 };
-use thimble_protocol::report::{DeploymentState, DeploymentStatus, Phase};
+use thimble_protocol::report::DeploymentStatus;
 use thimble_protocol::{Capabilities, Report};
 use thimble_rollout::placement::{self, Needs, Offer, Placer, Verdict};
 use thimble_rollout::snapshot::{Hold, HoldNote, WindowState};
@@ -287,8 +287,8 @@ impl Reader {
             let deployments = report
                 .and_then(|report| report.deployments)
                 .unwrap_or_default();
-            device.is_unhealthy = deployments.iter().any(is_unhealthy);
-            device.is_retrying = deployments.iter().any(is_retrying);
+            device.is_unhealthy = deployments.iter().any(DeploymentStatus::is_unhealthy);
+            device.is_retrying = deployments.iter().any(DeploymentStatus::is_retrying);
         }
         Ok(device)
     }
@@ -316,24 +316,6 @@ impl Reader {
         let state = window(&parsed, self.now);
         self.windows.insert(windows, state);
         Ok(state)
-    }
-}
-
-/// Says whether a container of a deployment is unhealthy now. One that went back is well again.
-fn is_unhealthy(status: &DeploymentStatus) -> bool {
-    status
-        .containers
-        .iter()
-        .any(|container| container.state == "failed" || container.health == "unhealthy")
-}
-
-/// Says whether a device is at a change, or tries again by itself one that it could not prepare. What it tried and put back it
-/// refuses.
-fn is_retrying(status: &DeploymentStatus) -> bool {
-    match status.phase {
-        Phase::RolledBack => false,
-        Phase::Idle => status.state == DeploymentState::Failed,
-        _ => true,
     }
 }
 

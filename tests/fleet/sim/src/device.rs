@@ -148,6 +148,8 @@ pub(crate) struct Truth {
     /// What the state says that was taken last, and the one that came last.
     pub(crate) declared: Declared,
     pub(crate) next: Option<Declared>,
+    /// As far as the hub could know it was down when it was given what it is to have.
+    pub(crate) was_down: bool,
     /// It counts among those of its line that change.
     pub(crate) is_counted: bool,
     /// When the hub last answered.

@@ -21,6 +21,7 @@ use crate::apps::Apps;
 
 pub(crate) use answer::{Reply, Verdict as Answered};
 pub(crate) use plan::{Made, index_of};
+pub(crate) use view::AWAY_MS;
 
 /// Monday 2026-11-30T00:00:00Z, when every life begins.
 pub(crate) const BASE_MS: u64 = 1_795_996_800_000;

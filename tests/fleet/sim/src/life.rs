@@ -180,12 +180,12 @@ impl Life {
                 budgets.push(budget("line", Some(count), None));
             }
             _ => {
-                let percent = u8::try_from(random.within(10, 50))?;
+                let percent = u8::try_from(random.within(20, 60))?;
                 budgets.push(budget("line", None, Some(percent)));
             }
         }
         if random.chance(400) {
-            let percent = u8::try_from(random.within(5, 30))?;
+            let percent = u8::try_from(random.within(15, 50))?;
             budgets.push(budget("site", None, Some(percent)));
         }
         Ok(budgets)

@@ -9,7 +9,9 @@
 
 use std::path::Path;
 
-use thimble_tests_fleet_sim::{Life, Lived, Sabotage, Signatures, Traced, script};
+use thimble_tests_fleet_sim::{
+    Life, Lived, Sabotage, Signatures, Traced, Trouble, Troubles, script,
+};
 
 const LIFE: Life = Life {
     seed: 1,
@@ -26,7 +28,7 @@ fn first() -> u64 {
     first
 }
 
-fn judge(life: Life) {
+fn judge(life: Life) -> Troubles {
     let lived = life.live(Traced::Nothing).unwrap();
     if let Some(violation) = lived.violation {
         let traced = violation.device.map_or(Traced::All, Traced::Device);
@@ -34,6 +36,7 @@ fn judge(life: Life) {
         panic!("{life:?}: {violation:?}\n{}", trace.join("\n"));
     }
     assert!(lived.counts.changes > 0, "nothing happened: {life:?}");
+    lived.troubles
 }
 
 #[test]
@@ -47,6 +50,38 @@ fn no_rule_is_broken_in_random_lives() {
         judge(Life {
             seed,
             devices: 40,
+            ..LIFE
+        });
+    }
+}
+
+#[test]
+fn everything_that_can_go_wrong_does() {
+    let mut troubles = Troubles::default();
+    for seed in 1..25 {
+        troubles.add(&judge(Life {
+            seed,
+            devices: 40,
+            ..LIFE
+        }));
+    }
+    // In a small fleet hardly ever an app says no to the very change for which it is overridden.
+    let missing = troubles.missing();
+    assert!(
+        missing.iter().all(|one| *one == Trouble::Override),
+        "{missing:?}"
+    );
+    assert!(troubles.times(Trouble::Loss) > 100 && troubles.times(Trouble::PowerCut) > 100);
+}
+
+#[test]
+fn large_fleets_keep_every_rule_whether_devices_sleep_or_not() {
+    // Of 16 seeds one is played with every poll.
+    for seed in [15, 16] {
+        judge(Life {
+            seed,
+            devices: 1_010,
+            hours: 1,
             ..LIFE
         });
     }

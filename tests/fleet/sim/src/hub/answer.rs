@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use thimble_protocol::report::{ContainerStatus, DeploymentState, DeploymentStatus, Phase};
+use thimble_protocol::report::DeploymentStatus;
 use thimble_protocol::session::{Exchange, Kind};
 use thimble_protocol::sign::{self, Signer, sign_payload};
 use thimble_protocol::{ETag, Report, ReportReply, StateVersion};
@@ -153,8 +153,10 @@ impl Hub {
                 .as_ref()
                 .and_then(|last| last.deployments.clone());
             report.deployments = report.deployments.or(before);
-            record.is_unhealthy = report.deployments.iter().flatten().any(is_unhealthy);
-            record.is_retrying = report.deployments.iter().flatten().any(is_retrying);
+            let mut statuses = report.deployments.iter().flatten();
+            record.is_unhealthy = statuses.any(DeploymentStatus::is_unhealthy);
+            let mut statuses = report.deployments.iter().flatten();
+            record.is_retrying = statuses.any(DeploymentStatus::is_retrying);
             record.report = Some(Arc::new(report));
             self.is_dirty = true;
             self.note_changed(device);
@@ -181,19 +183,4 @@ fn has(exchange: &Exchange) -> Option<ETag> {
     let mut headers = exchange.headers.iter();
     let (_, tag) = headers.find(|(name, _)| *name == "If-None-Match")?;
     tag.parse().ok()
-}
-
-fn is_unhealthy(status: &DeploymentStatus) -> bool {
-    let is_ill = |container: &ContainerStatus| {
-        container.state == "failed" || container.health == "unhealthy"
-    };
-    status.containers.iter().any(is_ill)
-}
-
-fn is_retrying(status: &DeploymentStatus) -> bool {
-    match status.phase {
-        Phase::RolledBack => false,
-        Phase::Idle => status.state == DeploymentState::Failed,
-        _ => true,
-    }
 }

@@ -1,10 +1,12 @@
 //! Rollouts: plans by `thimble_rollout`, and how a plan is kept.
 
-use thimble_image::Digest;
-use thimble_protocol::report::{DeploymentState, DeploymentStatus, Phase, ReasonCode};
+use thimble_protocol::StateVersion;
+use thimble_protocol::report::{Change, Goal, Said};
 use thimble_rollout::placement::Verdict;
 use thimble_rollout::plan::{Assignment, Plan};
-use thimble_rollout::snapshot::{Attempt, Direction, Outcome, Reported, State, Wait, WindowState};
+use thimble_rollout::snapshot::{
+    Attempt, Direction, Outcome, Reported, Snapshot, State, Wait, WindowState,
+};
 use thimble_rollout::window::{Window, opens_at};
 use thimble_rollout::{Assigned, UnixMs, plan};
 
@@ -46,8 +48,25 @@ impl Hub {
             || now_ms >= view.planned_ms + look_ms
             || view.next_look.is_some_and(|at| at <= unix(now_ms));
         let next_look = view.next_look;
+        if cfg!(debug_assertions) && !is_due {
+            self.check_idle(rollout, &view.snapshot, now_ms);
+        }
         self.put_view(rollout, view);
         if is_due { Ok(()) } else { Err(next_look) }
+    }
+
+    /// Checks that a plan would do nothing. Devices of which nothing was heard for long are found when it is looked at anyway.
+    fn check_idle(&self, rollout: usize, snapshot: &Snapshot, now_ms: u64) {
+        let own = self.kept.rollouts.get(rollout);
+        if let Some(plan) = own.map(|own| plan(&own.policy, snapshot, unix(now_ms))) {
+            let is_idle = plan.closed.is_empty()
+                && (plan.assignments.is_empty() || !plan.transitions.is_empty());
+            debug_assert!(
+                is_idle,
+                "something would come of a plan that was not made: {:?}, {:?}",
+                plan.closed, plan.assignments
+            );
+        }
     }
 
     /// Plans what is to be done about a rollout.
@@ -89,6 +108,7 @@ impl Hub {
     /// since.
     pub(crate) fn keep(&mut self, apps: &Apps, made: &Made, is_unfenced: bool) -> Option<Vec<u32>> {
         let at = unix(made.at_ms);
+        let begin = self.changes_end();
         let own = self.kept.rollouts.get_mut(made.rollout)?;
         if own.edition != made.edition && !is_unfenced {
             return None;
@@ -97,11 +117,6 @@ impl Hub {
         own.progress = made.plan.progress.clone();
         if let Some(last) = made.plan.transitions.last() {
             own.reason = last.to_string();
-        }
-        if let Some(Some(view)) = self.views.get_mut(made.rollout) {
-            view.is_stale = false;
-            view.planned_ms = made.at_ms;
-            view.next_look = made.plan.next_look;
         }
         let mut changed = Vec::with_capacity(made.plan.assignments.len());
         for place in &made.plan.places {
@@ -142,9 +157,17 @@ impl Hub {
             assigned.push(u32::try_from(index_of(assignment.device)).ok()?);
             self.assign(apps, made.rollout, assignment, at, made.at_ms);
         }
+        let end = self.changes_end();
         let own = self.kept.rollouts.get_mut(made.rollout)?;
         let is_over = own.progress.state.is_ended() || own.progress.state == State::Finished;
         own.has_ended = is_over && !own.rows.iter().any(Row::is_pending);
+        if let Some(Some(view)) = self.views.get_mut(made.rollout) {
+            view.keep(&made.plan, made.at_ms, own.edition, begin..end);
+        }
+        // What it did itself is looked at now, before anything else is new about the same devices.
+        if let Some(view) = self.take_view(apps, made.rollout, made.at_ms) {
+            self.put_view(made.rollout, view);
+        }
         Some(assigned)
     }
 
@@ -272,64 +295,33 @@ pub(super) fn window(record: &Record, now: UnixMs) -> WindowState {
     }
 }
 
-/// What a device says of a change, as the hub reads it (`rollouts/attempt.rs` there).
+/// What a device says of a change.
 pub(super) fn reported(apps: &Apps, record: &Record, row: &Row, attempt: &Attempt) -> Reported {
-    let Some(report) = &record.report else {
+    let subject = attempt.to.or(attempt.from);
+    let (Some(report), Some(subject)) = (&record.report, subject) else {
         return Reported::Nothing;
     };
-    // A version that the hub never gave is of its life before it was restored.
-    let is_about_it = (row.state_version..=record.version).contains(&report.adopted.0);
-    let (true, Some(deployments)) = (is_about_it, &report.deployments) else {
-        return Reported::Nothing;
-    };
-    let Some(subject) = attempt.to.or(attempt.from) else {
-        return Reported::Nothing;
-    };
-    let mut statuses = deployments.iter();
-    let status = statuses.find(|status| status.deployment.0 == subject.deployment.0);
-    match (attempt.to, status) {
-        (None, None) => Reported::Done,
-        (None, Some(status)) => match status.state {
-            DeploymentState::Removed => Reported::Done,
-            DeploymentState::Failed => failed(status),
-            _ if status.phase == Phase::Vetoed => Reported::Waiting(Wait::Veto),
-            _ => Reported::Working,
+    let change = Change {
+        deployment: thimble_protocol::DeploymentId(subject.deployment.0),
+        goal: match attempt.to {
+            Some(to) => {
+                let version = apps.number(place(to.deployment), to.revision);
+                Goal::Installed(version.map(|one| one.digest))
+            }
+            None => Goal::Removed,
         },
-        (Some(_), None) => Reported::Nothing,
-        (Some(to), Some(status)) => {
-            let wanted = apps
-                .number(place(to.deployment), to.revision)
-                .map(|one| one.digest);
-            install(wanted, status)
-        }
-    }
-}
-
-fn install(wanted: Option<Digest>, status: &DeploymentStatus) -> Reported {
-    if wanted.is_some_and(|wanted| wanted != status.manifest) {
-        return Reported::Working;
-    }
-    match (status.state, status.phase) {
-        (_, Phase::RollingBack) => Reported::Working,
-        (DeploymentState::Failed, _) | (_, Phase::RolledBack) => failed(status),
-        (DeploymentState::Installed, Phase::Idle) => Reported::Done,
-        (_, Phase::Vetoed) => Reported::Waiting(Wait::Veto),
-        (_, Phase::Waiting) => {
-            let code = status.reason.as_ref().map(|reason| reason.code);
-            Reported::Waiting(if code == Some(ReasonCode::Held) {
-                Wait::Hold
-            } else {
-                Wait::Window
-            })
-        }
-        _ => Reported::Working,
-    }
-}
-
-fn failed(status: &DeploymentStatus) -> Reported {
-    let why = match &status.reason {
-        Some(reason) => reason.text.clone(),
-        None => "the device did not say why".to_owned(),
+        version: StateVersion(row.state_version),
+        newest: StateVersion(record.version),
     };
-    Reported::Failed { why }
+    match report.says_of(&change) {
+        Said::Nothing => Reported::Nothing,
+        Said::Working => Reported::Working,
+        Said::Vetoed => Reported::Waiting(Wait::Veto),
+        Said::Held => Reported::Waiting(Wait::Hold),
+        Said::Waiting => Reported::Waiting(Wait::Window),
+        Said::Done => Reported::Done,
+        Said::Failed { why } => Reported::Failed {
+            why: why.unwrap_or("the device did not say why").to_owned(),
+        },
+    }
 }

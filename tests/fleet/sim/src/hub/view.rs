@@ -4,14 +4,14 @@
 //! one is compared with one that is made again before a plan follows from it.
 
 use thimble_rollout::snapshot::{Busy, Bystander, Device, Reported, Snapshot, WindowState};
-use thimble_rollout::{DeploymentId, UnixMs};
+use thimble_rollout::{DeploymentId, Plan, UnixMs};
 
 use super::plan::{is_under_way, planner_deployment, reported, window};
 use super::{Hub, Rollout, Row, unix};
 use crate::apps::{Apps, place_of};
 
 /// Milliseconds without a word after which a device was away.
-const AWAY_MS: u64 = 3_600_000;
+pub(crate) const AWAY_MS: u64 = 3_600_000;
 
 /// When a device that sleeps was heard last: never before now.
 const ASLEEP_MS: u64 = 1 << 40;
@@ -50,7 +50,11 @@ pub(super) struct View {
     has_bystanders: bool,
     /// Changes that it has.
     seen: usize,
-    /// Something changed since the last plan that was kept.
+    /// The rollout as the last plan left it: an operator may change it since.
+    edition: u64,
+    /// Changes that the last plan made itself, and that leave nothing more to be done.
+    own: std::ops::Range<usize>,
+    /// Something changed since the last plan that was kept, and something may come of it.
     pub(super) is_stale: bool,
     /// When the last plan was made, and when it asks for the next.
     pub(super) planned_ms: u64,
@@ -109,6 +113,11 @@ impl Hub {
             self.changes.devices.clear();
         }
         self.changes.devices.push((device, change));
+    }
+
+    /// Where the next change will be noted.
+    pub(super) fn changes_end(&self) -> usize {
+        self.changes.end()
     }
 
     /// Forgets all views: what is kept is another thing now.
@@ -262,9 +271,12 @@ impl Hub {
     ) -> Option<bool> {
         let live = self.live();
         self.head(&mut view.snapshot, own, rollout);
+        view.is_stale |= view.edition != own.edition;
         let begin = view.seen - self.changes.before;
         view.seen = self.changes.end();
-        for (device, change) in self.changes.devices.get(begin..)? {
+        let changes = self.changes.devices.get(begin..)?;
+        for (number, (device, change)) in (self.changes.before + begin..).zip(changes) {
+            let is_own = view.own.contains(&number);
             let index = *device as usize;
             let record = self.kept.records.get(index)?;
             if *change != Change::More {
@@ -277,7 +289,10 @@ impl Hub {
             match *view.seats.get(index)? {
                 Seat::Member(seat) if self.concerns(own, index, record) => {
                     let device = view.snapshot.devices.get_mut(seat)?;
-                    view.is_stale |= self.member(apps, &live, rollout, index, now_ms, device)?;
+                    let is_new = self.member(apps, &live, rollout, index, now_ms, device)?;
+                    // What a device said before the hub was restored may answer what it is given now.
+                    let is_answered = !is_at_it(&device.reported);
+                    view.is_stale |= is_new && (!is_own || is_answered);
                 }
                 Seat::Bystander(seat) if !self.concerns(own, index, record) => {
                     let bystander = view.snapshot.bystanders.get_mut(seat)?;
@@ -322,17 +337,17 @@ impl Hub {
         rollouts.filter(move |(_, one)| one.rows.get(index).is_some_and(Row::is_pending))
     }
 
-    /// Brings a bystander up to date. Returns whether anything is new.
+    /// Brings a bystander up to date. Returns whether a budget may have room since.
     fn bystander(&self, live: &[usize], index: usize, into: &mut Bystander) -> Option<bool> {
         let record = self.kept.records.get(index)?;
-        let was = (into.is_unhealthy, into.is_busy, into.last_seen.is_some());
+        let was_down = into.is_unhealthy || into.is_busy || into.last_seen.is_none();
         into.is_unhealthy = record.is_unhealthy;
         into.is_busy = record.is_retrying || self.open_of(live, index).next().is_some();
         into.last_seen = record.seen_ms.map(unix);
-        Some(was != (into.is_unhealthy, into.is_busy, into.last_seen.is_some()))
+        Some(was_down && !into.is_unhealthy && !into.is_busy)
     }
 
-    /// Brings a device of a rollout up to date. Returns whether anything is new but when it was heard.
+    /// Brings a device of a rollout up to date. Returns whether something may come of what is new.
     fn member(
         &self,
         apps: &Apps,
@@ -376,13 +391,16 @@ impl Hub {
         }
         is_new |= replaced(&mut into.assigned, assigned);
         is_new |= replaced(&mut into.wave, row.wave);
-        is_new |= replaced(&mut into.reported, reported);
+        let was_at_it = is_at_it(&into.reported);
+        is_new |=
+            replaced(&mut into.reported, reported) && !(was_at_it && is_at_it(&into.reported));
         is_new |= replaced(&mut into.is_unhealthy, record.is_unhealthy);
-        is_new |= replaced(&mut into.is_retrying, record.is_retrying);
+        // What only takes more room lets nothing begin.
+        is_new |= replaced(&mut into.is_retrying, record.is_retrying) && !into.is_retrying;
         is_new |= replaced(&mut into.hold, record.hold());
         is_new |= replaced(&mut into.window, window(record, unix(now_ms)));
         is_new |= replaced(&mut into.failures, record.failures);
-        is_new |= replaced(&mut into.busy, busy);
+        is_new |= replaced(&mut into.busy, busy) && into.busy.is_none_or(|busy| busy.may_take_over);
         let has_failed_before =
             earlier.any(|other| other.rows.get(index).is_some_and(|row| row.has_failed));
         is_new |= replaced(&mut into.has_failed_before, has_failed_before);
@@ -409,6 +427,22 @@ impl Hub {
 }
 
 impl View {
+    /// A plan was kept that did all these changes.
+    pub(super) fn keep(
+        &mut self,
+        plan: &Plan,
+        at_ms: u64,
+        edition: u64,
+        own: std::ops::Range<usize>,
+    ) {
+        self.edition = edition;
+        // What became of the rollout itself may let more begin at once.
+        self.is_stale = !plan.transitions.is_empty();
+        self.planned_ms = at_ms;
+        self.next_look = plan.next_look;
+        self.own = own;
+    }
+
     /// A device was heard.
     fn hear(&mut self, index: usize, seen_ms: Option<u64>) {
         let last = match self.seats.get(index) {
@@ -426,6 +460,11 @@ impl View {
             *last = seen_ms.map(unix);
         }
     }
+}
+
+/// Whether a device says no more than that it may be at it.
+const fn is_at_it(said: &Reported) -> bool {
+    matches!(said, Reported::Nothing | Reported::Working)
 }
 
 fn replaced<T: PartialEq>(into: &mut T, by: T) -> bool {

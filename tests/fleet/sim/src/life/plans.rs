@@ -44,7 +44,7 @@ impl Life {
             )?;
         }
         for place in 0..world.apps.deployments.len() {
-            let mut at_ms = random.below(HOUR_MS);
+            let mut at_ms = random.below(HOUR_MS / 4);
             let mut revision = 1;
             while at_ms < self.hours * HOUR_MS {
                 let (fault, among) = fault(random, revision);
@@ -66,7 +66,7 @@ impl Life {
                 };
                 let policy = self.policy(random, world.budgets.clone());
                 world.order_at(at_ms, Order::Begin(place, target, Arc::new(policy)));
-                at_ms += random.within(HOUR_MS, 6 * HOUR_MS);
+                at_ms += random.within(3 * HOUR_MS / 2, 4 * HOUR_MS);
                 revision += 1;
             }
         }
@@ -155,9 +155,9 @@ fn fault(random: &mut Random, revision: u64) -> (Fault, Among) {
         return (Fault::None, Among::All);
     }
     let fault = FAULTS[random.index(FAULTS.len())];
-    let among = match random.below(4) {
+    let among = match random.below(8) {
         0 => Among::All,
-        1 => Among::Hardware("m33".into()),
+        1..=2 => Among::Hardware("m33".into()),
         _ => Among::Percent(random.within(1, 30)),
     };
     (fault, among)

@@ -102,12 +102,13 @@ impl Life {
         }
         for _ in 0..random.below(12) {
             let executor = u8::from(random.chance(500));
-            let stall_ms = random.within(1_000, 300_000);
+            // Long enough, some of the time, for the lease to go to another.
+            let stall_ms = random.within(1_000, 300_000.max(world.pace_ms * 8));
             world.order_at(random.below(end_ms), Order::Stall(executor, stall_ms));
         }
         // Somebody looks after rollouts that stopped or wait.
         let mut at_ms = random.within(HOUR_MS / 2, 4 * HOUR_MS);
-        while at_ms < end_ms {
+        while at_ms < end_ms + 6 * HOUR_MS {
             world.order_at(at_ms, Order::Attend(random.below(1 << 32)));
             at_ms += random.within(HOUR_MS / 2, 4 * HOUR_MS);
         }

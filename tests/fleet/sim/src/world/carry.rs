@@ -37,11 +37,14 @@ impl World {
         }
         for (place, action) in actions.drain(..).enumerate() {
             if cut_at == Some(place) {
+                // What was to come of the actions before is gone with the power, and is nobody else's.
+                self.coming.clear();
                 let off_ms = self.devices[device as usize].random.within(1_000, 120_000);
                 self.cut(device, off_ms);
                 return;
             }
             if !self.carry_out_one(device, action, cut_at.is_some()) {
+                self.coming.clear();
                 return;
             }
         }
@@ -109,7 +112,7 @@ impl World {
         if !truth.declared.policy.windows.is_empty() {
             self.troubles.note(Trouble::Window);
         }
-        if truth.is_forgotten || is_down {
+        if truth.is_forgotten || truth.was_down || is_down {
             return;
         }
         truth.is_counted = true;

@@ -16,11 +16,29 @@ const AS_DECLARED: [&str; 2] = ["up-to-date", "succeeded"];
 const UNDER_WAY: [&str; 3] = ["begins", "goes-back", "updating"];
 
 impl World {
-    /// Whether nothing is under way, and nothing was begun for a while.
+    /// Whether nothing is under way, and nothing would begin now.
     pub(crate) fn is_settled(&self) -> bool {
         let mut rollouts = self.hub.kept.rollouts.iter();
         self.now_ms >= self.given_ms + QUIET_MS
             && !rollouts.any(|own| own.rows.iter().any(Row::is_open))
+            && !self.newest().iter().any(|rollout| {
+                let standings = self.hub.standings(&self.apps, *rollout, self.now_ms);
+                standings
+                    .iter()
+                    .any(|(_, word, _)| UNDER_WAY.contains(word))
+            })
+    }
+
+    /// The last rollout of each deployment.
+    fn newest(&self) -> Vec<usize> {
+        let rollouts = &self.hub.kept.rollouts;
+        let deployments = 0..self.apps.deployments.len();
+        deployments
+            .filter_map(|deployment| {
+                let mut all = rollouts.iter();
+                all.rposition(|one| one.deployment == deployment)
+            })
+            .collect()
     }
 
     /// Judges the fleet.
@@ -35,13 +53,7 @@ impl World {
                 return;
             }
         }
-        let newest = (0..self.apps.deployments.len()).filter_map(|deployment| {
-            let rollouts = &self.hub.kept.rollouts;
-            rollouts
-                .iter()
-                .rposition(|one| one.deployment == deployment)
-        });
-        for rollout in newest.collect::<Vec<_>>() {
+        for rollout in self.newest() {
             for (device, word, text) in self.hub.standings(&self.apps, rollout, self.now_ms) {
                 if let Some(what) = self.is_misjudged(rollout, device, word, &text) {
                     self.violate(Some(device), what);

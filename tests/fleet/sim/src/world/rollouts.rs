@@ -6,7 +6,7 @@ use thimble_rollout::snapshot::Outcome;
 use thimble_rollout::{Plan, Standing, State, Transition, UnixMs};
 
 use super::{Event, Sabotage, World};
-use crate::hub::{Made, unix};
+use crate::hub::{AWAY_MS, Made, unix};
 use crate::tally::Trouble;
 
 /// For how long a lease is taken.
@@ -92,6 +92,7 @@ impl World {
         }
         let is_unfenced = self.sabotage == Sabotage::Fence;
         let is_owner = self.hub.kept.lease.token == made.token;
+        let down = self.down_of(made);
         let kept = if is_owner || is_unfenced {
             self.hub.keep(&self.apps, made, is_unfenced)
         } else {
@@ -122,7 +123,8 @@ impl World {
         }
         self.look_at(plan.next_look);
         self.trace_plan(made);
-        for device in changed {
+        for (device, was_down) in changed.into_iter().zip(down) {
+            self.devices[device as usize].truth.was_down = was_down;
             if self.hub.attempts_open(device) > 1 {
                 self.violate(Some(device), "two changes of it are open at once".into());
                 return;
@@ -131,6 +133,20 @@ impl World {
             self.call(device);
         }
         self.plan_next(executor, made.token, left);
+    }
+
+    /// Which of the devices that a plan changes are down already, as far as anybody but the device can know. Such a one may change
+    /// beyond the budget: that takes no further device down.
+    fn down_of(&self, made: &Made) -> Vec<bool> {
+        let devices = made.plan.assignments.iter().map(|one| one.device);
+        let is_down = |id| {
+            let record = self.hub.kept.records.get(crate::hub::index_of(id));
+            record.is_some_and(|record| {
+                let seen_ms = record.seen_ms.unwrap_or(0);
+                record.is_unhealthy || record.is_retrying || seen_ms + AWAY_MS <= made.at_ms
+            })
+        };
+        devices.map(is_down).collect()
     }
 
     fn note_troubles(&self, plan: &Plan) {
@@ -151,7 +167,7 @@ impl World {
     /// How often rollouts are looked at in any case.
     fn look_ms(&self) -> u64 {
         // Nobody gets lost any more once all is mended.
-        let times = if self.is_calm { 60 } else { 10 };
+        let times = if self.is_calm { 12 } else { 10 };
         LOOK_MS.max(self.pace_ms * times)
     }
 
