@@ -79,7 +79,10 @@ async fn is_needed(
             Err(crate::publish::PublishError::NoRevision { .. }) => continue,
             Err(error) => return Err(error.into()),
         };
-        if found.spec.depends_on.contains(&deployed.name) {
+        let is_this = |name: &String| {
+            *name == deployed.name || name.parse::<DeploymentId>().ok() == Some(deployed.id)
+        };
+        if found.spec.depends_on.iter().any(is_this) {
             return Ok(true);
         }
     }

@@ -103,14 +103,13 @@ async fn publish(plant: &Plant, number: u8) -> bool {
         .await
         .unwrap();
     let needs = BTreeSet::from([*digest.as_bytes()]);
-    match write.need(plant.tenant, &needs, plant.hub.now_ms()).await {
-        Ok(()) => {
-            write.commit().await.unwrap();
-            true
-        }
-        Err(Error::Condemned) => false,
-        Err(error) => panic!("{error}"),
+    let needed = write.need(plant.tenant, &needs, plant.hub.now_ms()).await;
+    if matches!(needed, Err(Error::Condemned)) {
+        return false;
     }
+    needed.unwrap();
+    write.commit().await.unwrap();
+    true
 }
 
 /// The blobs of an image.
