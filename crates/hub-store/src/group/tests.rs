@@ -130,8 +130,9 @@ fn the_end_of_a_transaction_by_the_database_undoes_the_group_and_nobody_hears_ot
         assert!(say(&mut second, "fatal").await.is_err());
         // Whatever it says now is in no transaction.
         assert!(matches!(second.commit().await, Err(Error::Database(_))));
-        assert!(matches!(first.await.unwrap(), Err(Error::Retry)));
+        // Whoever has the turn tells those who waited.
         let mut third = third.await.unwrap();
+        assert!(matches!(first.await.unwrap(), Err(Error::Retry)));
         say(&mut third, "third").await.unwrap();
         third.commit().await.unwrap();
         assert_eq!(fixture.said().await, ["third"]);
