@@ -43,8 +43,11 @@ enum Change {
 pub(super) struct View {
     pub(super) snapshot: Snapshot,
     seats: Vec<Seat>,
-    /// Devices that have windows.
+    /// Up to which change each device was looked at.
+    looked: Vec<usize>,
+    /// Devices that have windows, or had.
     windowed: Vec<u32>,
+    is_windowed: Vec<bool>,
     /// Which rollouts are live, and which of them go on.
     others: Vec<(bool, bool)>,
     has_bystanders: bool,
@@ -222,7 +225,10 @@ impl Hub {
         view.seen = self.changes.end();
         view.is_stale = true;
         view.windowed.clear();
+        view.is_windowed.clear();
         view.seats.clear();
+        view.looked.clear();
+        view.looked.resize(self.facts.len(), 0);
         view.snapshot = Snapshot::default();
         self.head(&mut view.snapshot, own, rollout);
         let snapshot = &mut view.snapshot;
@@ -253,6 +259,7 @@ impl Hub {
                 Seat::Nowhere
             };
             view.seats.push(seat);
+            view.is_windowed.push(!record.windows.is_empty());
             if !record.windows.is_empty() {
                 view.windowed.push(u32::try_from(index).ok()?);
             }
@@ -279,13 +286,23 @@ impl Hub {
             let is_own = view.own.contains(&number);
             let index = *device as usize;
             let record = self.kept.records.get(index)?;
+            // Whoever looks at a device sees all that changed until now.
+            let looked = view.looked.get_mut(index)?;
+            if *looked > number && *change != Change::Back {
+                continue;
+            }
             if *change != Change::More {
                 view.hear(index, record.seen_ms);
                 // Who was away is there again.
                 view.is_stale |= *change == Change::Back;
                 continue;
             }
-            let is_windowed = !record.windows.is_empty();
+            *looked = view.seen;
+            if !record.windows.is_empty()
+                && !std::mem::replace(view.is_windowed.get_mut(index)?, true)
+            {
+                view.windowed.push(*device);
+            }
             match *view.seats.get(index)? {
                 Seat::Member(seat) if self.concerns(own, index, record) => {
                     let device = view.snapshot.devices.get_mut(seat)?;
@@ -300,9 +317,6 @@ impl Hub {
                 }
                 Seat::Nowhere if !self.concerns(own, index, record) => {}
                 _ => return Some(false),
-            }
-            if is_windowed && !view.windowed.contains(device) {
-                view.windowed.push(*device);
             }
         }
         for index in &view.windowed {
