@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use crate::fleet as hub_load;
 use crate::metadata::Metadata;
 use crate::process;
 use crate::program;
@@ -47,7 +48,7 @@ pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
             false => println!("skipped: there is no {package} in the workspace yet"),
         }
     }
-    fleet::smoke(workspace)
+    hub_load::smoke(workspace)
 }
 
 /// Which build of a program to run.

@@ -10,6 +10,10 @@ const SQLITE_ROWS: usize = 500;
 /// Values that a statement of SQLite has at most (`SQLITE_MAX_VARIABLE_NUMBER` is 32,766).
 const SQLITE_VALUES: usize = 32_000;
 
+/// Joins the devices to a relation of rows of theirs, and opens a condition. Each row's device is looked up: SQLite takes the order
+/// of `CROSS JOIN` as it is written, and would else rather go through all devices of a tenant for each piece of rows.
+pub(crate) const OF_DEVICES: &str = " CROSS JOIN devices WHERE devices.id = x.device AND ";
+
 /// Puts rows into the order of their first two columns, which all that write them keep: two transactions that lock the same rows
 /// then never wait for each other.
 pub(crate) fn in_order(rows: &mut [Vec<Arg>]) {

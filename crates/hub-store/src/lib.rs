@@ -76,3 +76,6 @@ pub use status::{DeviceStatus, LastSeen};
 pub use store::{Options, Read, Store};
 pub use wakes::{Topic, Wake, Wakes};
 pub use write::Write;
+
+#[cfg(test)]
+mod tests;

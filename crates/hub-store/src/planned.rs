@@ -1,7 +1,8 @@
 //! Devices as plans of rollouts need them: all of a tenant's at once, and no more of each than that.
 
-use crate::sql::{Row, Statement};
-use crate::{DeviceId, DeviceState, Error, Read, Scope, TenantId};
+use crate::bulk::pieces;
+use crate::sql::{Column, Row, Statement};
+use crate::{Audit, DeviceId, DeviceState, Error, Read, Scope, TenantId, Write};
 
 /// Rows of one question.
 const ROWS: u64 = 10_000;
@@ -72,6 +73,45 @@ impl Read {
                 return Ok(devices);
             }
         }
+    }
+}
+
+impl Write {
+    /// Counts one more failure of some devices of a tenant, and forgets those of others. Devices of other tenants stay as they
+    /// are. It is a part of the change that another entry tells of.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn count_failures(
+        &mut self,
+        scope: &Scope,
+        tenant: TenantId,
+        failed: &[DeviceId],
+        succeeded: &[DeviceId],
+    ) -> Result<(), Error> {
+        let is_postgres = self.connection().is_postgres();
+        for (devices, count) in [(failed, "failures + 1"), (succeeded, "0")] {
+            let rows = devices.iter().map(|device| vec![device.arg()]).collect();
+            for piece in pieces(is_postgres, 1, rows) {
+                let mut statement = Statement::new("UPDATE devices SET edition = edition + 1, ");
+                statement
+                    .push("failures = ")
+                    .push(count)
+                    .push(" WHERE id IN (SELECT device FROM ")
+                    .relation(is_postgres, &["device"], piece)
+                    .push(") AND tenant = ")
+                    .bind(&tenant)
+                    .push(" AND ");
+                scope.condition(&mut statement, "tenant");
+                self.connection().run(statement).await?;
+            }
+        }
+        if !failed.is_empty() || !succeeded.is_empty() {
+            self.tell(tenant, &Audit::part());
+            self.wake_planner(Some(tenant));
+        }
+        Ok(())
     }
 }
 

@@ -17,6 +17,20 @@ fn select<R: Record>(scope: &Scope) -> Statement {
     statement
 }
 
+/// The question for a part of the rows of which all of this is true.
+pub(crate) fn paged<R: Record>(
+    scope: &Scope,
+    matches: &[Match],
+    page: &Page,
+) -> Result<Statement, Error> {
+    let mut statement = select::<R>(scope);
+    for condition in matches {
+        condition.append::<R>(&mut statement)?;
+    }
+    page.append(&mut statement, "id");
+    Ok(statement)
+}
+
 impl Read {
     /// Reads a row.
     ///
@@ -58,11 +72,7 @@ impl Read {
         matches: &[Match],
         page: &Page,
     ) -> Result<Listed<R>, Error> {
-        let mut statement = select::<R>(scope);
-        for condition in matches {
-            condition.append::<R>(&mut statement)?;
-        }
-        page.append(&mut statement, "id");
+        let statement = paged::<R>(scope, matches, page)?;
         let rows = self.connection().rows(statement).await?;
         let items = rows
             .iter()

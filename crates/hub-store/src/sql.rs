@@ -125,6 +125,13 @@ impl Statement {
         }
     }
 
+    /// Asks how the database would go about it instead.
+    #[cfg(test)]
+    pub(crate) fn explained(mut self) -> Self {
+        self.text.insert_str(0, "EXPLAIN QUERY PLAN ");
+        self
+    }
+
     /// Its text varies so much that it is not worth keeping prepared.
     pub(crate) fn rare(mut self) -> Self {
         self.is_rare = true;

@@ -1,12 +1,14 @@
 //! Desired states of devices: each device has one, with a version that only rises.
 
-use crate::bulk::{in_order, pieces};
+use crate::bulk::{OF_DEVICES, in_order, pieces};
 use crate::record::limit;
 use crate::sql::{Arg, Column, Row, Statement};
 use crate::{Audit, DeviceId, Error, Read, Scope, TenantId, Write};
 
 /// States of one transaction at most: they wait in memory for its end.
 const STATES_MAX: usize = 200_000;
+/// Rows of a part of all.
+const PART_ROWS: u64 = 10_000;
 /// Devices of one question at most.
 const DEVICES_MAX: usize = 1000;
 
@@ -156,6 +158,29 @@ impl Read {
             .collect()
     }
 
+    /// Reads which states devices are to have, the next 10,000 in the order of ids after this one; fewer are the last.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn device_versions_after(
+        &mut self,
+        scope: &Scope,
+        after: Option<DeviceId>,
+    ) -> Result<Vec<DeviceVersion>, Error> {
+        let mut statement = select("device, tenant, version, digest", scope);
+        if let Some(after) = after {
+            statement.push(" AND device > ").bind(&after);
+        }
+        statement.push(" ORDER BY device LIMIT ").bind(&PART_ROWS);
+        self.connection()
+            .rows(statement)
+            .await?
+            .iter()
+            .map(read_version)
+            .collect()
+    }
+
     /// Reads which states these devices are to have, of which there are 1000 at most; devices without one are left out.
     ///
     /// # Errors
@@ -267,7 +292,7 @@ impl Write {
                 .bind(&sequence)
                 .push(" AS BIGINT) FROM ");
             statement.relation(is_postgres, COLUMNS, piece);
-            statement.push(" JOIN devices ON devices.id = x.device WHERE ");
+            statement.push(OF_DEVICES);
             scope.condition(&mut statement, "devices.tenant");
             statement.push(
                 " ON CONFLICT (device) DO UPDATE SET version = excluded.version, digest = excluded.digest, \
@@ -301,9 +326,9 @@ impl Write {
         let rows = devices.into_iter().map(|device| vec![device]).collect();
         for piece in pieces(is_postgres, 1, rows) {
             let wanted = piece.len() as u64;
-            let mut statement = Statement::new("SELECT COUNT(*) FROM devices JOIN ");
+            let mut statement = Statement::new("SELECT COUNT(*) FROM ");
             statement.relation(is_postgres, &["device"], piece);
-            statement.push(" ON devices.id = x.device WHERE ");
+            statement.push(OF_DEVICES);
             scope.condition(&mut statement, "devices.tenant");
             if self.number(statement).await? != wanted {
                 return Err(Error::NotFound { what: "device" });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::bulk::{in_order, pieces};
+use crate::bulk::{OF_DEVICES, in_order, pieces};
 use crate::record::{PAGE_ROWS_MAX, limit};
 use crate::sql::{Arg, Column, Row, Statement};
 use crate::{DeviceId, Error, Read, Scope, TenantId, Write};
@@ -238,9 +238,9 @@ impl Write {
             statement
                 .relation(is_postgres, &["device", "at_ms"], piece)
                 .push(
-                    " JOIN devices ON devices.id = x.device \
-                     LEFT JOIN last_seen ON last_seen.device = x.device \
-                     WHERE (last_seen.at_ms IS NULL OR x.at_ms - last_seen.at_ms >= ",
+                    " CROSS JOIN devices LEFT JOIN last_seen ON last_seen.device = devices.id \
+                     WHERE devices.id = x.device \
+                     AND (last_seen.at_ms IS NULL OR x.at_ms - last_seen.at_ms >= ",
                 )
                 .bind(&silence_ms)
                 .push(") AND ");
@@ -265,29 +265,42 @@ impl Write {
         let is_postgres = self.connection().is_postgres();
         let mut touched = 0;
         in_order(&mut rows);
-        let second = columns.get(1).copied().unwrap_or("device");
         for piece in pieces(is_postgres, columns.len(), rows) {
-            let mut statement = Statement::new("INSERT INTO ");
-            statement
-                .push(table)
-                .push(" (tenant, ")
-                .push(&columns.join(", "))
-                .push(") SELECT devices.tenant");
-            for column in columns {
-                statement.push(", x.").push(column);
-            }
-            statement
-                .push(" FROM ")
-                .relation(is_postgres, columns, piece);
-            statement.push(" JOIN devices ON devices.id = x.device WHERE ");
-            scope.condition(&mut statement, "devices.tenant");
-            if is_postgres {
-                // A join may change the order.
-                statement.push(" ORDER BY x.device, x.").push(second);
-            }
-            statement.push(update);
+            let statement = insert_of_devices(is_postgres, scope, table, columns, piece, update);
             touched += self.connection().run(statement).await?;
         }
         Ok(touched)
     }
+}
+
+/// Inserts a piece of rows that belong to devices, with the devices' tenants.
+pub(crate) fn insert_of_devices(
+    is_postgres: bool,
+    scope: &Scope,
+    table: &str,
+    columns: &[&str],
+    piece: Vec<Vec<Arg>>,
+    update: &str,
+) -> Statement {
+    let second = columns.get(1).copied().unwrap_or("device");
+    let mut statement = Statement::new("INSERT INTO ");
+    statement
+        .push(table)
+        .push(" (tenant, ")
+        .push(&columns.join(", "))
+        .push(") SELECT devices.tenant");
+    for column in columns {
+        statement.push(", x.").push(column);
+    }
+    statement
+        .push(" FROM ")
+        .relation(is_postgres, columns, piece);
+    statement.push(OF_DEVICES);
+    scope.condition(&mut statement, "devices.tenant");
+    if is_postgres {
+        // A join may change the order.
+        statement.push(" ORDER BY x.device, x.").push(second);
+    }
+    statement.push(update);
+    statement
 }

@@ -7,6 +7,7 @@ mod copies;
 mod init;
 mod reseal;
 mod serve;
+mod token;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,6 +15,9 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use pico_args::Arguments;
 use thimble_hub::{Settings, api};
+
+/// The first admin, unless another name is said.
+const ADMIN: &str = "admin";
 
 const HELP: &str = "\
 thimble-hub: keeps a fleet of devices in the state that its operators declared.
@@ -25,8 +29,11 @@ commands:
                --tenant NAME    the first tenant's name (default: main)
                --user NAME      the admin's name (default: admin)
                --password-file FILE   a file with the admin's password; without one there is only the token
+  token      prints a new token of a user, for when nobody has one any more; it lasts as long as signing in does
+               --user NAME      whose (default: admin)
   serve      serves operators and devices until it is told to stop (SIGTERM, SIGINT)
   authority  prints the root (PEM) that devices believe the hub by: what they are given as `ca`
+               --rotate                 makes another authority below it first, which issues from now on
   backup DIR    copies the database (SQLite), the blobs and the master key into a new folder, while the hub works
                --without-database   for PostgreSQL: run pg_dump first, then this
                --without-key        the master key is kept elsewhere; without it a backup is of no use
@@ -78,6 +85,12 @@ pub(crate) fn run() -> Result<()> {
             finish(arguments)?;
             init::run(settings, tenant, user, password)
         }
+        Some("token") => {
+            let settings = settings(&mut arguments)?;
+            let user = arguments.opt_value_from_str("--user")?;
+            finish(arguments)?;
+            token::run(settings, user)
+        }
         Some("serve") => {
             let settings = settings(&mut arguments)?;
             finish(arguments)?;
@@ -98,8 +111,9 @@ pub(crate) fn run() -> Result<()> {
         }
         Some("authority") => {
             let settings = settings(&mut arguments)?;
+            let rotates = arguments.contains("--rotate");
             finish(arguments)?;
-            authority::run(settings)
+            authority::run(settings, rotates)
         }
         Some("bundle") => {
             let settings = settings(&mut arguments)?;

@@ -12,6 +12,7 @@ mod found;
 mod openid;
 mod passwords;
 mod permission;
+mod recover;
 mod sign_in;
 #[cfg(test)]
 mod tests;
@@ -26,5 +27,6 @@ pub use found::{FoundError, Founder, found};
 pub use openid::{OpenId, OpenIdError};
 pub use passwords::{PasswordError, Passwords};
 pub use permission::{Permission, Permissions};
+pub use recover::{RecoverError, recover};
 pub use sign_in::{SignedIn, sign_in};
 pub use token::{NewSecret, TOKEN_PREFIX, TokenHash};

@@ -122,6 +122,20 @@ async fn a_hub_begins_serves_stops_and_goes_on() {
     served.stop();
     let served = Served::start(&place.config);
     served.client(&token).whoami().await.unwrap();
+    // Whoever has the machine can make another, also while it serves.
+    let another = run(&["token", "--config", &place.config]);
+    assert!(another.status.success(), "{}", said(&another));
+    let another = String::from_utf8(another.stdout).unwrap().trim().to_owned();
+    assert_ne!(another, token);
+    let who = served.client(&another).whoami().await.unwrap();
+    assert_eq!(who.user, "admin");
+    let nobody = run(&["token", "--config", &place.config, "--user", "ada"]);
+    assert!(!nobody.status.success());
+    assert!(
+        said(&nobody).contains("there are admin"),
+        "{}",
+        said(&nobody)
+    );
     // What devices believe it by is told while it serves, and stays the same.
     let root = run(&["authority", "--config", &place.config]);
     assert!(root.status.success(), "{}", said(&root));
@@ -208,4 +222,52 @@ fn the_program_describes_itself() {
     let openapi = run(&["openapi"]);
     let document: serde_json::Value = serde_json::from_slice(&openapi.stdout).unwrap();
     assert_eq!(document["info"]["title"], "Thimble hub");
+}
+
+#[tokio::test]
+async fn an_administrator_collects_and_changes_the_master_key() {
+    let place = Place::new("[blobs]\ncollect_every_s = 0\n");
+    let token = place.init();
+    let served = Served::start(&place.config);
+    let client = served.client(&token);
+    let new = thimble_hub_api::secret::SecretValue {
+        value: "hidden".to_owned(),
+    };
+    client.set_secret("wifi", &new).await.unwrap();
+    // Whoever began the hub administers it, and the list says so.
+    let users = client.users(&Default::default()).await.unwrap().items;
+    let roles: Vec<_> = users.iter().map(|user| user.roles.clone()).collect();
+    assert_eq!(roles, [[thimble_hub_api::identity::Role::Admin]]);
+    served.stop();
+    let looked = run(&["collect", "--dry-run", "--config", &place.config]);
+    assert!(looked.status.success(), "{}", said(&looked));
+    let told = String::from_utf8_lossy(&looked.stdout).into_owned();
+    assert!(told.contains("main: 0 blobs (0 bytes)"), "{told}");
+    assert!(told.contains("would be deleted"), "{told}");
+    let collected = run(&["collect", "--config", &place.config]);
+    assert!(collected.status.success(), "{}", said(&collected));
+    // The key that is used is not the one before it.
+    let key = place.folder.path().join("master.key");
+    let old = place.folder.path().join("old.key");
+    let (key, old) = (key.to_str().unwrap(), old.to_str().unwrap());
+    let refused = run(&["reseal", "--old-key", key, "--config", &place.config]);
+    assert!(!refused.status.success());
+    assert!(
+        said(&refused).contains("move it away first"),
+        "{}",
+        said(&refused)
+    );
+    std::fs::rename(key, old).unwrap();
+    let resealed = run(&["reseal", "--old-key", old, "--config", &place.config]);
+    assert!(resealed.status.success(), "{}", said(&resealed));
+    assert!(
+        said(&resealed).contains("1 values of secrets"),
+        "{}",
+        said(&resealed)
+    );
+    std::fs::remove_file(old).unwrap();
+    let served = Served::start(&place.config);
+    let secrets = served.client(&token).secrets(&Default::default()).await;
+    assert_eq!(secrets.unwrap().items.len(), 1);
+    served.stop();
 }

@@ -18,5 +18,7 @@ mod life;
 mod plant;
 #[path = "rollouts/quiet.rs"]
 mod quiet;
+#[path = "rollouts/scripts.rs"]
+mod scripts;
 #[path = "rollouts/states.rs"]
 mod states;

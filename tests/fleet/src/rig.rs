@@ -17,6 +17,7 @@ mod hub;
 pub mod operate;
 mod proxy;
 mod wait;
+mod ward;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub use guest::{CAREFUL, TELLS, TRAPS, WELL, tagged};
 pub use hub::{Database, Hub, HubSettings, Node, TENANT};
 pub use proxy::{Proxy, Replay};
 pub use wait::{PATIENCE, until, until_async};
+pub use ward::Ward;
 
 /// Ports of nodes lie below those that the system gives to whoever asks for any.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;

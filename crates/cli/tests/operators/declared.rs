@@ -118,6 +118,55 @@ fn what_no_file_declares_goes_when_it_is_to_be_pruned() {
 }
 
 #[test]
+fn what_another_needs_is_pruned_after_it() {
+    let hub = Hub::start();
+    let operator = operator(&hub);
+    let apps = ["base", "middle", "kept"];
+    for app in apps {
+        operator.write(
+            &format!("fleet/apps/{app}.yaml"),
+            &format!("kind: app\nname: {app}\nversions:\n  1.0:\n    - {{name: main, image: 'reader:1'}}\n"),
+        );
+    }
+    for (name, app, needs) in [
+        ("base", "base", ""),
+        ("middle", "middle", "depends_on: [base]"),
+        ("line-1", "reader", "depends_on: [middle, base]"),
+        ("kept", "kept", ""),
+    ] {
+        operator.write(
+            &format!("fleet/{name}.yaml"),
+            &format!(
+                "kind: deployment\nname: {name}\nspec:\n  app: {app}\n  version: 1.0\n  {needs}\n"
+            ),
+        );
+        operator.ok(&[
+            "apply",
+            "-f",
+            "fleet/apps",
+            "-f",
+            &format!("fleet/{name}.yaml"),
+            "--yes",
+        ]);
+    }
+    operator.refused(
+        125,
+        &["base", "depends on it"],
+        &["deployments", "rm", "base", "--reason", "x", "--yes"],
+    );
+    for name in ["base", "middle", "line-1"] {
+        std::fs::remove_file(operator.path(&format!("fleet/{name}.yaml"))).unwrap();
+    }
+    let diff = operator.with_input(&["diff", "-f", "fleet", "--prune"], "");
+    assert_eq!(
+        diff.stdout,
+        "- deployment/line-1 (remove)\n- deployment/middle (remove)\n- deployment/base (remove)\n",
+        "{diff:?}"
+    );
+    operator.ok(&["apply", "-f", "fleet", "--prune", "--yes"]);
+}
+
+#[test]
 fn every_file_that_is_wrong_is_told_with_its_line() {
     let hub = Hub::start();
     let operator = operator(&hub);

@@ -102,11 +102,15 @@ async fn somebody_signs_in_with_a_browser() {
     assert!(text.contains("the terminal says"), "{text}");
     let outcome = login.end();
     assert_eq!(outcome.code, 0, "{outcome:?}");
-    assert!(outcome.stdout.contains("as ada"), "{outcome:?}");
+    assert!(outcome.stdout.contains("as corp:ada"), "{outcome:?}");
+    // The hub's registry takes the token too, although the name holds a colon.
+    assert!(!outcome.stderr.contains("is not kept"), "{outcome:?}");
+    let docker = std::fs::read_to_string(site.operator.path("docker/config.json")).unwrap();
+    assert!(docker.contains(site.hub.url.trim_start_matches("http://")));
     let who = site.operator.json(&["whoami"]);
     assert_eq!(
         (&who["user"], &who["roles"][0]),
-        (&"ada".into(), &"ot".into())
+        (&"corp:ada".into(), &"ot".into())
     );
 }
 

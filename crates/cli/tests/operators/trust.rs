@@ -191,9 +191,10 @@ fn a_hub_that_speaks_no_tls_is_told() {
     let hub = Hub::start();
     let url = hub.url.replace("http://", "https://");
     let operator = Operator::new();
+    let token = operator.write("token", &hub.token);
     operator.refused(
         125,
         &["was not reached", "check the address"],
-        &["login", &url, "--token-file", "nothing"],
+        &["login", &url, "--token-file", &token],
     );
 }

@@ -1,15 +1,16 @@
 //! What a deployment may depend on: what can be on a device together with it, and does not depend on it in turn.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use thimble_hub_api::deployment::DeploymentSpec;
 use thimble_hub_api::problem::FieldError;
 use thimble_hub_api::{Problem, ProblemKind};
-use thimble_hub_store::{App, Deployment, DeploymentId, Read, Scope};
+use thimble_hub_store::{App, Deployment, DeploymentId, Match, Read, Scope};
 
 use super::deployments::revision;
 use super::lookup::{found, named};
-use super::reply::Answer;
+use super::reply::{Answer, Fault};
 
 /// Finds out that what the deployment of this name is to depend on can be met.
 pub(super) async fn check(
@@ -62,6 +63,35 @@ pub(super) async fn check(
     .into())
 }
 
+/// Finds out that no other deployment needs this one: it would lose it.
+pub(super) async fn require_none_on(
+    read: &mut Read,
+    scope: &Scope,
+    deployment: &Deployment,
+) -> Answer<()> {
+    let of_tenant = [Match::equals("tenant", &deployment.tenant)];
+    for other in read.all::<Deployment>(scope, &of_tenant).await? {
+        if other.id == deployment.id || other.removing_ms.is_some() {
+            continue;
+        }
+        let newest = revision(read, scope, &other, other.latest).await?;
+        let spec: DeploymentSpec = serde_json::from_value(newest.document).unwrap_or_default();
+        let is_this = |name: &String| {
+            *name == deployment.name || name.parse::<DeploymentId>().ok() == Some(deployment.id)
+        };
+        if spec.depends_on.iter().any(is_this) {
+            return Err(Fault::new(
+                ProblemKind::InUse,
+                format_args!(
+                    "the deployment {} depends on it: change or remove that one first",
+                    other.name
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// How what is needed would need what needs it, if it would: by the newest revision of each.
 async fn circle(
     read: &mut Read,
@@ -86,8 +116,8 @@ async fn circle(
             if next.id == own.id {
                 return Ok(Some(words(own, deployment.id, &seen, &names)));
             }
-            if !seen.contains_key(&next.id) {
-                seen.insert(next.id, Some(deployment.id));
+            if let Entry::Vacant(place) = seen.entry(next.id) {
+                place.insert(Some(deployment.id));
                 open.push(next);
             }
         }

@@ -21,6 +21,7 @@ use utoipa_axum::routes;
 use super::allowed::{Allowed, ToDeployments, ToRead};
 use super::apps::version_named;
 use super::dependencies;
+use super::described;
 use super::lookup::named;
 use super::reply::{Answer, Fault, Tagged, unchanged};
 use super::request::{Asked, Declared, Named, Nothing, Paged, Reason};
@@ -67,8 +68,8 @@ async fn list(
 #[utoipa::path(post, path = "/v1/deployments", tag = "deployments", request_body = NewDeployment,
     responses((status = 201, body = DeploymentView),
         (status = 404, description = "There is no such app or version", body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+        described::Conflicting,
+        described::Invalid))]
 async fn create(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToDeployments>,
@@ -210,9 +211,9 @@ pub(super) async fn view(
 
 /// Tells about a deployment.
 #[utoipa::path(get, path = "/v1/deployments/{deployment}", tag = "deployments",
-    params(("deployment" = String, Path, description = "The deployment's name or id")),
+    params(described::DeploymentName),
     responses((status = 200, body = DeploymentView, headers(("ETag" = String, description = "For `If-Match`"))),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+        described::NotFound))]
 async fn inspect(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,
@@ -227,13 +228,9 @@ async fn inspect(
 
 /// Declares a deployment anew, which makes a revision; declaring the same again makes none. No device changes yet.
 #[utoipa::path(put, path = "/v1/deployments/{deployment}", tag = "deployments", request_body = DeploymentSpec,
-    params(("deployment" = String, Path, description = "The deployment's name or id"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what was read: only that is changed")),
-    responses((status = 200, body = DeploymentView),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json"),
-        (status = 412, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeploymentName, described::IfMatch),
+    responses((status = 200, body = DeploymentView), described::NotFound, described::Conflicting, described::Changed,
+        described::Invalid))]
 async fn change(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToDeployments>,
@@ -296,10 +293,8 @@ pub(super) async fn redeclare(
 /// Begins to remove a deployment from its devices, within their windows, holds and budgets; it is gone when the last one has
 /// removed it.
 #[utoipa::path(delete, path = "/v1/deployments/{deployment}", tag = "deployments",
-    params(("deployment" = String, Path, description = "The deployment's name or id"),
-        ("Thimble-Reason" = String, Header, description = "Why")),
-    responses((status = 202, description = "It is being removed"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
+    params(described::DeploymentName, described::Why),
+    responses((status = 202, description = "It is being removed"), described::NotFound,
         (status = 409, description = "Another deployment depends on it", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "There is no reason", body = Problem, content_type = "application/problem+json")))]
 async fn remove(
@@ -321,7 +316,7 @@ async fn remove(
             )
             .because(reason)
             .with(serde_json::json!({ "name": deployment.name }));
-        require_no_dependents(&mut write, &scope, &deployment).await?;
+        dependencies::require_none_on(&mut write, &scope, &deployment).await?;
         // Waves prove a revision; what bounds how many devices are down at once holds for every change.
         let last = rollouts::last_policy(&mut write, &scope, deployment.id).await?;
         let request = rollouts::Request {
@@ -341,37 +336,10 @@ async fn remove(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Another deployment that needs this one would lose it.
-async fn require_no_dependents(
-    read: &mut Read,
-    scope: &Scope,
-    deployment: &Deployment,
-) -> Answer<()> {
-    let of_tenant = [Match::equals("tenant", &deployment.tenant)];
-    for other in read.all::<Deployment>(scope, &of_tenant).await? {
-        if other.id == deployment.id || other.removing_ms.is_some() {
-            continue;
-        }
-        let newest = revision(read, scope, &other, other.latest).await?;
-        let spec: DeploymentSpec = serde_json::from_value(newest.document).unwrap_or_default();
-        if spec.depends_on.contains(&deployment.name) {
-            return Err(Fault::new(
-                ProblemKind::InUse,
-                format_args!(
-                    "the deployment {} depends on it: change or remove that one first",
-                    other.name
-                ),
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// Lists the revisions of a deployment.
 #[utoipa::path(get, path = "/v1/deployments/{deployment}/revisions", tag = "deployments",
-    params(("deployment" = String, Path, description = "The deployment's name or id"), Paged),
-    responses((status = 200, body = Page<RevisionView>),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeploymentName, Paged),
+    responses((status = 200, body = Page<RevisionView>), described::NotFound))]
 async fn revisions(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,
@@ -401,10 +369,8 @@ async fn revisions(
 /// Tells on how many devices the newest revision of a deployment would be, and where it would not be although its selector
 /// picks the device: conflicts, missing dependencies, devices where it does not fit.
 #[utoipa::path(get, path = "/v1/deployments/{deployment}/placement", tag = "deployments",
-    params(("deployment" = String, Path, description = "The deployment's name or id")),
-    responses((status = 200, body = Placement),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json")))]
+    params(described::DeploymentName),
+    responses((status = 200, body = Placement), described::NotFound, described::Invalid))]
 async fn placement(
     State(hub): State<Arc<Hub>>,
     caller: Allowed<ToRead>,

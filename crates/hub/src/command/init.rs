@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use thimble_hub::authority::MasterKey;
 use thimble_hub::identity::{Founder, found};
+use thimble_hub::model::timestamp;
 use thimble_hub::{Hub, Settings};
 
 /// Begins a hub.
@@ -18,7 +19,7 @@ pub(super) fn run(
     settings.check()?;
     let founder = Founder {
         tenant: tenant.unwrap_or_else(|| "main".to_owned()),
-        user: user.unwrap_or_else(|| "admin".to_owned()),
+        user: user.unwrap_or_else(|| super::ADMIN.to_owned()),
         password: password.map(read_password).transpose()?,
     };
     make_master_key(&settings)?;
@@ -27,8 +28,11 @@ pub(super) fn run(
         let signed_in = found(&hub, &founder).await?;
         hub.store.close().await;
         eprintln!(
-            "The hub has begun, with the tenant {} and the admin {}. This is the admin's token; it is not shown again:",
-            founder.tenant, founder.user
+            "The hub has begun, with the tenant {} and the admin {}. This is the admin's token, until {}; it is not shown \
+             again, and `thimble-hub token` makes another:",
+            founder.tenant,
+            founder.user,
+            timestamp(signed_in.expires_ms)
         );
         println!("{}", signed_in.secret);
         Ok(())

@@ -10,7 +10,7 @@ use thimble_hub_store::{
 };
 
 use super::openid::{Begun, Identified};
-use super::sign_in::{SignedIn, begin_session};
+use super::sign_in::{SignedIn, actor, begin_session};
 use super::{IdentityError, OpenIdError};
 use crate::hub::Hub;
 
@@ -81,7 +81,7 @@ pub async fn finish_openid(hub: &Hub, state: &str, code: &str) -> Result<SignedI
         .await
         .map_err(IdentityError::OpenId)?;
     let user = keep(hub, &identified).await?;
-    begin_session(hub, &user).await
+    begin_session(hub, &user, &actor(&user)).await
 }
 
 /// The state itself is not kept: who reads the store cannot finish somebody's sign-in.

@@ -8,7 +8,7 @@ use thimble_hub_store::{
     Write,
 };
 
-use super::sign_in::begin_session;
+use super::sign_in::{actor, begin_session};
 use super::{IdentityError, SignedIn};
 use crate::hub::Hub;
 use crate::model::names::{self, WrongName};
@@ -81,7 +81,7 @@ pub async fn found(hub: &Hub, founder: &Founder) -> Result<SignedIn, FoundError>
     }
     let user = begin(&mut write, founder, password, now_ms).await?;
     write.commit().await?;
-    begin_session(hub, &user)
+    begin_session(hub, &user, &actor(&user))
         .await
         .map_err(FoundError::Identity)
 }

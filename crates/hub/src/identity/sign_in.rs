@@ -50,11 +50,20 @@ pub async fn sign_in(
         return Err(IdentityError::WrongPassword);
     };
     hub.attempts.forget(&counted);
-    begin_session(hub, &user).await
+    begin_session(hub, &user, &actor(&user)).await
 }
 
-/// Makes a token that lasts as long as signing in does.
-pub(super) async fn begin_session(hub: &Hub, user: &User) -> Result<SignedIn, IdentityError> {
+/// A user, as the audit trail names them.
+pub(super) fn actor(user: &User) -> String {
+    format!("user:{}", user.name)
+}
+
+/// Makes a token that lasts as long as signing in does; on behalf of whom, for the audit trail.
+pub(super) async fn begin_session(
+    hub: &Hub,
+    user: &User,
+    actor: &str,
+) -> Result<SignedIn, IdentityError> {
     let now_ms = hub.now_ms();
     let lasts_ms =
         i64::try_from(hub.settings.identity.session_s.saturating_mul(1000)).unwrap_or(i64::MAX);
@@ -73,12 +82,7 @@ pub(super) async fn begin_session(hub: &Hub, user: &User) -> Result<SignedIn, Id
         revoked_ms: None,
     };
     let scope = Scope::authenticated(user.tenant);
-    let audit = Audit::new(
-        now_ms,
-        format!("user:{}", user.name),
-        "session.begin",
-        user.id.to_string(),
-    );
+    let audit = Audit::new(now_ms, actor, "session.begin", user.id.to_string());
     let mut write = hub.store.write().await?;
     write.insert(&scope, &token, &audit).await?;
     write.commit().await?;

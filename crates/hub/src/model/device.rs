@@ -154,7 +154,9 @@ const fn state_name(state: DeploymentState) -> &'static str {
     }
 }
 
-const fn phase_name(phase: Phase) -> &'static str {
+/// A phase of an update, in a word.
+#[must_use]
+pub const fn phase_name(phase: Phase) -> &'static str {
     match phase {
         Phase::Idle => "idle",
         Phase::Fetching => "fetching",
@@ -166,7 +168,7 @@ const fn phase_name(phase: Phase) -> &'static str {
         Phase::Probation => "probation",
         Phase::RollingBack => "rolling-back",
         Phase::RolledBack => "rolled-back",
-        _ => "other",
+        _ => "unknown",
     }
 }
 

@@ -91,13 +91,17 @@ fn seed() -> u64 {
 
 fn limits(settings: &DeviceSettings) -> Settings {
     let standard = Settings::default();
+    let certificate_s =
+        Duration::from_secs(u64::from(settings.certificate_days) * 86_400).as_secs();
     Settings {
         public_url: settings.url(),
         connections_max: settings.connections_max,
         connections_per_address_max: settings.connections_per_address_max,
         next_poll_min_s: settings.poll_min_s,
         next_poll_max_s: settings.poll_max_s,
-        certificate_s: Duration::from_secs(u64::from(settings.certificate_days) * 86_400).as_secs(),
+        certificate_s,
+        // A third of what it lasts, as devices have it: one that is new is never told to renew.
+        renew_left_s: standard.renew_left_s.min(certificate_s / 3),
         ..standard
     }
 }
@@ -191,4 +195,27 @@ async fn pending_tenant(
         (Some(only), None) => Some(TenantId(only.id.bytes())),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    //! What follows from the settings.
+
+    use super::{DeviceSettings, limits};
+
+    #[test]
+    fn a_certificate_that_is_new_is_not_to_be_renewed_however_short_it_lasts() {
+        for certificate_days in [1, 2, 29, 30, 31, 90, 365] {
+            let settings = DeviceSettings {
+                certificate_days,
+                ..DeviceSettings::default()
+            };
+            let limits = limits(&settings);
+            assert!(limits.renew_left_s > 0 && limits.renew_left_s <= 30 * 86_400);
+            assert!(
+                limits.renew_left_s * 3 <= limits.certificate_s,
+                "{certificate_days} days"
+            );
+        }
+    }
 }

@@ -166,14 +166,16 @@ fn credentials(asker: Asker<'_>) -> Option<Credentials> {
         return None;
     }
     let decoded = String::from_utf8(Base64::decode_vec(rest).ok()?).ok()?;
+    // Names of those who sign in elsewhere hold a colon themselves: `corp:ada`. A token holds none.
+    if let Some((_, token)) = decoded.rsplit_once(':')
+        && token.starts_with(TOKEN_PREFIX)
+    {
+        return Some(Credentials::Token(token.to_owned()));
+    }
     let (name, password) = decoded.split_once(':')?;
-    Some(if password.starts_with(TOKEN_PREFIX) {
-        Credentials::Token(password.to_owned())
-    } else {
-        Credentials::Password {
-            name: name.to_owned(),
-            password: password.to_owned(),
-        }
+    Some(Credentials::Password {
+        name: name.to_owned(),
+        password: password.to_owned(),
     })
 }
 

@@ -131,8 +131,14 @@ impl Kept {
     }
 
     /// Returns what a device says of it.
-    pub(super) fn reported(&self, state_version: Option<u64>, report: Option<&Report>) -> Reported {
-        let change = state_version.and_then(|version| self.change(version));
+    pub(super) fn reported(
+        &self,
+        state_version: Option<u64>,
+        desired: Option<u64>,
+        report: Option<&Report>,
+    ) -> Reported {
+        let versions = state_version.zip(desired);
+        let change = versions.and_then(|(version, newest)| self.change(version, newest));
         let (Some(report), Some(change)) = (report, change) else {
             return Reported::Nothing;
         };
@@ -149,8 +155,8 @@ impl Kept {
         }
     }
 
-    /// Returns it as devices know it, with the state that tells them of it.
-    fn change(&self, state_version: u64) -> Option<Change> {
+    /// Returns it as devices know it, with the state that tells them of it, and the newest that they have.
+    fn change(&self, state_version: u64, newest: u64) -> Option<Change> {
         let (id, _) = self.to.as_ref().or(self.from.as_ref())?;
         let id: DeploymentId = id.parse().ok()?;
         let manifest = || self.manifest.as_deref()?.parse::<Digest>().ok();
@@ -161,6 +167,7 @@ impl Kept {
                 None => Goal::Removed,
             },
             version: StateVersion(state_version),
+            newest: StateVersion(newest),
         })
     }
 }

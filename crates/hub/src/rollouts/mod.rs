@@ -11,6 +11,7 @@ mod due;
 mod error;
 mod executor;
 mod fleet;
+mod keep;
 mod memory;
 mod order;
 mod policy;

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use thimble_hub_store::{
-    Audit, DeploymentId, Device, DeviceId, Rollout, RolloutDevice, Scope, Write,
-};
+use thimble_hub_store::{DeploymentId, DeviceId, Rollout, RolloutDevice};
 use thimble_rollout::UnixMs;
 use thimble_rollout::plan::{Assignment, Plan};
 use thimble_rollout::snapshot::{Attempt, Outcome};
@@ -12,7 +10,7 @@ use thimble_rollout::snapshot::{Attempt, Outcome};
 use super::attempt::Kept;
 use super::fleet::Fleet;
 use super::snapshot::Loaded;
-use super::{RolloutError, kept_deployment_id, kept_device_id};
+use super::{kept_deployment_id, kept_device_id};
 use crate::publish::Published;
 
 /// A sentence about a device is written anew only so often, as long as the word for it stays.
@@ -137,37 +135,24 @@ pub(super) fn rows(
     rows
 }
 
-/// Counts failures of devices, and forgets them when a change succeeds.
-pub(super) async fn count_failures(
-    write: &mut Write,
-    scope: &Scope,
-    fleet: &Fleet,
-    own: &Loaded,
-    made: &Plan,
-) -> Result<(), RolloutError> {
+/// Returns devices whose failure counts, and those whose failures are forgotten since a change succeeded.
+pub(super) fn outcomes(fleet: &Fleet, own: &Loaded, made: &Plan) -> (Vec<DeviceId>, Vec<DeviceId>) {
+    let (mut failed, mut succeeded) = (Vec::new(), Vec::new());
     for closed in &made.closed {
         let device = kept_device_id(closed.device);
-        let is_forward = own.attempts.get(&device).is_some_and(Kept::is_forward);
-        let (fails, succeeds) = match &closed.outcome {
-            Outcome::Failed { .. } => (true, false),
-            Outcome::Succeeded { .. } => (false, true),
-            _ => (false, false),
-        };
+        if !own.attempts.get(&device).is_some_and(Kept::is_forward) {
+            continue;
+        }
         let had = fleet
             .device(device)
             .is_some_and(|device| device.failures > 0);
-        if !is_forward || !(fails || (succeeds && had)) {
-            continue;
+        match &closed.outcome {
+            Outcome::Failed { .. } => failed.push(device),
+            Outcome::Succeeded { .. } if had => succeeded.push(device),
+            _ => {}
         }
-        let mut record: Device = write.one(scope, device).await?;
-        record.failures = if fails {
-            record.failures.saturating_add(1)
-        } else {
-            0
-        };
-        write.update(scope, &record, &Audit::part()).await?;
     }
-    Ok(())
+    (failed, succeeded)
 }
 
 /// Brings what is known of the fleet to what was kept.

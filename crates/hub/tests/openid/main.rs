@@ -7,7 +7,6 @@ mod provider;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reqwest::StatusCode;
 use thimble_hub::Hub;
 use thimble_hub::authority::MasterKey;
 use thimble_hub::identity::{Founder, found};

@@ -67,7 +67,10 @@ async fn push(space: &Space, number: u8) -> bool {
     for part in parts {
         let digest = Digest::of(&part);
         if space.size(&digest).await.unwrap().is_none() {
-            space.put(digest, source_of(part.into())).await.unwrap();
+            // A file that is being written is as old as everything here, and may be taken for what a power cut left.
+            if space.put(digest, source_of(part.into())).await.is_err() {
+                return false;
+            }
         }
     }
     let tag = ManifestName::Tag(format!("v{number}").parse().unwrap());

@@ -85,7 +85,7 @@ async fn a_hold_that_is_taken_back_is_found_although_no_time_passes() {
 async fn a_change_that_takes_too_long_is_found_at_its_time() {
     let plant = Plant::new(2).await;
     let deployment = plant.deploy("readers", json!({})).await;
-    let policy = json!({"waves": [{"errors": {"count": 0}}], "attempt_timeout_s": 600});
+    let policy = json!({"waves": [{"errors": {"count": 0}}], "device_timeout_s": 600});
     let rollout = plant.roll_out(deployment, 1, policy).await;
     assert_eq!(plant.step().await, 2);
     for _ in 0..3 {

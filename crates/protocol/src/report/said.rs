@@ -14,6 +14,8 @@ pub struct Change {
     pub goal: Goal,
     /// The state with which the device was told.
     pub version: StateVersion,
+    /// The newest state that the hub gave the device.
+    pub newest: StateVersion,
 }
 
 /// What is to come of a deployment.
@@ -49,10 +51,10 @@ pub enum Said<'a> {
 
 impl Report {
     /// Returns what this says of a change. What was said before the device took the state with the change is about something
-    /// else.
+    /// else, and so is what it says of a state that the hub does not know, since it was restored from a backup.
     #[must_use]
     pub fn says_of(&self, change: &Change) -> Said<'_> {
-        if self.adopted < change.version {
+        if self.adopted < change.version || self.adopted > change.newest {
             return Said::Nothing;
         }
         let Some(deployments) = &self.deployments else {

@@ -254,6 +254,16 @@ impl Hub {
         record.version = version.0;
         record.tag = Some(ETag::of(version, &payload));
         record.payload = payload.into();
+        // What the device says of versions up to here is about another life of the hub.
+        if beyond > 0 {
+            for rollout in &mut self.kept.rollouts {
+                if let Some(row) = rollout.rows.get_mut(device as usize)
+                    && row.state_version > 0
+                {
+                    row.state_version = version.0;
+                }
+            }
+        }
         self.note_changed(device);
     }
 

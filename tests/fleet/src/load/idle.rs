@@ -2,7 +2,7 @@
 //!
 //! A part is a node and a generator, a process each, with a share of the connections; all shares are there at the same time.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;

@@ -2,13 +2,13 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 use thimble_device_api::client::LogQuery;
 use thimble_device_api::{Client, Container, FleetStatus, State};
 
-use super::{Hub, thimble, until};
+use super::{Hub, Ward, thimble, until};
 
 /// How a device comes to its hub.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +42,7 @@ impl Join {
 pub struct Device {
     folder: TempDir,
     serial: String,
-    child: Option<Child>,
+    child: Option<Ward>,
 }
 
 impl Device {
@@ -142,15 +142,13 @@ impl Device {
             .append(true)
             .open(path)
             .unwrap();
-        let child = self
-            .command()
+        let mut command = self.command();
+        command
             .args(["daemon", "--engine", "wasmi"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
+            .stderr(log);
+        self.child = Some(Ward::start(&mut command));
         self.until("the daemon is ready", || self.ask(Client::health).is_ok());
     }
 
@@ -159,9 +157,7 @@ impl Device {
     /// # Panics
     /// It does not run.
     pub fn kill(&mut self) {
-        let mut child = self.child.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
+        self.child.take().unwrap().kill();
     }
 
     /// What the daemon has said.
@@ -244,15 +240,5 @@ impl Device {
                 .flatten();
             lines.filter_map(|line| Some(line.ok()?.text)).collect()
         })
-    }
-}
-
-impl Drop for Device {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            // It may have ended by itself.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 use thimble_hub_api::Client;
 use thimble_hub_api::client::{Settings, Trust};
 use thimble_testkit::postgres::Postgres;
 
-use super::{guest, port, thimble, thimble_hub, until};
+use super::{Ward, guest, port, thimble, thimble_hub, until};
 
 /// The tenant that a hub begins with.
 pub const TENANT: &str = "main";
@@ -63,7 +63,7 @@ pub struct Hub {
 pub struct Node {
     config: PathBuf,
     log: PathBuf,
-    child: Option<Child>,
+    child: Option<Ward>,
     operators: u16,
     devices: u16,
 }
@@ -266,15 +266,15 @@ impl Node {
             .open(&self.log)
             .unwrap();
         let before = self.log().len();
-        let child = Command::new(thimble_hub())
-            .args(["serve", "--config"])
-            .arg(&self.config)
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let child = Ward::start(
+            Command::new(thimble_hub())
+                .args(["serve", "--config"])
+                .arg(&self.config)
+                .env("NO_COLOR", "1")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(log),
+        );
         self.child = Some(child);
         until(
             "the node serves",
@@ -304,9 +304,7 @@ impl Node {
     /// # Panics
     /// It does not run.
     pub fn kill(&mut self) {
-        let mut child = self.child.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
+        self.child.take().unwrap().kill();
     }
 
     /// Ends it as an administrator does.
@@ -314,19 +312,7 @@ impl Node {
     /// # Panics
     /// It does not run, or does not end well.
     pub fn stop(&mut self) {
-        let mut child = self.child.take().unwrap();
-        let process = rustix::process::Pid::from_child(&child);
-        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
-        assert!(child.wait().unwrap().success(), "{}", self.log());
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            // It may have ended by itself.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        let ended = self.child.take().unwrap().stop();
+        assert!(ended.success(), "{}", self.log());
     }
 }

@@ -13,3 +13,4 @@ mod operator;
 mod schema;
 mod story;
 mod trust;
+mod ward;

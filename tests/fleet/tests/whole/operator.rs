@@ -74,13 +74,13 @@ impl Operator {
 struct Following(Child);
 
 impl Following {
-    /// Reads lines until one is this.
+    /// Reads lines until one ends with this.
     fn until(&mut self, lines: &mut impl Iterator<Item = std::io::Result<String>>, wanted: &str) {
         let found = tokio::task::block_in_place(|| {
             lines
                 .by_ref()
                 .map(Result::unwrap)
-                .find(|line| line == wanted)
+                .find(|line| line.ends_with(wanted))
         });
         assert!(
             found.is_some(),
@@ -214,7 +214,9 @@ async fn log_lines_come_to_whoever_asks_and_follows() {
     });
 
     let asked = operator.ok(&["logs", "one", "teller.main"]);
-    assert!(asked.lines().any(|line| line == "COLOUR=blue"), "{asked}");
+    // Each with its time and where it was written to.
+    let told = |line: &str| line.ends_with(" stdout COLOUR=blue");
+    assert!(asked.lines().any(told), "{asked}");
     let last = operator.ok(&["logs", "one", "teller.main", "-n", "1"]);
     assert_eq!(last.lines().count(), 1, "{last}");
     assert!(asked.ends_with(&last), "{asked:?} {last:?}");

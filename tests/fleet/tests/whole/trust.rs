@@ -75,6 +75,43 @@ async fn a_state_that_is_said_again_later_changes_nothing_and_is_noted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_authority_is_replaced_and_nobody_touches_a_device() {
+    // Certificates are short, and still none is renewed before it is time.
+    let mut hub = Hub::start(&HubSettings {
+        certificate_days: 1,
+        ..HubSettings::default()
+    })
+    .await;
+    let client = hub.client(0);
+    let code = claim_code(&client, 2, &[]).await;
+    let old = Device::enrolled(&hub, &Join::with_code("old", &code));
+    create_app(&client, "app").await;
+    for tag in ["1", "2"] {
+        hub.push(0, "app", tag, WELL);
+        publish(&client, "app", tag, watched(main_of(&format!("app:{tag}")))).await;
+    }
+    deploy(&client, "app", &spec("app", "1")).await;
+    hub.node(0).stop();
+    let root = std::fs::read(hub.root()).unwrap();
+    let rotated = hub.run(0, &["authority", "--rotate"]);
+    assert!(rotated.status.success(), "{rotated:?}");
+    assert_eq!(rotated.stdout, root, "the root stays");
+    hub.node(0).start();
+    // One comes with a certificate of the new authority, the other with that of the old one.
+    let new = Device::enrolled(&hub, &Join::with_code("new", &code));
+    let client = hub.client(0);
+    until_devices(&client, DeviceState::Active, 2).await;
+    new.until_runs("app.main", "1");
+    deploy(&client, "app", &spec("app", "2")).await;
+    assert!(old.runs("app.main", "2"), "{}", old.log());
+    assert!(new.runs("app.main", "2"), "{}", new.log());
+    for device in [&old, &new] {
+        let log = device.log();
+        assert!(!log.contains("has another certificate"), "{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_is_revoked_runs_on_and_gets_nothing() {
     let hub = Hub::start(&HubSettings::default()).await;
     let client = hub.client(0);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use thimble_hub_api::deployment::Deployment;
 use thimble_hub_api::document::Document;
 
 use crate::failure::Failure;
@@ -44,7 +45,7 @@ pub(super) fn surplus(session: &Session, declared: &[Declared]) -> Result<Vec<Su
     let mentions =
         |is_kind: fn(&Document) -> bool| declared.iter().any(|one| is_kind(&one.document));
     if mentions(|document| matches!(document, Document::Deployment { .. })) {
-        for one in deployments(session)? {
+        for one in dependents_first(deployments(session)?) {
             if !one.is_being_removed {
                 note(Kind::Deployment, format!("deployment/{}", one.name), one.id);
             }
@@ -61,6 +62,28 @@ pub(super) fn surplus(session: &Session, declared: &[Declared]) -> Result<Vec<Su
         }
     }
     Ok(found)
+}
+
+/// The hub keeps what another deployment needs: whoever needs it goes first.
+fn dependents_first(mut left: Vec<Deployment>) -> Vec<Deployment> {
+    let mut ordered = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let needed: BTreeSet<String> = left
+            .iter()
+            .flat_map(|one| one.spec.depends_on.iter().cloned())
+            .collect();
+        let (later, now): (Vec<_>, Vec<_>) = left
+            .into_iter()
+            .partition(|one| needed.contains(&one.name) || needed.contains(&one.id));
+        if now.is_empty() {
+            // They need each other: the hub says what to do.
+            ordered.extend(later);
+            break;
+        }
+        ordered.extend(now);
+        left = later;
+    }
+    ordered
 }
 
 /// Removes it.

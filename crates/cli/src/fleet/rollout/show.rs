@@ -21,6 +21,8 @@ use super::{find, is_over, state_name};
 
 /// The fields of a rollout with its devices.
 const FIELDS: &[&str] = &["rollout", "deployment", "devices"];
+/// The revision of a rollout that removes its deployment.
+const REMOVAL: u64 = 0;
 /// Devices that are told one by one at most.
 const TOLD_MAX: usize = 20;
 /// Names that are told of devices with one reason, at most.
@@ -57,8 +59,8 @@ struct Progress {
 /// Shows how a rollout goes. One that failed is told by the exit code if it was watched.
 pub(super) fn status(arguments: &StatusArguments, session: &Session) -> Result<(), Failure> {
     let output = Output::new(&arguments.shape, FIELDS)?;
-    let id = find(session, &arguments.rollout)?.id;
-    let look = || look(session, &id);
+    let first = find(session, &arguments.rollout)?;
+    let look = || look(session, &first);
     if !arguments.watch {
         let progress = look()?;
         return output.one(&progress, || text(&progress, arguments.devices));
@@ -83,8 +85,15 @@ pub(super) fn status(arguments: &StatusArguments, session: &Session) -> Result<(
     ))
 }
 
-fn look(session: &Session, id: &str) -> Result<Progress, Failure> {
-    let rollout = session.about(id, session.client.rollout(id))?;
+fn look(session: &Session, first: &Rollout) -> Result<Progress, Failure> {
+    let id = first.id.as_str();
+    let found = session.find(id, session.client.rollout(id))?;
+    let rollout = match found {
+        Some(rollout) => rollout,
+        // A removal goes with its deployment when it is over.
+        None if first.revision == REMOVAL => return Ok(removed(first)),
+        None => session.about(id, session.client.rollout(id))?,
+    };
     let found = session.find(id, session.client.deployment(&rollout.deployment))?;
     let devices = session.all(async |paged| session.client.rollout_devices(id, &paged).await)?;
     Ok(Progress {
@@ -93,6 +102,19 @@ fn look(session: &Session, id: &str) -> Result<Progress, Failure> {
         rollout,
         devices,
     })
+}
+
+/// What a removal was that came to its end.
+fn removed(first: &Rollout) -> Progress {
+    Progress {
+        rollout: Rollout {
+            state: RolloutState::Finished,
+            reason: Some("the deployment is gone from every device, and from the hub".to_owned()),
+            ..first.clone()
+        },
+        deployment: first.deployment.clone(),
+        devices: Vec::new(),
+    }
 }
 
 fn text(progress: &Progress, one_by_one: bool) -> String {

@@ -7,7 +7,7 @@ use thimble_hub_api::client::{DeviceQuery, Paged};
 use thimble_hub_api::device::{DeviceChange, Hold, LogRequest, Weekday, Window, Windows};
 use thimble_hub_api::enrolment::NewClaimCode;
 use thimble_hub_api::identity::Role;
-use thimble_hub_store::{Audit, DeviceId, DeviceState, Id as _, Match, Scope};
+use thimble_hub_store::{Audit, DeviceId, DeviceState, Id as _, Scope};
 
 use super::site::Site;
 use super::things::{device, tenant_id};

@@ -95,7 +95,7 @@ async fn documents_are_applied_once_and_whole() {
 
 #[tokio::test]
 async fn a_rollout_is_ordered_and_told_about() {
-    use thimble_hub_api::rollout::{NewRollout, Policy, RolloutOrder};
+    use thimble_hub_api::rollout::{NewRollout, Policy, RolloutOrder, Wave};
     let site = Site::new().await;
     device(&site, "main", "press-1", DeviceState::Active).await;
     push(&site, "main", "reader", "1").await;
@@ -158,6 +158,26 @@ async fn a_rollout_is_ordered_and_told_about() {
         )
         .await;
     assert_eq!(silent.problem(), "invalid");
+    // Whoever says nothing about how careful it is gets what there was.
+    let careful = Policy {
+        waves: vec![Wave {
+            count: Some(1),
+            soak_s: 60,
+            ..Wave::default()
+        }],
+        ..Policy::default()
+    };
+    let of = |policy: Option<Policy>| NewRollout {
+        policy,
+        ..rollout.clone()
+    };
+    client
+        .create_rollout(&of(Some(careful.clone())))
+        .await
+        .unwrap();
+    let preview = client.preview_rollout(&of(None)).await.unwrap();
+    let next = client.create_rollout(&of(None)).await.unwrap();
+    assert_eq!((&preview.policy, &next.policy), (&careful, &careful));
     client
         .remove_deployment("reader", "not needed")
         .await

@@ -1,6 +1,7 @@
 //! What cannot be: each is refused with words that say what is wrong and what to do, and leaves everything as it was.
 
 use serde_json::{Value, json};
+use thimble_hub_api::ProblemKind;
 use thimble_hub_api::client::Paged;
 use thimble_hub_api::deployment::{DeploymentSpec, NewDeployment};
 use thimble_hub_api::identity::Role;
@@ -12,7 +13,7 @@ use super::things::{app, device};
 
 /// Finds out that something was refused, and that these words say why.
 #[track_caller]
-fn told(reply: &Reply, kind: &str, words: &[&str]) {
+pub(super) fn told(reply: &Reply, kind: &str, words: &[&str]) {
     assert_eq!(reply.problem(), kind, "{}", reply.json());
     let text = reply.json().to_string();
     for word in words {
@@ -101,6 +102,12 @@ async fn deployments_in_a_circle_are_not_taken() {
         };
         client.change_deployment(name, &spec, None).await.unwrap();
     }
+    for needed in ["b", "c"] {
+        let needed = client.remove_deployment(needed, "x").await.unwrap_err();
+        let problem = needed.problem().unwrap();
+        assert_eq!(problem.kind, ProblemKind::InUse, "{problem}");
+        assert!(problem.detail.contains("depends on it"), "{problem}");
+    }
     client.remove_deployment("a", "not needed").await.unwrap();
     let reply = deploy(&site, "d", "d", &["a"]).await;
     told(&reply, "invalid", &["`a` is being removed"]);
@@ -142,20 +149,18 @@ async fn deployments_that_compete_are_told_of_each_other() {
     );
 }
 
-#[tokio::test]
-async fn rollouts_that_cannot_go_do_not_begin() {
-    let site = Site::new().await;
-    with_reader(&site).await;
-    let before = site.picture(&site.root).await;
-    let over = "2020-01-01T00:00:00Z";
-    for (policy, kind, words) in [
+/// A policy that cannot be, the kind of the problem, and words that say why.
+type WrongPolicy = (Value, &'static str, &'static [&'static str]);
+
+fn wrong_policies() -> Vec<WrongPolicy> {
+    vec![
         (
             json!({ "budgets": { "line": 0 } }),
             "invalid",
-            &["/budgets/line", "at least 1"][..],
+            &["/budgets/line", "at least 1"],
         ),
         (
-            json!({ "deadline": over }),
+            json!({ "deadline": "2020-01-01T00:00:00Z" }),
             "invalid",
             &["/deadline", "over already"],
         ),
@@ -236,7 +241,15 @@ async fn rollouts_that_cannot_go_do_not_begin() {
             &["/waves/1/selector", "`lime=1` picks none of the 1 devices"],
         ),
         (json!({ "wave": [] }), "malformed", &["wave"]),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn rollouts_that_cannot_go_do_not_begin() {
+    let site = Site::new().await;
+    with_reader(&site).await;
+    let before = site.picture(&site.root).await;
+    for (policy, kind, words) in wrong_policies() {
         let rollout = json!({ "deployment": "reader", "policy": policy });
         for path in ["/v1/rollouts", "/v1/rollouts/preview"] {
             let reply = site.json("POST", path, &site.root, &rollout).await;
@@ -404,65 +417,5 @@ async fn selectors_and_labels_have_an_end() {
             .await;
         told(&reply, "invalid", &["the label"]);
     }
-    assert_eq!(before, site.picture(&site.root).await);
-}
-
-async fn table(site: &Site, text: impl AsRef<[u8]>) -> Reply {
-    let bearer = format!("Bearer {}", site.root);
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "text/csv"),
-    ];
-    let body = Some(text.as_ref().to_vec());
-    site.send("POST", "/v1/expected-devices", &headers, body)
-        .await
-}
-
-#[tokio::test]
-async fn tables_are_taken_whole_or_told_line_by_line() {
-    let site = Site::new().await;
-    // As spreadsheets write it: a mark at the beginning, Windows' line ends, quotes.
-    let good = "\u{feff}serial,name\r\n\"A1\",\"press, left\"\r\nA2,\r\n";
-    let taken = table(&site, good).await;
-    assert!(taken.status.is_success(), "{taken:?}");
-    assert_eq!(taken.json()["expected"], 2);
-    let before = site.picture(&site.root).await;
-    let twice = table(&site, "serial\nA3\nA2\nA1\n").await;
-    told(
-        &twice,
-        "name-in-use",
-        &["serial A1", "serial A2", "take their lines out"],
-    );
-    assert!(!twice.json().to_string().contains("A3"));
-    let labels: Vec<String> = (0..65).map(|number| format!("k{number}=1")).collect();
-    let labels = format!("serial,labels\nB1,{}\n", labels.join(";"));
-    for (text, words) in [
-        (&b"serial;name\nB1;press\n"[..], &["line 1", "commas"][..]),
-        (b"serial,name\nB1\n", &["line 2"]),
-        (b"serial,name\nB1,a,b\n", &["line 2"]),
-        (b"serial,name\nB1,\"open\nB2,x\n", &["line 2", "name"]),
-        (b"serial\nB\xe41\n", &["line 2", "UTF-8"]),
-        (b"\xff\xfes\0e\0r\0i\0a\0l\0\n\0", &["line 1"]),
-        (b"serial\nB\0\n", &["line 2"]),
-        (b"serial\nB1\n\n\nB1\n", &["line 5", "twice"]),
-        (b"Serial\nB1\n", &["`Serial`", "there are serial"]),
-        (b"\n\n", &["line 1", "`serial`"]),
-        (labels.as_bytes(), &["line 2", "65 labels: 64 are possible"]),
-    ] {
-        let reply = table(&site, text).await;
-        told(&reply, "invalid", words);
-    }
-    let mut million = String::from("serial\n");
-    for number in 0..1_000_000 {
-        million.push_str(&format!("S{number}\n"));
-    }
-    let reply = table(&site, &million).await;
-    told(&reply, "invalid", &["at most 100000 devices"]);
-    // As many that are wrong are no more told than fit.
-    let reply = table(&site, format!("serial,name\n{}", ",x\n".repeat(1_000_000))).await;
-    told(&reply, "invalid", &["at most 100000 devices"]);
-    let reply = table(&site, format!("serial,name\n{}", ",x\n".repeat(50_000))).await;
-    told(&reply, "invalid", &["wrong: 50000 of them"]);
-    assert_eq!(reply.json()["errors"].as_array().unwrap().len(), 100);
     assert_eq!(before, site.picture(&site.root).await);
 }

@@ -3,11 +3,8 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use thimble_hub_api::ProblemKind;
-use thimble_hub_api::client::{DeviceQuery, Paged};
+use thimble_hub_api::client::Paged;
 use thimble_hub_api::deployment::{DeploymentSpec, NewDeployment};
-use thimble_hub_api::device::{DeviceChange, Hold, LogRequest, Weekday, Window, Windows};
-use thimble_hub_api::enrolment::NewClaimCode;
-use thimble_hub_api::identity::Role;
 use thimble_hub_api::secret::SecretValue;
 use thimble_hub_api::webhook::{NewWebhook, WebhookChange};
 use thimble_hub_store::{

@@ -87,8 +87,18 @@ impl StoredFleet {
             .await?;
         let others: std::collections::HashMap<_, _> =
             others.iter().map(|device| (device.id, device)).collect();
-        for version in read.device_versions(&everything).await? {
-            visit(known(&version, !others.contains_key(&version.device)));
+        // In parts, so that a node that starts does not hold the whole table at once. What is new behind the present part is told
+        // of by its wake-up.
+        let mut after = None;
+        loop {
+            let part = read.device_versions_after(&everything, after).await?;
+            for version in &part {
+                visit(known(version, !others.contains_key(&version.device)));
+            }
+            match part.last() {
+                Some(last) => after = Some(last.device),
+                None => break,
+            }
         }
         for device in others.values() {
             visit(KnownDevice {

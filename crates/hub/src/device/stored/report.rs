@@ -12,6 +12,7 @@ use super::{StoredFleet, TRIES, device_id, ms, scope, unhex};
 use crate::authority::DeviceIdentity;
 use crate::device::fleet::{FleetError, Reported};
 use crate::model::LogsTold;
+use crate::model::device::phase_name;
 
 /// Requests for log lines that one answer tells of.
 const REQUESTS_MAX: u32 = 16;
@@ -198,19 +199,7 @@ fn status_of(
 /// What a device does: the step that is furthest of all its deployments.
 fn phase_of(deployments: &[DeploymentStatus]) -> &'static str {
     let furthest = deployments.iter().map(|status| status.phase).max();
-    match furthest.unwrap_or_default() {
-        Phase::Idle => "idle",
-        Phase::Fetching => "fetching",
-        Phase::Verifying => "verifying",
-        Phase::Asking => "asking",
-        Phase::Vetoed => "vetoed",
-        Phase::Waiting => "waiting",
-        Phase::Switching => "switching",
-        Phase::Probation => "probation",
-        Phase::RollingBack => "rolling-back",
-        Phase::RolledBack => "rolled-back",
-        _ => "unknown",
-    }
+    phase_name(furthest.unwrap_or_default())
 }
 
 /// How a device is: the worst of all its deployments.

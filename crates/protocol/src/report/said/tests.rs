@@ -41,6 +41,7 @@ fn change(goal: Goal) -> Change {
         deployment: DEPLOYMENT,
         goal,
         version: StateVersion(5),
+        newest: StateVersion(9),
     }
 }
 
@@ -124,6 +125,8 @@ fn a_removal_is_done_when_nothing_is_said_of_it_any_more() {
     );
     let early = report(4, Some(Vec::new()));
     assert_eq!(early.says_of(&removal), Said::Nothing);
+    let of_another_life = report(10, Some(Vec::new()));
+    assert_eq!(of_another_life.says_of(&removal), Said::Nothing);
 }
 
 #[test]

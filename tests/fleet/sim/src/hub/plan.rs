@@ -311,6 +311,7 @@ pub(super) fn reported(apps: &Apps, record: &Record, row: &Row, attempt: &Attemp
             None => Goal::Removed,
         },
         version: StateVersion(row.state_version),
+        newest: StateVersion(record.version),
     };
     match report.says_of(&change) {
         Said::Nothing => Reported::Nothing,
