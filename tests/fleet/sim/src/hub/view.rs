@@ -4,11 +4,11 @@
 //! one is compared with one that is made again before a plan follows from it.
 
 use thimble_rollout::snapshot::{Busy, Bystander, Device, Reported, Snapshot, WindowState};
-use thimble_rollout::{DeploymentId, Plan, UnixMs};
+use thimble_rollout::{Plan, UnixMs};
 
 use super::plan::{is_under_way, planner_deployment, reported, window};
 use super::{Hub, Rollout, Row, unix};
-use crate::apps::{Apps, place_of};
+use crate::apps::Apps;
 
 /// Milliseconds without a word after which a device was away.
 pub(crate) const AWAY_MS: u64 = 3_600_000;
@@ -423,20 +423,6 @@ impl Hub {
         let was_heard = into.last_seen.replace(unix(record.seen_ms.unwrap_or(0)));
         into.last_seen = record.seen_ms.map(unix);
         Some(is_new || was_heard.is_some() != into.last_seen.is_some())
-    }
-
-    fn waits_for(
-        &self,
-        apps: &Apps,
-        own: &Rollout,
-        record: &super::Record,
-    ) -> Option<DeploymentId> {
-        own.revision?;
-        let needed = &apps.deployments.get(own.deployment)?.depends_on;
-        let mut missing = needed
-            .iter()
-            .filter(|id| record.revision(place_of(**id)).is_none());
-        missing.next().map(|id| planner_deployment(place_of(*id)))
     }
 }
 
