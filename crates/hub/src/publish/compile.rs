@@ -14,6 +14,7 @@ use thimble_protocol::{DesiredState, StateVersion};
 use thimble_rollout::{Labels, Selector};
 
 use super::device::{FleetSettings, labels, policy, seconds};
+use super::load::named_or_of_id;
 use super::{PublishError, Published, Publisher, RevisionSpec, Signing, revision_spec};
 use crate::authority::TenantKeys;
 
@@ -283,7 +284,7 @@ impl<'a> Work<'a> {
                     reason: error.to_string(),
                 })?;
         let depends_on = content.spec.depends_on.iter().map(|name| {
-            let id = self.deployments.get(name).copied();
+            let id = named_or_of_id(&self.deployments, name);
             id.ok_or_else(|| PublishError::NoDependency {
                 deployment,
                 name: name.clone(),

@@ -1,5 +1,7 @@
 //! What is kept of deployments and apps, read.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 use thimble_hub_api::app::ContainerSpec;
@@ -74,5 +76,16 @@ pub(crate) fn parse<T: serde::de::DeserializeOwned>(
     serde_json::from_value(document).map_err(|error| PublishError::Damaged {
         what: what(),
         reason: error.to_string(),
+    })
+}
+
+/// Which deployment is meant: declarations name others by their name or their id.
+pub(crate) fn named_or_of_id(
+    names: &HashMap<String, DeploymentId>,
+    said: &str,
+) -> Option<DeploymentId> {
+    names.get(said).copied().or_else(|| {
+        let id: DeploymentId = said.parse().ok()?;
+        names.values().any(|one| *one == id).then_some(id)
     })
 }

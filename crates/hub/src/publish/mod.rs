@@ -31,6 +31,7 @@ use crate::authority::TenantKeys;
 pub use device::{FleetSettings, LadderStep};
 pub(crate) use device::{labels_of, wire_window};
 pub use error::PublishError;
+pub(crate) use load::named_or_of_id;
 pub use load::{RevisionSpec, VersionDocument, revision_spec};
 pub use manifest::{Layered, compile_manifest};
 

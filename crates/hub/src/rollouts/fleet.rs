@@ -17,7 +17,9 @@ use thimble_rollout::window::{Window, opens_at};
 use thimble_rollout::{Labels, Selector, UnixMs};
 
 use super::{RolloutError, deployment_id, device_id, moment};
-use crate::publish::{Layered, RevisionSpec, labels_of, revision_spec, wire_window};
+use crate::publish::{
+    Layered, RevisionSpec, labels_of, named_or_of_id, revision_spec, wire_window,
+};
 
 /// A tenant's devices and deployments.
 pub(super) struct Fleet {
@@ -197,7 +199,7 @@ pub(super) fn placed(
         reason,
     };
     let depends_on = revision.spec.depends_on.iter().map(|name| {
-        let id = names.get(name).map(|id| deployment_id(*id));
+        let id = named_or_of_id(names, name).map(deployment_id);
         id.ok_or_else(|| damaged(format!("it depends on {name:?}, which does not exist")))
     });
     Ok(placement::Deployment {

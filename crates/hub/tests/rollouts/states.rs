@@ -169,3 +169,18 @@ async fn deployments_in_a_circle_stop_every_rollout_and_say_why() {
     );
     assert!(plant.assigned(deployment).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_deployment_may_be_needed_by_its_id_too() {
+    let plant = Plant::new(2).await;
+    let readers = plant.deploy("readers", json!({})).await;
+    let needs = json!({"depends_on": [readers.to_string()], "selector": "line=none"});
+    let others = plant.deploy("others", needs).await;
+    plant.roll_out(readers, 1, json!({})).await;
+    assert_eq!(plant.step().await, 2);
+    plant.obey(&[]).await;
+    let rollout = plant.roll_out(others, 1, json!({})).await;
+    plant.step().await;
+    let (record, _) = plant.rollout(rollout).await;
+    assert_ne!(record.state, RolloutState::Paused, "{:?}", record.reason);
+}

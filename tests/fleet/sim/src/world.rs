@@ -99,7 +99,9 @@ pub struct Counts {
     pub exchanges: u64,
     /// Changes of what runs that devices began.
     pub changes: u64,
-    /// Plans that were kept.
+    /// Plans that were made.
+    pub looks: u64,
+    /// Plans that did something.
     pub plans: u64,
     /// Devices that are not as declared in the end, each for a reason that the planner gives.
     pub excused: u64,
@@ -439,6 +441,7 @@ impl Counts {
         self.events += other.events;
         self.exchanges += other.exchanges;
         self.changes += other.changes;
+        self.looks += other.looks;
         self.plans += other.plans;
         self.excused += other.excused;
     }

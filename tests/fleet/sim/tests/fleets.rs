@@ -58,7 +58,7 @@ fn no_rule_is_broken_in_random_lives() {
 #[test]
 fn everything_that_can_go_wrong_does() {
     let mut troubles = Troubles::default();
-    for seed in 1..25 {
+    for seed in 1..17 {
         troubles.add(&judge(Life {
             seed,
             devices: 40,

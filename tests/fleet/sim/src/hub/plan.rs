@@ -104,6 +104,21 @@ impl Hub {
             || self.verdict(index, own.deployment) != Verdict::NotSelected
     }
 
+    /// A deployment that must be there first, and that a device was not given yet.
+    pub(super) fn waits_for(
+        &self,
+        apps: &Apps,
+        own: &Rollout,
+        record: &Record,
+    ) -> Option<thimble_rollout::DeploymentId> {
+        own.revision?;
+        let needed = &apps.deployments.get(own.deployment)?.depends_on;
+        let mut missing = needed
+            .iter()
+            .filter(|id| record.revision(place_of(**id)).is_none());
+        missing.next().map(|id| planner_deployment(place_of(*id)))
+    }
+
     /// Keeps a plan, in one transaction; the devices that were given something else. Nothing is kept if the rollout was changed
     /// since.
     pub(crate) fn keep(&mut self, apps: &Apps, made: &Made, is_unfenced: bool) -> Option<Vec<u32>> {

@@ -4,11 +4,11 @@
 //! one is compared with one that is made again before a plan follows from it.
 
 use thimble_rollout::snapshot::{Busy, Bystander, Device, Reported, Snapshot, WindowState};
-use thimble_rollout::{DeploymentId, Plan, UnixMs};
+use thimble_rollout::{Plan, UnixMs};
 
 use super::plan::{is_under_way, planner_deployment, reported, window};
 use super::{Hub, Rollout, Row, unix};
-use crate::apps::{Apps, place_of};
+use crate::apps::Apps;
 
 /// Milliseconds without a word after which a device was away.
 pub(crate) const AWAY_MS: u64 = 3_600_000;
@@ -43,8 +43,11 @@ enum Change {
 pub(super) struct View {
     pub(super) snapshot: Snapshot,
     seats: Vec<Seat>,
-    /// Devices that have windows.
+    /// Up to which change each device was looked at.
+    looked: Vec<usize>,
+    /// Devices that have windows, or had.
     windowed: Vec<u32>,
+    is_windowed: Vec<bool>,
     /// Which rollouts are live, and which of them go on.
     others: Vec<(bool, bool)>,
     has_bystanders: bool,
@@ -222,7 +225,10 @@ impl Hub {
         view.seen = self.changes.end();
         view.is_stale = true;
         view.windowed.clear();
+        view.is_windowed.clear();
         view.seats.clear();
+        view.looked.clear();
+        view.looked.resize(self.facts.len(), 0);
         view.snapshot = Snapshot::default();
         self.head(&mut view.snapshot, own, rollout);
         let snapshot = &mut view.snapshot;
@@ -253,6 +259,7 @@ impl Hub {
                 Seat::Nowhere
             };
             view.seats.push(seat);
+            view.is_windowed.push(!record.windows.is_empty());
             if !record.windows.is_empty() {
                 view.windowed.push(u32::try_from(index).ok()?);
             }
@@ -279,13 +286,23 @@ impl Hub {
             let is_own = view.own.contains(&number);
             let index = *device as usize;
             let record = self.kept.records.get(index)?;
+            // Whoever looks at a device sees all that changed until now.
+            let looked = view.looked.get_mut(index)?;
+            if *looked > number && *change != Change::Back {
+                continue;
+            }
             if *change != Change::More {
                 view.hear(index, record.seen_ms);
                 // Who was away is there again.
                 view.is_stale |= *change == Change::Back;
                 continue;
             }
-            let is_windowed = !record.windows.is_empty();
+            *looked = view.seen;
+            if !record.windows.is_empty()
+                && !std::mem::replace(view.is_windowed.get_mut(index)?, true)
+            {
+                view.windowed.push(*device);
+            }
             match *view.seats.get(index)? {
                 Seat::Member(seat) if self.concerns(own, index, record) => {
                     let device = view.snapshot.devices.get_mut(seat)?;
@@ -300,9 +317,6 @@ impl Hub {
                 }
                 Seat::Nowhere if !self.concerns(own, index, record) => {}
                 _ => return Some(false),
-            }
-            if is_windowed && !view.windowed.contains(device) {
-                view.windowed.push(*device);
             }
         }
         for index in &view.windowed {
@@ -409,20 +423,6 @@ impl Hub {
         let was_heard = into.last_seen.replace(unix(record.seen_ms.unwrap_or(0)));
         into.last_seen = record.seen_ms.map(unix);
         Some(is_new || was_heard.is_some() != into.last_seen.is_some())
-    }
-
-    fn waits_for(
-        &self,
-        apps: &Apps,
-        own: &Rollout,
-        record: &super::Record,
-    ) -> Option<DeploymentId> {
-        own.revision?;
-        let needed = &apps.deployments.get(own.deployment)?.depends_on;
-        let mut missing = needed
-            .iter()
-            .filter(|id| record.revision(place_of(**id)).is_none());
-        missing.next().map(|id| planner_deployment(place_of(*id)))
     }
 }
 

@@ -75,6 +75,7 @@ impl World {
         let Some(made) = self.hub.plan(&self.apps, rollout, token, self.now_ms) else {
             return self.plan_next(executor, token, left);
         };
+        self.counts.looks += 1;
         let stall_ms = self
             .executors
             .get_mut(usize::from(executor))
