@@ -1,7 +1,5 @@
 //! How SQLite goes about what devices ask for: by looking rows up, so that it takes as long in a fleet of any size.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-
 use tempfile::TempDir;
 
 use crate::rows::paged;

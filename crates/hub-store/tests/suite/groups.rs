@@ -122,7 +122,10 @@ async fn who_stops_waiting_takes_nothing_from_others(database: Database) {
         };
         assert!(all.contains(&other), "only a half of {name} is there");
     }
-    assert!(patient.len() > ROUNDS as usize, "nobody was kept");
+    assert!(
+        u64::try_from(patient.len()).unwrap() > ROUNDS,
+        "nobody was kept"
+    );
 }
 
 async fn operators_get_their_turn_among_devices(database: Database) {
