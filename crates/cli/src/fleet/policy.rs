@@ -13,11 +13,11 @@ use super::yaml;
 // How careful a rollout is.
 #[derive(Args, Default)]
 #[command(
-    next_help_heading = "How careful the rollout is [default: as the deployment's last one; --wave 100% is all at once]"
+    next_help_heading = "How careful the rollout is (without any of these: as the last one was)"
 )]
 pub(super) struct PolicyOptions {
     /// A wave: a number of devices (3), a part of all (25%), those with labels (canary=yes), or both (3@line=1). Whoever is in
-    /// none comes in a last one; without waves all are one.
+    /// none comes in a last one; without waves all are one, and `--wave 100%` says so.
     #[arg(long, value_name = "WAVE")]
     wave: Vec<String>,
 
