@@ -348,10 +348,17 @@ pub(super) const STEPS: &[Step] = &[
             "1",
             "-e",
             "reader:MESSAGES=1000000",
+            "--wave",
+            "100%",
             "--no-rollout",
             "--yes",
         ],
-        expects: &["pump-3", "is held until", "no device changes"],
+        expects: &[
+            "pump-3",
+            "is held until",
+            "audit in the hall",
+            "no device changes",
+        ],
         ..NOTHING
     },
     Step {
