@@ -16,6 +16,8 @@ use anyhow::{Context as _, Result, bail};
 use pico_args::Arguments;
 use thimble_hub::{Settings, api};
 
+/// Who the audit trail says that it was: whoever may run the program with the hub's settings.
+const ACTOR: &str = "hub:administrator";
 /// The first admin, unless another name is said.
 const ADMIN: &str = "admin";
 

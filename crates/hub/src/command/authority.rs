@@ -4,9 +4,6 @@ use anyhow::{Context as _, Result};
 use thimble_hub::{Hub, Settings};
 use thimble_protocol::UnixSeconds;
 
-/// Who the audit trail says that it was: whoever may run the program with the hub's settings.
-const ACTOR: &str = "hub:administrator";
-
 /// Prints the root that the hub's certificate towards devices comes from, in PEM: what devices are given as `ca`. Before that
 /// it may make another authority below the root, which issues devices' certificates from now on.
 pub(super) fn run(settings: Settings, rotates: bool) -> Result<()> {
@@ -16,7 +13,7 @@ pub(super) fn run(settings: Settings, rotates: bool) -> Result<()> {
         let now = UnixSeconds(u64::try_from(hub.clock().now_ms() / 1000).unwrap_or(0));
         let mut authority = hub.vault.device_authority(now).await;
         if rotates && authority.is_ok() {
-            authority = hub.vault.rotate_intermediate(ACTOR, now).await;
+            authority = hub.vault.rotate_intermediate(super::ACTOR, now).await;
         }
         hub.store.close().await;
         let authority = authority.context("the authority of devices cannot be had")?;

@@ -4,9 +4,6 @@ use anyhow::{Context as _, Result, bail};
 use thimble_hub::collect::{OfTenant, collect, fresh_owner, survey};
 use thimble_hub::{Hub, Settings};
 
-/// Who the audit trail says that it was: whoever may run the program with the hub's settings.
-const ACTOR: &str = "hub:administrator";
-
 /// Collects once, or tells what that would delete.
 pub(super) fn run(settings: Settings, is_dry: bool) -> Result<()> {
     super::trace();
@@ -16,7 +13,7 @@ pub(super) fn run(settings: Settings, is_dry: bool) -> Result<()> {
         let collected = if is_dry {
             survey(&hub).await
         } else {
-            collect(&hub, &fresh_owner(), ACTOR).await
+            collect(&hub, &fresh_owner(), super::ACTOR).await
         };
         hub.store.close().await;
         tell(&collected.context("nothing was deleted")?, is_dry)

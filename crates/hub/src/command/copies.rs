@@ -7,9 +7,6 @@ use thimble_hub::backup::{Exported, Parts, back_up, export_tenant, import_tenant
 use thimble_hub::{Hub, Settings};
 use thimble_hub_store::{Match, Scope, Tenant, TenantId};
 
-/// Who the audit trail says that it was: whoever may run the program with the hub's settings.
-const ACTOR: &str = "hub:administrator";
-
 /// What was said besides the command.
 pub(super) struct Said {
     pub(super) without_database: bool,
@@ -69,7 +66,14 @@ async fn export(hub: &Hub, said: &Said) -> Result<()> {
     let name = said.tenant.as_deref().context("say which: --tenant NAME")?;
     let tenant = tenant(hub, name).await?;
     let passphrase = passphrase(said)?;
-    let exported = export_tenant(hub, tenant, &said.place, passphrase.as_deref(), ACTOR).await?;
+    let exported = export_tenant(
+        hub,
+        tenant,
+        &said.place,
+        passphrase.as_deref(),
+        super::ACTOR,
+    )
+    .await?;
     tell(&exported);
     if passphrase.is_none() {
         eprintln!(
@@ -85,7 +89,14 @@ async fn import(hub: &Hub, said: &Said) -> Result<()> {
         Some(name) => tenant(hub, name).await?,
     };
     let passphrase = passphrase(said)?;
-    let imported = import_tenant(hub, parent, &said.place, passphrase.as_deref(), ACTOR).await?;
+    let imported = import_tenant(
+        hub,
+        parent,
+        &said.place,
+        passphrase.as_deref(),
+        super::ACTOR,
+    )
+    .await?;
     tell(&imported);
     Ok(())
 }

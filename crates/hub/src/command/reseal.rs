@@ -7,9 +7,6 @@ use thimble_hub::authority::MasterKey;
 use thimble_hub::{Hub, Settings};
 use thimble_protocol::UnixSeconds;
 
-/// Who the audit trail says that it was: whoever may run the program with the hub's settings.
-const ACTOR: &str = "hub:administrator";
-
 /// Seals everything with the present master key that an older one sealed. The present one is made, if there is none.
 pub(super) fn run(settings: Settings, old: &Path) -> Result<()> {
     super::trace();
@@ -36,7 +33,7 @@ pub(super) fn run(settings: Settings, old: &Path) -> Result<()> {
     super::runtime()?.block_on(async {
         let hub = Hub::builder(settings).build().await?;
         let now = UnixSeconds(u64::try_from(hub.now_ms() / 1000).unwrap_or(0));
-        let resealed = hub.vault.reseal(&old, ACTOR, now).await;
+        let resealed = hub.vault.reseal(&old, super::ACTOR, now).await;
         hub.store.close().await;
         let resealed = resealed.context("not everything was sealed anew: keep both keys")?;
         eprintln!(

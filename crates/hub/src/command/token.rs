@@ -11,7 +11,7 @@ pub(super) fn run(settings: Settings, user: Option<String>) -> Result<()> {
     let user = user.unwrap_or_else(|| super::ADMIN.to_owned());
     super::runtime()?.block_on(async {
         let hub = Hub::builder(settings).build().await?;
-        let made = recover(&hub, &user).await;
+        let made = recover(&hub, &user, super::ACTOR).await;
         hub.store.close().await;
         let made = made?;
         eprintln!(

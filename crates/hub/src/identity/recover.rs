@@ -8,9 +8,6 @@ use super::sign_in::begin_session;
 use super::{IdentityError, SignedIn};
 use crate::hub::Hub;
 
-/// Who the audit trail says that made the token.
-const ACTOR: &str = "hub";
-
 /// Why no token is made.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -60,11 +57,11 @@ impl From<StoreError> for RecoverError {
     }
 }
 
-/// Makes a token of a user, as signing in would.
+/// Makes a token of a user, as signing in would; on behalf of whom, for the audit trail.
 ///
 /// # Errors
 /// [`RecoverError`]: there is no such user, or it is disabled; the store's.
-pub async fn recover(hub: &Hub, name: &str) -> Result<SignedIn, RecoverError> {
+pub async fn recover(hub: &Hub, name: &str, actor: &str) -> Result<SignedIn, RecoverError> {
     let everything = Scope::whole_hub_for_its_own_work();
     let mut read = hub.store.read().await?;
     let by_name = [Match::equals("name", &name.to_owned())];
@@ -79,7 +76,7 @@ pub async fn recover(hub: &Hub, name: &str) -> Result<SignedIn, RecoverError> {
     if user.is_disabled {
         return Err(RecoverError::Disabled { name: user.name });
     }
-    begin_session(hub, &user, ACTOR)
+    begin_session(hub, &user, actor)
         .await
         .map_err(RecoverError::Identity)
 }
