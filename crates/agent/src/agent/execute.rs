@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use thimble_protocol::DeploymentId;
 use thimble_protocol::report::{DeploymentState, Phase, Reason, ReasonCode};
 
+use super::ladder::not_reached;
 use super::work::{Change, Executing, Observation, Part, PartStep, Work};
 use super::{Agent, Turn};
 use crate::gate::{Gate, gate};
@@ -154,8 +155,13 @@ impl Agent {
 
     /// Why something is put back, as far as that outlived a restart.
     fn reason_of_before(&self, trial: &Trial) -> Option<Reason> {
-        let tried = trial.target.as_ref().filter(|_| trial.is_rolling_back)?;
-        let code = self.kept.failure_of(tried)?;
+        if !trial.is_rolling_back {
+            return None;
+        }
+        let tried = trial.target.as_ref();
+        let Some(code) = tried.and_then(|tried| self.kept.failure_of(tried)) else {
+            return self.kept.is_rejected.then(not_reached);
+        };
         let text = format!("it failed here ({code:?}) before the device was restarted");
         Some(Reason { code, text })
     }

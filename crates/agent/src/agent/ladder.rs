@@ -119,21 +119,24 @@ impl Agent {
             return false;
         }
         for deployment in changed {
-            let text = String::from("the hub was not reached since this was installed");
-            let reason = Reason {
-                code: ReasonCode::HubNotReached,
-                text,
-            };
             self.set(
                 deployment,
                 DeploymentState::Failed,
                 Phase::RollingBack,
-                Some(reason),
+                Some(not_reached()),
             );
         }
         self.kept.is_confirmed = true;
         self.save(turn);
         self.execute_kept();
         true
+    }
+}
+
+/// Why the ladder takes back what was in force.
+pub(super) fn not_reached() -> Reason {
+    Reason {
+        code: ReasonCode::HubNotReached,
+        text: String::from("the hub was not reached since this was installed"),
     }
 }

@@ -3,7 +3,7 @@
 use crate::support::{DEVICE, Device, Fault, app, id};
 use thimble_agent::{Agent, Event, RestoreError, Settings};
 use thimble_protocol::DeviceId;
-use thimble_protocol::report::Phase;
+use thimble_protocol::report::{DeploymentState, Phase, ReasonCode};
 use thimble_protocol::state::{Escalation, Rung, UpdatePolicy};
 
 use crate::offline::{INSTALLED, with_app};
@@ -174,6 +174,50 @@ fn the_ladder_goes_back_only_from_what_the_hub_never_confirmed() {
             (device.running(id(1)), device.running(id(2))),
             (Some("2"), Some("1"))
         );
+    }
+}
+
+#[test]
+fn why_the_ladder_went_back_outlives_a_power_cut_at_any_action() {
+    for actions in 0..12 {
+        let mut device = with_app(|first| first.update.hub_within_s = 0);
+        let mut new = app(2, "1");
+        new.update.hub_within_s = 0;
+        let new = device.publish(&new, Fault::None);
+        let mut second = app(1, "2");
+        second.update.hub_within_s = 0;
+        let second = device.publish(&second, Fault::None);
+        device.loses_reports = true;
+        device.declare_with(&[second, new], UpdatePolicy::default(), |state| {
+            state.ladder = vec![Rung {
+                after_s: 3600,
+                step: Escalation::RollBack,
+            }];
+        });
+        device.is_hub_up = false;
+        device.pass_polling(200, 10);
+        assert_eq!(device.phase(id(2)), INSTALLED);
+        device.invariants.may_roll_back_state = true;
+        device.pass_polling(3_300, 10);
+        device.actions_left = Some(actions);
+        device.pass_polling(4_000, 10);
+        device.actions_left = None;
+        device.loses_reports = false;
+        device.is_hub_up = true;
+        device.pass_polling(200, 10);
+        for place in [1, 2] {
+            let expected = (
+                DeploymentState::Failed,
+                Phase::RolledBack,
+                Some(ReasonCode::HubNotReached),
+            );
+            assert_eq!(
+                device.phase(id(place)),
+                expected,
+                "cut at action {actions}\n{}",
+                device.log.join("\n")
+            );
+        }
     }
 }
 
