@@ -4,6 +4,7 @@ mod apps;
 mod bad_input;
 mod bus;
 mod commands;
+mod contention;
 mod device;
 mod files;
 mod guests;

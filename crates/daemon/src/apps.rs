@@ -296,8 +296,8 @@ impl Device {
 
     /// Stops a container, waits for that, and removes it.
     fn end_and_remove(&self, entry: &Arc<Entry>, volumes: bool) -> Result<(), Problem> {
-        self.stop(entry, None)?;
-        self.wait_for_rest(entry);
+        let ending = self.stop(entry, None)?;
+        self.wait_for_end(entry, ending);
         self.remove(entry, volumes)
     }
 

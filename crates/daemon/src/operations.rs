@@ -15,6 +15,7 @@ use thimble_device_api::{EventKind, Problem, ProblemKind};
 use crate::container::{Entry, Inner, Phase};
 use crate::device::{Device, disk_problem};
 use crate::state::Desired;
+use crate::wait::Ending;
 
 pub(crate) use create::CreateMode;
 
@@ -42,23 +43,28 @@ impl Device {
     }
 
     /// Asks a container to stop, and kills it after its grace, or after `grace` if there is one. Does not wait for that.
-    pub(crate) fn stop(&self, entry: &Arc<Entry>, grace: Option<Duration>) -> Result<(), Problem> {
+    pub(crate) fn stop(
+        &self,
+        entry: &Arc<Entry>,
+        grace: Option<Duration>,
+    ) -> Result<Ending, Problem> {
         let _operation = entry.operate();
         self.require_there(entry)?;
         let before = std::mem::replace(&mut entry.inner().desired, Desired::Stopped);
         if before != Desired::Stopped {
             self.save_or(entry, |inner| inner.desired = before)?;
         }
-        let runtime = {
+        let (ending, runtime) = {
             let mut inner = entry.inner();
-            if !inner.phase.is_live() {
+            let runtime = if !inner.phase.is_live() {
                 rest(&mut inner);
                 None
             } else {
                 let was_paused = inner.phase == Phase::Paused;
                 inner.phase = Phase::Stopping;
                 inner.run.as_ref().map(|run| (run.runtime, was_paused))
-            }
+            };
+            (inner.ending(), runtime)
         };
         self.waiting.lock().remove(&entry.id);
         if let Some((runtime, was_paused)) = runtime {
@@ -71,11 +77,11 @@ impl Device {
             let _ = self.machine.stop_within(runtime, grace);
         }
         self.changed(entry);
-        Ok(())
+        Ok(ending)
     }
 
     /// Kills a container. Does not wait for its end, which is soon.
-    pub(crate) fn kill(&self, entry: &Arc<Entry>) -> Result<(), Problem> {
+    pub(crate) fn kill(&self, entry: &Arc<Entry>) -> Result<Ending, Problem> {
         let _operation = entry.operate();
         self.require_there(entry)?;
         let before = {
@@ -86,12 +92,12 @@ impl Device {
             std::mem::replace(&mut inner.desired, Desired::Stopped)
         };
         self.save_or(entry, |inner| inner.desired = before)?;
-        let runtime = {
+        let (ending, runtime) = {
             let mut inner = entry.inner();
             if !inner.phase.is_live() {
                 rest(&mut inner);
             }
-            inner.run.as_ref().map(|run| run.runtime)
+            (inner.ending(), inner.run.as_ref().map(|run| run.runtime))
         };
         self.waiting.lock().remove(&entry.id);
         if let Some(runtime) = runtime {
@@ -100,24 +106,24 @@ impl Device {
             let _ = self.machine.kill(runtime);
         }
         self.changed(entry);
-        Ok(())
+        Ok(ending)
     }
 
     /// Ends a container that is about to be removed. What becomes of it is not kept, so that a full disk is no obstacle; one
     /// that could not be removed afterwards runs on.
-    pub(crate) fn end_for_removal(&self, entry: &Arc<Entry>) -> Result<(), Problem> {
+    pub(crate) fn end_for_removal(&self, entry: &Arc<Entry>) -> Result<Ending, Problem> {
         let _operation = entry.operate();
         self.require_there(entry)?;
         self.states
             .check_removable()
             .map_err(|error| disk_problem("removing", &error).about(&entry.name))?;
-        let runtime = {
+        let (ending, runtime) = {
             let mut inner = entry.inner();
             inner.desired = Desired::Stopped;
             if !inner.phase.is_live() {
                 rest(&mut inner);
             }
-            inner.run.as_ref().map(|run| run.runtime)
+            (inner.ending(), inner.run.as_ref().map(|run| run.runtime))
         };
         self.waiting.lock().remove(&entry.id);
         if let Some(runtime) = runtime {
@@ -125,7 +131,7 @@ impl Device {
             let _ = self.machine.kill(runtime);
         }
         self.changed(entry);
-        Ok(())
+        Ok(ending)
     }
 
     /// Keeps a container from running until [`Device::unpause`].

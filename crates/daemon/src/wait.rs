@@ -14,7 +14,37 @@ pub(crate) enum Until {
     Healthy,
 }
 
+/// The end of a run that was ordered, for whoever waits for it. Others may start the container anew as soon as it has ended:
+/// who waits for its rest might never see that.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "nothing has ended yet"]
+pub(crate) struct Ending {
+    /// The runs that had ended before; none, if there was no run to be ended.
+    before: Option<u64>,
+}
+
+impl Inner {
+    /// The end of the run that there is, if there is one.
+    pub(crate) fn ending(&self) -> Ending {
+        Ending {
+            before: self.run.as_ref().map(|_| self.ended),
+        }
+    }
+}
+
 impl Entry {
+    /// Waits until the run has ended.
+    pub(crate) async fn over(&self, ending: Ending) {
+        let Some(before) = ending.before else {
+            return;
+        };
+        self.when(|inner| {
+            let is_over = inner.ended > before || inner.phase.is_at_rest() || inner.removed;
+            is_over.then_some(())
+        })
+        .await;
+    }
+
     /// Waits until something of it is so.
     pub(crate) async fn when<T>(&self, mut look: impl FnMut(&Inner) -> Option<T>) -> T {
         let mut changes = self.watch();
@@ -73,7 +103,14 @@ impl Entry {
 }
 
 impl Device {
-    /// Waits, on a thread that may, until nothing of a container runs.
+    /// Waits, on a thread that may, until a run has ended.
+    pub(crate) fn wait_for_end(&self, entry: &Arc<Entry>, ending: Ending) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.block_on(entry.over(ending));
+        }
+    }
+
+    /// Waits, on a thread that may, until nothing of a container runs. Nobody else may start it meanwhile.
     pub(crate) fn wait_for_rest(&self, entry: &Arc<Entry>) {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.block_on(entry.rest());

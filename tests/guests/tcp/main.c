@@ -123,9 +123,13 @@ static void a_nonblocking_connect_is_asked_again(void)
     EQUAL(thimble_sock_connect(client, &address), ISCONN);
     EQUAL(thimble_sock_close(client), OK);
     EQUAL(thimble_sock_close(server), OK);
+    /* The port is held, so that nobody else listens there meanwhile. */
+    int held = bound(IPV4, STREAM);
+    address = local_of(held);
     client = open_socket(IPV4, STREAM);
     EQUAL(thimble_sock_connect(client, &address), CONNREFUSED);
     EQUAL(thimble_sock_close(client), OK);
+    EQUAL(thimble_sock_close(held), OK);
 }
 
 static void shutting_down_ends_one_direction(void)

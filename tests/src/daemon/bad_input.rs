@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 
-use thimble_device_api::{ContainerSpec, Problem, ProblemKind, State};
+use thimble_device_api::{Problem, ProblemKind, State};
 use thimble_testkit::random::{Random, seed};
 
 use super::device::{Device, problem};
@@ -339,61 +339,4 @@ fn who_is_refused_early_reads_why_after_all_was_sent() {
         assert!(rest.contains("application/problem+json"), "{rest}");
         assert!(rest.contains("HTTP/1.1 200 OK"), "{method} {path}: {rest}");
     }
-}
-
-#[test]
-fn conflicting_requests_come_one_after_the_other() {
-    let device = Device::started();
-    device.image("idle", IDLE, plain());
-    let made: Vec<bool> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8)
-            .map(|_| {
-                scope.spawn(|| {
-                    let spec = ContainerSpec {
-                        name: Some("one".into()),
-                        ..Device::spec("idle")
-                    };
-                    match device.client().create(&spec, true) {
-                        Ok(_) => true,
-                        refused => {
-                            assert_eq!(problem(refused).kind, ProblemKind::NameInUse);
-                            false
-                        }
-                    }
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
-    });
-    assert_eq!(made.iter().filter(|made| **made).count(), 1);
-    std::thread::scope(|scope| {
-        for number in 0..8 {
-            let device = &device;
-            scope.spawn(move || {
-                let client = device.client();
-                for round in 0..10 {
-                    // Whatever comes first: each answer is one that makes sense.
-                    let outcome = match (number + round) % 4 {
-                        0 => client.stop("one", Some(50)).map(|_| ()),
-                        1 => client.start("one").map(|_| ()),
-                        2 => client.pause("one").map(|_| ()),
-                        _ => client.unpause("one").map(|_| ()),
-                    };
-                    if outcome.is_err() {
-                        assert_eq!(problem(outcome).kind, ProblemKind::WrongState);
-                    }
-                }
-            });
-        }
-    });
-    device.client().start("one").unwrap();
-    let _ = device.client().unpause("one");
-    assert_eq!(
-        device.client().container("one").unwrap().state,
-        State::Running
-    );
-    device.client().remove("one", true, false).unwrap();
 }

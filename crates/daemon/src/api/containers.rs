@@ -137,8 +137,8 @@ async fn remove(
     if removal.force {
         let (device, entry) = (Arc::clone(&device), Arc::clone(&entry));
         let killed = Arc::clone(&entry);
-        blocking(move || device.end_for_removal(&killed)).await?;
-        entry.rest().await;
+        let ending = blocking(move || device.end_for_removal(&killed)).await?;
+        entry.over(ending).await;
     }
     blocking(move || device.remove(&entry, removal.volumes)).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -192,8 +192,8 @@ async fn stop(State(device): Shared, Named(name): Named, Asked(grace): Asked<Gra
     let entry = device.find(&name)?;
     let time = grace.time();
     let (stopping, stopped) = (Arc::clone(&device), Arc::clone(&entry));
-    blocking(move || stopping.stop(&stopped, time)).await?;
-    entry.rest().await;
+    let ending = blocking(move || stopping.stop(&stopped, time)).await?;
+    entry.over(ending).await;
     Ok(Json(device.view(&entry)))
 }
 
@@ -206,8 +206,8 @@ async fn stop(State(device): Shared, Named(name): Named, Asked(grace): Asked<Gra
 async fn kill(State(device): Shared, Named(name): Named) -> Answer {
     let entry = device.find(&name)?;
     let (killing, killed) = (Arc::clone(&device), Arc::clone(&entry));
-    blocking(move || killing.kill(&killed)).await?;
-    entry.rest().await;
+    let ending = blocking(move || killing.kill(&killed)).await?;
+    entry.over(ending).await;
     Ok(Json(device.view(&entry)))
 }
 
@@ -241,8 +241,8 @@ async fn restart(State(device): Shared, Named(name): Named, Asked(grace): Asked<
     let entry = device.find(&name)?;
     let time = grace.time();
     let (stopping, stopped) = (Arc::clone(&device), Arc::clone(&entry));
-    blocking(move || stopping.stop(&stopped, time)).await?;
-    entry.rest().await;
+    let ending = blocking(move || stopping.stop(&stopped, time)).await?;
+    entry.over(ending).await;
     done(device, &name, |device, entry| device.start(entry)).await
 }
 

@@ -299,10 +299,11 @@ impl Worker {
             if entry.inner().removed {
                 continue;
             }
-            self.device
+            let ending = self
+                .device
                 .stop(&entry, None)
                 .map_err(|problem| problem_failure(&problem, ReasonCode::StartFailed))?;
-            self.device.wait_for_rest(&entry);
+            self.device.wait_for_end(&entry, ending);
         }
         Ok(())
     }
