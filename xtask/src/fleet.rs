@@ -19,7 +19,7 @@ const ROLLOUT_EXAMPLE: &str = "rollout_100k";
 /// The figures of the hub's store on both databases, an example of it: only told, and only when asked for.
 const STORE: &str = "store";
 const STORE_PACKAGE: &str = "thimble-hub-store";
-const STORE_EXAMPLE: &str = "figures";
+const STORE_EXAMPLE: &str = "fleet_figures";
 
 /// What is measured.
 struct Wish {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thimble_device_api::{ExitRecord, Health, State};
 
-use crate::container::{Entry, Inner};
+use crate::container::{Entry, Inner, Phase};
 use crate::device::Device;
 
 /// What is waited for.
@@ -23,6 +23,13 @@ pub(crate) struct Ending {
     before: Option<u64>,
 }
 
+impl Ending {
+    /// Whether it is over, once so many runs have ended, and the container is there in its life.
+    fn is_over(self, ended: u64, phase: Phase) -> bool {
+        self.before.is_none_or(|before| ended > before) || phase.is_at_rest()
+    }
+}
+
 impl Inner {
     /// The end of the run that there is, if there is one.
     pub(crate) fn ending(&self) -> Ending {
@@ -35,11 +42,8 @@ impl Inner {
 impl Entry {
     /// Waits until the run has ended.
     pub(crate) async fn over(&self, ending: Ending) {
-        let Some(before) = ending.before else {
-            return;
-        };
         self.when(|inner| {
-            let is_over = inner.ended > before || inner.phase.is_at_rest() || inner.removed;
+            let is_over = inner.removed || ending.is_over(inner.ended, inner.phase);
             is_over.then_some(())
         })
         .await;
@@ -115,5 +119,32 @@ impl Device {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.block_on(entry.rest());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! When an end that was ordered is one.
+
+    use super::Ending;
+    use crate::container::Phase;
+
+    #[test]
+    fn a_run_has_ended_although_the_next_one_runs_already() {
+        let ending = Ending { before: Some(3) };
+        assert!(!ending.is_over(3, Phase::Stopping));
+        assert!(!ending.is_over(3, Phase::Running));
+        assert!(ending.is_over(3, Phase::Exited), "it had ended by itself");
+        assert!(ending.is_over(4, Phase::Exited));
+        assert!(
+            ending.is_over(4, Phase::Running),
+            "somebody started it anew"
+        );
+    }
+
+    #[test]
+    fn where_nothing_runs_nothing_is_waited_for() {
+        let ending = Ending { before: None };
+        assert!(ending.is_over(0, Phase::Running));
     }
 }

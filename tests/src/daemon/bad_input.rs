@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use thimble_device_api::{Problem, ProblemKind, State};
 use thimble_testkit::random::{Random, seed};
 
-use super::device::{Device, problem};
+use super::device::Device;
 use super::guests::{IDLE, plain};
 
 /// Sends bytes and reads what comes back.

@@ -1,4 +1,4 @@
-//! How long the store takes for a fleet of 100,000, on each database: `cargo run --release --example figures`.
+//! How long the store takes for a fleet of 100,000, on each database: `cargo run --release --example fleet_figures`.
 
 #![expect(
     clippy::unwrap_used,
