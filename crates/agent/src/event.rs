@@ -28,7 +28,7 @@ pub enum Event<'a> {
         /// The envelope.
         envelope: &'a [u8],
     },
-    /// The hub answered anything over its authenticated connection: 200, 304, a report's reply, a blob.
+    /// The hub answered anything over its authenticated connection: 304, a blob.
     HubAnswered,
     /// An exchange with the hub failed.
     HubFailed,

@@ -311,7 +311,6 @@ impl Part {
             failures: 0,
             since_ms: 0,
             answers: 0,
-            is_hub_asked: false,
             restarts: None,
             observation: Observation::NotAsked,
         }

@@ -84,7 +84,6 @@ impl Agent {
             .into_iter()
             .flat_map(|executing| &mut executing.parts);
         let mut verdict = Verdict::Passed;
-        let mut asks_hub = false;
         for part in parts.filter(|part| part.step == PartStep::Probation) {
             let is_reached = is_imported || answers != part.answers;
             if !is_reached
@@ -100,16 +99,10 @@ impl Agent {
                 return Verdict::Ask(part.deployment);
             }
             let needs_hub = !is_reached && part.hub_until_ms().is_some();
-            // A poll may be parked for minutes: a report is answered at once.
-            if is_over && needs_hub && !part.is_hub_asked {
-                part.is_hub_asked = true;
-                asks_hub = true;
-            }
             if !is_over || part.observation != Observation::Fresh || needs_hub {
                 verdict = Verdict::Waiting;
             }
         }
-        self.reporting.is_dirty |= asks_hub;
         verdict
     }
 

@@ -133,8 +133,6 @@ pub(super) struct Part {
     pub(super) since_ms: u64,
     /// How often the hub had answered by then.
     pub(super) answers: u64,
-    /// Whether a report was asked for, only so that the hub answers.
-    pub(super) is_hub_asked: bool,
     /// Restarts that do not count as crashes; the first status says it, if absent.
     pub(super) restarts: Option<u32>,
     pub(super) observation: Observation,

@@ -54,7 +54,6 @@ impl Agent {
         part.step = PartStep::Probation;
         part.since_ms = now_ms;
         part.answers = answers;
-        part.is_hub_asked = false;
         part.observation = Observation::NotAsked;
         self.set(
             deployment,

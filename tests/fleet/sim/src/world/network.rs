@@ -183,10 +183,7 @@ impl World {
                 self.tell(device, AgentEvent::HubAnswered);
             }
             Outcome::Reported(reply) => {
-                self.tell(device, AgentEvent::HubAnswered);
-                if let (Kind::Report { sequence }, true) =
-                    (exchange.kind, self.devices[device as usize].is_on)
-                {
+                if let Kind::Report { sequence } = exchange.kind {
                     let send_all = reply.send_all;
                     self.tell(device, AgentEvent::ReportSent { sequence, send_all });
                 }
