@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thimble_device_api::{EventKind, Problem, ProblemKind};
+use thimble_runtime::config::ContainerId;
 
 use crate::container::{Entry, Inner, Phase};
 use crate::device::{Device, disk_problem};
@@ -92,13 +93,7 @@ impl Device {
             std::mem::replace(&mut inner.desired, Desired::Stopped)
         };
         self.save_or(entry, |inner| inner.desired = before)?;
-        let (ending, runtime) = {
-            let mut inner = entry.inner();
-            if !inner.phase.is_live() {
-                rest(&mut inner);
-            }
-            (inner.ending(), inner.run.as_ref().map(|run| run.runtime))
-        };
+        let (ending, runtime) = to_be_killed(&mut entry.inner());
         self.waiting.lock().remove(&entry.id);
         if let Some(runtime) = runtime {
             self.tell(EventKind::Kill, entry, []);
@@ -120,10 +115,7 @@ impl Device {
         let (ending, runtime) = {
             let mut inner = entry.inner();
             inner.desired = Desired::Stopped;
-            if !inner.phase.is_live() {
-                rest(&mut inner);
-            }
-            (inner.ending(), inner.run.as_ref().map(|run| run.runtime))
+            to_be_killed(&mut inner)
         };
         self.waiting.lock().remove(&entry.id);
         if let Some(runtime) = runtime {
@@ -234,6 +226,14 @@ fn rest(inner: &mut Inner) {
         };
     }
     inner.reason = None;
+}
+
+/// The run that is about to be killed, and what to wait for then. One that only waits ends by that.
+fn to_be_killed(inner: &mut Inner) -> (Ending, Option<ContainerId>) {
+    if !inner.phase.is_live() {
+        rest(inner);
+    }
+    (inner.ending(), inner.run.as_ref().map(|run| run.runtime))
 }
 
 fn wrong_state(entry: &Entry, inner: &Inner, otherwise: &str) -> Problem {
