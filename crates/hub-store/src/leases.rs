@@ -59,6 +59,28 @@ impl Store {
         }))
     }
 
+    /// Prolongs a lease that never ended. One that did, and is nobody else's, is left free.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fenced`]: it had ended meanwhile; the database's.
+    pub async fn prolong_lease(
+        &self,
+        lease: &Lease,
+        ttl_ms: u32,
+        now_ms: i64,
+    ) -> Result<Lease, Error> {
+        let taken = self.take_lease(&lease.name, &lease.owner, ttl_ms, now_ms);
+        match taken.await? {
+            Some(taken) if taken.fence == lease.fence => return Ok(taken),
+            Some(taken) => self.give_lease(&taken).await?,
+            None => {}
+        }
+        Err(Error::Fenced {
+            lease: lease.name.clone(),
+        })
+    }
+
     /// Gives a lease back before it ends; nothing happens if it was lost.
     ///
     /// # Errors

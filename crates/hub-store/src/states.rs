@@ -150,12 +150,7 @@ impl Read {
     /// The database's.
     pub async fn device_versions(&mut self, scope: &Scope) -> Result<Vec<DeviceVersion>, Error> {
         let statement = select("device, tenant, version, digest", scope);
-        self.connection()
-            .rows(statement)
-            .await?
-            .iter()
-            .map(read_version)
-            .collect()
+        self.versions(statement).await
     }
 
     /// Reads which states devices are to have, the next 10,000 in the order of ids after this one; fewer are the last.
@@ -173,12 +168,7 @@ impl Read {
             statement.push(" AND device > ").bind(&after);
         }
         statement.push(" ORDER BY device LIMIT ").bind(&PART_ROWS);
-        self.connection()
-            .rows(statement)
-            .await?
-            .iter()
-            .map(read_version)
-            .collect()
+        self.versions(statement).await
     }
 
     /// Reads which states these devices are to have, of which there are 1000 at most; devices without one are left out.
@@ -200,12 +190,12 @@ impl Read {
             .push(" AND device IN (")
             .bind_all(devices.iter().map(Column::arg))
             .push(")");
-        self.connection()
-            .rows(statement)
-            .await?
-            .iter()
-            .map(read_version)
-            .collect()
+        self.versions(statement).await
+    }
+
+    async fn versions(&mut self, statement: Statement) -> Result<Vec<DeviceVersion>, Error> {
+        let rows = self.connection().rows(statement).await?;
+        rows.iter().map(read_version).collect()
     }
 
     pub(crate) async fn device_versions_since(
@@ -215,12 +205,7 @@ impl Read {
     ) -> Result<Vec<DeviceVersion>, Error> {
         let mut statement = select("device, tenant, version, digest", scope);
         statement.push(" AND change_sequence > ").bind(&sequence);
-        self.connection()
-            .rows(statement)
-            .await?
-            .iter()
-            .map(read_version)
-            .collect()
+        self.versions(statement).await
     }
 }
 

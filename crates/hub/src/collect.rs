@@ -20,7 +20,6 @@ use thimble_hub_store::{
 };
 
 use crate::hub::{Clock, Hub};
-use crate::registry::space;
 
 pub use hold::Hold;
 pub(crate) use keeper::blobs_of;
@@ -138,8 +137,7 @@ pub async fn survey(hub: &Arc<Hub>) -> Result<Vec<OfTenant>, CollectionError> {
     let mut surveyed = Vec::new();
     for tenant in tenants(&hub.store).await? {
         let keeper = keeper::Keeper::new(hub, tenant.id, None)?;
-        let space = space(&hub.blobs, tenant.id).map_err(CollectionError::Name)?;
-        let collected = space.survey(&collection(hub, &keeper)).await;
+        let collected = keeper.space().survey(&collection(hub, &keeper)).await;
         surveyed.push(of_tenant(tenant, collected));
     }
     Ok(surveyed)
@@ -152,10 +150,12 @@ async fn of_all(
 ) -> Result<Vec<OfTenant>, CollectionError> {
     let mut all = Vec::new();
     for tenant in tenants(&hub.store).await? {
-        *lease = prolonged(&hub.store, hub.clock().as_ref(), lease).await?;
+        *lease = hub
+            .store
+            .prolong_lease(lease, LEASE_MS, hub.now_ms())
+            .await?;
         let keeper = keeper::Keeper::new(hub, tenant.id, Some(lease.clone()))?;
-        let space = space(&hub.blobs, tenant.id).map_err(CollectionError::Name)?;
-        let collected = space.collect(&collection(hub, &keeper)).await;
+        let collected = keeper.space().collect(&collection(hub, &keeper)).await;
         // Whatever came of it: nothing is about to be deleted any more.
         let mut write = hub.store.write().await?;
         write.fence(lease);
@@ -209,18 +209,6 @@ async fn take(store: &Store, clock: &dyn Clock, owner: &str) -> Result<Lease, Co
     store.give_lease(&lease).await?;
     let wait_ms = until_ms.saturating_sub(now_ms);
     Err(CollectionError::Copying { wait_ms })
-}
-
-/// Prolongs the lease, which must be the same still.
-async fn prolonged(store: &Store, clock: &dyn Clock, lease: &Lease) -> Result<Lease, StoreError> {
-    let now_ms = clock.now_ms();
-    let taken = store.take_lease(&lease.name, &lease.owner, LEASE_MS, now_ms);
-    match taken.await? {
-        Some(taken) if taken.fence == lease.fence => Ok(taken),
-        _ => Err(StoreError::Fenced {
-            lease: lease.name.clone(),
-        }),
-    }
 }
 
 /// Writes down what was deleted, in the tenant's trail and as a figure, if anything was.

@@ -9,6 +9,7 @@ pub mod api;
 pub mod authority;
 pub mod backup;
 pub mod bundle;
+mod causes;
 pub mod collect;
 pub mod device;
 pub mod event;
@@ -22,5 +23,6 @@ pub mod rollouts;
 pub mod settings;
 pub mod webhooks;
 
+pub use causes::chain;
 pub use hub::Hub;
 pub use settings::Settings;

@@ -120,6 +120,17 @@ async fn a_lease_has_one_owner(database: Database) {
         .unwrap()
         .unwrap();
     assert_eq!(last.fence, 3);
+    let longer = one.prolong_lease(&last, 100, NOW + 200).await.unwrap();
+    assert_eq!((longer.fence, longer.until_ms), (3, NOW + 300));
+    // One that ended meanwhile is not prolonged, and keeps nobody waiting.
+    let ended = one.prolong_lease(&longer, 100, NOW + 300).await;
+    assert!(matches!(ended, Err(Error::Fenced { .. })), "{ended:?}");
+    let free = other.take_lease("rollout:1", "b", 100, NOW + 301).await;
+    let taken = free.unwrap().unwrap();
+    // Nor is one that another has by now.
+    let lost = one.prolong_lease(&longer, 100, NOW + 302).await;
+    assert!(matches!(lost, Err(Error::Fenced { .. })), "{lost:?}");
+    other.give_lease(&taken).await.unwrap();
 
     let mut tries = Vec::new();
     for index in 0..12 {

@@ -11,6 +11,7 @@ use thimble_hub_store::{App, Deployment, DeploymentId, Match, Read, Scope};
 use super::deployments::revision;
 use super::lookup::{found, named};
 use super::reply::{Answer, Fault};
+use crate::publish::is_meant;
 
 /// Finds out that what the deployment of this name is to depend on can be met.
 pub(super) async fn check(
@@ -74,12 +75,8 @@ pub(super) async fn require_none_on(
         if other.id == deployment.id || other.removing_ms.is_some() {
             continue;
         }
-        let newest = revision(read, scope, &other, other.latest).await?;
-        let spec: DeploymentSpec = serde_json::from_value(newest.document).unwrap_or_default();
-        let is_this = |name: &String| {
-            *name == deployment.name || name.parse::<DeploymentId>().ok() == Some(deployment.id)
-        };
-        if spec.depends_on.iter().any(is_this) {
+        let needed = needed_by(read, scope, &other).await?;
+        if needed.iter().any(|said| is_meant(deployment, said)) {
             return Err(Fault::new(
                 ProblemKind::InUse,
                 format_args!(
@@ -90,6 +87,13 @@ pub(super) async fn require_none_on(
         }
     }
     Ok(())
+}
+
+/// What a deployment depends on, by its newest revision.
+async fn needed_by(read: &mut Read, scope: &Scope, deployment: &Deployment) -> Answer<Vec<String>> {
+    let newest = revision(read, scope, deployment, deployment.latest).await?;
+    let spec: DeploymentSpec = serde_json::from_value(newest.document).unwrap_or_default();
+    Ok(spec.depends_on)
 }
 
 /// How what is needed would need what needs it, if it would: by the newest revision of each.
@@ -106,10 +110,8 @@ async fn circle(
     let mut open = vec![needed];
     while let Some(deployment) = open.pop() {
         names.insert(deployment.id, deployment.name.clone());
-        let newest = revision(read, scope, &deployment, deployment.latest).await?;
-        let spec: DeploymentSpec = serde_json::from_value(newest.document).unwrap_or_default();
-        for name in &spec.depends_on {
-            let Some(next) = found::<Deployment>(read, scope, name).await? else {
+        for name in needed_by(read, scope, &deployment).await? {
+            let Some(next) = found::<Deployment>(read, scope, &name).await? else {
                 // It went meanwhile, and holds nobody up here.
                 continue;
             };

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use thimble_hub_api::ProblemKind;
 use thimble_hub_store::{Device, DeviceState, Scope, TenantId, Write};
 
-use super::reply::{Answer, Fault, chain};
+use super::reply::{Answer, Fault};
+use crate::chain;
 use crate::hub::Hub;
 use crate::publish::{PublishError, Publisher, Signing};
 

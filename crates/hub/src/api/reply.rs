@@ -8,6 +8,7 @@ use thimble_hub_api::Document;
 use thimble_hub_api::problem::{self, Problem, ProblemKind};
 use thimble_hub_store::Error as StoreError;
 
+use crate::chain;
 use crate::identity::{IdentityError, OpenIdError, PasswordError};
 use crate::model::pin::PinError;
 use crate::rollouts::RolloutError;
@@ -259,16 +260,4 @@ pub(crate) fn unchanged(headers: &HeaderMap, edition: u64) -> Answer<()> {
             "it is now {present} and not what `If-Match` says: read it again, and decide anew"
         ),
     ))
-}
-
-/// An error and what caused it, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        below = cause.source();
-    }
-    text
 }

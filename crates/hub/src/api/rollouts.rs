@@ -64,7 +64,7 @@ async fn view(read: &mut Read, scope: &Scope, rollout: Rollout) -> Answer<Rollou
         .await?
         .into_iter()
         .collect();
-    let author = rollout.memory.get("actor").and_then(|actor| actor.as_str());
+    let author = rollouts::author(&rollout);
     Ok(RolloutView {
         id: rollout.id.to_string(),
         deployment: rollout.deployment.to_string(),
@@ -75,7 +75,7 @@ async fn view(read: &mut Read, scope: &Scope, rollout: Rollout) -> Answer<Rollou
         reason: rollout.reason,
         counts,
         created_at: timestamp(rollout.created_ms),
-        author: author.unwrap_or_default().to_owned(),
+        author,
     })
 }
 

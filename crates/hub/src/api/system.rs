@@ -75,7 +75,7 @@ async fn ready(State(hub): State<Arc<Hub>>) -> Answer<StatusCode> {
     match hub.store.check().await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(error) => {
-            tracing::error!(error = %super::reply::chain(&error), "the store does not answer");
+            tracing::error!(error = %crate::chain(&error), "the store does not answer");
             Err(Fault::new(
                 ProblemKind::NotReady,
                 "the hub's store does not answer: try again in some seconds",

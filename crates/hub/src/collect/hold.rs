@@ -77,7 +77,11 @@ impl Hold {
         // It ended by itself only if it could not be prolonged.
         let held = match self.renewal.await {
             Ok(ended) => ended,
-            Err(_) => prolong(&self.store, self.clock.as_ref(), &self.lease).await,
+            Err(_) => {
+                let now_ms = self.clock.now_ms();
+                let prolonged = self.store.prolong_lease(&self.lease, HOLD_MS, now_ms);
+                prolonged.await.map(drop)
+            }
         };
         self.store.give_lease(&self.lease).await?;
         held
@@ -87,24 +91,10 @@ impl Hold {
 async fn renew(store: Store, clock: Arc<dyn Clock>, lease: Lease) -> Result<(), StoreError> {
     loop {
         tokio::time::sleep(PROLONGED_EVERY).await;
-        match prolong(&store, clock.as_ref(), &lease).await {
+        match store.prolong_lease(&lease, HOLD_MS, clock.now_ms()).await {
             // There is time for more tries; a lease that ran out meanwhile is found out.
-            Ok(()) | Err(StoreError::Busy | StoreError::Retry) => {}
+            Ok(_) | Err(StoreError::Busy | StoreError::Retry) => {}
             Err(error) => return Err(error),
         }
     }
-}
-
-/// Prolongs the lease, if it never ended.
-async fn prolong(store: &Store, clock: &dyn Clock, lease: &Lease) -> Result<(), StoreError> {
-    let taken = store.take_lease(&lease.name, &lease.owner, HOLD_MS, clock.now_ms());
-    match taken.await? {
-        Some(taken) if taken.fence == lease.fence => return Ok(()),
-        // It had ended meanwhile, and would now keep others waiting for nothing.
-        Some(taken) => store.give_lease(&taken).await?,
-        None => {}
-    }
-    Err(StoreError::Fenced {
-        lease: lease.name.clone(),
-    })
 }

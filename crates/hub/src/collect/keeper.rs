@@ -13,7 +13,7 @@ use thimble_protocol::limits::{ENVELOPE_EXTRA_BYTES_MAX, MANIFEST_BYTES_MAX};
 use thimble_protocol::sign::{Envelope, Kind};
 use thimble_protocol::{DesiredState, Manifest, Report};
 
-use super::{CollectionError, prolonged};
+use super::CollectionError;
 use crate::hub::Hub;
 use crate::model::version::VersionDocument;
 use crate::registry::space;
@@ -62,6 +62,11 @@ impl Keeper {
         })
     }
 
+    /// Where the tenant's blobs are.
+    pub(super) const fn space(&self) -> &Space {
+        &self.space
+    }
+
     async fn needs(&self) -> Result<Pins, KeeperError> {
         let scope = Scope::authenticated(self.tenant);
         let mut read = self.hub.store.snapshot().await?;
@@ -104,18 +109,18 @@ impl Keeper {
     }
 
     async fn sentence(&self, digests: &BTreeSet<Digest>) -> Result<(), StoreError> {
-        let clock = self.hub.clock();
+        let (store, now_ms) = (&self.hub.store, self.hub.now_ms());
         let Some(lease) = &self.lease else {
             return Err(StoreError::Fenced {
                 lease: super::LEASE.to_owned(),
             });
         };
         // Looking for what is needed may have taken long.
-        let lease = prolonged(&self.hub.store, clock.as_ref(), lease).await?;
+        let lease = store.prolong_lease(lease, super::LEASE_MS, now_ms).await?;
         let digests = digests.iter().map(|digest| *digest.as_bytes()).collect();
         let holds_ms = i64::try_from(SENTENCE_HOLDS.as_millis()).unwrap_or(i64::MAX);
-        let until_ms = clock.now_ms().saturating_add(holds_ms);
-        let mut write = self.hub.store.write().await?;
+        let until_ms = self.hub.now_ms().saturating_add(holds_ms);
+        let mut write = store.write().await?;
         write
             .condemn(&lease, self.tenant, &digests, until_ms)
             .await?;

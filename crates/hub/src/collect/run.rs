@@ -8,6 +8,7 @@ use serde_json::json;
 use thimble_hub_store::{Audit, Error as StoreError, Scope, TenantId};
 
 use super::{CollectionError, collect, fresh_owner};
+use crate::chain;
 use crate::hub::Hub;
 
 /// The setting of the hub that says when the last collection ended.
@@ -109,12 +110,7 @@ impl Collector {
                 Ok(collected) => deleted = deleted.saturating_add(collected.deleted),
                 Err(error) => {
                     failed += 1;
-                    let mut reason = error.to_string();
-                    let mut source = std::error::Error::source(error);
-                    while let Some(error) = source {
-                        reason = format!("{reason}: {error}");
-                        source = error.source();
-                    }
+                    let reason = chain(error);
                     tracing::warn!(tenant = %one.tenant, reason, "nothing was deleted");
                 }
             }

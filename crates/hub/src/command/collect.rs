@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use thimble_hub::collect::{OfTenant, collect, fresh_owner, survey};
-use thimble_hub::{Hub, Settings};
+use thimble_hub::{Hub, Settings, chain};
 
 /// Collects once, or tells what that would delete.
 pub(super) fn run(settings: Settings, is_dry: bool) -> Result<()> {
@@ -39,12 +39,7 @@ fn tell(all: &[OfTenant], is_dry: bool) -> Result<()> {
             ),
             Err(error) => {
                 failed += 1;
-                let mut reason = error.to_string();
-                let mut source = std::error::Error::source(error);
-                while let Some(error) = source {
-                    reason = format!("{reason}: {error}");
-                    source = error.source();
-                }
+                let reason = chain(error);
                 eprintln!("{}: {reason}", one.name);
             }
         }

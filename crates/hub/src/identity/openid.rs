@@ -15,6 +15,7 @@ use openidconnect::core::CoreProviderMetadata;
 use openidconnect::{ClientId, ClientSecret, IssuerUrl};
 use parking_lot::Mutex;
 
+use crate::chain;
 use crate::settings::OpenIdSettings;
 
 use http::Http;
@@ -271,16 +272,4 @@ fn is_loopback(host: &str) -> bool {
         .trim_end_matches(']')
         .parse::<std::net::IpAddr>()
         .is_ok_and(|address| address.is_loopback())
-}
-
-/// An error and what caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        below = cause.source();
-    }
-    text
 }

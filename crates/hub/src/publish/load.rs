@@ -7,7 +7,7 @@ use serde_json::Value;
 use thimble_hub_api::app::ContainerSpec;
 use thimble_hub_api::deployment::DeploymentSpec;
 use thimble_hub_store::{
-    AppVersion, DeploymentId, DeploymentRevision, Match, Read, Scope, TenantId,
+    AppVersion, Deployment, DeploymentId, DeploymentRevision, Match, Read, Scope, TenantId,
 };
 
 use super::PublishError;
@@ -77,6 +77,11 @@ pub(crate) fn parse<T: serde::de::DeserializeOwned>(
         what: what(),
         reason: error.to_string(),
     })
+}
+
+/// Whether this deployment is meant, by its name or its id.
+pub(crate) fn is_meant(deployment: &Deployment, said: &str) -> bool {
+    said == deployment.name || said.parse().ok() == Some(deployment.id)
 }
 
 /// Which deployment is meant: declarations name others by their name or their id.

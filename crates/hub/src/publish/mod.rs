@@ -31,8 +31,8 @@ use crate::authority::TenantKeys;
 pub use device::{FleetSettings, LadderStep};
 pub(crate) use device::{labels_of, wire_window};
 pub use error::PublishError;
-pub(crate) use load::named_or_of_id;
 pub use load::{RevisionSpec, VersionDocument, revision_spec};
+pub(crate) use load::{is_meant, named_or_of_id};
 pub use manifest::{Layered, compile_manifest};
 
 /// Devices whose states are compiled at a time.

@@ -9,7 +9,7 @@ use thimble_hub_store::{
 use super::fleet::Fleet;
 use super::snapshot::Loaded;
 use super::{REMOVAL, RolloutError};
-use crate::publish::revision_spec;
+use crate::publish::{is_meant, revision_spec};
 
 /// Removes a deployment of which nothing is left, if the removal came to its end; whether it did.
 pub(super) async fn bury(
@@ -79,10 +79,8 @@ async fn is_needed(
             Err(crate::publish::PublishError::NoRevision { .. }) => continue,
             Err(error) => return Err(error.into()),
         };
-        let is_this = |name: &String| {
-            *name == deployed.name || name.parse::<DeploymentId>().ok() == Some(deployed.id)
-        };
-        if found.spec.depends_on.iter().any(is_this) {
+        let mut needed = found.spec.depends_on.iter();
+        if needed.any(|said| is_meant(deployed, said)) {
             return Ok(true);
         }
     }

@@ -47,6 +47,12 @@ impl Memory {
     }
 }
 
+/// Who began a rollout, as the audit trail has it; nothing, if that is not known.
+#[must_use]
+pub fn author(rollout: &Rollout) -> String {
+    Memory::of(rollout).map_or_else(|_| String::new(), |memory| memory.actor)
+}
+
 /// Writes how far a rollout is into its record; whether it says something new.
 pub(super) fn put_progress(
     rollout: &mut Rollout,

@@ -25,6 +25,7 @@ use thimble_rollout::{Assigned, UnixMs};
 
 pub use error::RolloutError;
 pub use executor::{Executor, Pace};
+pub use memory::author;
 pub use order::{Request, Vote, abort, approve, create, last_policy, pause, resume, roll_back};
 pub use policy::planner_policy;
 pub use preview::{Preview, Refused, placement, simulate};

@@ -12,6 +12,7 @@ use super::keep::ACTOR;
 use super::rows::follow;
 use super::snapshot::{Loaded, note_open, read_rollouts, snapshot};
 use super::{RolloutError, kept_moment};
+use crate::chain;
 use crate::event::tell;
 use crate::publish::Publisher;
 
@@ -194,16 +195,4 @@ fn wanted_reports(rollouts: &[Loaded]) -> Reports {
         true => Reports::OfAll,
         false => Reports::OfSuspects,
     }
-}
-
-/// An error with all that it comes from.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

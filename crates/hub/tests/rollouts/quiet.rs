@@ -26,6 +26,17 @@ async fn settled(count: u32) -> (Plant, thimble_hub_store::DeploymentId) {
     (plant, deployment)
 }
 
+/// Puts a device on a line.
+async fn set_line(plant: &Plant, device: usize, line: &str) {
+    let labels = [("line".to_owned(), line.to_owned())];
+    let mut write = plant.hub.store.write().await.unwrap();
+    write
+        .set_labels(&scope(), plant.devices[device], &labels, &audit("labels"))
+        .await
+        .unwrap();
+    write.commit().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_device_that_comes_later_is_found_although_no_time_passes() {
     let (plant, deployment) = settled(6).await;
@@ -45,13 +56,7 @@ async fn a_device_that_comes_later_is_found_although_no_time_passes() {
     write.commit().await.unwrap();
     assert_eq!(plant.step().await, 1);
     while plant.step().await > 0 {}
-    let labels = [("line".to_owned(), "1".to_owned())];
-    let mut write = plant.hub.store.write().await.unwrap();
-    write
-        .set_labels(&scope(), plant.devices[2], &labels, &audit("labels"))
-        .await
-        .unwrap();
-    write.commit().await.unwrap();
+    set_line(&plant, 2, "1").await;
     assert_eq!(plant.step().await, 1);
 }
 
@@ -133,13 +138,7 @@ async fn another_node_that_takes_over_plans_anew() {
     assert_eq!(second.step(plant.tenant).await.unwrap(), None);
     // The first is not heard of until its lease is over; meanwhile a device asks for more.
     plant.clock.advance_ms(30_001);
-    let labels = [("line".to_owned(), "0".to_owned())];
-    let mut write = plant.hub.store.write().await.unwrap();
-    write
-        .set_labels(&scope(), plant.devices[2], &labels, &audit("labels"))
-        .await
-        .unwrap();
-    write.commit().await.unwrap();
+    set_line(&plant, 2, "0").await;
     assert_eq!(second.step(plant.tenant).await.unwrap(), Some(1));
     // The first finds out, whatever it remembers.
     assert_eq!(

@@ -28,6 +28,15 @@ fn open(answer: &Answer, device: &Device, last: Option<ETag>) -> ETag {
     tag.parse().unwrap()
 }
 
+/// The device is to have a state of this version, and the node knows that.
+async fn to_have(world: &World, device: &Device, version: u64) {
+    let state = empty_state(id(device), version);
+    world.node.publish(world.tenant, &[state]).await.unwrap();
+    world
+        .until(|node| node.side.versions().known(id(device)).unwrap().version.0 == version)
+        .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_state_comes_once_and_then_only_if_it_changed() {
     let world = World::new().await;
@@ -143,11 +152,7 @@ async fn a_stopping_node_answers_polls_that_wait() {
 async fn a_device_ahead_of_the_hub_gets_a_version_beyond() {
     let world = World::new().await;
     let device = world.device("1").await;
-    let state = empty_state(id(&device), 3);
-    world.node.publish(world.tenant, &[state]).await.unwrap();
-    world
-        .until(|node| node.side.versions().known(id(&device)).unwrap().version.0 == 3)
-        .await;
+    to_have(&world, &device, 3).await;
     let mut connection = world.connect(&device).await;
     // Taken from a hub that was lost; and of the same number, but another content.
     for (has, gets) in [(9, 10), (10, 11)] {
@@ -163,11 +168,7 @@ async fn a_device_ahead_of_the_hub_gets_a_version_beyond() {
 async fn a_device_cannot_count_its_hub_to_the_end() {
     let world = World::new().await;
     let device = world.device("1").await;
-    let state = empty_state(id(&device), 3);
-    world.node.publish(world.tenant, &[state]).await.unwrap();
-    world
-        .until(|node| node.side.versions().known(id(&device)).unwrap().version.0 == 3)
-        .await;
+    to_have(&world, &device, 3).await;
     let mut connection = world.connect(&device).await;
     for has in [u64::MAX, i64::MAX.unsigned_abs(), (1 << 53) + 1] {
         let had = ETag::of(thimble_protocol::StateVersion(has), b"another");

@@ -17,7 +17,8 @@ use openidconnect::{
 use serde::{Deserialize, Serialize};
 
 use super::mapping::{self, Claims, Identified};
-use super::{OpenId, OpenIdError, Provider, chain, is_loopback};
+use super::{OpenId, OpenIdError, Provider, is_loopback};
+use crate::chain;
 
 type Fields = IdTokenFields<
     Claims,
